@@ -1,0 +1,88 @@
+"""Errors a user can meet. Each says what was wrong, where, and what to do."""
+
+from __future__ import annotations
+
+
+class DynsearchError(Exception):
+    """Base of every error dynsearch raises on purpose.
+
+    Args:
+        problem: What was wrong, with the value that was seen.
+        where: The file, field or item it was found in.
+        hint: What the user can do about it.
+    """
+
+    exit_code = 1
+
+    def __init__(self, problem: str, *, where: str | None = None, hint: str | None = None) -> None:
+        self.problem = problem
+        self.where = where
+        self.hint = hint
+        text = f"{where}: {problem}" if where else problem
+        super().__init__(f"{text.rstrip('.')}. {hint}" if hint else text)
+
+
+class InputError(DynsearchError, ValueError):
+    """Something the user gave can't be used. The command ends with exit code 2."""
+
+    exit_code = 2
+
+
+class PlanError(InputError):
+    """A plan that describes no network, or one that its backbone does not have."""
+
+
+class SpaceError(InputError):
+    """A search space file that can't be read or holds nothing."""
+
+
+class RecipeError(InputError):
+    """A study recipe with an unknown field or a value out of range."""
+
+
+class ScoresError(InputError):
+    """Exit scores with missing, disagreeing or impossible arrays."""
+
+
+class PolicyError(InputError):
+    """Thresholds that do not fit the network or the scores they are used on."""
+
+
+class DataError(InputError):
+    """A data set that is missing, or annotations that can't be used."""
+
+
+class VideoError(InputError):
+    """A video file that can't be read, named with the reason."""
+
+
+class WeightsError(InputError):
+    """Weights that are missing, damaged, or of another network."""
+
+
+class BundleError(InputError):
+    """A bundle folder that is incomplete or contradicts itself."""
+
+
+class StudyError(InputError):
+    """A study that does not exist, is in use, or was made with other settings."""
+
+
+class InfeasibleBudgetError(InputError):
+    """A GFLOPs budget below the cheapest point there is.
+
+    Attributes:
+        cheapest_gflops: The lowest budget that would work, in GFLOPs per video.
+    """
+
+    def __init__(self, max_gflops: float, cheapest_gflops: float, *, where: str | None = None) -> None:
+        self.cheapest_gflops = cheapest_gflops
+        super().__init__(
+            f"max_gflops={max_gflops:g} is below the cheapest point, {cheapest_gflops:.6g} GFLOPs per video",
+            where=where,
+            hint=f"Give at least {cheapest_gflops:.6g}",
+        )
+
+
+class TrainingError(DynsearchError, RuntimeError):
+    """Training that can't go on, for instance a loss that is not a number."""

@@ -1,0 +1,98 @@
+"""Files written whole or not at all, and YAML and JSON read with errors that name the file."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from dynsearch.errors import DynsearchError, InputError
+
+
+@contextlib.contextmanager
+def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; rename it to ``path`` when the block ends well.
+
+    The file is flushed to disk before the rename, so that a kill or a full disk at any moment leaves
+    either the old file or the new one, never a part.
+
+    Raises:
+        DynsearchError: The file can't be written (no space, no permission); the old one is kept.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # The suffix stays, because writers such as matplotlib and numpy choose a format by it.
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=path.suffix)
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            temporary.chmod(0o644)
+            with temporary.open("rb") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise DynsearchError(
+            f"can't write: {error.strerror or error}", where=str(path), hint="Check free space and permissions"
+        ) from error
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write ``text`` to ``path`` as UTF-8, whole or not at all."""
+    with written_whole(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def write_yaml(path: str | os.PathLike[str], value: Any) -> None:
+    """Write ``value`` (dicts, lists, numbers, strings) to ``path`` as YAML, in the order given."""
+    write_text(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110))
+
+
+def read_yaml(path: str | os.PathLike[str], error: type[InputError] = InputError) -> Any:
+    """Return what the YAML file at ``path`` holds.
+
+    Raises:
+        InputError: The file is missing or is not YAML; raised as the subclass ``error``.
+    """
+    text = _read_text(path, error)
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as problem:
+        raise error(f"not readable as YAML: {_one_line(problem)}", where=str(path)) from problem
+
+
+def read_json(path: str | os.PathLike[str], error: type[InputError] = InputError) -> Any:
+    """Return what the JSON file at ``path`` holds.
+
+    Raises:
+        InputError: The file is missing or is not JSON; raised as the subclass ``error``.
+    """
+    text = _read_text(path, error)
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as problem:
+        raise error(
+            f"not readable as JSON, line {problem.lineno}: {problem.msg}", where=str(path)
+        ) from problem
+
+
+def _read_text(path: str | os.PathLike[str], error: type[InputError]) -> str:
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise error("is not UTF-8 text", where=str(path)) from problem
+    except OSError as problem:
+        raise error(f"can't be read: {problem.strerror or problem}", where=str(path)) from problem
+
+
+def _one_line(problem: Exception) -> str:
+    return " ".join(str(problem).split())
