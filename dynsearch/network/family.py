@@ -1,0 +1,54 @@
+"""The seam between plans and networks: a family turns a plan into a multi-exit module."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+
+from dynsearch.errors import PlanError
+from dynsearch.network.grid.network import GridNetwork
+from dynsearch.network.progress import ProgressiveResult
+from dynsearch.plan import Plan
+from dynsearch.thresholds import ExitPolicy
+
+
+class MultiExitNetwork(Protocol):
+    """What training, scoring and inference need of a network. Every family's module is one.
+
+    Attributes:
+        plan: The plan the network was built from.
+        gmacs_E: Cumulative GFLOPs per video at each exit; empty until the network has been costed.
+    """
+
+    plan: Plan
+    gmacs_E: tuple[float, ...]  # noqa: N815
+
+    def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:  # noqa: N803
+        """Return the logits of all exits, (E, B, K), for clips whose frames are in temporal order."""
+
+    def forward_until(self, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:  # noqa: N803
+        """Run from exit to exit and really stop each video at the first exit that is sure enough."""
+
+
+FAMILIES: dict[str, Callable[..., Any]] = {"grid": GridNetwork}
+"""Network families by the name used in a plan's ``family``."""
+
+
+def build_module(plan: Plan, num_classes: int, *, dropout: float = 0.0) -> Any:
+    """Return a freshly initialised module of the family that ``plan`` names.
+
+    Args:
+        plan: The plan to build.
+        num_classes: K, the number of classes.
+        dropout: Dropout before each classifier, active in training only.
+
+    Raises:
+        PlanError: The family or the backbone is unknown, or an exit lies outside the grid.
+    """
+    if plan.family not in FAMILIES:
+        raise PlanError(
+            f"there is no network family {plan.family!r}", where="family", hint=f"Families: {', '.join(FAMILIES)}"
+        )
+    return FAMILIES[plan.family](plan, num_classes, dropout=dropout)

@@ -1,0 +1,115 @@
+"""The grid network: a backbone over frames x depth, with exits (paper section 3.2, Fig. 2d)."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from dynsearch.errors import PlanError
+from dynsearch.network.grid.backbone import Backbone
+from dynsearch.network.grid.heads import build_head
+from dynsearch.network.grid.progressive import run_until
+from dynsearch.network.grid.shift import attach_shifts
+from dynsearch.network.progress import ProgressiveResult
+from dynsearch.plan import Plan
+from dynsearch.thresholds import ExitPolicy
+
+
+class GridNetwork(nn.Module):
+    """A multi-exit network on the grid of N frame sets x M depth stages.
+
+    :meth:`forward` computes every exit at once, for training and scoring. :meth:`forward_until` goes from
+    exit to exit and stops. Both are the same function: stopping at an exit gives the logits that the dense
+    forward gives there.
+
+    Args:
+        plan: A plan of family ``grid``.
+        num_classes: K, the number of classes.
+        dropout: Dropout before each classifier, active in training only.
+
+    Raises:
+        PlanError: The backbone is unknown or can't be cut, or an exit lies outside its grid.
+    """
+
+    def __init__(self, plan: Plan, num_classes: int, *, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.plan = plan
+        self.num_classes = num_classes
+        self.gmacs_E: tuple[float, ...] = ()
+        self.backbone = Backbone(plan.backbone, plan.exits.last.depth)
+        self.history = attach_shifts(self.backbone.residual_blocks(), plan)
+        self.heads = nn.ModuleList(
+            build_head(plan.head, self.backbone.stages[exit_.depth - 1].channels, num_classes, dropout)
+            for exit_ in plan.exits.exits
+        )
+        self.frames_in_order = list(plan.frame_order.frame_indices(plan.frames_per_set))
+
+    def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:  # noqa: N803
+        """Return the logits of all exits.
+
+        Args:
+            clips_BTCHW: Clips with their T frames in temporal order.
+
+        Returns:
+            Logits, (E, B, K).
+
+        Raises:
+            PlanError: The clips have another number of frames than the plan.
+        """
+        self.check_clips(clips_BTCHW)
+        plan = self.plan
+        num_frames = plan.frames_seen(plan.exits.last)
+        x = self.frames(clips_BTCHW, 0, num_frames)
+        self.begin_pass(0, num_frames)
+        logits: list[torch.Tensor] = []
+        for depth in range(1, plan.exits.last.depth + 1):
+            x = self.backbone.forward_stage(x, depth - 1)
+            exits = [exit_ for exit_ in plan.exits.exits if exit_.depth == depth]
+            if exits:
+                pooled_BTC = pool(x, num_frames)
+                for exit_ in exits:
+                    mean_BC = pooled_BTC[:, : plan.frames_seen(exit_)].mean(dim=1)
+                    logits.append(self.heads[len(logits)](mean_BC))
+        return torch.stack(logits)
+
+    @torch.inference_mode()
+    def forward_until(self, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:  # noqa: N803
+        """Run from exit to exit; videos that are sure enough leave the batch and cost nothing more.
+
+        Args:
+            clips_BTCHW: Clips with their T frames in temporal order.
+            policy: Confidence measure and thresholds T_k.
+
+        Raises:
+            PlanError: The clips have another number of frames than the plan.
+            PolicyError: The policy is for another number of exits or another plan.
+        """
+        self.check_clips(clips_BTCHW)
+        policy.check_fits(len(self.plan.exits), self.plan.plan_id)
+        return run_until(self, clips_BTCHW, policy)
+
+    def frames(self, clips_BTCHW: torch.Tensor, start: int, stop: int) -> torch.Tensor:  # noqa: N803
+        """Return the frames fed from position ``start`` up to ``stop``, as a batch (B x T', C, H, W)."""
+        x = clips_BTCHW[:, self.frames_in_order[start:stop]].flatten(0, 1)
+        return x.contiguous(memory_format=torch.channels_last)
+
+    def begin_pass(self, start: int, stop: int, *, keep_tails: bool = False) -> None:
+        """Tell the shifts that the frames fed from position ``start`` up to ``stop`` come next."""
+        shift, order = self.plan.temporal_shift, self.plan.frame_order
+        starts = (0,) if shift.across_groups else order.group_starts
+        positions = (group * self.plan.frames_per_set - start for group in starts)
+        self.history.num_frames = stop - start
+        self.history.restarts = tuple(position for position in positions if 0 <= position < stop - start)
+        self.history.keep_tails = keep_tails
+
+    def check_clips(self, clips_BTCHW: torch.Tensor) -> None:  # noqa: N803
+        """Refuse clips that the plan was not made for."""
+        if clips_BTCHW.ndim != 5 or clips_BTCHW.shape[1] != self.plan.num_frames:
+            raise PlanError(
+                f"clips must be (B, T={self.plan.num_frames}, C, H, W), got {tuple(clips_BTCHW.shape)}"
+            )
+
+
+def pool(x: torch.Tensor, num_frames: int) -> torch.Tensor:
+    """Return features (B x T, C, H, W) averaged over space, (B, T, C)."""
+    return x.mean(dim=(2, 3)).unflatten(0, (-1, num_frames))

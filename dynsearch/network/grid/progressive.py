@@ -1,0 +1,115 @@
+"""Progressive inference on the grid: compute up to an exit, let the sure videos go, go on with the rest."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from dynsearch.network.progress import ProgressiveResult
+from dynsearch.plan import Exit
+from dynsearch.scores.confidence import confidence_from_logits
+from dynsearch.thresholds import ExitPolicy
+
+if TYPE_CHECKING:
+    from dynsearch.network.grid.network import GridNetwork
+
+
+class GridPass:
+    """What has been computed for the videos still running, and nothing that no later cell needs.
+
+    Done so far is the rectangle of ``frames_done`` frames x ``depth_done`` stages. Of it are kept the output
+    of its deepest stage (if a later exit is deeper), the sum of that output pooled over space, and the tails
+    of the temporal shift (if later exits see more frames).
+    """
+
+    def __init__(self, network: GridNetwork, clips_BTCHW: torch.Tensor) -> None:  # noqa: N803
+        self.network = network
+        self.clips_BTCHW = clips_BTCHW
+        self.frames_done = 0
+        self.depth_done = 0
+        self._row: torch.Tensor | None = None
+        self._sum_BC = torch.zeros(())
+
+    def extend_to(self, exit_: Exit, later: tuple[Exit, ...]) -> torch.Tensor:
+        """Compute the cells up to ``exit_`` that are not done yet.
+
+        Args:
+            exit_: The next exit, not before the last one in either axis.
+            later: The exits after it; they decide what is kept.
+
+        Returns:
+            Features at the exit's depth averaged over space and over all frames seen, (B, C).
+        """
+        frames_now = self.network.plan.frames_seen(exit_)
+        more_frames = bool(later) and later[-1].sets > exit_.sets
+        deeper = bool(later) and later[-1].depth > exit_.depth
+        new = None
+        if frames_now > self.frames_done:
+            new = self.network.frames(self.clips_BTCHW, self.frames_done, frames_now)
+            self.network.begin_pass(self.frames_done, frames_now, keep_tails=more_frames)
+            new = self._run(new, 0, self.depth_done)
+        if exit_.depth > self.depth_done:
+            self.network.begin_pass(0, frames_now, keep_tails=more_frames)
+            row = self._run(self._join(self._row, new), self.depth_done, exit_.depth)
+            self._sum_BC = self._pooled_sum(row)
+            self._row = row if deeper else None
+        elif new is not None:
+            self._sum_BC = self._sum_BC + self._pooled_sum(new)
+            self._row = self._join(self._row, new) if deeper else None
+        self.frames_done, self.depth_done = frames_now, exit_.depth
+        return self._sum_BC / frames_now
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Drop every video but those at the positions ``rows``."""
+        num_videos = len(self.clips_BTCHW)
+        self.clips_BTCHW = self.clips_BTCHW[rows]
+        self._sum_BC = self._sum_BC[rows]
+        if self._row is not None:
+            self._row = self._row.unflatten(0, (num_videos, -1))[rows].flatten(0, 1)
+        tails = self.network.history.tails
+        for name in tails:
+            tails[name] = tails[name][rows]
+
+    def _run(self, x: torch.Tensor, first: int, last: int) -> torch.Tensor:
+        for stage in range(first, last):
+            x = self.network.backbone.forward_stage(x, stage)
+        return x
+
+    def _join(self, old: torch.Tensor | None, new: torch.Tensor | None) -> torch.Tensor:
+        """Return old and new frames of each video one after the other, (B x T', C, H, W)."""
+        parts = [x.unflatten(0, (len(self.clips_BTCHW), -1)) for x in (old, new) if x is not None]
+        return parts[0].flatten(0, 1) if len(parts) == 1 else torch.cat(parts, dim=1).flatten(0, 1)
+
+    def _pooled_sum(self, x: torch.Tensor) -> torch.Tensor:
+        return x.mean(dim=(2, 3)).unflatten(0, (len(self.clips_BTCHW), -1)).sum(dim=1)
+
+
+def run_until(network: GridNetwork, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:  # noqa: N803
+    """Run ``clips_BTCHW`` from exit to exit under ``policy`` (paper section 3.2, C_k: max s_k > T_k)."""
+    exits = network.plan.exits.exits
+    num_videos = len(clips_BTCHW)
+    running = np.arange(num_videos)
+    exit_B = np.full(num_videos, len(exits) - 1)  # noqa: N806
+    logits_BK = torch.empty(num_videos, network.num_classes)  # noqa: N806
+    network.history.tails = {}
+    grid_pass = GridPass(network, clips_BTCHW)
+    for k, exit_ in enumerate(exits):
+        mean_BC = grid_pass.extend_to(exit_, exits[k + 1 :])  # noqa: N806
+        logits = network.heads[k](mean_BC).float().cpu()
+        stops = np.ones(len(running), dtype=bool)
+        if k < len(exits) - 1:
+            confidence = confidence_from_logits(policy.confidence, logits.numpy())
+            stops = confidence > policy.thresholds[k]
+        logits_BK[running[stops]] = logits[torch.from_numpy(stops)]
+        exit_B[running[stops]] = k
+        if stops.all():
+            break
+        if stops.any():
+            rows = np.flatnonzero(~stops)
+            running = running[rows]
+            grid_pass.keep(torch.from_numpy(rows).to(clips_BTCHW.device))
+    network.history.tails = {}
+    gmacs = np.asarray(network.gmacs_E)[exit_B] if network.gmacs_E else np.full(num_videos, np.nan)
+    return ProgressiveResult(logits_BK, exit_B, gmacs)

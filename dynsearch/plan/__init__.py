@@ -1,0 +1,10 @@
+"""What defines a network before training: exits, frame order, temporal shift, and the plan of them all."""
+
+from dynsearch.plan.exit_placement import Exit as Exit
+from dynsearch.plan.exit_placement import ExitPlacement as ExitPlacement
+from dynsearch.plan.frame_order import NAMED_ORDERS as NAMED_ORDERS
+from dynsearch.plan.frame_order import FrameOrder as FrameOrder
+from dynsearch.plan.plan import Plan as Plan
+from dynsearch.plan.temporal_shift import TemporalShift as TemporalShift
+
+__all__ = ["NAMED_ORDERS", "Exit", "ExitPlacement", "FrameOrder", "Plan", "TemporalShift"]

@@ -1,0 +1,209 @@
+"""The plan: everything that defines a network before training."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from dynsearch.errors import PlanError
+from dynsearch.files import read_yaml, write_yaml
+from dynsearch.plan.exit_placement import Exit, ExitPlacement
+from dynsearch.plan.frame_order import FrameOrder
+from dynsearch.plan.temporal_shift import TemporalShift
+
+_FIELDS = (
+    "family", "backbone", "num_frames", "num_sets", "image_size", "frame_order", "temporal_shift", "exits", "head",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An immutable, hashable description of one multi-exit network.
+
+    Plans are canonical: two plans that describe the same network are equal and share a ``plan_id``.
+
+    Attributes:
+        backbone: Name of a timm model.
+        num_frames: T, frames sampled from a video; a multiple of the number of frame sets.
+        frame_order: Order of the N frame sets, with its groups.
+        exits: Where the exits sit on the grid of N sets x M depth stages.
+        image_size: Side of the square input, in pixels.
+        temporal_shift: What passes from frame to frame.
+        head: Kind of the exit heads.
+        family: Kind of network.
+
+    Raises:
+        PlanError: The fields contradict each other. Depth is checked when the backbone is known.
+    """
+
+    backbone: str
+    num_frames: int
+    frame_order: FrameOrder
+    exits: ExitPlacement
+    image_size: int = 224
+    temporal_shift: TemporalShift = field(default_factory=TemporalShift)
+    head: str = "linear"
+    family: str = "grid"
+
+    def __post_init__(self) -> None:
+        if self.num_frames < 1 or self.num_frames % self.num_sets:
+            raise PlanError(
+                f"must be a multiple of the {self.num_sets} frame sets, got {self.num_frames}", where="num_frames"
+            )
+        if self.image_size < 1:
+            raise PlanError(f"must be a positive number of pixels, got {self.image_size}", where="image_size")
+        if self.exits.last.sets > self.num_sets:
+            raise PlanError(
+                f"the exit {self.exits.last} needs {self.exits.last.sets} frame sets, the plan has {self.num_sets}",
+                where="exits",
+            )
+        if self.temporal_shift.kind == "bidirectional" and self.exits.exits[0].sets != self.num_sets:
+            raise PlanError(
+                f"a bidirectional shift needs every exit to see all {self.num_sets} sets, got {self.exits}",
+                where="exits",
+                hint="Use the online shift for exits that see only part of the video",
+            )
+        object.__setattr__(self, "temporal_shift", self._canonical_shift())
+
+    def _canonical_shift(self) -> TemporalShift:
+        shift = self.temporal_shift
+        if shift.kind == "none":
+            return TemporalShift("none")
+        if shift.kind == "bidirectional" or len(self.frame_order.group_sizes) == 1:
+            return replace(shift, across_groups=True)
+        return shift
+
+    @property
+    def num_sets(self) -> int:
+        """N, the number of frame sets."""
+        return self.frame_order.num_sets
+
+    @property
+    def frames_per_set(self) -> int:
+        """E of the paper's Eq. 5: consecutive frames in a set."""
+        return self.num_frames // self.num_sets
+
+    @property
+    def plan_id(self) -> str:
+        """Twelve hexadecimal digits that name this plan: a hash of its canonical form."""
+        text = json.dumps(self.to_dict(), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()[:12]
+
+    def frames_seen(self, exit_: Exit) -> int:
+        """Return how many frames have been fed when ``exit_`` is reached."""
+        return exit_.sets * self.frames_per_set
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the plan as plain values, as written to ``plan.yaml``."""
+        order = self.frame_order
+        shift = self.temporal_shift
+        return {
+            "family": self.family,
+            "backbone": self.backbone,
+            "num_frames": self.num_frames,
+            "num_sets": self.num_sets,
+            "image_size": self.image_size,
+            "frame_order": order.name or {"sets": list(order.sets), "groups": list(order.group_sizes)},
+            "temporal_shift": {"kind": shift.kind, "div": shift.div, "across_groups": shift.across_groups},
+            "exits": [str(exit_) for exit_ in self.exits.exits],
+            "head": self.head,
+        }
+
+    @classmethod
+    def from_dict(cls, values: Any) -> Plan:
+        """Return the plan that :meth:`to_dict` wrote.
+
+        Raises:
+            PlanError: A field is missing, unknown or of the wrong type; the message names it.
+        """
+        if not isinstance(values, dict):
+            raise PlanError(f"a plan is a mapping of fields, got {type(values).__name__}")
+        unknown = sorted(set(map(str, values)) - set(_FIELDS))
+        if unknown:
+            raise PlanError(f"unknown field {unknown[0]!r}", where="plan", hint=f"Fields: {', '.join(_FIELDS)}")
+        num_frames = _get(values, "num_frames", int)
+        num_sets = _get(values, "num_sets", int, num_frames)
+        exits = _get(values, "exits", list)
+        return cls(
+            backbone=_get(values, "backbone", str),
+            num_frames=num_frames,
+            frame_order=_frame_order(values.get("frame_order", "sequential"), num_sets),
+            exits=ExitPlacement(tuple(map(Exit.parse, exits))),
+            image_size=_get(values, "image_size", int, 224),
+            temporal_shift=_temporal_shift(_get(values, "temporal_shift", dict, {})),
+            head=_get(values, "head", str, "linear"),
+            family=_get(values, "family", str, "grid"),
+        )
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the plan to ``path`` as YAML."""
+        write_yaml(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Plan:
+        """Read a plan from the YAML file at ``path``.
+
+        Raises:
+            PlanError: The file is missing or does not hold a plan; the message names the file and the field.
+        """
+        values = read_yaml(path, PlanError)
+        try:
+            return cls.from_dict(values)
+        except PlanError as error:
+            where = f"{path}: {error.where}" if error.where else str(path)
+            raise PlanError(error.problem, where=where, hint=error.hint) from error
+
+    def __str__(self) -> str:
+        return (
+            f"{self.backbone}, {self.num_frames} frames of {self.image_size} px in {self.num_sets} sets, "
+            f"order {self.frame_order}, {self.temporal_shift}, exits {self.exits}"
+        )
+
+
+_MISSING = object()
+
+
+def _get(values: dict[str, Any], name: str, kind: type, default: Any = _MISSING) -> Any:
+    value = values.get(name, default)
+    if value is _MISSING:
+        raise PlanError("is missing", where=name)
+    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
+        raise PlanError(f"must be a {kind.__name__}, got {value!r}", where=name)
+    return value
+
+
+def _frame_order(value: Any, num_sets: int) -> FrameOrder:
+    if isinstance(value, str):
+        return FrameOrder.named(value, num_sets)
+    if not isinstance(value, dict) or not set(value) <= {"sets", "groups"}:
+        raise PlanError(f"must be a name, or sets with groups, got {value!r}", where="frame_order")
+    sets = _integers(value.get("sets"), "frame_order.sets")
+    groups = _integers(value.get("groups", [len(sets)]), "frame_order.groups")
+    if len(sets) != num_sets:
+        raise PlanError(f"has {len(sets)} sets, but num_sets is {num_sets}", where="frame_order.sets")
+    return FrameOrder(sets, groups)
+
+
+def _integers(value: Any, where: str) -> tuple[int, ...]:
+    if not isinstance(value, list) or not all(type(item) is int for item in value):
+        raise PlanError(f"must be a list of whole numbers, got {value!r}", where=where)
+    return tuple(value)
+
+
+def _temporal_shift(values: dict[str, Any]) -> TemporalShift:
+    unknown = sorted(set(map(str, values)) - {"kind", "div", "across_groups"})
+    if unknown:
+        raise PlanError(f"unknown field {unknown[0]!r}", where="temporal_shift")
+    default = TemporalShift()
+    try:
+        return TemporalShift(
+            kind=_get(values, "kind", str, default.kind),
+            div=_get(values, "div", int, default.div),
+            across_groups=_get(values, "across_groups", bool, default.across_groups),
+        )
+    except PlanError as error:
+        where = error.where if error.where and "." in error.where else f"temporal_shift.{error.where}"
+        raise PlanError(error.problem, where=where, hint=error.hint) from error
