@@ -1,0 +1,106 @@
+"""Frontier: the non-dominated operating points, from the cheapest to the most accurate."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from typing import overload
+
+import numpy as np
+
+from dynsearch.errors import InfeasibleBudgetError, InputError
+from dynsearch.frontier.dominance import pareto_mask
+from dynsearch.frontier.hypervolume import hypervolume
+from dynsearch.scores import ExitScores
+from dynsearch.thresholds import OperatingPoint, evaluate_policies
+
+_ROUNDING = 1e-12  # relative; a budget typed as 0.3 must admit a cost summed to 0.30000000000000004
+
+
+class Frontier(Sequence[OperatingPoint]):
+    """Non-dominated operating points; both ``gflops`` and ``top1`` rise strictly from one to the next.
+
+    Args:
+        points: Any operating points, at least one; dominated and repeated ones are dropped.
+
+    Raises:
+        InputError: There are no points.
+    """
+
+    def __init__(self, points: Iterable[OperatingPoint]) -> None:
+        candidates = list(points)
+        if not candidates:
+            raise InputError("a frontier needs at least one operating point, got none")
+        mask = pareto_mask([p.gflops for p in candidates], [p.top1 for p in candidates])
+        kept = sorted(
+            (point for point, keep in zip(candidates, mask, strict=True) if keep), key=lambda p: p.gflops
+        )
+        self._points = [point for i, point in enumerate(kept) if i == 0 or point.gflops > kept[i - 1].gflops]
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def __iter__(self) -> Iterator[OperatingPoint]:
+        return iter(self._points)
+
+    @overload
+    def __getitem__(self, index: int) -> OperatingPoint: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[OperatingPoint]: ...
+    def __getitem__(self, index: int | slice) -> OperatingPoint | list[OperatingPoint]:
+        return self._points[index]
+
+    def __repr__(self) -> str:
+        first, last = self._points[0], self._points[-1]
+        return (
+            f"Frontier({len(self)} points, {first.gflops:.4g} to {last.gflops:.4g} GFLOPs,"
+            f" top-1 {first.top1:.4f} to {last.top1:.4f})"
+        )
+
+    def best_under(self, max_gflops: float) -> OperatingPoint:
+        """Return the most accurate point whose mean cost is at most ``max_gflops``.
+
+        Raises:
+            InputError: ``max_gflops`` is not a number.
+            InfeasibleBudgetError: It is below the cheapest point; the error carries that cost.
+        """
+        if not isinstance(max_gflops, int | float | np.number) or math.isnan(max_gflops):
+            raise InputError(f"max_gflops must be a number of GFLOPs per video, got {max_gflops!r}")
+        limit = max_gflops + abs(max_gflops) * _ROUNDING
+        inside = [point for point in self._points if point.gflops <= limit]
+        if not inside:
+            raise InfeasibleBudgetError(float(max_gflops), self._points[0].gflops)
+        return inside[-1]
+
+    def thin(self, num_points: int) -> Frontier:
+        """Return at most ``num_points`` points: both ends, the others spread evenly over the cost axis.
+
+        Raises:
+            InputError: ``num_points`` is below 2 for a frontier of more than one point.
+        """
+        if num_points >= len(self):
+            return self
+        if num_points < 2:
+            raise InputError(f"num_points must be at least 2, to keep both ends, got {num_points}")
+        costs = np.array([point.gflops for point in self._points])
+        targets = np.linspace(costs[0], costs[-1], num_points)
+        chosen = [0]
+        for rank, target in enumerate(targets[1:-1], start=1):
+            # Leave enough points on the right for the targets still to come.
+            first, last = chosen[-1] + 1, len(self) - (num_points - rank)
+            chosen.append(first + int(np.abs(costs[first : last + 1] - target).argmin()))
+        chosen.append(len(self) - 1)
+        return Frontier(self._points[i] for i in chosen)
+
+    def evaluate(self, scores: ExitScores) -> list[OperatingPoint]:
+        """Return every point's policy measured on other scores, in this frontier's order."""
+        return evaluate_policies([point.policy for point in self._points], scores)
+
+    def hypervolume(self, *, reference_gflops: float, reference_top1: float = 0.0) -> float:
+        """Return the area under the frontier, in GFLOPs times fraction."""
+        return hypervolume(
+            [point.gflops for point in self._points],
+            [point.top1 for point in self._points],
+            reference_cost=reference_gflops,
+            reference_value=reference_top1,
+        )

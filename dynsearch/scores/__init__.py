@@ -1,0 +1,6 @@
+"""Exit scores: what a multi-exit network says at every exit, and pure functions of it."""
+
+from dynsearch.scores.confidence import CONFIDENCE_MEASURES, DEFAULT_MEASURE, confidence_from_logits
+from dynsearch.scores.exit_scores import ExitScores
+
+__all__ = ["CONFIDENCE_MEASURES", "DEFAULT_MEASURE", "ExitScores", "confidence_from_logits"]

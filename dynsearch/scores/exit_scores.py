@@ -1,0 +1,246 @@
+"""ExitScores: the one file between the slow side (training) and the fast side (thresholds).
+
+Shapes: E exits, N videos, K classes.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynsearch.errors import ScoresError
+from dynsearch.scores import validation
+from dynsearch.scores.confidence import DEFAULT_MEASURE, confidence_from_logits
+from dynsearch.scores.storage import read_arrays, write_arrays
+
+GIVEN_MEASURE = "given"
+"""The name of the confidence column that came with the scores."""
+
+_FILE_KEYS = {
+    "gmacs": "gmacs_E",
+    "confidence": "confidence_EN",
+    "correct": "correct_EN",
+    "logits": "logits_ENK",
+    "labels": "labels_N",
+    "video_ids": "video_ids_N",
+}
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ExitScores:
+    """What every exit said about every held-out video, and what reaching it costs.
+
+    Either ``logits_ENK`` or ``confidence_EN`` must be there. Without labels and ``correct_EN`` the scores
+    are unlabelled: good for exit shares and cost, not for accuracy. Arrays are made read-only, not copied.
+
+    Args:
+        gmacs_E: GMACs (= GFLOPs here) per video up to and with each exit: cumulative, positive, not falling.
+        confidence_EN: A confidence column of the user's own, higher is surer; NaN never stops.
+        correct_EN: Whether each exit is right; taken from logits and labels when absent.
+        logits_ENK: Finite logits, float32.
+        labels_N: Class numbers (N,), or for multi-label data 0/1 (N, K).
+        video_ids_N: A name for each video.
+        plan_id: The plan whose network made the scores; empty for a network of the user's own.
+        split: ``calibration``, ``test``, or another name.
+
+    Raises:
+        ScoresError: An array is missing, disagrees with another one, or holds impossible values.
+    """
+
+    gmacs_E: NDArray[np.float64]
+    confidence_EN: NDArray[np.float64] | None = None
+    correct_EN: NDArray[np.bool_] | None = None
+    logits_ENK: NDArray[np.float32] | None = None
+    labels_N: NDArray[Any] | None = None
+    video_ids_N: NDArray[np.str_] | None = None
+    plan_id: str = ""
+    split: str = ""
+    _computed: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        gmacs_E = validation.numeric_array("gmacs", self.gmacs_E, np.float64, 1, "(exits,)")
+        validation.check_gmacs(gmacs_E)
+        self._set("gmacs_E", gmacs_E)
+        lengths: dict[str, tuple[int, ...]] = {}
+        if self.logits_ENK is not None:
+            logits = validation.numeric_array(
+                "logits", self.logits_ENK, np.float32, 3, "(exits, videos, classes)"
+            )
+            lengths["logits"] = logits.shape[:2]
+            self._set("logits_ENK", logits)
+        for name, dtype in (("confidence", np.float64), ("correct", np.bool_)):
+            value = getattr(self, f"{name}_EN")
+            if value is not None:
+                array = validation.numeric_array(name, value, dtype, 2, "(exits, videos)")
+                lengths[name] = array.shape
+                self._set(f"{name}_EN", array)
+        if self.logits_ENK is None and self.confidence_EN is None:
+            raise ScoresError(
+                "neither logits nor confidence is there",
+                hint="Give logits (exits, videos, classes) or confidence (exits, videos)",
+            )
+        if self.labels_N is not None:
+            ndim = 2 if np.ndim(self.labels_N) == 2 else 1
+            labels = validation.numeric_array("labels", self.labels_N, np.int64, ndim, "(videos,)")
+            lengths["labels"] = labels.shape[:1]
+            self._set("labels_N", labels)
+        if self.video_ids_N is not None:
+            ids = np.asarray(self.video_ids_N)
+            ids = ids.astype(np.str_) if ids.dtype.kind != "U" else ids
+            if ids.ndim != 1:
+                raise ScoresError(f"must have one axis, got shape {ids.shape}", where="video_ids")
+            lengths["video_ids"] = ids.shape
+            self._set("video_ids_N", ids)
+        validation.check_lengths(lengths, len(gmacs_E))
+        if self.logits_ENK is not None:
+            validation.check_logits(self.logits_ENK)
+        if self.labels_N is not None:
+            num_classes = None if self.logits_ENK is None else self.logits_ENK.shape[2]
+            validation.check_labels(self.labels_N, num_classes)
+        object.__setattr__(self, "plan_id", str(self.plan_id))
+        object.__setattr__(self, "split", str(self.split))
+
+    @property
+    def num_exits(self) -> int:
+        """E, the number of exits."""
+        return len(self.gmacs_E)
+
+    @property
+    def num_videos(self) -> int:
+        """N, the number of videos."""
+        array = self.logits_ENK if self.logits_ENK is not None else self.confidence_EN
+        if array is None:
+            raise ScoresError("neither logits nor confidence is there")
+        return array.shape[1]
+
+    @property
+    def has_truth(self) -> bool:
+        """Whether it is known which exits are right."""
+        return self.correct_EN is not None or (self.logits_ENK is not None and self.labels_N is not None)
+
+    def confidence(self, measure: str = DEFAULT_MEASURE) -> NDArray[np.float64]:
+        """Return the (E, N) confidence of each exit, float64, higher is surer.
+
+        Args:
+            measure: A name of ``CONFIDENCE_MEASURES``, computed from the logits; or ``given``, the column
+                that came with the scores. Scores without logits answer ``max-softmax`` with their column.
+
+        Raises:
+            ScoresError: The measure needs logits that are not there, or is unknown.
+        """
+        if measure == GIVEN_MEASURE or (measure == DEFAULT_MEASURE and self.logits_ENK is None):
+            if self.confidence_EN is None:
+                raise ScoresError("there is no confidence column", where=self._where, hint="Name a measure")
+            return self.confidence_EN
+        if self.logits_ENK is None:
+            raise ScoresError(
+                f"confidence {measure!r} is computed from logits, and there are none",
+                where=self._where,
+                hint=f"Use {DEFAULT_MEASURE!r}, which then means the confidence column",
+            )
+        if measure not in self._computed:
+            self._computed[measure] = _read_only(confidence_from_logits(measure, self.logits_ENK))
+        return self._computed[measure]
+
+    def correct(self) -> NDArray[np.bool_]:
+        """Return (E, N): whether each exit is right (its first choice is a label of the video).
+
+        Raises:
+            ScoresError: The scores are unlabelled.
+        """
+        if self.correct_EN is not None:
+            return self.correct_EN
+        if self.logits_ENK is None or self.labels_N is None:
+            raise ScoresError(
+                "unlabelled: neither correct nor labels with logits is there",
+                where=self._where,
+            )
+        if "correct" not in self._computed:
+            self._computed["correct"] = _read_only(_first_choice_is_label(self.logits_ENK, self.labels_N))
+        return self._computed["correct"]
+
+    def select(self, videos: NDArray[Any]) -> ExitScores:
+        """Return the scores of some videos, by an index array or a mask over N."""
+        return ExitScores(
+            gmacs_E=self.gmacs_E,
+            confidence_EN=None if self.confidence_EN is None else self.confidence_EN[:, videos],
+            correct_EN=None if self.correct_EN is None else self.correct_EN[:, videos],
+            logits_ENK=None if self.logits_ENK is None else self.logits_ENK[:, videos],
+            labels_N=None if self.labels_N is None else self.labels_N[videos],
+            video_ids_N=None if self.video_ids_N is None else self.video_ids_N[videos],
+            plan_id=self.plan_id,
+            split=self.split,
+        )
+
+    @classmethod
+    def from_logits(
+        cls,
+        logits_ENK: NDArray[Any],
+        labels_N: NDArray[Any] | None,
+        gmacs_E: NDArray[Any],
+        *,
+        video_ids: Any = None,
+        plan_id: str = "",
+        split: str = "",
+    ) -> ExitScores:
+        """Return exit scores made of logits; see the class for shapes and units."""
+        return cls(
+            gmacs_E=gmacs_E,
+            logits_ENK=logits_ENK,
+            labels_N=labels_N,
+            video_ids_N=video_ids,
+            plan_id=plan_id,
+            split=split,
+        )
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> ExitScores:
+        """Read exit scores from an ``.npz`` file; nothing in it is executed.
+
+        Raises:
+            ScoresError: The file can't be read, or breaks a rule of the class; the message names the file.
+        """
+        where = os.fspath(path)
+        arrays = read_arrays(path, (*_FILE_KEYS, "plan_id", "split"))
+        if "gmacs" not in arrays:
+            raise ScoresError("has no array gmacs", where=where, hint="Give the cumulative cost of each exit")
+        fields = {_FILE_KEYS[key]: value for key, value in arrays.items() if key in _FILE_KEYS}
+        try:
+            return cls(plan_id=str(arrays.get("plan_id", "")), split=str(arrays.get("split", "")), **fields)
+        except ScoresError as error:
+            inside = f"{where}, {error.where}" if error.where else where
+            raise ScoresError(error.problem, where=inside, hint=error.hint) from error
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the scores to ``path`` as ``.npz``, whole or not at all."""
+        arrays = {key: getattr(self, field) for key, field in _FILE_KEYS.items()}
+        arrays = {key: value for key, value in arrays.items() if value is not None}
+        arrays |= {"plan_id": np.array(self.plan_id), "split": np.array(self.split)}
+        if self.labels_N is not None and self.labels_N.ndim == 2:
+            arrays["labels"] = self.labels_N.astype(np.uint8)
+        # Logits hardly shrink, and compressing them takes longer than writing them.
+        write_arrays(path, arrays, compressed=self.logits_ENK is None)
+
+    @property
+    def _where(self) -> str | None:
+        return " ".join(part for part in (self.plan_id, self.split) if part) or None
+
+    def _set(self, name: str, array: NDArray[Any]) -> None:
+        object.__setattr__(self, name, _read_only(array))
+
+
+def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def _first_choice_is_label(logits_ENK: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.bool_]:
+    choice_EN = logits_ENK.argmax(axis=2)
+    if labels.ndim == 2:
+        return np.take_along_axis(labels[None], choice_EN[:, :, None], axis=2)[:, :, 0] > 0
+    return choice_EN == labels

@@ -1,0 +1,50 @@
+"""Named arrays in an ``.npz`` file: read without pickles, written whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynsearch.errors import ScoresError
+from dynsearch.files import written_whole
+
+
+def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, NDArray[Any]]:
+    """Return those of the arrays ``names`` that the file holds; nothing in it is executed.
+
+    Raises:
+        ScoresError: The file is missing, damaged, or no ``.npz`` file.
+    """
+    where = os.fspath(path)
+    try:
+        archive = np.load(where, allow_pickle=False)
+        if not isinstance(archive, np.lib.npyio.NpzFile):
+            raise ScoresError("is one array, not an .npz file of named arrays", where=where)
+        with archive:
+            return {name: archive[name] for name in names if name in archive.files}
+    except ScoresError:
+        raise
+    except FileNotFoundError as error:
+        raise ScoresError("there is no such file", where=where) from error
+    except Exception as error:  # numpy lets zipfile, zlib, pickle, value and OS errors through
+        raise ScoresError(f"can't be read as exit scores: {error}", where=where) from error
+
+
+def write_arrays(
+    path: str | os.PathLike[str], arrays: Mapping[str, NDArray[Any]], *, compressed: bool
+) -> None:
+    """Write ``arrays`` to ``path``, whole or not at all; confidence as float32 where that loses nothing."""
+    small = {name: _narrowed(array) if name == "confidence" else array for name, array in arrays.items()}
+    write = np.savez_compressed if compressed else np.savez
+    with written_whole(path) as temporary, temporary.open("wb") as file:
+        write(file, **small)  # type: ignore[arg-type]  # numpy types the flag beside the arrays
+
+
+def _narrowed(array: NDArray[Any]) -> NDArray[Any]:
+    with np.errstate(over="ignore"):
+        narrow = array.astype(np.float32)
+    return narrow if np.array_equal(narrow, array, equal_nan=True) else array

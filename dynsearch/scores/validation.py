@@ -1,0 +1,108 @@
+"""The rules exit scores must keep, each with its message.
+
+Shapes: E exits, N videos, K classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynsearch.errors import ScoresError
+
+
+def numeric_array(name: str, value: Any, dtype: type, ndim: int, letters: str) -> NDArray[Any]:
+    """Return ``value`` as an array of ``dtype`` with ``ndim`` axes.
+
+    Raises:
+        ScoresError: It is no such array.
+    """
+    try:
+        array = np.asarray(value)
+        if array.dtype.kind not in "biuf":
+            raise TypeError
+        if dtype is np.bool_ and not np.isin(array, (0, 1)).all():
+            raise ScoresError("must hold true and false (or 1 and 0) only", where=name)
+        if dtype is np.int64 and array.dtype.kind == "f" and not (array == np.floor(array)).all():
+            raise ScoresError("must hold whole numbers", where=name)
+        array = array.astype(dtype, copy=False)
+    except (TypeError, ValueError, OverflowError) as error:
+        if isinstance(error, ScoresError):
+            raise
+        raise ScoresError("must be an array of numbers", where=name) from error
+    if array.ndim != ndim:
+        raise ScoresError(f"must have the {ndim} axes {letters}, got shape {array.shape}", where=name)
+    return array
+
+
+def check_gmacs(gmacs_E: NDArray[np.float64]) -> None:
+    """Refuse costs that are not positive, finite and rising."""
+    if gmacs_E.size == 0:
+        raise ScoresError("no exits: the array is empty", where="gmacs")
+    for exit_index, cost in enumerate(gmacs_E):
+        if not np.isfinite(cost) or cost <= 0:
+            raise ScoresError(
+                f"the cost of exit {exit_index} is {cost:g}; costs must be positive and finite", where="gmacs"
+            )
+    falls = np.flatnonzero(np.diff(gmacs_E) < 0)
+    if falls.size:
+        first = int(falls[0])
+        raise ScoresError(
+            f"cost falls from {gmacs_E[first]:g} to {gmacs_E[first + 1]:g} at exit {first + 1}",
+            where="gmacs",
+            hint="Costs are cumulative GMACs per video, in the order the exits are met",
+        )
+
+
+def check_logits(logits_ENK: NDArray[np.float32]) -> None:
+    """Refuse logits without classes or with values that are not finite."""
+    if logits_ENK.shape[2] == 0:
+        raise ScoresError("no classes: the last axis is empty", where="logits")
+    for exit_index, logits_NK in enumerate(logits_ENK):
+        if not np.isfinite(logits_NK).all():
+            videos = np.flatnonzero(~np.isfinite(logits_NK).all(axis=1))
+            raise ScoresError(
+                f"exit {exit_index} has values that are not finite numbers for {videos.size} videos,"
+                f" the first at position {videos[0]}",
+                where="logits",
+            )
+
+
+def check_labels(labels: NDArray[Any], num_classes: int | None) -> None:
+    """Refuse labels outside ``0 .. num_classes - 1`` (None: no upper limit) and a class axis that differs."""
+    if labels.ndim == 2:
+        if num_classes is not None and labels.shape[1] != num_classes:
+            raise ScoresError(
+                f"has {labels.shape[1]} classes but the logits have {num_classes}", where="labels"
+            )
+        return
+    bad = labels < 0 if num_classes is None else (labels < 0) | (labels >= num_classes)
+    if bad.any():
+        limit = "0 or more" if num_classes is None else f"in 0..{num_classes - 1}"
+        position = int(np.flatnonzero(bad)[0])
+        raise ScoresError(
+            f"the label at position {position} is {labels[position]}, but labels must be {limit}",
+            where="labels",
+        )
+
+
+def check_lengths(lengths: dict[str, tuple[int, ...]], num_exits: int) -> int:
+    """Refuse arrays that disagree on E or N; return N.
+
+    Args:
+        lengths: For each array its (E, N), or (N,) where it has no exit axis.
+        num_exits: E, as given by ``gmacs``.
+    """
+    for name, shape in lengths.items():
+        if len(shape) == 2 and shape[0] != num_exits:
+            raise ScoresError(f"has {shape[0]} exits but gmacs has {num_exits}", where=name)
+    reference_name, reference = next(iter(lengths.items()))
+    num_videos = reference[-1]
+    for name, shape in lengths.items():
+        if shape[-1] != num_videos:
+            raise ScoresError(f"has {shape[-1]} videos but {reference_name} has {num_videos}", where=name)
+    if num_videos == 0:
+        raise ScoresError("the split is empty: no videos", where=reference_name)
+    return num_videos

@@ -1,0 +1,98 @@
+"""OperatingPoint: accuracy and mean cost of one plan under one policy.
+
+Shapes: E exits, N videos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynsearch.scores import ExitScores
+from dynsearch.thresholds.policy import ExitPolicy
+
+
+@dataclass(frozen=True)
+class OperatingPoint:
+    """What a policy achieves on some exit scores.
+
+    Args:
+        policy: The thresholds and their confidence measure.
+        top1: Share of videos whose answer, at the exit where they stop, is right (0..1).
+        gflops: Mean GFLOPs (10^9 multiply-accumulates) per video.
+        exit_share: Share of videos that stop at each exit; sums to 1.
+        num_videos: How many videos it was measured on.
+    """
+
+    policy: ExitPolicy
+    top1: float
+    gflops: float
+    exit_share: tuple[float, ...]
+    num_videos: int
+
+    @property
+    def thresholds(self) -> tuple[float, ...]:
+        """T_k of every exit."""
+        return self.policy.thresholds
+
+    @property
+    def plan_id(self) -> str:
+        """The plan the policy was fitted for; empty when unknown."""
+        return self.policy.plan_id
+
+    def evaluate(self, scores: ExitScores) -> OperatingPoint:
+        """Return the same policy measured on other scores."""
+        return evaluate_policy(self.policy, scores)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for JSON and tables."""
+        return {
+            "thresholds": list(self.thresholds),
+            "top1": self.top1,
+            "gflops": self.gflops,
+            "exit_share": list(self.exit_share),
+        }
+
+
+def evaluate_policy(policy: ExitPolicy, scores: ExitScores) -> OperatingPoint:
+    """Return what ``policy`` achieves on ``scores``.
+
+    Raises:
+        PolicyError: The policy does not fit the scores.
+        ScoresError: The scores are unlabelled or lack what the confidence measure needs.
+    """
+    return evaluate_policies([policy], scores)[0]
+
+
+def evaluate_policies(policies: Iterable[ExitPolicy], scores: ExitScores) -> list[OperatingPoint]:
+    """Return what each policy achieves on ``scores``; confidences are computed once per measure."""
+    correct_EN = scores.correct()
+    confidence_of: dict[str, NDArray[np.float64]] = {}
+    points = []
+    for policy in policies:
+        policy.check_fits(scores.num_exits, scores.plan_id)
+        if policy.confidence not in confidence_of:
+            confidence_of[policy.confidence] = scores.confidence(policy.confidence)
+        exit_N = policy.first_exit(confidence_of[policy.confidence])
+        points.append(measure(policy, exit_N, correct_EN, scores.gmacs_E))
+    return points
+
+
+def measure(
+    policy: ExitPolicy, exit_N: NDArray[np.int64], correct_EN: NDArray[np.bool_], gmacs_E: NDArray[np.float64]
+) -> OperatingPoint:
+    """Return the operating point of ``policy`` when video i stops at ``exit_N[i]``."""
+    num_videos = len(exit_N)
+    share_E = np.bincount(exit_N, minlength=len(gmacs_E)) / num_videos
+    right = np.count_nonzero(correct_EN[exit_N, np.arange(num_videos)])
+    return OperatingPoint(
+        policy=policy,
+        top1=right / num_videos,
+        gflops=float(share_E @ gmacs_E),
+        exit_share=tuple(share_E.tolist()),
+        num_videos=num_videos,
+    )

@@ -1,0 +1,142 @@
+"""ExitPolicy: when an exit is sure enough to stop.
+
+Shapes: E exits, N videos.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynsearch.errors import PolicyError
+from dynsearch.files import read_yaml, write_yaml
+from dynsearch.scores import DEFAULT_MEASURE
+
+
+@dataclass(frozen=True)
+class ExitPolicy:
+    """A confidence measure and one threshold for each exit.
+
+    A video stops at the first exit k whose confidence is above T_k (strictly, as in the paper's section 3.4).
+
+    Args:
+        thresholds: T_k of every exit. ``inf`` never stops there, ``-inf`` always does. The last is ``-inf``:
+            the last exit takes every video that is left.
+        confidence: The confidence measure the thresholds are meant for.
+        plan_id: The plan they were fitted for; empty when unknown.
+
+    Raises:
+        PolicyError: No thresholds, one that is not a number, or a last one other than ``-inf``.
+    """
+
+    thresholds: tuple[float, ...]
+    confidence: str = DEFAULT_MEASURE
+    plan_id: str = ""
+
+    def __post_init__(self) -> None:
+        try:
+            values = tuple(float(value) for value in self.thresholds)
+        except (TypeError, ValueError) as error:
+            raise PolicyError(f"thresholds must be numbers, got {self.thresholds!r}") from error
+        if not values:
+            raise PolicyError("a policy needs one threshold for each exit, got none")
+        if any(math.isnan(value) for value in values):
+            raise PolicyError(f"a threshold is not a number: {values}")
+        if values[-1] != -math.inf:
+            raise PolicyError(
+                f"the last threshold must be -inf, got {values[-1]:g}",
+                hint="The last exit takes every video that is left",
+            )
+        object.__setattr__(self, "thresholds", values)
+
+    @property
+    def num_exits(self) -> int:
+        """E, the number of exits the policy is for."""
+        return len(self.thresholds)
+
+    def first_exit(self, confidence_EN: NDArray[Any]) -> NDArray[np.int64]:
+        """Return (N,): the exit at which each video stops.
+
+        Args:
+            confidence_EN: Confidence of each exit, by this policy's measure. NaN never stops.
+
+        Raises:
+            PolicyError: The number of exits differs.
+        """
+        confidence_EN = np.asarray(confidence_EN)
+        if confidence_EN.ndim != 2 or len(confidence_EN) != self.num_exits:
+            raise PolicyError(
+                f"thresholds are for {self.num_exits} exits, but confidence has shape {confidence_EN.shape}"
+            )
+        exit_N = np.full(confidence_EN.shape[1], self.num_exits - 1)
+        left = np.arange(confidence_EN.shape[1])
+        for exit_index, threshold in enumerate(self.thresholds[:-1]):
+            if threshold == math.inf:
+                continue
+            stops = confidence_EN[exit_index, left] > threshold
+            exit_N[left[stops]] = exit_index
+            left = left[~stops]
+        return exit_N
+
+    def check_fits(self, num_exits: int, plan_id: str = "") -> None:
+        """Refuse a network or scores these thresholds were not made for.
+
+        Raises:
+            PolicyError: The number of exits differs, or both plans are known and differ.
+        """
+        if num_exits != self.num_exits:
+            raise PolicyError(f"thresholds are for {self.num_exits} exits, but there are {num_exits}")
+        if self.plan_id and plan_id and plan_id != self.plan_id:
+            raise PolicyError(
+                f"fitted for plan {self.plan_id}, not {plan_id}",
+                hint="Calibrate it on its own scores",
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as written to ``policy.yaml``."""
+        return {"plan_id": self.plan_id, "confidence": self.confidence, "thresholds": list(self.thresholds)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> ExitPolicy:
+        """Return the policy that ``to_dict`` described.
+
+        Raises:
+            PolicyError: A field is missing, unknown, or has another type.
+        """
+        if not isinstance(values, Mapping):
+            raise PolicyError(f"must be a mapping with thresholds, got {type(values).__name__}")
+        unknown = sorted(set(values) - {"plan_id", "confidence", "thresholds"})
+        if unknown:
+            raise PolicyError(f"unknown field {unknown[0]!r}", hint="Known: plan_id, confidence, thresholds")
+        thresholds = values.get("thresholds")
+        if not isinstance(thresholds, list | tuple):
+            raise PolicyError(f"thresholds must be a list, got {thresholds!r}")
+        if any(isinstance(value, bool | str) for value in thresholds):
+            raise PolicyError(f"thresholds must be numbers, got {thresholds!r}")
+        confidence, plan_id = values.get("confidence", DEFAULT_MEASURE), values.get("plan_id", "")
+        if not isinstance(confidence, str) or not isinstance(plan_id, str):
+            raise PolicyError(f"confidence and plan_id must be texts, got {confidence!r} and {plan_id!r}")
+        return cls(thresholds=tuple(thresholds), confidence=confidence, plan_id=plan_id)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the policy to ``path`` as YAML, whole or not at all."""
+        write_yaml(path, self.to_dict())
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> ExitPolicy:
+        """Read a policy from a YAML file.
+
+        Raises:
+            PolicyError: The file can't be read or holds no policy; the message names the file.
+        """
+        values = read_yaml(path, PolicyError)
+        try:
+            return cls.from_dict(values)
+        except PolicyError as error:
+            raise PolicyError(error.problem, where=os.fspath(path), hint=error.hint) from error

@@ -1,0 +1,75 @@
+import math
+
+import numpy as np
+import pytest
+
+from dynsearch.errors import InputError
+from dynsearch.frontier import bootstrap_difference, bootstrap_interval, cost_interval, top1_interval
+from dynsearch.thresholds import ExitPolicy, evaluate_policy
+from tests.thresholds.tables import random_scores
+
+POLICY = ExitPolicy((0.8, 0.8, 0.8, -math.inf))
+
+
+def resample(values, seed=0, times=4000):
+    rng = np.random.default_rng(seed)
+    means = values[rng.integers(len(values), size=(times, len(values)))].mean(axis=1)
+    return np.quantile(means, [0.025, 0.975])
+
+
+def test_interval_equals_resampling_the_videos():
+    scores = random_scores(0, num_videos=300)
+    exit_N = POLICY.first_exit(scores.confidence())
+    right = scores.correct()[exit_N, np.arange(300)]
+    np.testing.assert_allclose(bootstrap_interval(POLICY, scores), resample(right), atol=0.005)
+
+
+def test_cost_interval_equals_resampling_the_videos():
+    scores = random_scores(0, num_videos=300)
+    point = evaluate_policy(POLICY, scores)
+    costs = scores.gmacs_E[POLICY.first_exit(scores.confidence())]
+    np.testing.assert_allclose(
+        cost_interval(point.exit_share, scores.gmacs_E, 300), resample(costs), atol=0.04
+    )
+
+
+def test_difference_is_paired():
+    rng = np.random.default_rng(0)
+    a = rng.random(400) < 0.7
+    b = a ^ (rng.random(400) < 0.03)
+    np.testing.assert_allclose(bootstrap_difference(a, b), resample(a * 1.0 - b), atol=0.003)
+    low, high = bootstrap_difference(a, a)
+    assert low == high == 0
+
+
+@pytest.mark.slow
+def test_intervals_cover_the_truth_as_often_as_they_say():
+    rng = np.random.default_rng(1)
+    hits = 0
+    for top1 in rng.binomial(400, 0.7, size=500) / 400:
+        low, high = top1_interval(top1, 400, num_resamples=2000)
+        hits += low <= 0.7 <= high
+    assert 0.92 <= hits / 500 <= 0.98
+
+
+def test_the_same_seed_gives_the_same_interval():
+    assert top1_interval(0.7, 100, seed=3) == top1_interval(0.7, 100, seed=3)
+
+
+def test_a_higher_level_is_wider():
+    narrow, wide = top1_interval(0.7, 500, level=0.5), top1_interval(0.7, 500, level=0.99)
+    assert wide.low < narrow.low < 0.7 < narrow.high < wide.high
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        (lambda: top1_interval(0.5, 10, level=1.0), "between 0 and 1"),
+        (lambda: top1_interval(0.5, 10, num_resamples=0), "at least 1"),
+        (lambda: bootstrap_difference(np.ones(3), np.ones(4)), "same videos twice"),
+        (lambda: bootstrap_difference(np.ones(0), np.ones(0)), "same videos twice"),
+    ],
+)
+def test_bad_input_is_refused(call, message):
+    with pytest.raises(InputError, match=message):
+        call()

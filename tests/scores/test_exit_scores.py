@@ -1,0 +1,172 @@
+import numpy as np
+import pytest
+
+from dynsearch.errors import ScoresError
+from dynsearch.scores import ExitScores
+
+GMACS = [1.0, 2.5, 4.0]
+
+
+def small(**changes):
+    rng = np.random.default_rng(0)
+    fields = dict(
+        gmacs_E=np.array(GMACS),
+        logits_ENK=rng.normal(size=(3, 5, 4)).astype(np.float32),
+        labels_N=np.array([0, 1, 2, 3, 0]),
+        video_ids_N=np.array(list("abcde")),
+        plan_id="p",
+        split="calibration",
+    )
+    return ExitScores(**{**fields, **changes})
+
+
+def test_save_and_load_give_the_same_scores(tmp_path):
+    scores = small(confidence_EN=np.linspace(0, 1, 15).reshape(3, 5))
+    scores.save(tmp_path / "s.npz")
+    back = ExitScores.load(tmp_path / "s.npz")
+    for name in ("gmacs_E", "confidence_EN", "logits_ENK", "labels_N", "video_ids_N"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(scores, name))
+    assert (back.plan_id, back.split, back.num_exits, back.num_videos) == ("p", "calibration", 3, 5)
+
+
+def test_files_follow_the_written_contract(tmp_path):
+    small().save(tmp_path / "s.npz")
+    with np.load(tmp_path / "s.npz", allow_pickle=False) as archive:
+        assert set(archive.files) == {"gmacs", "logits", "labels", "video_ids", "plan_id", "split"}
+        assert archive["logits"].dtype == np.float32
+        assert archive["labels"].dtype == np.int64
+
+
+def test_multi_label_files_hold_uint8_and_count_any_label_as_right(tmp_path):
+    logits = np.array([[[3.0, 1.0, 0.0], [0.0, 2.0, 1.0]]])
+    labels = np.array([[1, 1, 0], [1, 0, 1]])
+    scores = ExitScores.from_logits(logits, labels, [1.0])
+    scores.save(tmp_path / "s.npz")
+    with np.load(tmp_path / "s.npz") as archive:
+        assert archive["labels"].dtype == np.uint8
+    assert ExitScores.load(tmp_path / "s.npz").correct().tolist() == [[True, False]]
+
+
+def test_confidence_and_correctness_alone_are_enough(tmp_path):
+    path = tmp_path / "own.npz"
+    np.savez(path, confidence=np.full((3, 2), 0.5, np.float32), correct=np.eye(3, 2, dtype=bool), gmacs=GMACS)
+    scores = ExitScores.load(path)
+    assert scores.confidence().dtype == np.float64
+    assert scores.correct().tolist() == np.eye(3, 2, dtype=bool).tolist()
+
+
+def test_correct_from_logits_is_argmax_equal_label():
+    scores = small()
+    expected = [[scores.logits_ENK[e, n].argmax() == scores.labels_N[n] for n in range(5)] for e in range(3)]
+    assert scores.correct().tolist() == expected
+
+
+def test_arrays_cannot_be_changed_through_the_scores():
+    mine = np.random.default_rng(0).normal(size=(3, 5, 4)).astype(np.float32)
+    scores = small(logits_ENK=mine)
+    with pytest.raises(ValueError, match="read-only"):
+        scores.logits_ENK[0, 0, 0] = 1
+    mine[0, 0, 0] = 7.0  # the caller's own array stays his
+
+
+def test_select_keeps_the_chosen_videos():
+    chosen = small().select(np.array([4, 1]))
+    assert chosen.video_ids_N.tolist() == ["e", "b"]
+    np.testing.assert_array_equal(chosen.logits_ENK, small().logits_ENK[:, [4, 1]])
+
+
+def test_unlabelled_scores_have_shares_but_no_accuracy():
+    scores = small(labels_N=None)
+    assert not scores.has_truth
+    with pytest.raises(ScoresError, match="unlabelled"):
+        scores.correct()
+
+
+def test_a_measure_that_needs_logits_says_so():
+    scores = ExitScores(gmacs_E=[1.0], confidence_EN=[[0.2]], correct_EN=[[True]])
+    with pytest.raises(ScoresError, match="computed from logits"):
+        scores.confidence("margin")
+    with pytest.raises(ScoresError, match="no confidence column"):
+        small().confidence("given")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (dict(gmacs_E=[1.0, 3.0, 2.0]), "gmacs: cost falls from 3 to 2 at exit 2"),
+        (dict(gmacs_E=[0.0, 1.0, 2.0]), "gmacs: the cost of exit 0 is 0"),
+        (dict(gmacs_E=[-1.0, 1.0, 2.0]), "cost of exit 0 is -1"),
+        (dict(gmacs_E=[1.0, np.nan, 2.0]), "cost of exit 1 is nan"),
+        (dict(gmacs_E=[]), "no exits"),
+        (dict(gmacs_E=[1.0, 2.0]), "logits: has 3 exits but gmacs has 2"),
+        (dict(gmacs_E=["a", "b", "c"]), "gmacs: must be an array of numbers"),
+        (dict(logits_ENK=np.zeros((3, 5))), r"logits: must have the 3 axes"),
+        (dict(logits_ENK=np.full((3, 5, 4), np.nan)), "logits: exit 0 has values that are not finite"),
+        (dict(logits_ENK=np.zeros((3, 5, 0))), "logits: no classes"),
+        (dict(logits_ENK=np.zeros((3, 0, 4)), labels_N=[], video_ids_N=[]), "the split is empty"),
+        (dict(logits_ENK=None), "neither logits nor confidence"),
+        (
+            dict(labels_N=[0, 1, 2, 3, 4]),
+            r"labels: the label at position 4 is 4, but labels must be in 0\.\.3",
+        ),
+        (dict(labels_N=[0, 1, -1, 3, 0]), "label at position 2 is -1"),
+        (dict(labels_N=[0, 1]), "labels: has 2 videos but logits has 5"),
+        (dict(labels_N=[0.5, 1, 2, 3, 0]), "labels: must hold whole numbers"),
+        (dict(labels_N=np.zeros((5, 3))), "labels: has 3 classes but the logits have 4"),
+        (dict(video_ids_N=["a"]), "video_ids: has 1 videos"),
+        (dict(correct_EN=np.full((3, 5), 2)), "correct: must hold true and false"),
+        (dict(confidence_EN=np.zeros((2, 5))), "confidence: has 2 exits but gmacs has 3"),
+    ],
+)
+def test_impossible_scores_are_refused_with_the_field_named(changes, message):
+    with pytest.raises(ScoresError, match=message) as caught:
+        small(**changes)
+    assert caught.value.exit_code == 2
+
+
+def write_bad(path, kind):
+    if kind == "text":
+        path.write_text("hello")
+    elif kind == "empty":
+        path.write_bytes(b"")
+    elif kind == "one array":
+        with path.open("wb") as file:
+            np.save(file, np.zeros(3))
+    elif kind == "pickle":
+        np.savez(path, gmacs=np.array([{}], dtype=object))
+    elif kind == "no gmacs":
+        np.savez(path, confidence=np.zeros((1, 2)))
+    elif kind == "cut":
+        small().save(path)
+        path.write_bytes(path.read_bytes()[:300])
+
+
+@pytest.mark.parametrize("kind", ["missing", "text", "empty", "one array", "pickle", "no gmacs", "cut"])
+def test_damaged_files_are_named_in_one_line(tmp_path, kind):
+    path = tmp_path / "bad.npz"
+    write_bad(path, kind)
+    with pytest.raises(ScoresError, match=r"bad\.npz") as caught:
+        ExitScores.load(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_bad_array_in_a_file_names_file_and_array(tmp_path):
+    path = tmp_path / "bad.npz"
+    np.savez(path, confidence=np.zeros((2, 2)), correct=np.zeros((2, 2), bool), gmacs=[2.0, 1.0])
+    with pytest.raises(ScoresError, match=r"bad\.npz, gmacs: cost falls"):
+        ExitScores.load(path)
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "s.npz"
+    small().save(path)
+    before = path.read_bytes()
+
+    def full_disk(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(np, "savez", full_disk)
+    with pytest.raises(Exception, match="No space left"):
+        small(plan_id="other").save(path)
+    assert path.read_bytes() == before
+    assert [p.name for p in tmp_path.iterdir()] == ["s.npz"]

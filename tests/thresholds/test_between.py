@@ -1,0 +1,21 @@
+import math
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dynsearch.thresholds.between import between
+
+
+@given(st.floats(allow_nan=False), st.floats(allow_nan=False))
+def test_the_threshold_separates_the_two_confidences(a, b):
+    lower, upper = min(a, b), max(a, b)
+    if lower == upper:
+        return
+    threshold = between(lower, upper)
+    assert math.isfinite(threshold)
+    assert not lower > threshold
+    assert upper > threshold
+
+
+def test_it_lies_half_way():
+    assert between(0.25, 0.75) == 0.5
