@@ -1,0 +1,106 @@
+"""Crops and normalisation, the same for all frames of a video.
+
+There is no horizontal flip: left and right tell classes apart in Something-Something and in motions.
+
+Source: TSN's multi-scale cropping (Wang et al., ECCV 2016), with the numbers its released recipe uses.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+from torchvision.transforms import v2
+from torchvision.transforms.v2 import functional
+
+IMAGENET_MEAN = (0.485, 0.456, 0.406)
+IMAGENET_STD = (0.229, 0.224, 0.225)
+
+CROP_SCALES = (1.0, 0.875, 0.75, 0.66)
+"""Crop sizes, as shares of the picture's short side."""
+
+_SNAP_PIXELS = 3
+_CROP_POINTS = tuple(
+    (down, right)
+    for down in range(5)
+    for right in range(5)
+    if (down % 2 == 0 and right % 2 == 0) or (down % 2 == 1 and right % 2 == 1)
+)
+"""The 13 places of a crop, in quarters of the room there is: a 3 x 3 grid and the 4 quarter points."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Crop:
+    """A rectangle of a picture, in pixels."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+def draw_multi_scale_crop(height: int, width: int, image_size: int, rng: np.random.Generator) -> Crop:
+    """Draw one of 10 pairs of sizes that differ by at most one step, and one of 13 places.
+
+    Args:
+        height: H of the picture in pixels.
+        width: W of the picture in pixels.
+        image_size: Side of the network's input; crop sizes within 3 pixels of it become it.
+        rng: Source of all randomness.
+    """
+    short = min(height, width)
+    sizes = [int(short * scale) for scale in CROP_SCALES]
+    sizes = [
+        image_size if abs(size - image_size) <= _SNAP_PIXELS and image_size <= short else size
+        for size in sizes
+    ]
+    pairs = [(tall, wide) for i, tall in enumerate(sizes) for j, wide in enumerate(sizes) if abs(i - j) <= 1]
+    tall, wide = pairs[rng.integers(len(pairs))]
+    down, right = _CROP_POINTS[rng.integers(len(_CROP_POINTS))]
+    return Crop((height - tall) // 4 * down, (width - wide) // 4 * right, tall, wide)
+
+
+def apply_crop(frames_TCHW: torch.Tensor, crop: Crop, image_size: int) -> torch.Tensor:
+    """Cut a rectangle out of all frames and resize it to a square.
+
+    Args:
+        frames_TCHW: uint8 (T, C, H, W).
+        crop: The rectangle.
+        image_size: Side of the result in pixels.
+
+    Returns:
+        uint8 (T, C, image_size, image_size).
+    """
+    return functional.resized_crop(
+        frames_TCHW,
+        crop.top,
+        crop.left,
+        crop.height,
+        crop.width,
+        [image_size, image_size],
+        interpolation=v2.InterpolationMode.BILINEAR,
+        antialias=True,
+    )
+
+
+def resize_short_side(frames_TCHW: torch.Tensor, short_side: int) -> torch.Tensor:
+    """Resize all frames, uint8 (T, C, H, W), so that the shorter side has ``short_side`` pixels."""
+    if min(frames_TCHW.shape[-2:]) == short_side:
+        return frames_TCHW
+    return functional.resize(
+        frames_TCHW, [short_side], interpolation=v2.InterpolationMode.BILINEAR, antialias=True
+    )
+
+
+def centre_crop(frames_TCHW: torch.Tensor, image_size: int) -> torch.Tensor:
+    """Cut the square of ``image_size`` pixels out of the middle of all frames, (..., C, H, W)."""
+    top, left = ((side - image_size) // 2 for side in frames_TCHW.shape[-2:])
+    return frames_TCHW[..., top : top + image_size, left : left + image_size]
+
+
+def normalise(frames: torch.Tensor) -> torch.Tensor:
+    """Return uint8 RGB (..., 3, H, W) as float32 with ImageNet's mean and standard deviation removed."""
+    mean = torch.tensor(IMAGENET_MEAN).view(3, 1, 1)
+    std = torch.tensor(IMAGENET_STD).view(3, 1, 1)
+    return frames.to(torch.float32).mul_(1 / (255 * std)).sub_(mean / std)

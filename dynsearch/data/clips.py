@@ -1,0 +1,164 @@
+"""Clips for training and scoring: frames chosen, cropped and normalised, one video or a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch.utils.data import Dataset
+
+from dynsearch.data.augmentation import (
+    apply_crop,
+    centre_crop,
+    draw_multi_scale_crop,
+    normalise,
+    resize_short_side,
+)
+from dynsearch.data.frame_cache import FrameCache
+from dynsearch.data.reader import get_reader, read_frames
+from dynsearch.data.records import VideoRecord
+from dynsearch.data.sampling import random_in_segments, sample_rng, segment_centres
+from dynsearch.errors import InputError
+
+Clip = tuple[torch.Tensor, int, int]
+"""One clip float32 (T, C, H, W) in temporal order, its label, its index."""
+
+Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
+"""Clips float32 (B, T, C, H, W) in temporal order, labels int64 (B,), indices int64 (B,)."""
+
+
+class ClipDataset(Dataset[Clip]):
+    """The videos of a split as clips of T frames, always in temporal order.
+
+    Training draws one frame of each segment, and a multi-scale crop where asked for; everything else takes
+    the middle frames and the middle square. What is drawn depends on (seed, epoch, index) only, so it is the
+    same with any number of workers. With a cache, its S frames are the video that frames are taken from.
+
+    Args:
+        records: N videos.
+        num_frames: T.
+        image_size: Side in pixels of the network's input.
+        training: Draw frames and crops.
+        seed: Seed of all that is drawn.
+        cache: The split's frame cache, N videos in the same order.
+        reader: The video reader's name, used where there is no cache.
+        short_side: Pixels the short side is resized to before the middle is cropped; None means the
+            cache's size, or ``image_size`` without one.
+        multi_scale_crop: In training, crop and resize as TSN does.
+
+    Raises:
+        InputError: There are no videos, or the cache or a size does not fit.
+    """
+
+    def __init__(
+        self,
+        records: Sequence[VideoRecord],
+        *,
+        num_frames: int,
+        image_size: int,
+        training: bool,
+        seed: int,
+        cache: FrameCache | None = None,
+        reader: str = "decord",
+        short_side: int | None = None,
+        multi_scale_crop: bool = True,
+    ) -> None:
+        if not records or num_frames < 1 or image_size < 1:
+            raise InputError(
+                f"clips need videos, frames and a size, got {len(records)}, {num_frames}, {image_size}"
+            )
+        if cache is not None and len(cache.frames_NSHWC) != len(records):
+            raise InputError(
+                f"the frame cache has {len(cache.frames_NSHWC)} videos, the split {len(records)}"
+            )
+        get_reader(reader)
+        available = image_size if cache is None else cache.size
+        self.short_side = available if short_side is None else short_side
+        if self.short_side < image_size:
+            raise InputError(f"image_size={image_size} is larger than the frames' side {self.short_side}")
+        self.records = list(records)
+        self.num_frames = num_frames
+        self.image_size = image_size
+        self.training = training
+        self.seed = seed
+        self.cache = cache
+        self.reader = reader
+        self.multi_scale_crop = training and multi_scale_crop
+        self.epoch = 0
+        self._labels_N = torch.tensor([record.label for record in records], dtype=torch.int64)
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose frames, crops and order are drawn next."""
+        self.epoch = epoch
+
+    def __getitem__(self, index: int) -> Clip:
+        """Return a clip, float32 (T, C, H, W), its label and its index.
+
+        Raises:
+            VideoError: The video can't be read; it is named.
+        """
+        clips, _, _ = self.batch([index])
+        return clips[0], self.records[index].label, index
+
+    def __getitems__(self, indices: Sequence[int]) -> Batch:
+        """Return a whole batch; torch's data loader prefers this over single items."""
+        return self.batch(indices)
+
+    def batch(self, indices: Sequence[int]) -> Batch:
+        """Return the clips, labels and indices of B videos.
+
+        Args:
+            indices: B positions in ``records``.
+
+        Raises:
+            VideoError: A video can't be read; it is named.
+        """
+        positions = np.asarray(indices, dtype=np.int64)
+        if self.cache is not None and not self.multi_scale_crop:
+            frames = torch.from_numpy(self._cached_frames(self.cache, positions)).permute(0, 1, 4, 2, 3)
+            clips = self._middle(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+        else:
+            clips = torch.stack([self._clip(int(index)) for index in positions])
+        index_B = torch.from_numpy(positions)
+        return normalise(clips).contiguous(), self._labels_N[index_B], index_B
+
+    def _cached_frames(self, cache: FrameCache, positions_B: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """Return uint8 (B, T, H, W, 3) straight from the cache."""
+        chosen_BT = np.stack([self._choose(cache.num_frames, self._rng(index)) for index in positions_B])
+        return cache.frames_NSHWC[positions_B[:, None], chosen_BT]
+
+    def _clip(self, index: int) -> torch.Tensor:
+        """Return one clip, uint8 (T, C, H, W): frames are drawn first, then the crop."""
+        rng = self._rng(index)
+        if self.cache is None:
+            frames_THWC = read_frames(
+                self.records[index].path,
+                lambda count: self._choose(count, rng).tolist(),
+                strict=not self.training,
+                reader=self.reader,
+            )
+        else:
+            frames_THWC = self.cache.frames_NSHWC[index, self._choose(self.cache.num_frames, rng)]
+        frames_TCHW = torch.from_numpy(frames_THWC).permute(0, 3, 1, 2)
+        if not self.multi_scale_crop:
+            return self._middle(frames_TCHW)
+        height, width = frames_TCHW.shape[-2:]
+        return apply_crop(
+            frames_TCHW, draw_multi_scale_crop(height, width, self.image_size, rng), self.image_size
+        )
+
+    def _choose(self, num_video_frames: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
+        if self.training:
+            return random_in_segments(num_video_frames, self.num_frames, rng)
+        return segment_centres(num_video_frames, self.num_frames)
+
+    def _rng(self, index: int | np.int64) -> np.random.Generator:
+        return sample_rng(self.seed, self.epoch, int(index))
+
+    def _middle(self, frames_TCHW: torch.Tensor) -> torch.Tensor:
+        return centre_crop(resize_short_side(frames_TCHW, self.short_side), self.image_size)

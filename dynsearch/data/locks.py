@@ -1,0 +1,22 @@
+"""A lock between processes, so that what is made once is not made twice at the same time."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+from collections.abc import Iterator
+from pathlib import Path
+
+
+@contextlib.contextmanager
+def held_lock(path: Path) -> Iterator[None]:
+    """Hold the lock file at ``path`` during the block, waiting for another process that holds it.
+
+    The operating system lets go of it when its process ends in any way. Where the file system has no
+    locks the block runs without; what it makes must still be renamed into place.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as file:
+        with contextlib.suppress(OSError):
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,134 @@
+"""Frames of a video file, through a small Protocol so that decoders can be exchanged."""
+
+from __future__ import annotations
+
+import operator
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from dynsearch.data.decord_reader import DecordReader
+from dynsearch.data.video_files import checked_path
+from dynsearch.errors import InputError, VideoError
+
+Frames = npt.NDArray[np.uint8]
+FrameChoice = Sequence[int] | Callable[[int], Sequence[int]]
+"""Frame indices, or a function that gives them from the number of frames in the file."""
+
+
+class VideoReader(Protocol):
+    """Reads one file from start to end of a call and keeps nothing open, so it may cross a fork.
+
+    ``path`` is absolute and has passed ``checked_path``. Any exception means the file can't be read.
+    """
+
+    def num_frames(self, path: Path) -> int:
+        """Return how many frames the file has."""
+        ...
+
+    def read(self, path: Path, choose: Callable[[int], Sequence[int]], *, strict: bool) -> Frames:
+        """Return the frames ``choose(num_frames)``, uint8 (T, H, W, 3), RGB, in that order.
+
+        Args:
+            path: The file.
+            choose: Gives sorted, distinct, valid indices from the number of frames.
+            strict: Fail on damaged frames where the decoder notices them, and never replace them.
+        """
+        ...
+
+
+READERS: dict[str, Callable[[], VideoReader]] = {"decord": DecordReader}
+"""The readers by name. A new one is a new file and one line here."""
+
+
+def get_reader(name: str = "decord") -> VideoReader:
+    """Return the reader called ``name``.
+
+    Raises:
+        InputError: There is no reader of that name.
+    """
+    if name not in READERS:
+        raise InputError(f"there is no video reader {name!r}", hint=f"Readers: {', '.join(sorted(READERS))}")
+    return READERS[name]()
+
+
+def num_frames(path: str | os.PathLike[str], *, reader: str = "decord") -> int:
+    """Return how many frames the video file at ``path`` has.
+
+    Raises:
+        VideoError: The file can't be read; it names the file, the reason and what to do.
+    """
+    chosen, checked = get_reader(reader), checked_path(path)
+    try:
+        return chosen.num_frames(checked)
+    except Exception as error:
+        raise _unreadable(checked, error) from error
+
+
+def read_frames(
+    path: str | os.PathLike[str], indices: FrameChoice, strict: bool = True, *, reader: str = "decord"
+) -> Frames:
+    """Return chosen frames of a video file.
+
+    Args:
+        path: The file.
+        indices: T frame indices from 0 in any order, repeats allowed, or a function that gives them from
+            the number of frames, so that choosing costs no second opening.
+        strict: Fail on damaged frames where the decoder notices them, instead of showing a neighbour.
+        reader: A key of ``READERS``.
+
+    Returns:
+        uint8 (T, H, W, 3), RGB.
+
+    Raises:
+        VideoError: The file can't be read, or has no frame of an index asked for.
+        InputError: An index is not a whole number, there is none, or the reader is unknown.
+    """
+    chosen, checked = get_reader(reader), checked_path(path)
+    inverse: list[npt.NDArray[np.intp]] = []
+
+    def distinct(count: int) -> Sequence[int]:
+        asked = _checked_indices(indices(count) if callable(indices) else indices, count, checked)
+        unique, positions = np.unique(asked, return_inverse=True)
+        inverse[:] = [positions]
+        return [int(index) for index in unique]
+
+    try:
+        frames = chosen.read(checked, distinct, strict=strict)
+    except InputError:
+        raise
+    except Exception as error:
+        raise _unreadable(checked, error) from error
+    return frames[inverse[0]]
+
+
+def _checked_indices(indices: Sequence[int], count: int, path: Path) -> list[int]:
+    try:
+        asked = [operator.index(index) for index in indices]
+    except TypeError as error:
+        raise InputError(f"frame indices must be whole numbers, got {list(indices)[:5]}") from error
+    if not asked:
+        raise InputError("no frame index was given", hint="Ask for at least one frame")
+    if count < 1:
+        raise VideoError("has no frames", where=str(path), hint="Replace the file")
+    wrong = [index for index in asked if not 0 <= index < count]
+    if wrong:
+        raise VideoError(
+            f"frame {wrong[0]} was asked for, but it has {count} frames",
+            where=str(path),
+            hint=f"Ask for frames 0 to {count - 1}",
+        )
+    return asked
+
+
+def _unreadable(path: Path, error: Exception) -> VideoError:
+    reason = " ".join(str(error).split())
+    return VideoError(
+        f"can't be decoded: {reason[-200:] or type(error).__name__}",
+        where=str(path),
+        hint="Replace the file or take it out of the annotation files; `dynsearch data check` finds all such",
+    )

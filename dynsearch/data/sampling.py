@@ -1,0 +1,56 @@
+"""Which frames of a video a network sees: one per segment, as in TSN.
+
+A video of N frames is cut into T segments of equal length N / T. Training takes one random frame of each,
+testing the middle one. With fewer frames than segments some frames are taken more than once, in order.
+
+Source: Wang et al., Temporal Segment Networks, ECCV 2016, section 3.1.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from dynsearch.errors import InputError
+
+Indices = npt.NDArray[np.int64]
+
+
+def segment_centres(num_video_frames: int, num_frames: int) -> Indices:
+    """Return the middle frame of each segment: ``floor(N / T * (t + 1/2))``, int64 (T,), rising.
+
+    Args:
+        num_video_frames: N, the frames in the video.
+        num_frames: T, the frames to take.
+
+    Raises:
+        InputError: One of the numbers is below 1.
+    """
+    _check(num_video_frames, num_frames)
+    return (2 * np.arange(num_frames, dtype=np.int64) + 1) * num_video_frames // (2 * num_frames)
+
+
+def random_in_segments(num_video_frames: int, num_frames: int, rng: np.random.Generator) -> Indices:
+    """Return a uniformly drawn frame of each segment: ``floor(N / T * (t + u_t))``, int64 (T,), rising.
+
+    Args:
+        num_video_frames: N, the frames in the video.
+        num_frames: T, the frames to take.
+        rng: Source of the u_t in [0, 1).
+
+    Raises:
+        InputError: One of the numbers is below 1.
+    """
+    _check(num_video_frames, num_frames)
+    drawn = (np.arange(num_frames) + rng.random(num_frames)) * num_video_frames / num_frames
+    return np.minimum(drawn.astype(np.int64), num_video_frames - 1)
+
+
+def sample_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
+    """Return the random numbers of one sample in one epoch, the same in whichever process it is read."""
+    return np.random.default_rng((seed, epoch, index))
+
+
+def _check(num_video_frames: int, num_frames: int) -> None:
+    if num_video_frames < 1 or num_frames < 1:
+        raise InputError(f"sampling needs at least 1 frame, got {num_frames} of {num_video_frames}")

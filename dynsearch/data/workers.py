@@ -1,0 +1,54 @@
+"""The same function on many items, in worker processes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from typing import TypeVar
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+Progress = Callable[[int, int], None]
+"""Called with the number of items done and the number of all."""
+
+
+def available_cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def map_in_workers(
+    function: Callable[[Item], Result],
+    items: Sequence[Item],
+    *,
+    num_workers: int | None = None,
+    progress: Progress | None = None,
+) -> Iterator[Result]:
+    """Yield ``function(item)`` for every item, in order.
+
+    Args:
+        function: A module-level function, because it is sent to the workers by name.
+        items: Its arguments.
+        num_workers: Worker processes; None means one per core, 0 or 1 means this process.
+        progress: Told after every item.
+    """
+    count = min(available_cores() if num_workers is None else num_workers, len(items))
+    if count <= 1:
+        yield from _counted(map(function, items), len(items), progress)
+        return
+    chunk = max(1, min(64, len(items) // (8 * count)))
+    with ProcessPoolExecutor(count) as pool:
+        try:
+            yield from _counted(pool.map(function, items, chunksize=chunk), len(items), progress)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+
+
+def _counted(results: Iterator[Result], total: int, progress: Progress | None) -> Iterator[Result]:
+    for done, result in enumerate(results, start=1):
+        if progress is not None:
+            progress(done, total)
+        yield result
