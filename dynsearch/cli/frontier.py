@@ -1,0 +1,92 @@
+"""``dynsearch frontier``: the frontier of a study."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dynsearch.cli import options
+
+if TYPE_CHECKING:
+    from dynsearch.search.folder import StudyFolder
+    from dynsearch.search.results import StudyResults
+
+_ROWS_SHOWN = 12
+
+
+@click.command()
+@click.argument("study")
+@options.max_gflops
+@click.option("--plot", type=click.Path(path_type=Path), help="Also draw it to this .png, .svg or .pdf file.")
+@options.studies_root
+@options.as_json
+def frontier(
+    study: str, max_gflops: float | None, plot: Path | None, studies_root: Path, as_json: bool
+) -> None:
+    """Show the frontier of STUDY and write it to frontier.csv and frontier.png.
+
+    Points are chosen on the calibration split; what is shown was measured on the test split.
+    """
+    from dynsearch.search.folder import StudyFolder
+    from dynsearch.search.record import open_record
+    from dynsearch.search.results import read_results
+    from dynsearch.search.study import draw_frontier, write_frontier
+
+    folder = StudyFolder.existing(study, studies_root)
+    recipe = folder.recipe()
+    results = read_results(open_record(folder), folder, solver=recipe.solver)
+    write_frontier(folder, recipe, results)
+    if plot is not None:
+        if plot.suffix not in (".png", ".svg", ".pdf"):
+            raise click.BadParameter(f"{plot} is no .png, .svg or .pdf file", param_hint="--plot")
+        draw_frontier(plot, folder.name, recipe, results)
+    budget = recipe.max_gflops if max_gflops is None else max_gflops
+    print_frontier(results, folder, budget, as_json=as_json)
+
+
+def print_frontier(
+    results: StudyResults, folder: StudyFolder, max_gflops: float, *, as_json: bool
+) -> None:
+    """Print the frontier, the point under the budget, and what early exits save."""
+    from dynsearch.report.frontier_table import frontier_table
+    from dynsearch.search.results import saving_at_equal_accuracy, spread
+
+    chosen = results.best_under(max_gflops)
+    saving = saving_at_equal_accuracy(results)
+    row_of = {id(point): row for point, row in zip(results.points, results.rows(), strict=True)}
+    if as_json:
+        values = {
+            "study": folder.name,
+            "num_trials": len(results.plans),
+            "max_gflops": max_gflops,
+            "point": row_of[id(chosen)],
+            "saving": {
+                "share": saving.share,
+                "test_gflops": saving.point.test.gflops,
+                "test_top1": saving.point.test.top1,
+                "full_gflops": saving.full_gflops,
+                "full_top1": saving.full_top1,
+                "difference_low": saving.difference.low,
+                "difference_high": saving.difference.high,
+            },
+            "frontier": results.rows(),
+        }
+        click.echo(json.dumps(values, indent=1))
+        return
+    shown = spread(results.points, _ROWS_SHOWN)
+    click.echo(
+        f"\nFrontier of {len(results.plans)} trained plans, on test ({len(shown)} of {len(results.points)} points; "
+        f"all in {folder.path / 'frontier.csv'}):\n"
+    )
+    click.echo(frontier_table([row_of[id(point)] for point in shown]))
+    click.echo(f"\nBest under {max_gflops:g} GFLOPs per video, chosen on calibration:\n")
+    click.echo(frontier_table([row_of[id(chosen)]]))
+    low, high = (100 * end for end in saving.difference)
+    click.echo(
+        f"\nEarly exits: {saving.point.test.gflops:.4g} GFLOPs instead of {saving.full_gflops:.4g} "
+        f"({100 * saving.share:.0f}% less) at top-1 {100 * saving.point.test.top1:.1f}% instead of "
+        f"{100 * saving.full_top1:.1f}%\n(95% interval of the difference: {low:+.1f} to {high:+.1f} points)."
+    )

@@ -1,0 +1,60 @@
+"""The ``dynsearch`` command: finds the subcommand, and turns errors into one message and an exit code."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+from collections.abc import Sequence
+
+import click
+
+from dynsearch import __version__
+from dynsearch.errors import DynsearchError
+
+_COMMANDS = (
+    "study", "frontier", "calibrate", "export", "train", "evaluate", "predict", "cost", "data", "dashboard",
+)  # fmt: skip
+
+
+class _LazyGroup(click.Group):
+    """Finds a subcommand in ``dynsearch.cli.<name>`` when it is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(importlib.import_module(f"dynsearch.cli.{cmd_name}"), cmd_name)
+        return command
+
+
+@click.group(
+    cls=_LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+    epilog="GFLOPs are 10^9 multiply-accumulates per video. Start with: dynsearch study --dataset motions",
+)
+@click.version_option(__version__, prog_name="dynsearch")
+def cli() -> None:
+    """Budget search and calibration for multi-exit video action networks."""
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run the command line and exit: 0 done, 1 failed, 2 bad usage, 130 interrupted."""
+    try:
+        code = cli.main(args=argv, prog_name="dynsearch", standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except DynsearchError as error:
+        click.echo(f"dynsearch: {error}", err=True)
+        code = error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("\ndynsearch: interrupted; run the same command again to go on", err=True)
+        code = 130
+    except BrokenPipeError:
+        # The reader of our output went away (`| head`); what is left to flush has nowhere to go.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    sys.exit(code if isinstance(code, int) else 0)

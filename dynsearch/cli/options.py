@@ -1,0 +1,32 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+data_root = click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="Folder of the data set itself. Default: $DYNSEARCH_HOME/data/NAME, and ~/.cache/dynsearch for $DYNSEARCH_HOME.",
+)
+studies_root = click.option(
+    "--studies",
+    "studies_root",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("studies"),
+    show_default=True,
+    help="Folder that holds the studies.",
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program to read.")
+settings = click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="FIELD=VALUE",
+    help="Change a field of the recipe, for instance training.epochs=3. May be repeated.",
+)
+max_gflops = click.option(
+    "--max-gflops", type=float, help="Budget: mean GFLOPs (10^9 multiply-accumulates) per video."
+)

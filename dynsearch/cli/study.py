@@ -1,0 +1,74 @@
+"""``dynsearch study``: run or resume a study."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from dynsearch.cli import options
+
+
+@click.command(
+    epilog="Killed at any moment, the same command goes on where the study stopped.\n\n"
+    "Example: dynsearch study --dataset sthv2 --data-root ~/sthv2 --max-gflops 40",
+)
+@click.option("--dataset", help="Data set; its recipe studies/DATASET.yaml is used.")
+@click.option("--recipe", "recipe_file", help="Another recipe: a shipped name, or a .yaml file.")
+@options.max_gflops
+@click.option("--space", help="Search space: a shipped name, or a .yaml file.")
+@click.option("--strategy", type=click.Choice(["retrain"]), help="retrain: train every proposed plan.")
+@click.option("--engine", type=click.Choice(["local"]), help="Where trials run. local: in this process.")
+@click.option("--trials", "num_trials", type=click.IntRange(min=1), help="Plans to train.")
+@click.option("--max-hours", type=float, help="Begin no further trial after this time.")
+@click.option("--name", help="Name of the study. Default: the recipe's name.")
+@click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
+@options.settings
+@options.data_root
+@options.studies_root
+@click.option("--quiet", is_flag=True, help="Print the frontier only.")
+@options.as_json
+def study(
+    dataset: str | None,
+    recipe_file: str | None,
+    name: str | None,
+    settings: tuple[str, ...],
+    data_root: Path | None,
+    studies_root: Path,
+    quiet: bool,
+    as_json: bool,
+    **overrides: Any,
+) -> None:
+    """Search exit placements, frame orders and thresholds under a budget.
+
+    Trains the proposed plans, calibrates their thresholds on videos that neither training nor testing sees,
+    and writes the frontier of accuracy against GFLOPs per video to studies/NAME/.
+    """
+    if dataset is None and recipe_file is None:
+        raise click.UsageError("Give --dataset (for instance motions) or --recipe.")
+    from dynsearch.cli.progress import study_progress
+    from dynsearch.search.folder import StudyFolder
+    from dynsearch.search.recipe import StudyRecipe, recipe_name
+
+    overrides["dataset"] = dataset
+    recipe = StudyRecipe.load(recipe_file or str(dataset), settings=settings, overrides=overrides)
+    folder = StudyFolder.named(name or recipe_name(recipe_file or str(dataset)), studies_root)
+
+    from dynsearch.search.study import run_study
+    from dynsearch.training.source import DatasetClips
+
+    source = DatasetClips.open(
+        recipe.dataset,
+        data_root,
+        calibration_fraction=recipe.calibration_fraction,
+        seed=recipe.seed,
+        frame_cache=recipe.frame_cache,
+        write=None if quiet or as_json else click.echo,
+    )
+    with study_progress(quiet=quiet or as_json, num_epochs=recipe.training.epochs) as progress:
+        results = run_study(recipe, folder, source, progress, progress.epoch)
+
+    from dynsearch.cli.frontier import print_frontier
+
+    print_frontier(results, folder, recipe.max_gflops, as_json=as_json)

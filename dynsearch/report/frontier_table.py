@@ -1,0 +1,34 @@
+"""The frontier as a short table for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dynsearch.report.tables import format_table
+
+
+def frontier_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return rows of ``frontier.csv`` as a table: GFLOPs, test top-1 with its interval, and the plan."""
+    return format_table(
+        [
+            {
+                "GFLOPs": f"{row['test_gflops']:.4g}",
+                "top-1": f"{100 * row['test_top1']:.1f}%",
+                "95% interval": f"{100 * row['test_top1_low']:.1f} - {100 * row['test_top1_high']:.1f}",
+                "trial": str(row["trial"]),
+                "frames": str(row["num_frames"]),
+                "order": str(row["frame_order"]),
+                "exits": str(row["exits"]),
+                "thresholds": " ".join(_short(value) for value in str(row["thresholds"]).split()),
+            }
+            for row in rows
+        ]
+    )
+
+
+def _short(threshold: str) -> str:
+    value = float(threshold)
+    if value == float("inf"):
+        return "never"
+    return "always" if value == float("-inf") else f"{value:.3f}"

@@ -1,0 +1,1 @@
+"""Studies: proposing plans, evaluating them, and keeping the record in Optuna."""

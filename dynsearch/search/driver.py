@@ -1,0 +1,180 @@
+"""The driver: proposes plans, refuses those over budget, and tells the study what became of the others."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import optuna
+from optuna.trial import Trial, TrialState
+
+from dynsearch.cost import cost_table
+from dynsearch.errors import InfeasibleBudgetError, StudyError
+from dynsearch.frontier import solve_thresholds
+from dynsearch.plan import Plan
+from dynsearch.search.engines import Engine, Job, Outcome
+from dynsearch.search.folder import StudyFolder
+from dynsearch.search.recipe import StudyRecipe
+from dynsearch.search.record import (
+    describe_plan,
+    describe_point,
+    finished,
+    plan_of,
+    seeded_sampler,
+    set_budget,
+    take_up,
+)
+from dynsearch.space import SearchSpace
+from dynsearch.thresholds import OperatingPoint
+
+_MAX_ATTEMPTS = 3
+_MAX_REFUSALS = 200  # in a row; then the space is taken to hold no further plan under the budget
+
+
+class Observer(Protocol):
+    """Told what the driver does, for progress display."""
+
+    def refused(self, number: int, plan: Plan, reason: str) -> None:
+        """A proposal was not trained."""
+
+    def started(self, number: int, plan: Plan) -> None:
+        """A trial began, or went on."""
+
+    def ended(self, number: int, point: OperatingPoint | None, error: str | None) -> None:
+        """A trial finished with its point under the budget, or failed."""
+
+    def exhausted(self) -> None:
+        """The space seems to hold no further plan under the budget; the study ends with what it has."""
+
+
+@dataclass
+class Driver:
+    """Runs a study to its end. The only process that asks and tells.
+
+    Attributes:
+        study: The record.
+        recipe: What the study is.
+        space: Which plans may be proposed.
+        engine: Where trials run.
+        folder: The study's files.
+        num_classes: K of the data set; with it the cost of a plan is known before training.
+        observer: Told of every step.
+        after_trial: Called after every finished trial, for instance to redraw the frontier.
+    """
+
+    study: optuna.Study
+    recipe: StudyRecipe
+    space: SearchSpace
+    engine: Engine
+    folder: StudyFolder
+    num_classes: int
+    observer: Observer
+    after_trial: Callable[[], None]
+    _running: dict[int, Trial] = field(default_factory=dict)
+    _known: dict[str, int] = field(default_factory=dict)
+
+    def run(self) -> None:
+        """Propose and evaluate until the recipe's number of trials is reached.
+
+        Raises:
+            InfeasibleBudgetError: No plan of the space has an exit within the budget.
+            StudyError: Every trial failed, or the space holds no further plans.
+        """
+        started = time.monotonic()
+        self._known = {
+            trial.user_attrs["plan_id"]: trial.number
+            for trial in self.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.FAIL])
+            if "plan_id" in trial.user_attrs
+        }
+        for orphan in self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            self._begin(take_up(self.study, orphan))
+        refusals = 0
+        while True:
+            hours = (time.monotonic() - started) / 3600
+            in_time = self.recipe.max_hours is None or hours < self.recipe.max_hours
+            wanted = self.recipe.num_trials - self._num_ended() - len(self._running)
+            has_slot = len(self._running) < self.engine.num_slots
+            if wanted > 0 and has_slot and in_time and refusals < _MAX_REFUSALS:
+                refusals = 0 if self._begin(self._ask()) else refusals + 1
+            elif self._running:
+                self._end(self.engine.collect())
+            else:
+                break
+        self._check_outcome(exhausted=refusals >= _MAX_REFUSALS)
+
+    def _check_outcome(self, *, exhausted: bool) -> None:
+        """Raise the reason when no trial finished."""
+        if finished(self.study):
+            if exhausted:
+                self.observer.exhausted()
+            return
+        failed = self.study.get_trials(deepcopy=False, states=[TrialState.FAIL])
+        if failed:
+            raise StudyError(f"every trial failed; the last: {failed[-1].user_attrs['error']}", where=self.folder.name)
+        refused = self.study.get_trials(deepcopy=False, states=[TrialState.PRUNED])
+        if refused:
+            cheapest = min(cost_table(plan_of(trial), self.num_classes).gmacs_E[0] for trial in refused)
+            raise InfeasibleBudgetError(self.recipe.max_gflops, cheapest, where="--max-gflops")
+
+    def _num_ended(self) -> int:
+        states = [TrialState.COMPLETE, TrialState.FAIL]
+        return len(self.study.get_trials(deepcopy=False, states=states))
+
+    def _ask(self) -> Trial:
+        number = len(self.study.get_trials(deepcopy=False))
+        self.study.sampler = seeded_sampler(
+            self.recipe.seed, number, num_trials=self.recipe.num_trials, num_slots=self.engine.num_slots
+        )
+        return self.study.ask()
+
+    def _begin(self, trial: Trial) -> bool:
+        """Send the trial to the engine, unless its plan is over budget, known already, or keeps dying.
+
+        Returns:
+            Whether the proposal was accepted.
+        """
+        plan = self.space.sample(trial)
+        describe_plan(trial, plan)
+        cheapest = cost_table(plan, self.num_classes).gmacs_E[0]
+        set_budget(trial, cheapest - self.recipe.max_gflops)
+        if cheapest > self.recipe.max_gflops:
+            self._refuse(trial, plan, f"its cheapest exit costs {cheapest:.4g} GFLOPs")
+            return False
+        if plan.plan_id in self._known:
+            self._refuse(trial, plan, f"the same plan as trial {self._known[plan.plan_id]}")
+            return False
+        attempts = int(trial.user_attrs.get("attempts", 0)) + 1
+        trial.set_user_attr("attempts", attempts)
+        self._known[plan.plan_id] = trial.number
+        job = Job(trial.number, plan, self.folder.trial(trial.number))
+        if attempts > _MAX_ATTEMPTS:
+            self._fail(trial, f"the process died {_MAX_ATTEMPTS} times while training it")
+            return True
+        self.observer.started(trial.number, plan)
+        self._running[trial.number] = trial
+        self.engine.submit(job)
+        return True
+
+    def _end(self, outcome: Outcome) -> None:
+        trial = self._running.pop(outcome.job.number)
+        if outcome.scores is None:
+            self._fail(trial, outcome.error or "unknown")
+            return
+        curve = solve_thresholds(outcome.scores.calibration, self.recipe.solver)
+        point = curve.best_under(self.recipe.max_gflops)
+        describe_point(trial, point)
+        self.study.tell(trial, (point.top1, point.gflops))
+        self.observer.ended(trial.number, point, None)
+        self.after_trial()
+
+    def _refuse(self, trial: Trial, plan: Plan, reason: str) -> None:
+        trial.set_user_attr("refused", reason)
+        self.study.tell(trial, state=TrialState.PRUNED)
+        self.observer.refused(trial.number, plan, reason)
+
+    def _fail(self, trial: Trial, error: str) -> None:
+        trial.set_user_attr("error", error)
+        self.study.tell(trial, state=TrialState.FAIL)
+        self.observer.ended(trial.number, None, error)

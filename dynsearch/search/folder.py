@@ -1,0 +1,138 @@
+"""A study's folder, ``studies/<name>/``, and who may write to it."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import platform
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from dynsearch.errors import StudyError
+from dynsearch.files import read_yaml, write_yaml
+from dynsearch.search.recipe import StudyRecipe
+from dynsearch.space import SearchSpace
+
+_RECORDED = ("dynsearch", "torch", "torchvision", "timm", "optuna", "numpy", "decord")
+_MAY_CHANGE = ("num_trials", "max_hours", "engine")
+
+
+@dataclass(frozen=True)
+class StudyFolder:
+    """Where the files of one study lie.
+
+    Attributes:
+        path: ``studies/<name>``.
+    """
+
+    path: Path
+
+    @classmethod
+    def named(cls, name: str, root: Path = Path("studies")) -> StudyFolder:
+        """Return the folder of the study ``name``, which may also be given as a path.
+
+        Raises:
+            StudyError: The name can't be a folder's.
+        """
+        if (Path(name) / "study.yaml").is_file():
+            return cls(Path(name))
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise StudyError(
+                f"{name!r} can't name a study", where="--name", hint="Use letters, digits, '.', '_' and '-'"
+            )
+        return cls(root / name)
+
+    @classmethod
+    def existing(cls, name: str, root: Path = Path("studies")) -> StudyFolder:
+        """Return the folder of a study that has been started.
+
+        Raises:
+            StudyError: There is none; the message lists those there are.
+        """
+        folder = cls.named(name, root)
+        if not folder.study_file.is_file():
+            there = sorted(path.parent.name for path in root.glob("*/study.yaml"))
+            raise StudyError(
+                f"there is no study {name!r} in {root}",
+                hint=f"Studies: {', '.join(there)}" if there else "Run `dynsearch study` first",
+            )
+        return folder
+
+    @property
+    def name(self) -> str:
+        """The study's name."""
+        return self.path.name
+
+    @property
+    def study_file(self) -> Path:
+        """The resolved recipe, with versions."""
+        return self.path / "study.yaml"
+
+    @property
+    def storage_url(self) -> str:
+        """The Optuna storage; an absolute path, so that it works from any folder."""
+        return f"sqlite:///{self.path.resolve() / 'study.db'}"
+
+    def trial(self, number: int) -> Path:
+        """Return the folder of a trial."""
+        return self.path / "trials" / str(number)
+
+    @contextlib.contextmanager
+    def driven(self) -> Iterator[None]:
+        """Hold the study while its only driver runs.
+
+        Raises:
+            StudyError: Another process drives it now.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        with (self.path / ".driver.lock").open("a+") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError as error:
+                lock.seek(0)
+                raise StudyError(
+                    f"the study {self.name} is being run by process {lock.read().strip() or 'unknown'}",
+                    hint="Wait for it, or give another --name",
+                ) from error
+            lock.truncate(0)
+            lock.write(str(os.getpid()))
+            lock.flush()
+            yield
+
+    def record(self, recipe: StudyRecipe, space: SearchSpace) -> None:
+        """Write ``study.yaml``, or check that the study goes on with the settings it began with.
+
+        Raises:
+            StudyError: A setting differs that would change the meaning of earlier trials; all are listed.
+        """
+        now = {"recipe": recipe.resolved(), "space": space.model_dump(mode="json")}
+        if self.study_file.is_file():
+            before = read_yaml(self.study_file, StudyError)
+            differences = list(_differences({k: before.get(k, {}) for k in now}, now))
+            if differences:
+                raise StudyError(
+                    f"was begun with other settings: {'; '.join(differences)}",
+                    where=str(self.study_file),
+                    hint="Use the settings it began with, or give another --name",
+                )
+        versions = {name: version(name) for name in _RECORDED} | {"python": platform.python_version()}
+        write_yaml(self.study_file, {"name": self.name, **now, "versions": versions})
+
+    def recipe(self) -> StudyRecipe:
+        """Return the recipe recorded in ``study.yaml``."""
+        values = read_yaml(self.study_file, StudyError)
+        return StudyRecipe.model_validate(values["recipe"])
+
+
+def _differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**before, **now}:
+            if not (path == "recipe" and key in _MAY_CHANGE):
+                yield from _differences(before.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+    elif before != now:
+        yield f"{path.removeprefix('recipe.')} was {before}, now {now}"

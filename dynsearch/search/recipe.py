@@ -1,0 +1,111 @@
+"""A study recipe: a data set, a budget, a search space and how to train."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dynsearch import resources
+from dynsearch.errors import RecipeError
+from dynsearch.files import read_yaml
+from dynsearch.training.config import TrainingConfig
+from dynsearch.validation import describe
+
+
+class FrameCacheConfig(BaseModel):
+    """Which frames are kept decoded on disk."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    num_frames: int = Field(ge=1)
+    """Evenly spaced frames kept of every video."""
+    size: int = Field(ge=8)
+    """Side of the kept square, in pixels."""
+
+
+class StudyRecipe(BaseModel):
+    """Everything that decides a study's result. One YAML file in ``studies/``. Unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dataset: str
+    """Name of a data set in the catalogue."""
+    space: str
+    """Name of a search space, or the path of its file."""
+    max_gflops: float = Field(gt=0, allow_inf_nan=False)
+    """Budget: mean GFLOPs (10^9 multiply-accumulates) per video of the point wanted."""
+    num_trials: int = Field(default=20, ge=1)
+    """Plans to train."""
+    max_hours: float | None = Field(default=None, gt=0)
+    """No further trial begins after this time; none means no limit."""
+    seed: int = Field(default=0, ge=0)
+    strategy: Literal["retrain"] = "retrain"
+    """``retrain`` trains every plan that is proposed."""
+    engine: Literal["local"] = "local"
+    """Where trials run. ``local``: in this process, one after the other."""
+    solver: str = "frontier"
+    """Threshold solver used on each trial's calibration scores."""
+    calibration_fraction: float | None = Field(default=None, gt=0, lt=1)
+    """Share of the official training videos set aside for calibration; none takes the data set's own."""
+    frame_cache: FrameCacheConfig | None = None
+    """Decoded frames kept on disk; none decodes videos in every epoch."""
+    training: TrainingConfig = TrainingConfig()
+
+    @classmethod
+    def load(
+        cls, name: str, *, settings: Iterable[str] = (), overrides: Mapping[str, Any] | None = None
+    ) -> StudyRecipe:
+        """Read the recipe ``name`` and change some of its fields.
+
+        Args:
+            name: A shipped recipe's name, or the path of a YAML file.
+            settings: Changes as ``field=value`` or ``training.field=value``; values are read as YAML.
+            overrides: Further changes by field; None leaves a field as it is.
+
+        Raises:
+            RecipeError: The file or a setting is wrong; all wrong fields are listed.
+        """
+        path = resources.find("studies", name)
+        values = read_yaml(path, RecipeError)
+        if not isinstance(values, dict):
+            raise RecipeError("holds no mapping of fields", where=str(path))
+        for setting in settings:
+            _apply(values, setting)
+        values.update({key: value for key, value in (overrides or {}).items() if value is not None})
+        try:
+            return cls.model_validate(values)
+        except ValidationError as error:
+            raise RecipeError(describe(error), where=path.name) from error
+
+    def resolved(self) -> dict[str, Any]:
+        """Return all fields, defaults included, as plain values."""
+        return self.model_dump(mode="json")
+
+
+def recipe_name(name: str) -> str:
+    """Return the study name a recipe gives when the user names none: the file's stem."""
+    return Path(name).stem
+
+
+def _apply(values: dict[str, Any], setting: str) -> None:
+    """Change one field of ``values``: ``training.epochs=3``."""
+    field, equals, text = setting.partition("=")
+    keys = field.strip().split(".")
+    if not equals or not all(keys):
+        raise RecipeError(f"can't read {setting!r}", where="--set", hint="Write field=value, for instance training.epochs=3")
+    try:
+        value = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise RecipeError(f"can't read the value of {setting!r}", where="--set") from error
+    inner: Any = values
+    for key in keys[:-1]:
+        if inner.get(key) is None:
+            inner[key] = {}
+        inner = inner[key]
+        if not isinstance(inner, dict):
+            raise RecipeError(f"{key!r} in {setting!r} holds no fields", where="--set")
+    inner[keys[-1]] = value

@@ -1,0 +1,105 @@
+"""The Optuna study: the only record of which trials there are and how they ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+import warnings
+from typing import Any
+
+import optuna
+from optuna.samplers import TPESampler
+from optuna.storages import RDBStorage
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from dynsearch.errors import StudyError
+from dynsearch.plan import Plan
+from dynsearch.search.folder import StudyFolder
+from dynsearch.thresholds import OperatingPoint
+from dynsearch.training.seeding import seed_from
+
+METRICS = ["top1", "gflops"]
+_LOCK_SECONDS = 60
+
+
+def open_record(folder: StudyFolder, *, create: bool = False) -> optuna.Study:
+    """Open the study's record in SQLite.
+
+    Args:
+        folder: The study's folder.
+        create: Make the record if there is none. Only the driver, which holds the study, does so.
+
+    Raises:
+        StudyError: There is no record, or it can't be read.
+    """
+    optuna.logging.set_verbosity(logging.WARNING)
+    if not create and not (folder.path / "study.db").is_file():
+        raise StudyError("the study has no trials yet", where=folder.name)
+    try:
+        storage = RDBStorage(folder.storage_url, engine_kwargs={"connect_args": {"timeout": _LOCK_SECONDS}})
+        study = optuna.create_study(
+            study_name=folder.name, storage=storage, directions=["maximize", "minimize"], load_if_exists=True
+        )
+    except Exception as error:  # SQLAlchemy and alembic raise errors of many unrelated types.
+        raise StudyError(
+            f"its record can't be opened: {' '.join(str(error).split())[:200]}",
+            where=str(folder.path / "study.db"),
+        ) from error
+    study.set_metric_names(METRICS)
+    return study
+
+
+def seeded_sampler(seed: int, number: int, *, num_trials: int, num_slots: int) -> TPESampler:
+    """Return the sampler that proposes trial ``number``.
+
+    It is seeded by the trial's number, so that a study interrupted and resumed proposes what it would have
+    proposed. A quarter of the trials, at most ten, are drawn at random first.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return TPESampler(
+            multivariate=True,
+            group=True,
+            constant_liar=num_slots > 1,
+            n_startup_trials=min(10, max(2, num_trials // 4)),
+            seed=seed_from(seed, "trial", number) % 2**32,
+        )
+
+
+def take_up(study: optuna.Study, trial: FrozenTrial) -> Trial:
+    """Return a live trial for one that an earlier driver left RUNNING."""
+    return Trial(study, trial._trial_id)
+
+
+def set_budget(trial: Trial, excess_gflops: float) -> None:
+    """Record the budget as a constraint, kept when ``excess_gflops`` is at most zero.
+
+    Written twice: Optuna 5 reads ``constraints:gflops``, optuna-dashboard 0.21 only the older attribute.
+    """
+    trial.set_constraint("gflops", excess_gflops)
+    trial.storage.set_trial_system_attr(trial._trial_id, "constraints", [excess_gflops])
+
+
+def describe_plan(trial: Trial, plan: Plan) -> None:
+    """Record what the trial's parameters amount to."""
+    trial.set_user_attr("plan_id", plan.plan_id)
+    trial.set_user_attr("plan", json.dumps(plan.to_dict()))
+    trial.set_user_attr("exits", str(plan.exits))
+    trial.set_user_attr("frame_order", str(plan.frame_order))
+
+
+def describe_point(trial: Trial, point: OperatingPoint) -> None:
+    """Record the thresholds and exit shares of the trial's operating point under the budget."""
+    trial.set_user_attr("thresholds", [round(value, 6) for value in point.thresholds[:-1]])
+    trial.set_user_attr("exit_share", [round(value, 4) for value in point.exit_share])
+
+
+def plan_of(trial: FrozenTrial) -> Plan:
+    """Return the plan a recorded trial stands for."""
+    values: dict[str, Any] = json.loads(trial.user_attrs["plan"])
+    return Plan.from_dict(values)
+
+
+def finished(study: optuna.Study) -> list[FrozenTrial]:
+    """Return the trials that trained and were measured, by number."""
+    return study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])

@@ -1,0 +1,149 @@
+"""What a study found: the frontier of its retrained networks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import optuna
+
+from dynsearch.errors import InfeasibleBudgetError, StudyError
+from dynsearch.frontier import Interval, MergedPoint, bootstrap_difference, merge
+from dynsearch.plan import Plan
+from dynsearch.scores import ExitScores
+from dynsearch.search.folder import StudyFolder
+from dynsearch.search.record import finished, plan_of
+from dynsearch.thresholds import ExitPolicy, evaluate_policy
+
+Scores = dict[int, tuple[ExitScores, ExitScores]]
+
+
+@dataclass(frozen=True)
+class StudyResults:
+    """All finished trials of a study, measured.
+
+    Attributes:
+        plans: By trial number.
+        scores: By trial number, exit scores on calibration and test.
+        points: The study's frontier: chosen on calibration, rising in GFLOPs, claimed on test.
+    """
+
+    plans: dict[int, Plan]
+    scores: Scores
+    points: list[MergedPoint[int]]
+
+    def best_under(self, max_gflops: float) -> MergedPoint[int]:
+        """Return the most accurate point that, on calibration, costs at most ``max_gflops``.
+
+        Raises:
+            InfeasibleBudgetError: Every point costs more.
+        """
+        inside = [point for point in self.points if point.calibration.gflops <= max_gflops]
+        if not inside:
+            raise InfeasibleBudgetError(max_gflops, self.points[0].calibration.gflops, where="--max-gflops")
+        return inside[-1]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the frontier's points as rows of ``frontier.csv``."""
+        return [_row(self.plans[point.key], point) for point in self.points]
+
+    def correct(self, point: MergedPoint[int]) -> Any:
+        """Return (N,) whether the point's answer is right, for each test video."""
+        test = self.scores[point.key][1]
+        exit_N = point.test.policy.first_exit(test.confidence(point.test.policy.confidence))
+        return test.correct()[exit_N, range(test.num_videos)]
+
+
+@dataclass(frozen=True)
+class Saving:
+    """How much cheaper dynamic inference is than full inference, at no loss on calibration.
+
+    Full inference sends every video to the last exit of the trial that is then most accurate on calibration.
+
+    Attributes:
+        full_trial: That trial.
+        full_top1: Its test top-1, 0..1.
+        full_gflops: Its GFLOPs per video.
+        point: The cheapest frontier point at least as accurate on calibration.
+        difference: Bootstrap interval of the point's test top-1 minus the full network's (paired).
+    """
+
+    full_trial: int
+    full_top1: float
+    full_gflops: float
+    point: MergedPoint[int]
+    difference: Interval
+
+    @property
+    def share(self) -> float:
+        """The part of full inference's GFLOPs that is saved, 0..1."""
+        return 1 - self.point.test.gflops / self.full_gflops
+
+
+def read_results(study: optuna.Study, folder: StudyFolder, *, solver: str) -> StudyResults:
+    """Read the scores of all finished trials and build the study's frontier.
+
+    Raises:
+        StudyError: No trial has finished.
+        ScoresError: A trial's scores can't be read.
+    """
+    trials = finished(study)
+    if not trials:
+        raise StudyError("no trial has finished yet", where=folder.name)
+    scores = {
+        trial.number: (
+            ExitScores.load(folder.trial(trial.number) / "scores-calibration.npz"),
+            ExitScores.load(folder.trial(trial.number) / "scores-test.npz"),
+        )
+        for trial in trials
+    }
+    plans = {trial.number: plan_of(trial) for trial in trials}
+    return StudyResults(plans, scores, merge(scores, solver=solver))
+
+
+def saving_at_equal_accuracy(results: StudyResults) -> Saving:
+    """Return what dynamic inference saves against full inference, at no loss of calibration top-1."""
+    full = {number: evaluate_policy(full_policy(pair[0]), pair[0]) for number, pair in results.scores.items()}
+    best = max(full, key=lambda number: (full[number].top1, -full[number].gflops))
+    test = results.scores[best][1]
+    on_test = evaluate_policy(full_policy(test), test)
+    as_good = (point for point in results.points if point.calibration.top1 >= full[best].top1)
+    point = next(as_good, results.points[-1])
+    difference = bootstrap_difference(results.correct(point), test.correct()[-1])
+    return Saving(best, on_test.top1, on_test.gflops, point, difference)
+
+
+def full_policy(scores: ExitScores) -> ExitPolicy:
+    """Return the policy that never stops early."""
+    return ExitPolicy((float("inf"),) * (scores.num_exits - 1) + (float("-inf"),), plan_id=scores.plan_id)
+
+
+def spread(points: Sequence[MergedPoint[int]], count: int) -> list[MergedPoint[int]]:
+    """Return at most ``count`` points, both ends among them, evenly spread over top-1 on calibration."""
+    if len(points) <= count:
+        return list(points)
+    low, high = points[0].calibration.top1, points[-1].calibration.top1
+    targets = [low + (high - low) * i / (count - 1) for i in range(count)]
+    nearest = {
+        min(range(len(points)), key=lambda i: abs(points[i].calibration.top1 - target)) for target in targets
+    }
+    return [points[i] for i in sorted(nearest)]
+
+
+def _row(plan: Plan, point: MergedPoint[int]) -> dict[str, Any]:
+    return {
+        "trial": point.key,
+        "plan_id": plan.plan_id,
+        "backbone": plan.backbone,
+        "num_frames": plan.num_frames,
+        "exits": str(plan.exits),
+        "frame_order": str(plan.frame_order),
+        "thresholds": " ".join(f"{value:.6g}" for value in point.calibration.thresholds[:-1]),
+        "calibration_top1": point.calibration.top1,
+        "calibration_gflops": point.calibration.gflops,
+        "test_top1": point.test.top1,
+        "test_gflops": point.test.gflops,
+        "test_top1_low": point.test_interval.low,
+        "test_top1_high": point.test_interval.high,
+    }

@@ -1,0 +1,47 @@
+"""How a network is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class TrainingConfig(BaseModel):
+    """Training settings; a recipe's ``training`` section. Unknown fields are refused.
+
+    The defaults are the paper's for Something-Something (section 4.2): SGD, momentum 0.9, weight decay 5e-4,
+    batch 128, learning rate 0.01 divided by 10 at epochs 25, 35 and 45 of 50, dropout 0.5.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(default=50, ge=1)
+    """Passes over the training split."""
+    batch_size: int = Field(default=128, ge=1)
+    """Videos per step."""
+    learning_rate: float = Field(default=0.01, gt=0)
+    """Highest learning rate, after warm-up. State it for the batch size given."""
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    weight_decay: float = Field(default=5e-4, ge=0)
+    schedule: Literal["step", "cosine"] = "step"
+    """``step`` multiplies the learning rate by ``gamma`` at each milestone, ``cosine`` falls to zero."""
+    milestones: tuple[int, ...] = (25, 35, 45)
+    """Epochs at which ``step`` lowers the learning rate."""
+    gamma: float = Field(default=0.1, gt=0, le=1)
+    warmup_epochs: float = Field(default=0.0, ge=0)
+    """Epochs, or parts of one, over which the learning rate rises linearly."""
+    dropout: float = Field(default=0.5, ge=0, lt=1)
+    grad_clip: float | None = Field(default=None, gt=0)
+    """Largest norm of the gradient of all parameters; none means no limit."""
+    amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
+    """Mixed precision. ``auto``: bf16 (fp16 on GPUs without it) on a GPU, off on a CPU."""
+    pretrained: bool = True
+    """Start the backbone from timm's weights."""
+    weights: Path | None = None
+    """Start the backbone from this file (safetensors, or ``.pth`` of plain tensors) instead."""
+    multi_scale_crop: bool = True
+    """TSN's random crops; without it, training sees the same square crop as testing."""
+    num_workers: int = Field(default=4, ge=0)
+    """Processes that read and decode videos."""

@@ -1,0 +1,146 @@
+"""From a plan to exit scores: build, train, save, measure. Every step that is done already is skipped."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import torch
+
+from dynsearch.cost import build_network
+from dynsearch.errors import InputError
+from dynsearch.files import write_text
+from dynsearch.plan import Plan
+from dynsearch.scores import ExitScores
+from dynsearch.training.config import TrainingConfig
+from dynsearch.training.device import pick_device
+from dynsearch.training.loop import EpochReport, train
+from dynsearch.training.scorer import score
+from dynsearch.training.seeding import seed_torch
+from dynsearch.training.state import TrainingState
+from dynsearch.training.weights import load_weights, save_weights, start_backbone
+
+HELD_OUT = ("calibration", "test")
+
+
+class ClipSource(Protocol):
+    """Where a network's clips come from: one data set with its disjoint splits.
+
+    Attributes:
+        num_classes: K.
+        fingerprint: Changes when the videos of a split do.
+    """
+
+    num_classes: int
+    fingerprint: str
+
+    def loader(self, split: str, plan: Plan, config: TrainingConfig, *, training: bool, seed: int) -> Any:
+        """Return batches of (clips, labels, indices) of ``split`` as ``plan`` wants them."""
+
+    def video_ids(self, split: str) -> Sequence[str]:
+        """Return the names of the split's videos; the loader's indices point into them."""
+
+
+@dataclass(frozen=True)
+class TrainedScores:
+    """Exit scores of one trained network on the two splits that training never saw."""
+
+    calibration: ExitScores
+    test: ExitScores
+
+
+def train_and_score(
+    plan: Plan,
+    source: ClipSource,
+    config: TrainingConfig,
+    folder: Path,
+    *,
+    seed: int = 0,
+    start_from: Path | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+) -> TrainedScores:
+    """Train the plan's network and measure it on calibration and test.
+
+    Writes ``plan.yaml``, ``metrics.jsonl``, ``weights.safetensors``, ``scores-calibration.npz`` and
+    ``scores-test.npz`` into ``folder``. Called again after an interruption it goes on where it stopped; called
+    again after the end it only reads the scores.
+
+    Args:
+        plan: What to train.
+        source: The clips.
+        config: Training settings.
+        folder: Where the files go.
+        seed: Decides initial weights, order of the videos, augmentation and dropout.
+        start_from: Weights of the whole network to start from, as written by an earlier training.
+        on_epoch: Called after every epoch.
+
+    Raises:
+        PlanError: The plan's network can't be built.
+        WeightsError: The starting weights can't be had.
+        TrainingError: The loss is not a finite number.
+    """
+    finished = _read_scores(folder, plan)
+    if finished is not None:
+        return finished
+    plan.save(folder / "plan.yaml")
+    device = pick_device()
+    seed_torch(seed, "init")
+    network = build_network(plan, source.num_classes, dropout=config.dropout)
+    weights = folder / "weights.safetensors"
+    state = TrainingState(folder / "training-state.safetensors", _key(plan, source, config, seed))
+    if weights.is_file():
+        load_weights(network, weights)
+    else:
+        if start_from is not None:
+            load_weights(network, start_from)
+        else:
+            start_backbone(network, pretrained=config.pretrained, weights=config.weights)
+        loader = source.loader("train", plan, config, training=True, seed=seed)
+        log = MetricsLog(folder / "metrics.jsonl", on_epoch)
+        train(network, loader, config, device=device, seed=seed, state=state, on_epoch=log.add)
+        save_weights(network, weights)
+    state.delete()
+    scores = {}
+    for split in HELD_OUT:
+        loader = source.loader(split, plan, config, training=False, seed=seed)
+        scores[split] = score(network, loader, video_ids=source.video_ids(split), split=split, device=device)
+    for split, measured in scores.items():
+        measured.save(folder / f"scores-{split}.npz")
+    return TrainedScores(**scores)
+
+
+class MetricsLog:
+    """One JSON line per epoch in ``metrics.jsonl``; epochs trained again replace their old lines."""
+
+    def __init__(self, path: Path, on_epoch: Callable[[EpochReport], None] | None) -> None:
+        self.path = path
+        self.on_epoch = on_epoch
+
+    def add(self, report: EpochReport) -> None:
+        """Write ``report`` as the last line."""
+        lines = self.path.read_text().splitlines() if self.path.is_file() else []
+        lines = [line for line in lines if json.loads(line)["epoch"] < report.epoch]
+        lines.append(json.dumps(report.to_dict()))
+        write_text(self.path, "\n".join(lines) + "\n")
+        if self.on_epoch:
+            self.on_epoch(report)
+
+
+def _read_scores(folder: Path, plan: Plan) -> TrainedScores | None:
+    paths = [folder / f"scores-{split}.npz" for split in HELD_OUT]
+    if not all(path.is_file() for path in paths):
+        return None
+    try:
+        scores = TrainedScores(*map(ExitScores.load, paths))
+    except InputError:
+        return None
+    return scores if scores.calibration.plan_id == scores.test.plan_id == plan.plan_id else None
+
+
+def _key(plan: Plan, source: ClipSource, config: TrainingConfig, seed: int) -> str:
+    facts = f"{plan.plan_id} {source.fingerprint} {config.model_dump_json()} {seed} {torch.__version__}"
+    return hashlib.sha256(facts.encode()).hexdigest()[:16]

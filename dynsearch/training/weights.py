@@ -1,0 +1,112 @@
+"""Weights on disk: safetensors of ours, and backbone weights of others."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import timm
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from dynsearch.errors import WeightsError
+from dynsearch.files import written_whole
+
+
+def save_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Write all parameters and buffers of ``network`` to ``path`` as safetensors."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    with written_whole(path) as temporary:
+        safetensors.torch.save_file(tensors, temporary)
+
+
+def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
+    """Load what :func:`save_weights` wrote into ``network``.
+
+    Raises:
+        WeightsError: The file is missing, damaged, or of another network.
+    """
+    _load_strictly(network, read_tensors(path), path)
+
+
+def start_backbone(network: Any, *, pretrained: bool, weights: Path | None) -> None:
+    """Give the backbone of ``network`` its starting weights.
+
+    Args:
+        network: A grid network.
+        pretrained: Take timm's weights for the plan's backbone.
+        weights: Take this file instead: timm's key layout, with or without a classifier.
+
+    Raises:
+        WeightsError: The weights can't be had, or are of another architecture.
+    """
+    if weights is not None:
+        tensors, source = read_tensors(weights), str(weights)
+    elif pretrained:
+        tensors, source = _pretrained_state(network.plan.backbone), "timm"
+    else:
+        return
+    model = network.backbone.model
+    wanted = model.state_dict()
+    used = {name: value for name, value in tensors.items() if name in wanted or not _may_be_left(name)}
+    _load_strictly(model, used, source)
+
+
+def _pretrained_state(backbone: str) -> dict[str, torch.Tensor]:
+    try:
+        return timm.create_model(backbone, pretrained=True, num_classes=0).state_dict()
+    except Exception as error:  # The hub client raises errors of many unrelated types.
+        raise WeightsError(
+            f"timm's weights for {backbone} can't be had: {' '.join(str(error).split())[:200]}",
+            where="training.pretrained",
+            hint="Give a local file with training.weights=FILE, or start from random weights "
+            "with training.pretrained=false",
+        ) from error
+
+
+def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
+    """Return the tensors in a safetensors file, or in a ``.pth`` file of plain tensors.
+
+    Pickled code is never run: other files are read with ``weights_only=True``.
+
+    Raises:
+        WeightsError: The file is missing, damaged, or holds anything but tensors.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError("there is no such weights file", where=str(path))
+    try:
+        if path.suffix == ".safetensors":
+            return safetensors.torch.load_file(path)
+        values = torch.load(path, map_location="cpu", weights_only=True)
+    except (SafetensorError, OSError, RuntimeError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise WeightsError(f"can't be read as weights: {reason}", where=str(path)) from error
+    values = values.get("state_dict", values) if isinstance(values, dict) else values
+    if not isinstance(values, dict) or not all(isinstance(value, torch.Tensor) for value in values.values()):
+        raise WeightsError("holds no plain mapping of names to tensors", where=str(path))
+    return values
+
+
+def _may_be_left(name: str) -> bool:
+    """Classifiers of another class count, and stages deeper than the last exit, are not needed."""
+    return name.split(".")[0] in ("fc", "classifier", "head", "layer2", "layer3", "layer4")
+
+
+def _load_strictly(module: nn.Module, tensors: dict[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
+    wanted = module.state_dict()
+    missing = [name for name in wanted if name not in tensors]
+    unexpected = [name for name in tensors if name not in wanted]
+    wrong = [name for name in wanted if name in tensors and wanted[name].shape != tensors[name].shape]
+    problems = [
+        f"{title} {', '.join(names[:3])}{' ...' if len(names) > 3 else ''}"
+        for title, names in (("missing", missing), ("unexpected", unexpected), ("of another shape", wrong))
+        if names
+    ]
+    if problems:
+        raise WeightsError(f"weights of another network: {'; '.join(problems)}", where=str(path))
+    module.load_state_dict(tensors)
