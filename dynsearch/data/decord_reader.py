@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+Frames = npt.NDArray[np.uint8]
+
+_PADDED_ROWS = "from_size == to_size"
+
 
 class DecordReader:
     """Reads with decord, one decoding thread, one opening per call.
@@ -21,12 +25,16 @@ class DecordReader:
         """Return how many frames the file has."""
         return len(_open(path, strict=False))
 
-    def read(
-        self, path: Path, choose: Callable[[int], Sequence[int]], *, strict: bool
-    ) -> npt.NDArray[np.uint8]:
+    def read(self, path: Path, choose: Callable[[int], Sequence[int]], *, strict: bool) -> Frames:
         """Return the frames ``choose(num_frames)``, uint8 (T, H, W, 3), RGB."""
         video = _open(path, strict=strict)
-        frames: npt.NDArray[np.uint8] = video.get_batch(list(choose(len(video)))).asnumpy()
+        indices = list(choose(len(video)))
+        try:
+            frames: Frames = video.get_batch(indices).asnumpy()
+        except Exception as error:  # decord's own class is a plain Exception
+            if _PADDED_ROWS not in str(error):
+                raise
+            frames = _read_padded(path, indices, strict=strict)
         return frames
 
 
@@ -37,3 +45,18 @@ def _open(path: Path, *, strict: bool) -> Any:
 
     # fault_tol is the number of damaged frames decord may silently replace; -1 means any number.
     return VideoReader(str(path), ctx=cpu(0), num_threads=1, fault_tol=1 if strict else -1)
+
+
+def _read_padded(path: Path, indices: Sequence[int], *, strict: bool) -> Frames:
+    """Read frames narrower than 64 pixels, one by one, where decord takes the padding of rows for channels.
+
+    Its decoder pads each row to a multiple of 32 or 64 bytes, depending on the processor. When that is a
+    multiple of the width, decord shows (H, W, 4) or more instead of (H, W, 3) and its batches fail.
+    """
+    video = _open(path, strict=strict)
+    frames = []
+    for index in indices:
+        padded: Frames = video[index].asnumpy()
+        height, width = padded.shape[:2]
+        frames.append(padded.reshape(height, -1)[:, : 3 * width].reshape(height, width, 3))
+    return np.stack(frames)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -126,9 +127,10 @@ def _checked_indices(indices: Sequence[int], count: int, path: Path) -> list[int
 
 
 def _unreadable(path: Path, error: Exception) -> VideoError:
-    reason = " ".join(str(error).split())
+    # decord's texts begin with a time and a place in its own source.
+    reason = re.sub(r"^\[[\d:]+\] \S+: ", "", " ".join(str(error).split()))
     return VideoError(
-        f"can't be decoded: {reason[-200:] or type(error).__name__}",
+        f"can't be decoded: {reason[:200] or type(error).__name__}",
         where=str(path),
         hint="Replace the file or take it out of the annotation files; `dynsearch data check` finds all such",
     )
