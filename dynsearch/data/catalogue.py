@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +12,7 @@ from dynsearch.data.motions.dataset import DEFAULT_SIZES, generate_motions
 from dynsearch.data.records import Annotations, VideoDataset
 from dynsearch.data.splits import carve_calibration, check_disjoint
 from dynsearch.data.sthv2 import read_sthv2
+from dynsearch.data.workers import Progress
 from dynsearch.errors import InputError
 
 
@@ -21,6 +21,16 @@ class Layout(Protocol):
 
     def __call__(self, root: Path, *, how_to_get: str, allow_missing: bool = False) -> Annotations:
         """Return what the annotation files under ``root`` say."""
+        ...
+
+
+class Generator(Protocol):
+    """Makes a data set at a folder unless it is complete there."""
+
+    def __call__(
+        self, root: Path, *, num_workers: int | None = None, progress: Progress | None = None
+    ) -> None:
+        """Make it, with ``num_workers`` processes, telling ``progress`` after every video."""
         ...
 
 
@@ -37,6 +47,8 @@ class DatasetInfo:
         how_to_get: What to download and where to put it.
         num_videos: Official sizes: labelled training videos and test videos.
         calibration_fraction: Share of the training videos that calibration gets when nothing else is said.
+        cache_frames: Frames of each video that its frame cache keeps when nothing else is said.
+        cache_size: Side in pixels of the squares its frame cache keeps.
         read: Reads its annotation files.
         generate: Makes it where it is absent; None for data that has to be downloaded.
     """
@@ -49,8 +61,10 @@ class DatasetInfo:
     how_to_get: str
     num_videos: dict[str, int]
     calibration_fraction: float
+    cache_frames: int
+    cache_size: int
     read: Layout
-    generate: Callable[[Path], None] | None = None
+    generate: Generator | None = None
 
 
 _STHV2_LAYOUT = (
@@ -73,6 +87,8 @@ CATALOGUE: dict[str, DatasetInfo] = {
             "your own, name one that is new or empty",
             num_videos={"train": DEFAULT_SIZES.num_train, "test": DEFAULT_SIZES.num_validation},
             calibration_fraction=1 / 3,
+            cache_frames=24,
+            cache_size=DEFAULT_SIZES.side,
             read=read_sthv2,
             generate=generate_motions,
         ),
@@ -87,6 +103,8 @@ CATALOGUE: dict[str, DatasetInfo] = {
             "--data-root",
             num_videos={"train": 168_913, "test": 24_777},
             calibration_fraction=0.1,
+            cache_frames=32,
+            cache_size=256,
             read=read_sthv2,
         ),
     )

@@ -1,0 +1,197 @@
+"""``dynsearch data``: the data sets that are known, and whether a copy of one is in order."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from dynsearch.cli import options
+
+if TYPE_CHECKING:
+    from dynsearch.data.catalogue import DatasetInfo
+    from dynsearch.data.check import CheckReport
+
+_dataset = click.option(
+    "--dataset", required=True, help="Name of the data set; `dynsearch data list` shows them."
+)
+_workers = click.option(
+    "--workers", type=click.IntRange(min=0), help="Worker processes. Default: one per processor core."
+)
+_MAX_ROWS = 20
+
+
+@click.group()
+def data() -> None:
+    """Show the known data sets, check a copy of one, or prepare it for fast reading."""
+
+
+@data.command("list")
+@options.as_json
+def list_datasets(as_json: bool) -> None:
+    """Show every known data set: classes, sizes, files expected, licence and where to get it."""
+    from dynsearch.data.catalogue import CATALOGUE
+    from dynsearch.data.home import dataset_root
+
+    roots = {name: str(dataset_root(name)) for name in CATALOGUE}
+    if as_json:
+        entries = [_described(info) | {"default_root": roots[info.name]} for info in CATALOGUE.values()]
+        click.echo(json.dumps(entries, indent=1))
+        return
+    for info in CATALOGUE.values():
+        sizes = ", ".join(f"{count:,} {split}" for split, count in info.num_videos.items())
+        share = f"{100 * info.calibration_fraction:.0f}% of train calibrates by default"
+        click.echo(f"{info.name}: {info.title}")
+        click.echo(f"  {info.num_classes} classes; {sizes} videos; {share}")
+        click.echo(f"  files    {info.layout}")
+        click.echo(f"  licence  {info.licence_page}")
+        click.echo(f"  get it   {info.how_to_get}")
+        click.echo(f"  looks in {roots[info.name]}, or --data-root\n")
+
+
+def _described(info: DatasetInfo) -> dict[str, Any]:
+    import dataclasses
+
+    hidden = ("read", "generate")
+    names = [field.name for field in dataclasses.fields(info) if field.name not in hidden]
+    return {name: getattr(info, name) for name in names}
+
+
+@data.command()
+@_dataset
+@options.data_root
+@click.option(
+    "--min-frames", type=click.IntRange(min=1), default=1, show_default=True, help="Fewer are too short."
+)
+@click.option(
+    "--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the problems there."
+)
+@_workers
+@options.as_json
+def check(
+    dataset: str,
+    data_root: Path | None,
+    min_frames: int,
+    csv_path: Path | None,
+    workers: int | None,
+    as_json: bool,
+) -> None:
+    """Read every video and report what is missing, unreadable, too short, or in two splits.
+
+    Exit code 1 when something is wrong.
+    """
+    from dynsearch.data.check import check_dataset
+
+    with _progress("checking", quiet=as_json) as progress:
+        report = check_dataset(
+            dataset, data_root, min_frames=min_frames, num_workers=workers, progress=progress
+        )
+    if csv_path is not None:
+        report.write_csv(csv_path)
+    if as_json:
+        click.echo(json.dumps(_as_dict(report), indent=1))
+    else:
+        _print(report, csv_path)
+    if report.problems:
+        raise click.exceptions.Exit(1)
+
+
+@data.command()
+@_dataset
+@options.data_root
+@click.option(
+    "--frames", type=click.IntRange(min=1), help="Frames kept of each video. Default: the data set's."
+)
+@click.option(
+    "--size", type=click.IntRange(min=1), help="Side in pixels of the square kept. Default: the data set's."
+)
+@click.option("--seed", type=int, default=0, show_default=True, help="Draws the calibration split.")
+@_workers
+def prepare(
+    dataset: str,
+    data_root: Path | None,
+    frames: int | None,
+    size: int | None,
+    seed: int,
+    workers: int | None,
+) -> None:
+    """Make the frame cache of every split, so that a study decodes nothing.
+
+    The embedded data set is made first where it is absent. A study uses the cache when its recipe's
+    frame_cache names the same numbers.
+    """
+    from dynsearch.data.catalogue import get_info, open_dataset
+    from dynsearch.data.frame_cache import cache_bytes, make_frame_cache
+    from dynsearch.data.home import dataset_root
+
+    info = get_info(dataset)
+    frames, size = frames or info.cache_frames, size or info.cache_size
+    generate = info.generate
+    if generate is not None:
+        with _progress(f"making {dataset}") as progress:
+            generate(dataset_root(dataset, data_root), num_workers=workers, progress=progress)
+    opened = open_dataset(dataset, data_root, seed=seed)
+    total = cache_bytes(sum(map(len, opened.splits.values())), frames, size)
+    click.echo(f"{dataset}: {opened.root}, frame cache of {total / 1e9:.2f} GB")
+    for split, records in opened.splits.items():
+        with _progress(split) as progress:
+            cache = make_frame_cache(
+                records,
+                name=f"{dataset}-{split}",
+                num_frames=frames,
+                size=size,
+                num_workers=workers,
+                progress=progress,
+            )
+        click.echo(f"{split}: {len(records)} videos in {cache.path}")
+
+
+@contextlib.contextmanager
+def _progress(label: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Yield what shows progress on standard error: a bar on a terminal, a line per tenth elsewhere."""
+    if quiet:
+        yield lambda done, total: None
+    elif not sys.stderr.isatty():
+        yield lambda done, total: _tenths(label, done, total)
+    else:
+        from rich.console import Console
+        from rich.progress import Progress
+
+        with Progress(console=Console(stderr=True), transient=True) as bars:
+            task = bars.add_task(label, total=None)
+            yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def _tenths(label: str, done: int, total: int) -> None:
+    if done * 10 // total > (done - 1) * 10 // total:
+        click.echo(f"{label}: {done} of {total}", err=True)
+
+
+def _as_dict(report: CheckReport) -> dict[str, Any]:
+    import dataclasses
+
+    return {**dataclasses.asdict(report), "counts": report.counts()}
+
+
+def _print(report: CheckReport, csv_path: Path | None) -> None:
+    from dynsearch.report.tables import format_table
+
+    sizes = ", ".join(f"{count} {split}" for split, count in report.num_videos.items())
+    click.echo(f"{sum(report.num_videos.values())} videos ({sizes})")
+    if not report.problems:
+        click.echo("Nothing is wrong with them.")
+        return
+    click.echo(format_table([{"problem": kind, "videos": str(n)} for kind, n in report.counts().items()]))
+    rows = [
+        {"problem": found.kind, "split": found.split, "video": found.video_id, "reason": found.detail}
+        for found in report.problems[:_MAX_ROWS]
+    ]
+    click.echo("\n" + format_table(rows))
+    hidden = len(report.problems) - len(rows)
+    if hidden:
+        click.echo(f"and {hidden} more: " + (f"see {csv_path}" if csv_path else "give --csv FILE for all"))
