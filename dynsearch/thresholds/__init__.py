@@ -3,12 +3,17 @@
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from dynsearch.thresholds.frontier_solver import frontier
 from dynsearch.thresholds.geometric import geometric
 from dynsearch.thresholds.operating_point import OperatingPoint, evaluate_policies, evaluate_policy
 from dynsearch.thresholds.policy import ExitPolicy
+from dynsearch.thresholds.shared import shared
 from dynsearch.thresholds.solver import ThresholdSolver
+from dynsearch.thresholds.target_accuracy import target_accuracy
 
-SOLVERS: Mapping[str, ThresholdSolver] = MappingProxyType({"geometric": geometric})
+SOLVERS: Mapping[str, ThresholdSolver] = MappingProxyType(
+    {"frontier": frontier, "geometric": geometric, "shared": shared, "target-accuracy": target_accuracy}
+)
 
 __all__ = [
     "SOLVERS",
@@ -17,5 +22,8 @@ __all__ = [
     "ThresholdSolver",
     "evaluate_policies",
     "evaluate_policy",
+    "frontier",
     "geometric",
+    "shared",
+    "target_accuracy",
 ]

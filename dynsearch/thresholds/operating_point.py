@@ -77,18 +77,22 @@ def evaluate_policies(policies: Iterable[ExitPolicy], scores: ExitScores) -> lis
         policy.check_fits(scores.num_exits, scores.plan_id)
         if policy.confidence not in confidence_of:
             confidence_of[policy.confidence] = scores.confidence(policy.confidence)
-        exit_N = policy.first_exit(confidence_of[policy.confidence])
-        points.append(measure(policy, exit_N, correct_EN, scores.gmacs_E))
+        points.append(_measure(policy, confidence_of[policy.confidence], correct_EN, scores.gmacs_E))
     return points
 
 
-def measure(
-    policy: ExitPolicy, exit_N: NDArray[np.int64], correct_EN: NDArray[np.bool_], gmacs_E: NDArray[np.float64]
+def _measure(
+    policy: ExitPolicy,
+    confidence_EN: NDArray[np.float64],
+    correct_EN: NDArray[np.bool_],
+    gmacs_E: NDArray[np.float64],
 ) -> OperatingPoint:
-    """Return the operating point of ``policy`` when video i stops at ``exit_N[i]``."""
-    num_videos = len(exit_N)
-    share_E = np.bincount(exit_N, minlength=len(gmacs_E)) / num_videos
-    right = np.count_nonzero(correct_EN[exit_N, np.arange(num_videos)])
+    num_videos = confidence_EN.shape[1]
+    counts, right = [], 0
+    for correct_N, stops_N in zip(correct_EN, policy.stops(confidence_EN), strict=True):
+        counts.append(int(np.count_nonzero(stops_N)))
+        right += int(np.count_nonzero(stops_N & correct_N))
+    share_E = np.array(counts) / num_videos
     return OperatingPoint(
         policy=policy,
         top1=right / num_videos,

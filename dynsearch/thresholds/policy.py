@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,20 +69,29 @@ class ExitPolicy:
         Raises:
             PolicyError: The number of exits differs.
         """
+        exit_N = np.zeros(np.shape(confidence_EN)[-1], dtype=np.int64)
+        for exit_index, stops_N in enumerate(self.stops(confidence_EN)):
+            np.putmask(exit_N, stops_N, exit_index)
+        return exit_N
+
+    def stops(self, confidence_EN: NDArray[Any]) -> Iterator[NDArray[np.bool_]]:
+        """Yield for each exit in turn (N,): which videos stop there. Each video stops once.
+
+        Raises:
+            PolicyError: The number of exits differs.
+        """
         confidence_EN = np.asarray(confidence_EN)
         if confidence_EN.ndim != 2 or len(confidence_EN) != self.num_exits:
             raise PolicyError(
                 f"thresholds are for {self.num_exits} exits, but confidence has shape {confidence_EN.shape}"
             )
-        exit_N = np.full(confidence_EN.shape[1], self.num_exits - 1)
-        left = np.arange(confidence_EN.shape[1])
-        for exit_index, threshold in enumerate(self.thresholds[:-1]):
-            if threshold == math.inf:
-                continue
-            stops = confidence_EN[exit_index, left] > threshold
-            exit_N[left[stops]] = exit_index
-            left = left[~stops]
-        return exit_N
+        left_N = np.ones(confidence_EN.shape[1], dtype=bool)
+        for confidence_N, threshold in zip(confidence_EN[:-1], self.thresholds, strict=False):
+            stops_N = confidence_N > threshold
+            stops_N &= left_N
+            yield stops_N
+            left_N ^= stops_N
+        yield left_N
 
     def check_fits(self, num_exits: int, plan_id: str = "") -> None:
         """Refuse a network or scores these thresholds were not made for.

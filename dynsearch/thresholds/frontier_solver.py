@@ -1,0 +1,103 @@
+"""The ``frontier`` solver: all thresholds for all budgets at once.
+
+Price search for the upper hull, an archive for what lies between, smoothed gains against overfitting;
+tiny tables are enumerated. Nothing depends on the scale of cost, on monotone transforms of confidence,
+or on the order of the videos.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynsearch.errors import InputError
+from dynsearch.scores import DEFAULT_MEASURE, ExitScores
+from dynsearch.thresholds.direct.archive import Archive
+from dynsearch.thresholds.direct.bins import Bins, Positions, bin_confidences
+from dynsearch.thresholds.direct.enumeration import enumerate_frontier, num_policies
+from dynsearch.thresholds.direct.gains import Gains
+from dynsearch.thresholds.direct.price_search import price_search
+from dynsearch.thresholds.direct.smoothing import BANDWIDTH, smoothing_width
+from dynsearch.thresholds.direct.subsample import systematic_sample
+from dynsearch.thresholds.operating_point import OperatingPoint, evaluate_policies
+from dynsearch.thresholds.policy import ExitPolicy
+from dynsearch.thresholds.target_accuracy import target_accuracy
+
+_MAX_BINS = 1024
+_MAX_SEARCHED_VIDEOS = 50_000
+_ENUMERATED_POLICIES = 40_000
+_FEWEST_SMOOTHED = 65  # with fewer videos the best fit to them is what is asked for
+_FEW_VIDEOS = 5_000  # up to here a one-parameter family, which varies less, is offered as well
+_LEAST_SHARE = 0.02
+_NUM_SLOTS = 800
+_EXPANSIONS = (64, 200)
+
+
+def frontier(
+    scores: ExitScores,
+    *,
+    confidence: str = DEFAULT_MEASURE,
+    smoothing: float = BANDWIDTH,
+    max_bins: int = _MAX_BINS,
+) -> list[OperatingPoint]:
+    """Return operating points near the best that thresholds can do at every cost.
+
+    Args:
+        scores: Labelled calibration scores.
+        confidence: The confidence measure.
+        smoothing: Bandwidth at 500 videos as a share of the confidence ranks; 0 fits the videos as they are.
+        max_bins: Most positions tried for one threshold.
+
+    Raises:
+        InputError: ``smoothing`` is negative or not a number, or ``max_bins`` is below 2.
+    """
+    if not smoothing >= 0:
+        raise InputError(f"smoothing must be 0 or more, got {smoothing}")
+    if max_bins < 2:
+        raise InputError(f"max_bins must be at least 2, got {max_bins}")
+    bins = bin_confidences(scores.confidence(confidence), max_bins)
+    correct_EN = scores.correct()
+    tiny = scores.num_videos < _FEWEST_SMOOTHED
+    if tiny and num_policies(bins) <= _ENUMERATED_POLICIES:
+        found = enumerate_frontier(bins, correct_EN, scores.gmacs_E)
+        used = set(range(scores.num_exits))
+    else:
+        found, used = _search(bins, correct_EN, scores.gmacs_E, 0.0 if tiny else smoothing)
+    found += _single_exits(scores.num_exits, bins.num_bins)
+    policies = dict.fromkeys(
+        ExitPolicy(bins.thresholds_at(positions), confidence, scores.plan_id) for positions in found
+    )
+    points = evaluate_policies(policies, scores)
+    if smoothing > 0 and not tiny and scores.num_videos <= _FEW_VIDEOS:
+        simple = target_accuracy(scores, confidence=confidence)
+        points += [p for p in simple if {k for k, share in enumerate(p.exit_share) if share > 0} <= used]
+    return points
+
+
+def _search(
+    bins: Bins, correct_EN: NDArray[np.bool_], gmacs_E: NDArray[np.float64], smoothing: float
+) -> tuple[list[Positions], set[int]]:
+    """Return good policies for all costs, and the exits that some price makes worth using."""
+    if correct_EN.shape[1] > _MAX_SEARCHED_VIDEOS:
+        videos = systematic_sample(np.vstack([correct_EN, bins.codes]), _MAX_SEARCHED_VIDEOS)
+        bins, correct_EN = bins.select(videos), correct_EN[:, videos]
+    width = smoothing_width(correct_EN.shape[1], bins.num_bins, smoothing)
+    gains = Gains(bins, correct_EN.astype(np.float64), gmacs_E, width)
+    hull = price_search(gains)
+    # An exit that no price makes worth using could still win by a few lucky videos, or to hit a slot.
+    used = gains.used_exits(hull, least_share=_LEAST_SHARE if smoothing > 0 else 0.0)
+    archive = Archive(gains, _NUM_SLOTS, sorted(used - {gains.num_thresholds}))
+    for positions in hull:
+        cleared = tuple(p if k in used else bins.num_bins for k, p in enumerate(positions))
+        archive.offer(cleared, gains.value(cleared))
+    for max_members in _EXPANSIONS:
+        archive.expand(max_members)
+    return archive.members(), used
+
+
+def _single_exits(num_exits: int, never: int) -> list[Positions]:
+    """Return the policies that take one exit whatever its confidence."""
+    return [
+        tuple(0 if exit_index == chosen else never for exit_index in range(num_exits - 1))
+        for chosen in range(num_exits)
+    ]
