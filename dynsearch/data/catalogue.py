@@ -99,7 +99,7 @@ CATALOGUE: dict[str, DatasetInfo] = {
             layout=_STHV2_LAYOUT,
             licence_page=_STHV2_PAGE,
             how_to_get=f"Download the videos and the labels of Something-Something v2 from {_STHV2_PAGE}, "
-            "join and unpack them, and give the folder that holds 20bn-something-something-v2/ as "
+            "join and unpack them with `cat 20bn-something-something-v2-?? | tar zx`, and give the folder that holds 20bn-something-something-v2/ as "
             "--data-root",
             num_videos={"train": 168_913, "test": 24_777},
             calibration_fraction=0.1,

@@ -1,0 +1,26 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from dynsearch.data.motions.dataset import MotionsSizes, generate_motions
+
+SMALL = MotionsSizes(num_train=36, num_validation=12, num_unlabelled=2, side=48, seed=3)
+
+
+@pytest.fixture(scope="session")
+def motions_root(tmp_path_factory):
+    """A small motions data set, complete."""
+    root = tmp_path_factory.mktemp("data") / "motions"
+    generate_motions(root, SMALL, num_workers=0)
+    return root
+
+
+@pytest.fixture(scope="session")
+def shared_data():
+    """The folder of real annotation files and clips, which is not part of the repository."""
+    repository = Path(__file__).resolve().parents[2]
+    folder = Path(os.environ.get("DYNSEARCH_SHARED_DATA", repository.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder}; set DYNSEARCH_SHARED_DATA to its folder")
+    return folder
