@@ -1,3 +1,51 @@
-"""dynsearch: budget search and calibration for multi-exit video action networks."""
+"""dynsearch: budget search and calibration for multi-exit video action networks.
+
+The names below are loaded when first used, so that importing dynsearch loads neither torch nor timm.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dynsearch.cost import build_network as build_network
+    from dynsearch.cost import cost_table as cost_table
+    from dynsearch.data.reader import read_frames as read_frames
+    from dynsearch.errors import DynsearchError as DynsearchError
+    from dynsearch.export.loaded import LoadedNetwork as load  # noqa: N813
+    from dynsearch.frontier import Frontier as Frontier
+    from dynsearch.frontier import solve_thresholds as solve_thresholds
+    from dynsearch.plan import Plan as Plan
+    from dynsearch.scores import ExitScores as ExitScores
+    from dynsearch.thresholds import ExitPolicy as ExitPolicy
+    from dynsearch.thresholds import OperatingPoint as OperatingPoint
 
 __version__ = "0.1.0"
+
+_PUBLIC = {
+    "DynsearchError": ("dynsearch.errors", "DynsearchError"),
+    "ExitPolicy": ("dynsearch.thresholds", "ExitPolicy"),
+    "ExitScores": ("dynsearch.scores", "ExitScores"),
+    "Frontier": ("dynsearch.frontier", "Frontier"),
+    "OperatingPoint": ("dynsearch.thresholds", "OperatingPoint"),
+    "Plan": ("dynsearch.plan", "Plan"),
+    "build_network": ("dynsearch.cost", "build_network"),
+    "cost_table": ("dynsearch.cost", "cost_table"),
+    "load": ("dynsearch.export.loaded", "LoadedNetwork"),
+    "read_frames": ("dynsearch.data.reader", "read_frames"),
+    "solve_thresholds": ("dynsearch.frontier", "solve_thresholds"),
+}
+
+__all__ = sorted(_PUBLIC)  # noqa: PLE0605
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PUBLIC:
+        raise AttributeError(f"module 'dynsearch' has no attribute {name!r}")
+    module, attribute = _PUBLIC[name]
+    return getattr(importlib.import_module(module), attribute)
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -164,6 +164,9 @@ class Plan:
 
 
 _MISSING = object()
+_TYPE_NAMES: dict[type, str] = {
+    int: "a whole number", str: "a text", list: "a list", dict: "a mapping", bool: "true or false",
+}  # fmt: skip
 
 
 def _get(values: dict[str, Any], name: str, kind: type, default: Any = _MISSING) -> Any:
@@ -171,7 +174,7 @@ def _get(values: dict[str, Any], name: str, kind: type, default: Any = _MISSING)
     if value is _MISSING:
         raise PlanError("is missing", where=name)
     if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
-        raise PlanError(f"must be a {kind.__name__}, got {value!r}", where=name)
+        raise PlanError(f"must be {_TYPE_NAMES[kind]}, got {value!r}", where=name)
     return value
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import torch
+from torch.utils.data import DataLoader
 
 from dynsearch.errors import TrainingError
 from dynsearch.training.config import TrainingConfig
@@ -17,22 +18,6 @@ from dynsearch.training.losses import sum_of_cross_entropies
 from dynsearch.training.schedule import learning_rate
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
-
-Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-
-
-class Loader(Protocol):
-    """Batches of (clips (B, T, C, H, W), labels (B,), indices (B,)), shuffled anew by epoch."""
-
-    def __iter__(self) -> Iterable[Batch]:  # type: ignore[override]
-        """Return the batches of the epoch."""
-
-    def __len__(self) -> int:
-        """Return the number of batches."""
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the order and the augmentation of ``epoch``."""
-
 
 @dataclass(frozen=True)
 class EpochReport:
@@ -59,7 +44,7 @@ class EpochReport:
 
 def train(
     network: Any,
-    loader: Any,
+    loader: DataLoader[Any],
     config: TrainingConfig,
     *,
     device: torch.device,
@@ -71,7 +56,7 @@ def train(
 
     Args:
         network: A multi-exit network; moved to ``device``.
-        loader: A :class:`Loader` over the training split.
+        loader: Batches of (clips, labels, indices) of the training split; its data set has ``set_epoch``.
         config: Training settings.
         device: Where to train.
         seed: With the epoch, it decides the random numbers of dropout.
@@ -92,7 +77,7 @@ def train(
         scaler.update(scale)
     for epoch in range(finished, config.epochs):
         seed_torch(seed, "epoch", epoch)
-        loader.set_epoch(epoch)
+        loader.dataset.set_epoch(epoch)  # type: ignore[attr-defined]
         report = _train_epoch(network, loader, config, optimizer, scaler, dtype, device, epoch)
         if state:
             state.save(network, optimizer, epoch + 1, scaler.get_scale())
@@ -103,7 +88,7 @@ def train(
 
 def _train_epoch(
     network: Any,
-    loader: Any,
+    loader: DataLoader[Any],
     config: TrainingConfig,
     optimizer: torch.optim.Optimizer,
     scaler: torch.amp.GradScaler,

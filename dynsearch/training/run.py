@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import torch
+from torch.utils.data import DataLoader
 
 from dynsearch.cost import build_network
 from dynsearch.errors import InputError
@@ -38,7 +39,7 @@ class ClipSource(Protocol):
     num_classes: int
     fingerprint: str
 
-    def loader(self, split: str, plan: Plan, config: TrainingConfig, *, training: bool, seed: int) -> Any:
+    def loader(self, split: str, plan: Plan, config: TrainingConfig, *, training: bool, seed: int) -> DataLoader[Any]:
         """Return batches of (clips, labels, indices) of ``split`` as ``plan`` wants them."""
 
     def video_ids(self, split: str) -> Sequence[str]:

@@ -1,0 +1,67 @@
+"""``dynsearch evaluate``: dynamic inference of a bundle over a data set."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from dynsearch.cli import options
+
+
+@click.command()
+@click.argument("bundle", type=click.Path(path_type=Path))
+@click.option("--dataset", help="Data set. Default: the bundle's.")
+@click.option(
+    "--split", type=click.Choice(["calibration", "test"]), default="test", show_default=True
+)
+@click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@options.data_root
+@options.as_json
+def evaluate(
+    bundle: Path, dataset: str | None, split: str, batch_size: int, data_root: Path | None, as_json: bool
+) -> None:
+    """Run BUNDLE on a split, really stopping early, and show accuracy, GFLOPs, exits used and seconds."""
+    from dataclasses import asdict
+
+    from dynsearch.errors import DataError
+    from dynsearch.export.evaluation import evaluate as run
+    from dynsearch.export.loaded import LoadedNetwork
+    from dynsearch.report.tables import format_table
+    from dynsearch.training.source import DatasetClips
+
+    loaded = LoadedNetwork(bundle)
+    plan, recipe = loaded.bundle.plan, loaded.bundle.recipe
+    source = DatasetClips.open(
+        dataset or recipe.dataset,
+        data_root,
+        calibration_fraction=recipe.calibration_fraction,
+        seed=recipe.seed,
+        frame_cache=recipe.frame_cache,
+    )
+    if tuple(source.dataset.class_names) != loaded.bundle.class_names:
+        raise DataError(
+            f"its {source.num_classes} classes are not the bundle's {len(loaded.bundle.class_names)}",
+            where=str(source.dataset.root),
+            hint="Evaluate on the data set the bundle was trained on",
+        )
+    config = recipe.training.model_copy(update={"batch_size": batch_size})
+    measured = run(loaded, source.loader(split, plan, config, training=False, seed=recipe.seed))
+    if as_json:
+        click.echo(json.dumps({"plan_id": plan.plan_id, "split": split, **asdict(measured)}, indent=1))
+        return
+    click.echo(
+        f"{measured.num_videos} {split} videos: top-1 {100 * measured.top1:.2f}% at {measured.gflops:.4g} GFLOPs "
+        f"per video ({100 * measured.gflops / measured.full_gflops:.0f}% of full inference), "
+        f"{measured.num_videos / measured.seconds:.0f} videos per second\n"
+    )
+    shares = zip(plan.exits.exits, loaded.network.gmacs_E, measured.exit_share, strict=True)
+    click.echo(
+        format_table(
+            [
+                {"exit": str(exit_), "GFLOPs": f"{gmacs:.4g}", "videos": f"{100 * share:.1f}%"}
+                for exit_, gmacs, share in shares
+            ]
+        )
+    )

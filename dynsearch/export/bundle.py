@@ -1,0 +1,113 @@
+"""A bundle on disk: ``plan.yaml``, ``weights.safetensors``, ``policy.yaml``, ``labels.txt`` and more."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from dynsearch.cost import cost_table
+from dynsearch.errors import BundleError, DynsearchError
+from dynsearch.export.card import model_card
+from dynsearch.files import read_yaml, write_text, write_yaml, written_whole
+from dynsearch.frontier import MergedPoint
+from dynsearch.plan import Plan
+from dynsearch.search.recipe import StudyRecipe
+from dynsearch.thresholds import ExitPolicy
+from dynsearch.validation import describe
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """One trained plan with its exit policy.
+
+    Attributes:
+        folder: Where the files lie.
+        plan: The plan.
+        policy: Confidence measure and thresholds.
+        class_names: K names, in label order.
+        recipe: How the network was trained, and on what.
+    """
+
+    folder: Path
+    plan: Plan
+    policy: ExitPolicy
+    class_names: tuple[str, ...]
+    recipe: StudyRecipe
+
+    @property
+    def weights(self) -> Path:
+        """The network's weights, as safetensors."""
+        return self.folder / "weights.safetensors"
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Bundle:
+        """Read the bundle in ``folder``; the weights are not read yet.
+
+        Raises:
+            BundleError: A file is missing or contradicts another.
+            PlanError: ``plan.yaml`` can't be used.
+            PolicyError: ``policy.yaml`` can't be used, or is for another network.
+        """
+        folder = Path(folder)
+        wanted = ("plan.yaml", "weights.safetensors", "policy.yaml", "labels.txt", "recipe.yaml")
+        missing = [name for name in wanted if not (folder / name).is_file()]
+        if missing:
+            raise BundleError(
+                f"is no bundle: {', '.join(missing)} missing", where=str(folder), hint="Make one with `dynsearch export`"
+            )
+        plan = Plan.load(folder / "plan.yaml")
+        policy = ExitPolicy.load(folder / "policy.yaml")
+        policy.check_fits(len(plan.exits), plan.plan_id)
+        class_names = tuple((folder / "labels.txt").read_text(encoding="utf-8").splitlines())
+        if not class_names:
+            raise BundleError("names no class", where=str(folder / "labels.txt"))
+        try:
+            recipe = StudyRecipe.model_validate(read_yaml(folder / "recipe.yaml", BundleError))
+        except ValidationError as error:
+            raise BundleError(describe(error), where=str(folder / "recipe.yaml")) from error
+        return cls(folder, plan, policy, class_names, recipe)
+
+
+def write_bundle(
+    folder: Path,
+    *,
+    plan: Plan,
+    point: MergedPoint[int],
+    weights: Path,
+    class_names: Sequence[str],
+    recipe: StudyRecipe,
+) -> Bundle:
+    """Write one operating point as a bundle; ``policy.yaml`` comes last and makes it complete.
+
+    Args:
+        folder: Made if it is not there. Files of an earlier bundle are replaced.
+        plan: The plan.
+        point: The operating point, on calibration and on test.
+        weights: The trained weights; copied.
+        class_names: K names, in label order.
+        recipe: How the network was trained.
+
+    Raises:
+        BundleError: ``folder`` is a file.
+        DynsearchError: A file can't be written.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise BundleError("is a file; a bundle is a folder", where=str(folder), hint="Give another --output")
+    target = folder / "weights.safetensors"
+    if not weights.is_file():
+        raise DynsearchError("the trained weights are gone", where=str(weights), hint="Train the plan again")
+    if weights.resolve() != target.resolve():
+        with written_whole(target) as temporary:
+            shutil.copyfile(weights, temporary)
+    plan.save(folder / "plan.yaml")
+    write_text(folder / "labels.txt", "".join(f"{name}\n" for name in class_names))
+    write_yaml(folder / "recipe.yaml", recipe.resolved())
+    table = cost_table(plan, len(class_names))
+    write_text(folder / "README.md", model_card(plan, point, table, recipe, len(class_names)))
+    point.calibration.policy.save(folder / "policy.yaml")
+    return Bundle.load(folder)

@@ -1,0 +1,95 @@
+"""A bundle in use: videos in, labels out, stopping as early as the policy allows."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from dynsearch.cost import build_network
+from dynsearch.data.augmentation import centre_crop, normalise, resize_short_side
+from dynsearch.data.reader import read_frames
+from dynsearch.data.sampling import segment_centres
+from dynsearch.export.bundle import Bundle
+from dynsearch.training.device import pick_device
+from dynsearch.training.source import TEST_RESIZE
+from dynsearch.training.weights import load_weights
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """The answer for one video.
+
+    Attributes:
+        label: Name of the class.
+        probability: Softmax probability of that class at the exit where the video stopped.
+        exit: That exit, counted from 1.
+        num_exits: How many exits there are.
+        frames: Frames the network looked at.
+        gflops: GFLOPs (10^9 multiply-accumulates) spent.
+        top5: Up to five (name, probability), likeliest first.
+    """
+
+    label: str
+    probability: float
+    exit: int
+    num_exits: int
+    frames: int
+    gflops: float
+    top5: tuple[tuple[str, float], ...]
+
+
+class LoadedNetwork:
+    """A trained multi-exit network with its exit policy, on the first CUDA device or the CPU.
+
+    Args:
+        bundle: A bundle's folder, or the bundle itself.
+
+    Raises:
+        BundleError: The folder is no bundle.
+        WeightsError: The weights are damaged or of another network.
+    """
+
+    def __init__(self, bundle: Bundle | str | os.PathLike[str]) -> None:
+        self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+        self.device = pick_device()
+        network = build_network(self.bundle.plan, len(self.bundle.class_names))
+        load_weights(network, self.bundle.weights)
+        self.network: Any = network.to(self.device, memory_format=torch.channels_last).eval()
+
+    def read_clip(self, path: str | os.PathLike[str]) -> torch.Tensor:
+        """Return the frames of a video as the network wants them, float32 (T, C, H, W), in temporal order.
+
+        Raises:
+            VideoError: The video can't be read.
+        """
+        plan, cache = self.bundle.plan, self.bundle.recipe.frame_cache
+        short_side = cache.size if cache else round(plan.image_size * TEST_RESIZE)
+        frames = read_frames(path, lambda count: segment_centres(count, plan.num_frames).tolist())
+        frames_TCHW = torch.from_numpy(frames).permute(0, 3, 1, 2)
+        return normalise(centre_crop(resize_short_side(frames_TCHW, short_side), plan.image_size))
+
+    def predict(self, path: str | os.PathLike[str]) -> Prediction:
+        """Return the answer for one video file.
+
+        Raises:
+            VideoError: The video can't be read.
+        """
+        clip = self.read_clip(path).unsqueeze(0).to(self.device)
+        result = self.network.forward_until(clip, self.bundle.policy)
+        probabilities, classes = result.logits[0].softmax(dim=0).topk(min(5, len(self.bundle.class_names)))
+        names = [self.bundle.class_names[index] for index in classes.tolist()]
+        top5 = tuple(zip(names, probabilities.tolist(), strict=True))
+        exit_index = int(result.exit[0])
+        plan = self.bundle.plan
+        return Prediction(
+            label=top5[0][0],
+            probability=top5[0][1],
+            exit=exit_index + 1,
+            num_exits=len(plan.exits),
+            frames=plan.frames_seen(plan.exits.exits[exit_index]),
+            gflops=float(result.gmacs[0]),
+            top5=top5,
+        )

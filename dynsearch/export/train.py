@@ -1,0 +1,61 @@
+"""Training one plan in full, alone, into a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dynsearch.errors import InfeasibleBudgetError
+from dynsearch.export.bundle import Bundle, write_bundle
+from dynsearch.frontier import MergedPoint, merge
+from dynsearch.plan import Plan
+from dynsearch.search.recipe import StudyRecipe
+from dynsearch.training.loop import EpochReport
+from dynsearch.training.run import train_and_score
+from dynsearch.training.source import DatasetClips
+
+
+def train_bundle(
+    plan: Plan,
+    recipe: StudyRecipe,
+    source: DatasetClips,
+    folder: Path,
+    *,
+    start_from: Path | None = None,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+) -> tuple[Bundle, MergedPoint[int]]:
+    """Train ``plan`` by ``recipe``, calibrate it under the recipe's budget, and write a bundle.
+
+    Interrupted, the same call goes on from the last finished epoch. Besides the bundle's files, ``folder``
+    gets ``metrics.jsonl`` and the exit scores of both held-out splits.
+
+    Args:
+        plan: What to train.
+        recipe: Training settings, seed, solver and budget.
+        source: The clips.
+        folder: Where everything goes.
+        start_from: Weights to start from, of the same plan.
+        on_epoch: Called after every epoch.
+
+    Returns:
+        The bundle and its operating point.
+
+    Raises:
+        InfeasibleBudgetError: The plan's cheapest point is over the budget.
+    """
+    scores = train_and_score(
+        plan, source, recipe.training, folder, seed=recipe.seed, start_from=start_from, on_epoch=on_epoch
+    )
+    points = merge({0: (scores.calibration, scores.test)}, solver=recipe.solver)
+    inside = [point for point in points if point.calibration.gflops <= recipe.max_gflops]
+    if not inside:
+        raise InfeasibleBudgetError(recipe.max_gflops, points[0].calibration.gflops, where="max_gflops")
+    bundle = write_bundle(
+        folder,
+        plan=plan,
+        point=inside[-1],
+        weights=folder / "weights.safetensors",
+        class_names=source.dataset.class_names,
+        recipe=recipe,
+    )
+    return bundle, inside[-1]

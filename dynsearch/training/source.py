@@ -1,0 +1,121 @@
+"""The clips of a data set as a plan wants them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch.utils.data import DataLoader
+
+from dynsearch.data.catalogue import open_dataset
+from dynsearch.data.clips import ClipDataset
+from dynsearch.data.frame_cache import FrameCache, make_frame_cache
+from dynsearch.data.loader import make_loader
+from dynsearch.data.records import VideoDataset
+from dynsearch.plan import Plan
+from dynsearch.training.config import TrainingConfig
+
+TEST_RESIZE = 256 / 224
+"""Test pictures: the short side is resized to this many times the input's side, then the middle cropped."""
+
+
+class CacheSettings(Protocol):
+    """Which frames are kept decoded: how many of each video, and the side of the square kept."""
+
+    @property
+    def num_frames(self) -> int:
+        """Frames kept of each video."""
+
+    @property
+    def size(self) -> int:
+        """Side in pixels."""
+
+
+class DatasetClips:
+    """Loaders over the splits of one data set.
+
+    Attributes:
+        dataset: The data set.
+        num_classes: K.
+        fingerprint: Changes when the videos of a split do.
+    """
+
+    def __init__(
+        self,
+        dataset: VideoDataset,
+        frame_cache: CacheSettings | None = None,
+        write: Callable[[str], None] | None = None,
+    ) -> None:
+        self.dataset = dataset
+        self.num_classes = len(dataset.class_names)
+        ids = ",".join(f"{split}:{record.video_id}" for split in dataset.splits for record in dataset.splits[split])
+        self.fingerprint = hashlib.sha256(ids.encode()).hexdigest()[:12]
+        self._write = write or (lambda line: None)
+        self._cache_settings = frame_cache
+        self._cache = lru_cache(maxsize=None)(self._make_cache)
+
+    @classmethod
+    def open(
+        cls,
+        name: str,
+        data_root: Path | None,
+        *,
+        calibration_fraction: float | None,
+        seed: int,
+        frame_cache: CacheSettings | None = None,
+        write: Callable[[str], None] | None = None,
+    ) -> DatasetClips:
+        """Open the data set ``name``; the embedded one is generated on first use.
+
+        Raises:
+            DataError: Its files are missing or can't be used.
+        """
+        dataset = open_dataset(name, data_root, calibration_fraction=calibration_fraction, seed=seed)
+        source = cls(dataset, frame_cache, write)
+        sizes = ", ".join(f"{len(records)} {split}" for split, records in dataset.splits.items())
+        source._write(f"{name}: {source.num_classes} classes, {sizes} videos in {dataset.root}")
+        return source
+
+    def video_ids(self, split: str) -> Sequence[str]:
+        """Return the names of the split's videos; the loader's indices point into them."""
+        return [record.video_id for record in self.dataset.splits[split]]
+
+    def loader(
+        self, split: str, plan: Plan, config: TrainingConfig, *, training: bool, seed: int
+    ) -> DataLoader[Any]:
+        """Return batches of (clips, labels, indices) of ``split`` as ``plan`` wants them.
+
+        Clips are float32 (B, T, C, H, W) in temporal order. Training shuffles, draws frames, and crops if
+        ``config`` says so; everything else sees the middle frames and the middle crop.
+        """
+        cache = self._cache(split) if self._cache_settings else None
+        clips = ClipDataset(
+            self.dataset.splits[split],
+            num_frames=plan.num_frames,
+            image_size=plan.image_size,
+            training=training,
+            seed=seed,
+            cache=cache,
+            short_side=None if cache else round(plan.image_size * TEST_RESIZE),
+            multi_scale_crop=config.multi_scale_crop,
+        )
+        in_one_go = cache is not None and not clips.multi_scale_crop
+        return make_loader(
+            clips,
+            config.batch_size,
+            shuffle=training,
+            num_workers=0 if in_one_go else config.num_workers,
+            seed=seed,
+        )
+
+    def _make_cache(self, split: str) -> FrameCache:
+        assert self._cache_settings is not None
+        return make_frame_cache(
+            self.dataset.splits[split],
+            name=f"{self.dataset.name}-{split}",
+            num_frames=self._cache_settings.num_frames,
+            size=self._cache_settings.size,
+        )

@@ -1,0 +1,114 @@
+"""The property the whole tool rests on: stopping at an exit gives what the dense forward gives there."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dynsearch.errors import PlanError, PolicyError
+from dynsearch.thresholds import ExitPolicy
+from tests.network.nets import lively_network, random_clips
+from tests.plans import plans, small_plan
+
+NEVER, ALWAYS = float("inf"), -1.0
+slowly = settings(max_examples=40, deadline=None)
+
+
+def stop_at(k, num_exits):
+    return ExitPolicy(tuple(ALWAYS if i == k else NEVER for i in range(num_exits - 1)) + (-NEVER,))
+
+
+@slowly
+@given(plans())
+def test_stopping_at_an_exit_gives_its_dense_logits(plan):
+    network, clips = lively_network(plan), random_clips(plan)
+    with torch.inference_mode():
+        logits_EBK = network(clips)
+    for k in range(len(plan.exits)):
+        result = network.forward_until(clips, stop_at(k, len(plan.exits)))
+        assert (result.exit == k).all()
+        torch.testing.assert_close(result.logits, logits_EBK[k], atol=1e-5, rtol=1e-5)
+        np.testing.assert_allclose(result.gmacs, network.gmacs_E[k])
+
+
+@slowly
+@given(plans(), st.integers(0, 2**32 - 1))
+def test_videos_that_stop_leave_the_others_alone(plan, seed):
+    """Each video stops where the policy says from the dense logits, whatever the rest of the batch does."""
+    network, clips = lively_network(plan), random_clips(plan, batch=6, seed=seed)
+    with torch.inference_mode():
+        logits_EBK = network(clips)
+    confidence_EB = logits_EBK.double().softmax(dim=2).amax(dim=2).numpy()
+    middles = [float(np.sort(row)[2:4].mean()) for row in confidence_EB[:-1]]
+    policy = ExitPolicy((*middles, -NEVER))
+    result = network.forward_until(clips, policy)
+    exit_B = policy.first_exit(confidence_EB)
+    assert result.exit.tolist() == exit_B.tolist()
+    expected = logits_EBK[torch.from_numpy(exit_B), torch.arange(6)]
+    torch.testing.assert_close(result.logits, expected, atol=1e-5, rtol=1e-5)
+
+
+@slowly
+@given(plans(), st.integers(0, 4))
+def test_an_exit_depends_on_no_frame_fed_later(plan, k):
+    """Changing every frame beyond an exit's sets changes nothing at that exit."""
+    k = min(k, len(plan.exits) - 1)
+    network, clips = lively_network(plan), random_clips(plan)
+    seen = list(plan.frame_order.frame_indices(plan.frames_per_set))[: plan.frames_seen(plan.exits.exits[k])]
+    unseen = [t for t in range(plan.num_frames) if t not in seen]
+    changed = clips.clone()
+    changed[:, unseen] = 100.0
+    with torch.inference_mode():
+        torch.testing.assert_close(network(changed)[k], network(clips)[k], atol=1e-5, rtol=1e-5)
+
+
+def test_really_stops_computing():
+    """Layers beyond the exit are not run, and only for the frames that are needed."""
+    plan = small_plan("1x3", "2x4", "4x5")
+    network, clips = lively_network(plan), random_clips(plan)
+    frames_run = {}
+    for stage in ("conv1", "layer1", "layer2", "layer3", "layer4"):
+        module = getattr(network.backbone.model, stage)
+        module.register_forward_hook(
+            lambda _, inputs, __, stage=stage: frames_run.update(
+                {stage: frames_run.get(stage, 0) + len(inputs[0])}
+            )
+        )
+    network.forward_until(clips, stop_at(1, 3))
+    assert frames_run == {"conv1": 6, "layer1": 6, "layer2": 6, "layer3": 6}
+    frames_run.clear()
+    network.forward_until(clips, stop_at(2, 3))
+    assert frames_run == {"conv1": 12, "layer1": 12, "layer2": 12, "layer3": 12, "layer4": 12}
+
+
+def test_a_run_leaves_nothing_behind():
+    plan = small_plan()
+    network, clips = lively_network(plan), random_clips(plan)
+    with torch.inference_mode():
+        before = network(clips)
+        network.forward_until(random_clips(plan, batch=5, seed=1), stop_at(2, 3))
+        assert torch.equal(network(clips), before)
+
+
+def test_bidirectional_shift_stops_depthwise():
+    from dynsearch.plan import TemporalShift
+
+    plan = small_plan("4x2", "4x4", "4x5", order="sequential", temporal_shift=TemporalShift("bidirectional"))
+    network, clips = lively_network(plan), random_clips(plan)
+    with torch.inference_mode():
+        logits_EBK = network(clips)
+    for k in range(3):
+        result = network.forward_until(clips, stop_at(k, 3))
+        torch.testing.assert_close(result.logits, logits_EBK[k], atol=1e-5, rtol=1e-5)
+
+
+def test_wrong_clips_and_policies_are_refused():
+    plan = small_plan()
+    network = lively_network(plan)
+    with pytest.raises(PlanError, match="T=4"):
+        network(torch.zeros(1, 3, 3, 32, 32))
+    with pytest.raises(PolicyError, match="2 exits"):
+        network.forward_until(random_clips(plan), ExitPolicy((0.5, -NEVER)))
+    with pytest.raises(PolicyError, match="abc"):
+        network.forward_until(random_clips(plan), ExitPolicy((0.5, 0.5, -NEVER), plan_id="abc"))

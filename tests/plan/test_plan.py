@@ -1,0 +1,99 @@
+import dataclasses
+
+import pytest
+from hypothesis import given
+
+from dynsearch.errors import PlanError
+from dynsearch.plan import FrameOrder, Plan, TemporalShift
+from tests.plans import plans, small_plan
+
+
+@given(plans())
+def test_a_plan_survives_its_dictionary(plan):
+    again = Plan.from_dict(plan.to_dict())
+    assert again == plan
+    assert (hash(again), again.plan_id) == (hash(plan), plan.plan_id)
+
+
+def test_a_plan_survives_its_file(tmp_path):
+    plan = small_plan("1x3", "4x5")
+    plan.save(tmp_path / "plan.yaml")
+    assert Plan.load(tmp_path / "plan.yaml") == plan
+
+
+def test_an_order_without_a_name_is_written_out(tmp_path):
+    plan = dataclasses.replace(small_plan(), frame_order=FrameOrder((2, 0, 1, 3), (1, 3)))
+    plan.save(tmp_path / "plan.yaml")
+    assert "sets" in (tmp_path / "plan.yaml").read_text()
+    assert Plan.load(tmp_path / "plan.yaml") == plan
+
+
+def test_plans_that_mean_the_same_are_equal():
+    one_group = small_plan(order="sequential", temporal_shift=TemporalShift("online", across_groups=False))
+    assert one_group == small_plan(order="sequential")
+    unshifted = small_plan(temporal_shift=TemporalShift("none", 4, across_groups=False))
+    assert unshifted == small_plan(temporal_shift=TemporalShift("none"))
+
+
+def test_different_plans_have_different_ids():
+    variants = [
+        small_plan(),
+        small_plan(order="sequential"),
+        small_plan("1x3", "4x5"),
+        small_plan(num_frames=8),
+        small_plan(image_size=48),
+        small_plan(temporal_shift=TemporalShift("none")),
+        small_plan(temporal_shift=TemporalShift(across_groups=False)),
+    ]
+    assert len({plan.plan_id for plan in variants}) == len(variants)
+
+
+def test_the_id_is_stable():
+    # A plan_id is written into files that live long: it must never change for the same plan.
+    assert small_plan().plan_id == "df571fbd8e66"
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"num_frames": 6}, "num_frames: must be a multiple of the 4 frame sets, got 6"),
+        ({"num_frames": "8"}, "num_frames: must be a whole number, got '8'"),
+        ({"exits": ["1x3", "5x5"]}, "exits: the exit 5x5 needs 5 frame sets, the plan has 4"),
+        ({"exits": ["2x3", "1x5"]}, "exits: exits must rise"),
+        ({"exits": "2x3"}, "exits: must be a list"),
+        ({"frame_order": "papper"}, "frame_order: there is no frame order 'papper'"),
+        ({"frame_order": {"sets": [0, 1, 1, 3]}}, "frame_order: a frame order must hold each"),
+        ({"frame_order": {"sets": [0, 1]}}, "frame_order.sets: has 2 sets, but num_sets is 4"),
+        ({"frame_order": {"sets": [0, 1, "x", 3]}}, "frame_order.sets: must be a list of whole numbers"),
+        ({"temporal_shift": {"kind": "sideways"}}, "temporal_shift.kind: there is no temporal shift 'sideways'"),
+        ({"temporal_shift": {"div": 0}}, "temporal_shift.div: must be at least 1, got 0"),
+        ({"temporal_shift": {"div": True}}, "temporal_shift.div: must be a whole number"),
+        ({"temporal_shift": {"kind": "bidirectional"}}, "exits: a bidirectional shift needs every exit"),
+        ({"image_size": 0}, "image_size: must be a positive number"),
+        ({"colour": "red"}, "plan: unknown field 'colour'"),
+        ({"backbone": None}, "backbone: must be a text"),
+    ],
+)
+def test_a_wrong_field_is_named_with_its_file(tmp_path, change, says):
+    import yaml
+
+    path = tmp_path / "plan.yaml"
+    path.write_text(yaml.safe_dump(small_plan().to_dict() | change))
+    with pytest.raises(PlanError) as caught:
+        Plan.load(path)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert says in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+@pytest.mark.parametrize("text", ["[1, 2]", "a: [", "", "!!python/object/apply:os.system ['true']"])
+def test_files_that_hold_no_plan(tmp_path, text):
+    path = tmp_path / "plan.yaml"
+    path.write_text(text)
+    with pytest.raises(PlanError, match="plan.yaml"):
+        Plan.load(path)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(PlanError, match=r"nowhere.yaml: can't be read: No such file"):
+        Plan.load(tmp_path / "nowhere.yaml")
