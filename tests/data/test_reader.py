@@ -84,12 +84,12 @@ def test_an_index_outside_the_video_names_file_and_range(video, index):
 
 @pytest.mark.parametrize("indices", [[], [0.5], ["1"]])
 def test_indices_must_be_whole_numbers(video, indices):
-    with pytest.raises(InputError, match="whole numbers|no frame index"):
+    with pytest.raises(InputError, match=r"whole numbers|no frame index"):
         read_frames(video, indices)
 
 
 def test_an_unknown_reader_lists_the_known_ones(video):
-    with pytest.raises(InputError, match="'nope'.*decord"):
+    with pytest.raises(InputError, match=r"'nope'.*decord"):
         read_frames(video, [0], reader="nope")
 
 

@@ -80,7 +80,7 @@ def test_only_what_is_missing_is_listed(tmp_path):
     root = write_layout(tmp_path / "data")
     (root / "labels/train.json").unlink()
 
-    with pytest.raises(DataError, match="missing: labels/train.json or train.json or") as caught:
+    with pytest.raises(DataError, match=r"missing: labels/train.json or train.json or") as caught:
         read(root)
     assert "validation" not in caught.value.problem
 

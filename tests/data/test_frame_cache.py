@@ -1,0 +1,146 @@
+import os
+import time
+
+import numpy as np
+import pytest
+
+from dynsearch.data import frame_cache as module
+from dynsearch.data import open_dataset
+from dynsearch.data.frame_cache import cache_bytes, make_frame_cache
+from dynsearch.data.motions.video_writer import write_h264
+from dynsearch.data.reader import read_frames
+from dynsearch.data.records import VideoRecord
+from dynsearch.errors import InputError, VideoError
+
+
+@pytest.fixture
+def records(tmp_path):
+    rng = np.random.default_rng(0)
+    made = []
+    for index in range(3):
+        path = tmp_path / f"videos/{index}.mp4"
+        path.parent.mkdir(exist_ok=True)
+        write_h264(path, rng.integers(0, 256, (9, 64, 96, 3), dtype=np.uint8))
+        made.append(VideoRecord(str(index), path, index))
+    return made
+
+
+@pytest.fixture
+def make(records, tmp_path):
+    def make_it(chosen=records, **changes):
+        settings = {"name": "set-train", "num_frames": 4, "size": 64, "num_workers": 0} | changes
+        return make_frame_cache(chosen, folder=tmp_path / "frames", **settings)
+
+    return make_it
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """The paths that were decoded in this process, in order."""
+    paths = []
+
+    def read(path, *arguments, **options):
+        paths.append(path)
+        return read_frames(path, *arguments, **options)
+
+    monkeypatch.setattr(module, "read_frames", read)
+    return paths
+
+
+def test_it_holds_the_middle_square_of_the_middle_frames(make, records):
+    frames = make().frames_NSHWC
+
+    assert frames.shape == (3, 4, 64, 64, 3)
+    for index, record in enumerate(records):
+        expected = read_frames(record.path, [1, 3, 5, 7])[:, :, 16:80]
+        np.testing.assert_array_equal(frames[index], expected)
+
+
+def test_frames_are_resized_by_their_short_side(make):
+    assert make(size=32).frames_NSHWC.shape == (3, 4, 32, 32, 3)
+
+
+def test_it_is_made_once(make, decoded, records):
+    first, second = make(), make()
+
+    assert first.path == second.path
+    assert decoded == [record.path for record in records]
+
+
+def test_worker_processes_make_the_same(make, tmp_path):
+    alone = np.array(make().frames_NSHWC)
+    for path in (tmp_path / "frames").glob("*.npy"):
+        path.unlink()
+
+    np.testing.assert_array_equal(make(num_workers=2).frames_NSHWC, alone)
+
+
+def test_a_changed_video_makes_a_new_one_and_removes_the_old(make, records, decoded):
+    old = make()
+    write_h264(records[1].path, np.zeros((9, 64, 96, 3), dtype=np.uint8))
+    os.utime(records[1].path, ns=(time.time_ns(), time.time_ns() + 10**9))
+    new = make()
+
+    assert new.path != old.path
+    assert not old.path.exists()
+    assert new.frames_NSHWC[1].max() < 5
+    assert len(decoded) == 6
+
+
+@pytest.mark.parametrize("changes", [{"num_frames": 5}, {"size": 32}, {"name": "other"}])
+def test_other_settings_are_another_file(make, changes):
+    first, second = make(), make(**changes)
+
+    assert first.path != second.path
+    assert first.path.exists()
+
+
+def test_other_videos_are_another_file(make, records):
+    first, second = make(), make(records[:2])
+
+    assert first.path.exists()
+    assert second.frames_NSHWC.shape[0] == 2
+
+
+@pytest.mark.parametrize("keep", [0, 60, 5000])
+def test_a_truncated_file_is_made_again(make, decoded, keep):
+    path = make().path
+    content = path.read_bytes()
+    path.write_bytes(content[:keep])
+
+    assert make().path.read_bytes() == content
+    assert len(decoded) == 6
+
+
+def test_a_video_that_can_not_be_read_leaves_no_file(make, records, tmp_path):
+    records[2].path.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
+
+    with pytest.raises(VideoError, match=r"2\.mp4"):
+        make(num_workers=2)
+    assert list((tmp_path / "frames").glob("*.npy")) == []
+
+
+def test_a_missing_video_is_named(make, records):
+    records[0].path.unlink()
+
+    with pytest.raises(VideoError, match=r"0\.mp4: does not exist"):
+        make()
+
+
+@pytest.mark.parametrize("changes", [{"chosen": []}, {"num_frames": 0}, {"size": 0}])
+def test_impossible_settings_are_refused(make, changes):
+    with pytest.raises(InputError, match="needs videos, frames and a size"):
+        make(**changes)
+
+
+def test_its_size_is_known_before(make):
+    assert cache_bytes(3, 4, 64) == make().frames_NSHWC.nbytes
+
+
+def test_it_is_kept_under_the_home_folder(monkeypatch, tmp_path, motions_root):
+    monkeypatch.setenv("DYNSEARCH_HOME", str(tmp_path / "home"))
+    records = open_dataset("motions", motions_root).splits["test"]
+
+    cache = make_frame_cache(records, name="motions-test", num_frames=2, size=48, num_workers=0)
+
+    assert cache.path.is_relative_to(tmp_path / "home/frames")
