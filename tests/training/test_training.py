@@ -1,0 +1,188 @@
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch.nn import functional as F
+
+from dynsearch.errors import TrainingError, WeightsError
+from dynsearch.scores import ExitScores
+from dynsearch.training import TrainingConfig
+from dynsearch.training.losses import sum_of_cross_entropies
+from dynsearch.training.run import train_and_score
+from dynsearch.training.weights import load_weights, read_tensors, save_weights, start_backbone
+from tests.network.nets import lively_network, random_clips
+from tests.plans import small_plan
+from tests.training.fakes import ArraySource
+
+CONFIG = TrainingConfig(
+    epochs=3, batch_size=12, learning_rate=0.05, schedule="cosine", dropout=0.2, pretrained=False, num_workers=0
+)
+PLAN = small_plan("1x3", "4x5")
+
+
+def read_all(folder):
+    return {
+        "weights": read_tensors(folder / "weights.safetensors"),
+        "test": ExitScores.load(folder / "scores-test.npz").logits_ENK,
+        "metrics": [line.split('"seconds"')[0] for line in (folder / "metrics.jsonl").read_text().splitlines()],
+    }
+
+
+def assert_same(one, other):
+    assert one["metrics"] == other["metrics"]
+    np.testing.assert_array_equal(one["test"], other["test"])
+    assert all(torch.equal(one["weights"][name], other["weights"][name]) for name in one["weights"])
+
+
+def test_the_loss_is_the_sum_over_exits():
+    logits_EBK = torch.randn(3, 8, 5)
+    labels_B = torch.randint(0, 5, (8,))
+    expected = sum(F.cross_entropy(logits_EBK[k], labels_B) for k in range(3))
+    torch.testing.assert_close(sum_of_cross_entropies(logits_EBK, labels_B), expected)
+
+
+def test_training_learns_and_leaves_whole_files(tmp_path):
+    scores = train_and_score(PLAN, ArraySource(), CONFIG, tmp_path, seed=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "metrics.jsonl", "plan.yaml", "scores-calibration.npz", "scores-test.npz", "weights.safetensors",
+    ]  # fmt: skip
+    assert (scores.calibration.num_videos, scores.test.num_videos) == (30, 33)
+    assert scores.test.plan_id == PLAN.plan_id
+    assert list(scores.test.video_ids_N[:2]) == ["test-0", "test-1"]
+    assert scores.test.correct().mean() > 0.6  # chance is a third
+
+
+def test_scores_are_the_networks_own_logits(tmp_path):
+    source = ArraySource()
+    scores = train_and_score(PLAN, source, CONFIG, tmp_path, seed=1)
+    network = lively_network(PLAN, num_classes=3)
+    load_weights(network, tmp_path / "weights.safetensors")
+    clips = torch.cat([batch[0] for batch in source.loader("test", PLAN, CONFIG, training=False, seed=1)])
+    with torch.inference_mode():
+        np.testing.assert_allclose(network(clips).numpy(), scores.test.logits_ENK, atol=1e-4)
+
+
+def test_the_same_seed_gives_the_same_numbers(tmp_path):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        train_and_score(PLAN, ArraySource(), CONFIG, tmp_path / name, seed=seed)
+    a, b, c = (read_all(tmp_path / name) for name in "abc")
+    assert_same(a, b)
+    assert not np.array_equal(a["test"], c["test"])
+
+
+@pytest.mark.parametrize("stop_after", [1, 2, 3])
+def test_interrupted_training_ends_with_the_same_weights(tmp_path, stop_after):
+    train_and_score(PLAN, ArraySource(), CONFIG, tmp_path / "whole", seed=1)
+
+    def interrupt(report):
+        if report.epoch == stop_after:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train_and_score(PLAN, ArraySource(), CONFIG, tmp_path / "resumed", seed=1, on_epoch=interrupt)
+    epochs = []
+    train_and_score(
+        PLAN, ArraySource(), CONFIG, tmp_path / "resumed", seed=1, on_epoch=lambda r: epochs.append(r.epoch)
+    )
+    assert epochs == list(range(stop_after + 1, 4))
+    assert_same(read_all(tmp_path / "whole"), read_all(tmp_path / "resumed"))
+
+
+def test_a_finished_trial_is_only_read(tmp_path):
+    train_and_score(PLAN, ArraySource(), CONFIG, tmp_path)
+    source = ArraySource()
+    train_and_score(PLAN, source, CONFIG, tmp_path)
+    assert source.loads == []
+
+
+def test_a_damaged_state_or_one_of_other_settings_is_not_resumed(tmp_path):
+    def interrupt(report):
+        raise KeyboardInterrupt
+
+    for name, damage in (("cut", True), ("other", False)):
+        folder = tmp_path / name
+        with pytest.raises(KeyboardInterrupt):
+            train_and_score(PLAN, ArraySource(), CONFIG, folder, on_epoch=interrupt)
+        state = folder / "training-state.safetensors"
+        if damage:
+            state.write_bytes(state.read_bytes()[:1000])
+        changed = CONFIG if damage else CONFIG.model_copy(update={"learning_rate": 0.06})
+        epochs = []
+        train_and_score(PLAN, ArraySource(), changed, folder, on_epoch=lambda r, e=epochs: e.append(r.epoch))
+        assert epochs == [1, 2, 3]
+
+
+def test_a_loss_that_is_no_number_ends_training(tmp_path):
+    hot = CONFIG.model_copy(update={"learning_rate": 1e30})
+    with pytest.raises(TrainingError, match=r"the loss became (nan|inf) in epoch 1, step \d+"):
+        train_and_score(PLAN, ArraySource(), hot, tmp_path)
+    assert not (tmp_path / "scores-test.npz").exists()
+
+
+def test_gradient_clipping_limits_the_step(tmp_path):
+    from dynsearch.cost import build_network
+    from dynsearch.training.loop import train
+
+    config = CONFIG.model_copy(
+        update={"epochs": 1, "batch_size": 36, "grad_clip": 1e-3, "momentum": 0.0, "weight_decay": 0.0}
+    )
+    torch.manual_seed(0)
+    network = build_network(PLAN, 3)
+    before = {name: value.clone() for name, value in network.named_parameters()}
+    loader = ArraySource().loader("train", PLAN, config, training=True, seed=0)
+    train(network, loader, config, device=torch.device("cpu"))
+    moved = math.sqrt(sum(float((v.detach() - before[n]).square().sum()) for n, v in network.named_parameters()))
+    assert moved == pytest.approx(1e-3 * config.learning_rate, rel=1e-3)
+
+
+class TestWeights:
+    def test_round_trip(self, tmp_path):
+        network, other = lively_network(PLAN, seed=0), lively_network(PLAN, seed=1)
+        save_weights(network, tmp_path / "w.safetensors")
+        load_weights(other, tmp_path / "w.safetensors")
+        with torch.inference_mode():
+            assert torch.equal(network(random_clips(PLAN)), other(random_clips(PLAN)))
+
+    @pytest.mark.parametrize("suffix", [".safetensors", ".pth"])
+    def test_a_backbone_starts_from_a_timm_file(self, tmp_path, suffix):
+        import timm
+        from safetensors.torch import save_file
+
+        model = timm.create_model("test_resnet", num_classes=11)
+        path = tmp_path / f"backbone{suffix}"
+        (save_file if suffix == ".safetensors" else torch.save)(model.state_dict(), path)
+        network = lively_network(small_plan("1x3", "4x4"))
+        start_backbone(network, pretrained=False, weights=path)
+        state = network.backbone.model.state_dict()
+        assert all(torch.equal(state[name], model.state_dict()[name]) for name in state)
+        assert not any(name.startswith(("fc", "layer4")) for name in state)
+
+    def test_weights_of_another_network_are_refused(self, tmp_path):
+        save_weights(lively_network(small_plan("4x3")), tmp_path / "w.safetensors")
+        with pytest.raises(WeightsError, match=r"w\.safetensors: weights of another network: missing .*layer3"):
+            load_weights(lively_network(PLAN), tmp_path / "w.safetensors")
+
+    def test_pickled_code_is_never_run(self, tmp_path):
+        class Evil:
+            def __reduce__(self):
+                return (open, (str(tmp_path / "pwned"), "w"))
+
+        torch.save({"layer": Evil()}, tmp_path / "evil.pth")
+        with pytest.raises(WeightsError, match=r"evil\.pth: can't be read as weights"):
+            read_tensors(tmp_path / "evil.pth")
+        assert not (tmp_path / "pwned").exists()
+
+    @pytest.mark.parametrize("content", [b"", b"garbage", b"\x80\x04."])
+    def test_damaged_files_are_named(self, tmp_path, content):
+        for name in ("w.safetensors", "w.pth"):
+            (tmp_path / name).write_bytes(content)
+            with pytest.raises(WeightsError, match=name):
+                read_tensors(tmp_path / name)
+
+    def test_pretrained_weights_that_cannot_be_had(self, monkeypatch, tmp_path):
+        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+        monkeypatch.setenv("HF_HOME", str(tmp_path))
+        plan = small_plan(backbone="resnet18")
+        with pytest.raises(WeightsError, match=r"training.pretrained: .*resnet18 can't be had.*training.weights=FILE"):
+            start_backbone(lively_network(plan), pretrained=True, weights=None)
