@@ -98,9 +98,9 @@ CATALOGUE: dict[str, DatasetInfo] = {
             num_classes=174,
             layout=_STHV2_LAYOUT,
             licence_page=_STHV2_PAGE,
-            how_to_get=f"Download the videos and the labels of Something-Something v2 from {_STHV2_PAGE}, "
-            "join and unpack them with `cat 20bn-something-something-v2-?? | tar zx`, and give the folder that holds 20bn-something-something-v2/ as "
-            "--data-root",
+            how_to_get="Download the videos and the labels of Something-Something v2 from "
+            f"{_STHV2_PAGE}, join and unpack them with `cat 20bn-something-something-v2-?? | tar zx`, "
+            "and give the folder that holds 20bn-something-something-v2/ as --data-root",
             num_videos={"train": 168_913, "test": 24_777},
             calibration_fraction=0.1,
             cache_frames=32,
