@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from typing import TypeVar
+
+from dynsearch.errors import DynsearchError
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -33,6 +36,9 @@ def map_in_workers(
         items: Its arguments.
         num_workers: Worker processes; None means one per core, 0 or 1 means this process.
         progress: Told after every item.
+
+    Raises:
+        DynsearchError: A worker process was killed or crashed; the items it may have had are named.
     """
     count = min(available_cores() if num_workers is None else num_workers, len(items))
     if count <= 1:
@@ -40,8 +46,18 @@ def map_in_workers(
         return
     chunk = max(1, min(64, len(items) // (8 * count)))
     with ProcessPoolExecutor(count) as pool:
+        done = 0
         try:
-            yield from _counted(pool.map(function, items, chunksize=chunk), len(items), progress)
+            for result in _counted(pool.map(function, items, chunksize=chunk), len(items), progress):
+                done += 1
+                yield result
+        except BrokenProcessPool as error:
+            suspects = ", ".join(str(item) for item in items[done : done + chunk * count][:10])
+            raise DynsearchError(
+                "a worker process crashed or was killed (out of memory, or a file its decoder can't stand)",
+                where=f"one of the next files, first {suspects}",
+                hint="Use fewer --workers, or take those files out one by one",
+            ) from error
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
