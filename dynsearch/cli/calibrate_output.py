@@ -76,7 +76,7 @@ def to_text(result: Calibration, max_gflops: float | None) -> str:
             f"* best point under {max_gflops:g} GFLOPs per video; a video stops when confidence > T:",
         ]
         lines += [
-            f"  exit {exit_index}: T = {threshold:.6g}, {100 * share:.1f}% of videos stop"
+            f"  exit {exit_index}: T = {threshold:.10g}, {100 * share:.1f}% of videos stop"
             for exit_index, (threshold, share) in enumerate(
                 zip(result.point.thresholds, result.point.exit_share, strict=True)
             )

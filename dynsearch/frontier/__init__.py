@@ -7,23 +7,30 @@ from dynsearch.frontier.bootstrap import (
     cost_interval,
     top1_interval,
 )
+from dynsearch.frontier.crossfit import CrossFitted, cross_fit
 from dynsearch.frontier.dominance import pareto_mask
 from dynsearch.frontier.frontier import Frontier
 from dynsearch.frontier.hypervolume import hypervolume
 from dynsearch.frontier.merge import MergedPoint, merge
+from dynsearch.frontier.safe import chance_of_exceeding, cost_standard_error, safe_best_under
 from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds
 
 __all__ = [
     "DEFAULT_SOLVER",
+    "CrossFitted",
     "Frontier",
     "Interval",
     "MergedPoint",
     "bootstrap_difference",
     "bootstrap_interval",
+    "chance_of_exceeding",
     "cost_interval",
+    "cost_standard_error",
+    "cross_fit",
     "hypervolume",
     "merge",
     "pareto_mask",
+    "safe_best_under",
     "solve_thresholds",
     "top1_interval",
 ]

@@ -21,7 +21,8 @@ def check_disjoint(calibration: ExitScores, other: ExitScores) -> bool:
         both = np.intersect1d(calibration.video_ids_N, other.video_ids_N)
         if both.size:
             raise ScoresError(
-                f"{both.size} of {other.num_videos} videos are also in the calibration scores, one is {str(both[0])!r}",
+                f"{both.size} of {other.num_videos} videos are also in the calibration scores,"
+                f" one is {str(both[0])!r}",
                 hint="Results on them would be too good. Give other videos, or insist with --allow-overlap",
             )
         return True

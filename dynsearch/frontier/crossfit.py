@@ -1,0 +1,88 @@
+"""Honest estimates from calibration scores alone, by cross-fitting.
+
+The calibration accuracy of a point is optimistic, because its thresholds were chosen on the same videos.
+Here thresholds are chosen without a fold of the videos, for the same budget, and measured on that fold.
+
+Shapes: N videos, B budgets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dynsearch.errors import InputError
+from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds
+from dynsearch.scores import ExitScores
+from dynsearch.thresholds import evaluate_policies
+
+
+@dataclass(frozen=True)
+class CrossFitted:
+    """What to expect on new videos from thresholds fitted for a budget.
+
+    Args:
+        max_gflops: The budget.
+        top1: Share of right answers on videos that were not fitted on.
+        gflops: Their mean cost, which can exceed the budget a little.
+        exceeded: Share of the folds whose mean cost was above the budget.
+    """
+
+    max_gflops: float
+    top1: float
+    gflops: float
+    exceeded: float
+
+
+def cross_fit(
+    scores: ExitScores,
+    budgets_B: Sequence[float],
+    *,
+    solver: str = DEFAULT_SOLVER,
+    num_folds: int = 5,
+    seed: int = 0,
+    **options: Any,
+) -> list[CrossFitted]:
+    """Return the cross-fitted estimate for each budget.
+
+    Args:
+        scores: Labelled calibration scores.
+        budgets_B: Budgets in mean GFLOPs per video; those below a fold's cheapest point take that point.
+        solver: How thresholds are chosen.
+        num_folds: How many parts the videos are split into; at most as many as there are videos.
+        seed: Of the split.
+        options: Passed to the solver.
+
+    Raises:
+        InputError: There are fewer than two folds or videos.
+    """
+    num_folds = min(num_folds, scores.num_videos)
+    if num_folds < 2:
+        raise InputError(
+            f"cross-fitting needs at least 2 folds and 2 videos, got {num_folds} of {scores.num_videos}"
+        )
+    fold_N = np.random.default_rng(seed).permutation(scores.num_videos) % num_folds
+    right_B, cost_B, exceeded_B = (np.zeros(len(budgets_B)) for _ in range(3))
+    for fold in range(num_folds):
+        curve = solve_thresholds(scores.select(fold_N != fold), solver, **options)
+        held_out = scores.select(fold_N == fold)
+        chosen = [curve.best_under(max(budget, curve[0].gflops)).policy for budget in budgets_B]
+        unique = list(dict.fromkeys(chosen))
+        measured = dict(zip(unique, evaluate_policies(unique, held_out), strict=True))
+        for place, (policy, budget) in enumerate(zip(chosen, budgets_B, strict=True)):
+            point = measured[policy]
+            right_B[place] += point.top1 * point.num_videos
+            cost_B[place] += point.gflops * point.num_videos
+            exceeded_B[place] += point.gflops > budget
+    return [
+        CrossFitted(
+            max_gflops=float(budget),
+            top1=float(right / scores.num_videos),
+            gflops=float(cost / scores.num_videos),
+            exceeded=float(exceeded / num_folds),
+        )
+        for budget, right, cost, exceeded in zip(budgets_B, right_B, cost_B, exceeded_B, strict=True)
+    ]

@@ -1,0 +1,63 @@
+"""Keeping a budget on new videos: a margin on the mean cost. No labels are needed for it.
+
+The mean cost of N calibration videos is about normal around the cost that new videos will have (central
+limit theorem), with a standard error known from the exit shares.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from scipy.special import ndtr, ndtri
+
+from dynsearch.errors import InfeasibleBudgetError, InputError
+from dynsearch.frontier.frontier import Frontier
+from dynsearch.scores import ExitScores
+from dynsearch.thresholds import OperatingPoint
+
+
+def cost_standard_error(point: OperatingPoint, scores: ExitScores) -> float:
+    """Return the standard error of the point's mean cost, in GFLOPs per video.
+
+    Args:
+        point: A point measured on ``scores``.
+        scores: Give the cost of each exit.
+    """
+    share_E, gmacs_E = np.array(point.exit_share), scores.gmacs_E
+    variance = float(share_E @ (gmacs_E - share_E @ gmacs_E) ** 2)
+    return math.sqrt(max(variance, 0.0) / point.num_videos)
+
+
+def chance_of_exceeding(point: OperatingPoint, scores: ExitScores, max_gflops: float) -> float:
+    """Return the chance that the point's expected cost on new videos is above ``max_gflops``."""
+    error = cost_standard_error(point, scores)
+    if error == 0:
+        return float(point.gflops > max_gflops)
+    return float(ndtr((point.gflops - max_gflops) / error))
+
+
+def safe_best_under(
+    frontier: Frontier, scores: ExitScores, max_gflops: float, *, delta: float = 0.1
+) -> OperatingPoint:
+    """Return the most accurate point that keeps the budget on new videos with chance 1 - ``delta``.
+
+    Args:
+        frontier: Fitted on ``scores``.
+        scores: Calibration scores.
+        max_gflops: The budget in mean GFLOPs per video.
+        delta: The chance left that the expected cost is above the budget.
+
+    Raises:
+        InputError: ``delta`` is not between 0 and 1/2, or the budget is not a number.
+        InfeasibleBudgetError: No point is that safe; the error names the lowest budget that would do.
+    """
+    if not 0 < delta <= 0.5:
+        raise InputError(f"delta must be above 0 and at most 0.5, got {delta}")
+    frontier.best_under(max_gflops)  # names the plain reasons first
+    margin = float(ndtri(1 - delta))
+    needed = [point.gflops + margin * cost_standard_error(point, scores) for point in frontier]
+    inside = [point for point, cost in zip(frontier, needed, strict=True) if cost <= max_gflops * (1 + 1e-12)]
+    if not inside:
+        raise InfeasibleBudgetError(max_gflops, min(needed))
+    return inside[-1]

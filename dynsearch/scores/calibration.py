@@ -1,0 +1,100 @@
+"""How far probabilities can be believed, and temperature scaling to mend them (Guo et al., ICML 2017).
+
+Shapes: E exits, N videos, K classes.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dynsearch.errors import ScoresError
+
+TEMPERATURE_RANGE = (0.01, 100.0)
+_NEWTON_STEPS = 50
+
+
+def negative_log_likelihood(
+    logits_NK: NDArray[Any], labels_N: NDArray[Any], temperature: float = 1.0
+) -> float:
+    """Return the mean of -log softmax(logits / temperature) at the label, in nats."""
+    return _derivatives(*_checked(logits_NK, labels_N), 1.0 / temperature)[0]
+
+
+def fit_temperature(logits_NK: NDArray[Any], labels_N: NDArray[Any]) -> float:
+    """Return the temperature that makes the labels most likely, within ``TEMPERATURE_RANGE``.
+
+    The likelihood is concave in 1 / temperature: Newton's method, kept inside a shrinking bracket.
+
+    Raises:
+        ScoresError: The arrays are empty or disagree.
+    """
+    logits, labels = _checked(logits_NK, labels_N)
+    low, high = 1.0 / TEMPERATURE_RANGE[1], 1.0 / TEMPERATURE_RANGE[0]
+    inverse = 1.0
+    for _ in range(_NEWTON_STEPS):
+        _, slope, curvature = _derivatives(logits, labels, inverse)
+        low, high = (inverse, high) if slope < 0 else (low, inverse)
+        step = inverse - slope / curvature if curvature > 0 else np.inf
+        following = step if low < step < high else float(np.sqrt(low * high))
+        if abs(following - inverse) <= 1e-7 * inverse:
+            break
+        inverse = following
+    return 1.0 / inverse
+
+
+def fit_temperatures(logits_ENK: NDArray[Any], labels_N: NDArray[Any]) -> NDArray[np.float64]:
+    """Return (E,): the best temperature of each exit, fitted on its own."""
+    return np.array([fit_temperature(logits_NK, labels_N) for logits_NK in logits_ENK])
+
+
+def expected_calibration_error(confidence_N: ArrayLike, correct_N: ArrayLike, *, num_bins: int = 15) -> float:
+    """Return the mean gap between confidence and accuracy over bins of equal width, weighted by videos.
+
+    Args:
+        confidence_N: Probabilities in 0..1.
+        correct_N: Whether each video is right.
+        num_bins: How many bins (b - 1, b] / num_bins there are.
+
+    Raises:
+        ScoresError: The arrays are empty or disagree, or confidence is no probability.
+    """
+    confidence = np.asarray(confidence_N, dtype=np.float64)
+    correct = np.asarray(correct_N, dtype=np.float64)
+    if confidence.ndim != 1 or confidence.shape != correct.shape or len(confidence) == 0:
+        raise ScoresError(
+            f"confidence {confidence.shape} and correct {correct.shape} must be two equal lists"
+        )
+    if not ((confidence >= 0) & (confidence <= 1)).all():
+        raise ScoresError("confidence must be a probability in 0..1 for a calibration error")
+    if num_bins < 1:
+        raise ScoresError(f"num_bins must be at least 1, got {num_bins}")
+    bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
+    gaps = np.bincount(bins, confidence - correct, minlength=num_bins)
+    return float(np.abs(gaps).sum() / len(confidence))
+
+
+def _derivatives(
+    logits_NK: NDArray[np.float64], labels_N: NDArray[np.intp], inverse: float
+) -> tuple[float, float, float]:
+    """Return the mean negative log-likelihood at 1 / temperature, its slope and its curvature."""
+    scaled_NK = logits_NK * inverse
+    top_N1 = scaled_NK.max(axis=1, keepdims=True)
+    weights_NK = np.exp(scaled_NK - top_N1)
+    total_N = weights_NK.sum(axis=1)
+    own_N = logits_NK[np.arange(len(labels_N)), labels_N]
+    mean_N = (weights_NK * logits_NK).sum(axis=1) / total_N
+    variance_N = (weights_NK * (logits_NK - mean_N[:, None]) ** 2).sum(axis=1) / total_N
+    loss_N = np.log(total_N) + top_N1[:, 0] - inverse * own_N
+    return float(loss_N.mean()), float((mean_N - own_N).mean()), float(variance_N.mean())
+
+
+def _checked(logits_NK: NDArray[Any], labels_N: NDArray[Any]) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    logits, labels = np.asarray(logits_NK, dtype=np.float64), np.asarray(labels_N)
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or len(labels) == 0:
+        raise ScoresError(f"logits {logits.shape} and labels {labels.shape} disagree or are empty")
+    if labels.min() < 0 or labels.max() >= logits.shape[1]:
+        raise ScoresError(f"labels must be in 0..{logits.shape[1] - 1}, got up to {labels.max()}")
+    return logits, labels.astype(np.intp)
