@@ -31,8 +31,8 @@ class MotionClass:
         return self.template.replace("[", "").replace("]", "")
 
 
-MOVING_SHAPES = ("hammer", "triangle", "wedge")
-"""None of them looks the same after half a turn."""
+MOVING_SHAPES = ("hammer", "triangle")
+"""Neither looks the same after half a turn."""
 
 # Image rows grow downwards and angles turn with them: a rising angle is seen as clockwise.
 CLASSES = (

@@ -21,14 +21,14 @@ FloatArray = npt.NDArray[np.float32]
 BACKGROUND = 0.35
 """Mean brightness of the background, from 0 to 1."""
 
-SIZE_RANGE = (0.14, 0.4)
+SIZE_RANGE = (0.18, 0.42)
 """Smallest and largest radius of the object, as a share of the picture's side."""
 
 CHANGE_PER_VIDEO = {
     "horizontal": (0.45, 1.15),  # of the picture's side
     "vertical": (0.45, 1.15),
     "scale": (0.6, 1.1),  # of the range of sizes, in octaves
-    "rotation": (0.3, 0.65),  # turns
+    "rotation": (0.15, 0.38),  # turns
     "drift": (0.0, 0.0),
 }
 """How much the moving quantity changes from the first to the last frame: least and most."""
@@ -94,18 +94,18 @@ def render(
         uint8 (T, H, W, 3), RGB.
     """
     difficulty = rng.random()
-    track = draw_track(motion, num_frames, 0.004 + 0.02 * difficulty, rng)
+    track = draw_track(motion, num_frames, 0.004 + 0.016 * difficulty, rng)
     shape = motion.shape or MOVING_SHAPES[rng.integers(len(MOVING_SHAPES))]
     background_HWC = _background(side, rng)
     canvas_THWC = np.repeat(background_HWC[None], num_frames, axis=0)
 
-    contrast = 0.6 - 0.4 * difficulty
-    for _ in range(rng.integers(0, 1 + round(3 * difficulty))):
+    contrast = 0.6 - 0.32 * difficulty
+    for _ in range(rng.integers(0, 1 + round(2 * difficulty))):
         _paint_distractor(canvas_THWC, contrast, rng)
     mask_THW = coverage(shape, track.x_T, track.y_T, track.size_T, track.angle_T, side)
     _paint(canvas_THWC, mask_THW, _colour(contrast, rng))
 
-    noise = 0.02 + 0.06 * difficulty
+    noise = 0.02 + 0.05 * difficulty
     canvas_THWC += noise * rng.standard_normal(canvas_THWC.shape, dtype=np.float32)
     return (np.clip(canvas_THWC, 0.0, 1.0) * 255).round().astype(np.uint8)
 

@@ -21,11 +21,6 @@ def _triangle(u: Array, v: Array) -> Array:
     return np.maximum(-0.8 - u, (np.abs(v) * 1.8 + (u - 1.0) * 0.8) / 1.97)
 
 
-def _wedge(u: Array, v: Array) -> Array:
-    # A half disc, moved so that its centre of mass is near the middle.
-    return np.maximum(np.hypot(u + 0.4, v) - 1.0, -0.4 - u)
-
-
 def _checkerboard(u: Array, v: Array) -> Array:
     tiles = np.sin(np.pi * 1.6 * u) * np.sin(np.pi * 1.6 * v)
     return np.maximum(_box(u, v, 1.0, 1.0), -0.25 * tiles)
@@ -38,7 +33,6 @@ def _stripes(u: Array, v: Array) -> Array:
 SHAPES: dict[str, Distance] = {
     "hammer": lambda u, v: np.minimum(_box(u, v, 1.0, 0.22), _box(u - 0.65, v, 0.35, 0.75)),
     "triangle": _triangle,
-    "wedge": _wedge,
     "checkerboard": _checkerboard,
     "stripes": _stripes,
     "ring": lambda u, v: np.abs(np.hypot(u, v) - 0.75) - 0.22,
