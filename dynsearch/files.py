@@ -42,7 +42,9 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise DynsearchError(
-            f"can't write: {error.strerror or error}", where=str(path), hint="Check free space and permissions"
+            f"can't write: {error.strerror or error}",
+            where=str(path),
+            hint="Check free space and permissions",
         ) from error
 
 

@@ -39,4 +39,6 @@ def plans(draw, max_frames_per_set=2, image_size=32):
 def small_plan(*exits, num_frames=4, num_sets=4, order="paper", **fields):
     placement = ExitPlacement.of(*(exits or ("1x3", "2x4", "4x5")))
     fields = {"backbone": "test_resnet", "image_size": 32} | fields
-    return Plan(num_frames=num_frames, frame_order=FrameOrder.named(order, num_sets), exits=placement, **fields)
+    return Plan(
+        num_frames=num_frames, frame_order=FrameOrder.named(order, num_sets), exits=placement, **fields
+    )

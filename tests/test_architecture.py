@@ -61,7 +61,9 @@ def test_imports_point_upwards(path):
             assert ORDER.index(parts[1]) <= ORDER.index(own), f"{own} imports {module}"
 
 
-@pytest.mark.parametrize("path", [p for p in FILES if package_of(p) in NO_TORCH], ids=lambda p: str(p.relative_to(ROOT)))
+@pytest.mark.parametrize(
+    "path", [p for p in FILES if package_of(p) in NO_TORCH], ids=lambda p: str(p.relative_to(ROOT))
+)
 def test_the_fast_side_never_imports_torch(path):
     heavy = {"torch", "torchvision", "timm", "ray", "decord", "optuna"}
     assert not {module.split(".")[0] for module in imported_modules(path, top_level=True)} & heavy

@@ -13,9 +13,7 @@ from dynsearch.cli import options
 @click.command()
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--dataset", help="Data set. Default: the bundle's.")
-@click.option(
-    "--split", type=click.Choice(["calibration", "test"]), default="test", show_default=True
-)
+@click.option("--split", type=click.Choice(["calibration", "test"]), default="test", show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @options.data_root
 @options.as_json

@@ -47,9 +47,7 @@ def frontier(
     print_frontier(results, folder, budget, as_json=as_json)
 
 
-def print_frontier(
-    results: StudyResults, folder: StudyFolder, max_gflops: float, *, as_json: bool
-) -> None:
+def print_frontier(results: StudyResults, folder: StudyFolder, max_gflops: float, *, as_json: bool) -> None:
     """Print the frontier, the point under the budget, and what early exits save."""
     from dynsearch.report.frontier_table import frontier_table
     from dynsearch.search.results import saving_at_equal_accuracy, spread

@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 @click.command(epilog="Killed at any moment, the same command goes on from the last finished epoch.")
 @click.argument("what", metavar="BUNDLE|PLAN.yaml", type=click.Path(path_type=Path))
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder of the trained bundle.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), required=True, help="Folder of the trained bundle."
+)
 @click.option("--dataset", help="Data set. Default: the bundle's.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training split.")
 @options.max_gflops

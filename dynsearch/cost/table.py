@@ -65,7 +65,7 @@ class CostTable:
         return sets * self.plan.frames_per_set * per_frame
 
     @property
-    def gmacs_E(self) -> tuple[float, ...]:  # noqa: N802
+    def gmacs_E(self) -> tuple[float, ...]:
         """Cumulative GFLOPs per video at each exit."""
         heads = accumulate(head.macs for head in self.heads)
         exits = self.plan.exits.exits

@@ -58,7 +58,9 @@ class Bundle:
         missing = [name for name in wanted if not (folder / name).is_file()]
         if missing:
             raise BundleError(
-                f"is no bundle: {', '.join(missing)} missing", where=str(folder), hint="Make one with `dynsearch export`"
+                f"is no bundle: {', '.join(missing)} missing",
+                where=str(folder),
+                hint="Make one with `dynsearch export`",
             )
         plan = Plan.load(folder / "plan.yaml")
         policy = ExitPolicy.load(folder / "policy.yaml")

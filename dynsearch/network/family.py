@@ -23,12 +23,12 @@ class MultiExitNetwork(Protocol):
     """
 
     plan: Plan
-    gmacs_E: tuple[float, ...]  # noqa: N815
+    gmacs_E: tuple[float, ...]
 
-    def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:  # noqa: N803
+    def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:
         """Return the logits of all exits, (E, B, K), for clips whose frames are in temporal order."""
 
-    def forward_until(self, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:  # noqa: N803
+    def forward_until(self, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:
         """Run from exit to exit and really stop each video at the first exit that is sure enough."""
 
 
@@ -49,6 +49,8 @@ def build_module(plan: Plan, num_classes: int, *, dropout: float = 0.0) -> Any:
     """
     if plan.family not in FAMILIES:
         raise PlanError(
-            f"there is no network family {plan.family!r}", where="family", hint=f"Families: {', '.join(FAMILIES)}"
+            f"there is no network family {plan.family!r}",
+            where="family",
+            hint=f"Families: {', '.join(FAMILIES)}",
         )
     return FAMILIES[plan.family](plan, num_classes, dropout=dropout)

@@ -26,7 +26,9 @@ class Exit:
 
     def __post_init__(self) -> None:
         if self.sets < 1 or self.depth < 1:
-            raise PlanError(f"an exit counts sets and stages from 1, got {self.sets}x{self.depth}", where="exits")
+            raise PlanError(
+                f"an exit counts sets and stages from 1, got {self.sets}x{self.depth}", where="exits"
+            )
 
     @classmethod
     def parse(cls, text: object) -> Exit:

@@ -51,7 +51,8 @@ class Plan:
     def __post_init__(self) -> None:
         if self.num_frames < 1 or self.num_frames % self.num_sets:
             raise PlanError(
-                f"must be a multiple of the {self.num_sets} frame sets, got {self.num_frames}", where="num_frames"
+                f"must be a multiple of the {self.num_sets} frame sets, got {self.num_frames}",
+                where="num_frames",
             )
         if self.image_size < 1:
             raise PlanError(f"must be a positive number of pixels, got {self.image_size}", where="image_size")
@@ -123,7 +124,9 @@ class Plan:
             raise PlanError(f"a plan is a mapping of fields, got {type(values).__name__}")
         unknown = sorted(set(map(str, values)) - set(_FIELDS))
         if unknown:
-            raise PlanError(f"unknown field {unknown[0]!r}", where="plan", hint=f"Fields: {', '.join(_FIELDS)}")
+            raise PlanError(
+                f"unknown field {unknown[0]!r}", where="plan", hint=f"Fields: {', '.join(_FIELDS)}"
+            )
         num_frames = _get(values, "num_frames", int)
         num_sets = _get(values, "num_sets", int, num_frames)
         exits = _get(values, "exits", list)

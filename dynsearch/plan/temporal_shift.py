@@ -29,7 +29,9 @@ class TemporalShift:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise PlanError(
-                f"there is no temporal shift {self.kind!r}", where="temporal_shift.kind", hint=f"Kinds: {', '.join(KINDS)}"
+                f"there is no temporal shift {self.kind!r}",
+                where="temporal_shift.kind",
+                hint=f"Kinds: {', '.join(KINDS)}",
             )
         smallest = 2 if self.kind == "bidirectional" else 1
         if self.div < smallest:

@@ -21,16 +21,15 @@ from dynsearch.search.record import (
     describe_plan,
     describe_point,
     finished,
-    plan_of,
-    seeded_sampler,
     set_budget,
     take_up,
 )
+from dynsearch.search.sampler import SeededTPESampler
 from dynsearch.space import SearchSpace
 from dynsearch.thresholds import OperatingPoint
 
 _MAX_ATTEMPTS = 3
-_MAX_REFUSALS = 200  # in a row; then the space is taken to hold no further plan under the budget
+_MAX_REFUSALS = 100  # in a row; then the space is taken to hold no further plan under the budget
 
 
 class Observer(Protocol):
@@ -83,6 +82,10 @@ class Driver:
             StudyError: Every trial failed, or the space holds no further plans.
         """
         started = time.monotonic()
+        self._check_budget()
+        self.study.sampler = SeededTPESampler(
+            self.recipe.seed, num_trials=self.recipe.num_trials, parallel=self.engine.num_slots > 1
+        )
         self._known = {
             trial.user_attrs["plan_id"]: trial.number
             for trial in self.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.FAIL])
@@ -97,7 +100,7 @@ class Driver:
             wanted = self.recipe.num_trials - self._num_ended() - len(self._running)
             has_slot = len(self._running) < self.engine.num_slots
             if wanted > 0 and has_slot and in_time and refusals < _MAX_REFUSALS:
-                refusals = 0 if self._begin(self._ask()) else refusals + 1
+                refusals = 0 if self._begin(self.study.ask()) else refusals + 1
             elif self._running:
                 self._end(self.engine.collect())
             else:
@@ -112,22 +115,25 @@ class Driver:
             return
         failed = self.study.get_trials(deepcopy=False, states=[TrialState.FAIL])
         if failed:
-            raise StudyError(f"every trial failed; the last: {failed[-1].user_attrs['error']}", where=self.folder.name)
-        refused = self.study.get_trials(deepcopy=False, states=[TrialState.PRUNED])
-        if refused:
-            cheapest = min(cost_table(plan_of(trial), self.num_classes).gmacs_E[0] for trial in refused)
+            raise StudyError(
+                f"every trial failed; the last: {failed[-1].user_attrs['error']}", where=self.folder.name
+            )
+        if exhausted:
+            raise StudyError(
+                f"none of {_MAX_REFUSALS} proposals keeps within max_gflops={self.recipe.max_gflops:g}",
+                where=self.folder.name,
+                hint="Raise --max-gflops, or run again for more proposals",
+            )
+
+    def _check_budget(self) -> None:
+        """Refuse a budget that no plan of the space can meet."""
+        cheapest = min(cost_table(plan, self.num_classes).gmacs_E[0] for plan in self.space.cheapest_plans())
+        if cheapest > self.recipe.max_gflops:
             raise InfeasibleBudgetError(self.recipe.max_gflops, cheapest, where="--max-gflops")
 
     def _num_ended(self) -> int:
         states = [TrialState.COMPLETE, TrialState.FAIL]
         return len(self.study.get_trials(deepcopy=False, states=states))
-
-    def _ask(self) -> Trial:
-        number = len(self.study.get_trials(deepcopy=False))
-        self.study.sampler = seeded_sampler(
-            self.recipe.seed, number, num_trials=self.recipe.num_trials, num_slots=self.engine.num_slots
-        )
-        return self.study.ask()
 
     def _begin(self, trial: Trial) -> bool:
         """Send the trial to the engine, unless its plan is over budget, known already, or keeps dying.
@@ -136,15 +142,13 @@ class Driver:
             Whether the proposal was accepted.
         """
         plan = self.space.sample(trial)
-        describe_plan(trial, plan)
         cheapest = cost_table(plan, self.num_classes).gmacs_E[0]
         set_budget(trial, cheapest - self.recipe.max_gflops)
         if cheapest > self.recipe.max_gflops:
-            self._refuse(trial, plan, f"its cheapest exit costs {cheapest:.4g} GFLOPs")
-            return False
+            return self._refuse(trial, plan, f"its cheapest exit costs {cheapest:.4g} GFLOPs")
         if plan.plan_id in self._known:
-            self._refuse(trial, plan, f"the same plan as trial {self._known[plan.plan_id]}")
-            return False
+            return self._refuse(trial, plan, f"the same plan as trial {self._known[plan.plan_id]}")
+        describe_plan(trial, plan)
         attempts = int(trial.user_attrs.get("attempts", 0)) + 1
         trial.set_user_attr("attempts", attempts)
         self._known[plan.plan_id] = trial.number
@@ -169,10 +173,11 @@ class Driver:
         self.observer.ended(trial.number, point, None)
         self.after_trial()
 
-    def _refuse(self, trial: Trial, plan: Plan, reason: str) -> None:
+    def _refuse(self, trial: Trial, plan: Plan, reason: str) -> bool:
         trial.set_user_attr("refused", reason)
         self.study.tell(trial, state=TrialState.PRUNED)
         self.observer.refused(trial.number, plan, reason)
+        return False
 
     def _fail(self, trial: Trial, error: str) -> None:
         trial.set_user_attr("error", error)

@@ -96,7 +96,9 @@ def _apply(values: dict[str, Any], setting: str) -> None:
     field, equals, text = setting.partition("=")
     keys = field.strip().split(".")
     if not equals or not all(keys):
-        raise RecipeError(f"can't read {setting!r}", where="--set", hint="Write field=value, for instance training.epochs=3")
+        raise RecipeError(
+            f"can't read {setting!r}", where="--set", hint="Write field=value, for instance training.epochs=3"
+        )
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:

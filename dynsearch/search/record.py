@@ -8,7 +8,6 @@ import warnings
 from typing import Any
 
 import optuna
-from optuna.samplers import TPESampler
 from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -16,7 +15,6 @@ from dynsearch.errors import StudyError
 from dynsearch.plan import Plan
 from dynsearch.search.folder import StudyFolder
 from dynsearch.thresholds import OperatingPoint
-from dynsearch.training.seeding import seed_from
 
 METRICS = ["top1", "gflops"]
 _LOCK_SECONDS = 60
@@ -45,25 +43,11 @@ def open_record(folder: StudyFolder, *, create: bool = False) -> optuna.Study:
             f"its record can't be opened: {' '.join(str(error).split())[:200]}",
             where=str(folder.path / "study.db"),
         ) from error
-    study.set_metric_names(METRICS)
+    if study.metric_names != METRICS:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            study.set_metric_names(METRICS)
     return study
-
-
-def seeded_sampler(seed: int, number: int, *, num_trials: int, num_slots: int) -> TPESampler:
-    """Return the sampler that proposes trial ``number``.
-
-    It is seeded by the trial's number, so that a study interrupted and resumed proposes what it would have
-    proposed. A quarter of the trials, at most ten, are drawn at random first.
-    """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        return TPESampler(
-            multivariate=True,
-            group=True,
-            constant_liar=num_slots > 1,
-            n_startup_trials=min(10, max(2, num_trials // 4)),
-            seed=seed_from(seed, "trial", number) % 2**32,
-        )
 
 
 def take_up(study: optuna.Study, trial: FrozenTrial) -> Trial:
@@ -76,7 +60,8 @@ def set_budget(trial: Trial, excess_gflops: float) -> None:
 
     Written twice: Optuna 5 reads ``constraints:gflops``, optuna-dashboard 0.21 only the older attribute.
     """
-    trial.set_constraint("gflops", excess_gflops)
+    if "gflops" not in trial.constraints:
+        trial.set_constraint("gflops", excess_gflops)
     trial.storage.set_trial_system_attr(trial._trial_id, "constraints", [excess_gflops])
 
 

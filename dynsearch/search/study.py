@@ -56,7 +56,9 @@ def run_study(
             folder=folder,
             num_classes=source.num_classes,
             observer=observer,
-            after_trial=lambda: write_frontier(folder, recipe, read_results(study, folder, solver=recipe.solver)),
+            after_trial=lambda: write_frontier(
+                folder, recipe, read_results(study, folder, solver=recipe.solver)
+            ),
         )
         driver.run()
         results = read_results(study, folder, solver=recipe.solver)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
+from itertools import product
 from typing import Annotated, Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -110,6 +112,17 @@ class SearchSpace(_Strict):
     def fingerprint(self) -> str:
         """A hash of all choices; a study is resumed only with the space it began with."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
+
+    def cheapest_plans(self) -> Iterator[Plan]:
+        """Yield, for each backbone, frame grid and image size, a plan whose first exit is its cheapest cell."""
+        choices = self.exits
+        for backbone, grid, size in product(self.backbones, self.frames, self.image_sizes):
+            order = FrameOrder.named(self.frame_orders[0], grid.num_sets)
+            first = Exit(1, choices.min_depth)
+            if choices.max_exits == 1 and choices.last == "full":
+                first = Exit(grid.num_sets, choices.max_depth)
+            exits = ExitPlacement((first,))
+            yield Plan(backbone, grid.num_frames, order, exits, image_size=size, head=self.heads[0])
 
     def sample(self, trial: Suggester) -> Plan:
         """Return the plan that ``trial`` proposes. The same parameters always give the same plan.

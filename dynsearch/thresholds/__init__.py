@@ -7,12 +7,19 @@ from dynsearch.thresholds.frontier_solver import frontier
 from dynsearch.thresholds.geometric import geometric
 from dynsearch.thresholds.operating_point import OperatingPoint, evaluate_policies, evaluate_policy
 from dynsearch.thresholds.policy import ExitPolicy
+from dynsearch.thresholds.risk import risk
 from dynsearch.thresholds.shared import shared
 from dynsearch.thresholds.solver import ThresholdSolver
 from dynsearch.thresholds.target_accuracy import target_accuracy
 
 SOLVERS: Mapping[str, ThresholdSolver] = MappingProxyType(
-    {"frontier": frontier, "geometric": geometric, "shared": shared, "target-accuracy": target_accuracy}
+    {
+        "frontier": frontier,
+        "geometric": geometric,
+        "shared": shared,
+        "target-accuracy": target_accuracy,
+        "risk": risk,
+    }
 )
 
 __all__ = [
@@ -24,6 +31,7 @@ __all__ = [
     "evaluate_policy",
     "frontier",
     "geometric",
+    "risk",
     "shared",
     "target_accuracy",
 ]

@@ -19,6 +19,7 @@ from dynsearch.training.schedule import learning_rate
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
 
+
 @dataclass(frozen=True)
 class EpochReport:
     """What one epoch of training did.
@@ -68,7 +69,10 @@ def train(
     """
     network.to(device=device, memory_format=torch.channels_last)
     optimizer = torch.optim.SGD(
-        network.parameters(), lr=config.learning_rate, momentum=config.momentum, weight_decay=config.weight_decay
+        network.parameters(),
+        lr=config.learning_rate,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
     )
     dtype = amp_dtype(config.amp, device)
     scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)

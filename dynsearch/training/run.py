@@ -39,7 +39,9 @@ class ClipSource(Protocol):
     num_classes: int
     fingerprint: str
 
-    def loader(self, split: str, plan: Plan, config: TrainingConfig, *, training: bool, seed: int) -> DataLoader[Any]:
+    def loader(
+        self, split: str, plan: Plan, config: TrainingConfig, *, training: bool, seed: int
+    ) -> DataLoader[Any]:
         """Return batches of (clips, labels, indices) of ``split`` as ``plan`` wants them."""
 
     def video_ids(self, split: str) -> Sequence[str]:

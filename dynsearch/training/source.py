@@ -51,7 +51,9 @@ class DatasetClips:
     ) -> None:
         self.dataset = dataset
         self.num_classes = len(dataset.class_names)
-        ids = ",".join(f"{split}:{record.video_id}" for split in dataset.splits for record in dataset.splits[split])
+        ids = ",".join(
+            f"{split}:{record.video_id}" for split in dataset.splits for record in dataset.splits[split]
+        )
         self.fingerprint = hashlib.sha256(ids.encode()).hexdigest()[:12]
         self._write = write or (lambda line: None)
         self._cache_settings = frame_cache

@@ -30,7 +30,9 @@ def test_stages_in_a_row_are_timms_model(name):
 
 def test_one_frame_without_shift_is_timms_model():
     """A single exit at full depth on one frame is the plain timm classifier."""
-    plan = small_plan("1x5", num_frames=1, num_sets=1, order="sequential", temporal_shift=TemporalShift("none"))
+    plan = small_plan(
+        "1x5", num_frames=1, num_sets=1, order="sequential", temporal_shift=TemporalShift("none")
+    )
     network = lively_network(plan, num_classes=7)
     model = timm.create_model("test_resnet", num_classes=7).eval()
     state = network.backbone.model.state_dict()

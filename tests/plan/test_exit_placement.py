@@ -20,7 +20,7 @@ def test_exits_are_written_sets_x_depth():
         (("2x3", "2x3"), "2x3 is there twice"),
         (("2x3", "1x4"), "2x3 then 1x4"),
         (("2x3", "3x2"), "2x3 then 3x2"),
-        (("2", ), "can't read the exit '2'"),
+        (("2",), "can't read the exit '2'"),
         (("0x2",), "can't read the exit '0x2'"),
         (("2x-1",), "can't read the exit '2x-1'"),
     ],

@@ -52,7 +52,8 @@ def test_frames_of_a_set_stay_together_and_in_order(order, frames_per_set):
 
 
 @pytest.mark.parametrize(
-    ("sets", "groups"), [((0, 0), (2,)), ((1, 2), (2,)), ((), ()), ((0, 1), (1,)), ((0, 1), (0, 2)), ((0, 1), ())]
+    ("sets", "groups"),
+    [((0, 0), (2,)), ((1, 2), (2,)), ((), ()), ((0, 1), (1,)), ((0, 1), (0, 2)), ((0, 1), ())],
 )
 def test_bad_orders_are_refused(sets, groups):
     with pytest.raises(PlanError, match="frame_order"):

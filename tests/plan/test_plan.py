@@ -65,7 +65,10 @@ def test_the_id_is_stable():
         ({"frame_order": {"sets": [0, 1, 1, 3]}}, "frame_order: a frame order must hold each"),
         ({"frame_order": {"sets": [0, 1]}}, "frame_order.sets: has 2 sets, but num_sets is 4"),
         ({"frame_order": {"sets": [0, 1, "x", 3]}}, "frame_order.sets: must be a list of whole numbers"),
-        ({"temporal_shift": {"kind": "sideways"}}, "temporal_shift.kind: there is no temporal shift 'sideways'"),
+        (
+            {"temporal_shift": {"kind": "sideways"}},
+            "temporal_shift.kind: there is no temporal shift 'sideways'",
+        ),
         ({"temporal_shift": {"div": 0}}, "temporal_shift.div: must be at least 1, got 0"),
         ({"temporal_shift": {"div": True}}, "temporal_shift.div: must be a whole number"),
         ({"temporal_shift": {"kind": "bidirectional"}}, "exits: a bidirectional shift needs every exit"),

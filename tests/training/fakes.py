@@ -34,7 +34,9 @@ class Order:
     def __iter__(self):
         generator = torch.Generator().manual_seed(self.clips.epoch)
         count = len(self.clips)
-        yield from (torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)).tolist()
+        yield from (
+            torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
+        ).tolist()
 
     def __len__(self):
         return len(self.clips)

@@ -24,7 +24,15 @@ def test_cosine_falls_from_the_top_to_zero_after_a_linear_warm_up():
 
 
 @pytest.mark.parametrize(
-    "field", [{"epochs": 0}, {"learning_rate": -1}, {"schedule": "linear"}, {"dropout": 1.0}, {"lr": 0.1}, {"amp": "fp8"}]
+    "field",
+    [
+        {"epochs": 0},
+        {"learning_rate": -1},
+        {"schedule": "linear"},
+        {"dropout": 1.0},
+        {"lr": 0.1},
+        {"amp": "fp8"},
+    ],
 )
 def test_nonsense_is_refused(field):
     with pytest.raises(ValidationError):

@@ -16,7 +16,13 @@ from tests.plans import small_plan
 from tests.training.fakes import ArraySource
 
 CONFIG = TrainingConfig(
-    epochs=3, batch_size=12, learning_rate=0.05, schedule="cosine", dropout=0.2, pretrained=False, num_workers=0
+    epochs=3,
+    batch_size=12,
+    learning_rate=0.05,
+    schedule="cosine",
+    dropout=0.2,
+    pretrained=False,
+    num_workers=0,
 )
 PLAN = small_plan("1x3", "4x5")
 
@@ -25,7 +31,9 @@ def read_all(folder):
     return {
         "weights": read_tensors(folder / "weights.safetensors"),
         "test": ExitScores.load(folder / "scores-test.npz").logits_ENK,
-        "metrics": [line.split('"seconds"')[0] for line in (folder / "metrics.jsonl").read_text().splitlines()],
+        "metrics": [
+            line.split('"seconds"')[0] for line in (folder / "metrics.jsonl").read_text().splitlines()
+        ],
     }
 
 
@@ -132,7 +140,9 @@ def test_gradient_clipping_limits_the_step(tmp_path):
     before = {name: value.clone() for name, value in network.named_parameters()}
     loader = ArraySource().loader("train", PLAN, config, training=True, seed=0)
     train(network, loader, config, device=torch.device("cpu"))
-    moved = math.sqrt(sum(float((v.detach() - before[n]).square().sum()) for n, v in network.named_parameters()))
+    moved = math.sqrt(
+        sum(float((v.detach() - before[n]).square().sum()) for n, v in network.named_parameters())
+    )
     assert moved == pytest.approx(1e-3 * config.learning_rate, rel=1e-3)
 
 
@@ -160,7 +170,9 @@ class TestWeights:
 
     def test_weights_of_another_network_are_refused(self, tmp_path):
         save_weights(lively_network(small_plan("4x3")), tmp_path / "w.safetensors")
-        with pytest.raises(WeightsError, match=r"w\.safetensors: weights of another network: missing .*layer3"):
+        with pytest.raises(
+            WeightsError, match=r"w\.safetensors: weights of another network: missing .*layer3"
+        ):
             load_weights(lively_network(PLAN), tmp_path / "w.safetensors")
 
     def test_pickled_code_is_never_run(self, tmp_path):
@@ -184,5 +196,7 @@ class TestWeights:
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
         monkeypatch.setenv("HF_HOME", str(tmp_path))
         plan = small_plan(backbone="resnet18")
-        with pytest.raises(WeightsError, match=r"training.pretrained: .*resnet18 can't be had.*training.weights=FILE"):
+        with pytest.raises(
+            WeightsError, match=r"training.pretrained: .*resnet18 can't be had.*training.weights=FILE"
+        ):
             start_backbone(lively_network(plan), pretrained=True, weights=None)

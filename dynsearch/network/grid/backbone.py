@@ -45,14 +45,15 @@ class Backbone(nn.Module):
         stages = cut_into_stages(self.model, name)
         if depth > len(stages):
             raise PlanError(
-                f"an exit at depth {depth} lies outside the grid: {name} has {len(stages)} stages", where="exits"
+                f"an exit at depth {depth} lies outside the grid: {name} has {len(stages)} stages",
+                where="exits",
             )
         self.stages = stages[:depth]
         for stage in stages[depth:]:
             for part in stage.parts:
                 setattr(self.model, part, nn.Identity())
 
-    def forward_stage(self, x_BCHW: torch.Tensor, stage: int) -> torch.Tensor:  # noqa: N803
+    def forward_stage(self, x_BCHW: torch.Tensor, stage: int) -> torch.Tensor:
         """Return the output of ``stage`` (counted from 0) for the output of the one before it."""
         for part in self.stages[stage].parts:
             x_BCHW = getattr(self.model, part)(x_BCHW)
@@ -76,7 +77,9 @@ def create_timm_model(name: str) -> nn.Module:
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         raise PlanError(
-            f"timm has no model {name!r}", where="backbone", hint=f"Nearest: {', '.join(near)}" if near else None
+            f"timm has no model {name!r}",
+            where="backbone",
+            hint=f"Nearest: {', '.join(near)}" if near else None,
         )
     return timm.create_model(name, pretrained=False, num_classes=0)
 

@@ -23,7 +23,7 @@ class LinearHead(nn.Module):
         nn.init.normal_(self.linear.weight, std=0.01)
         nn.init.zeros_(self.linear.bias)
 
-    def forward(self, mean_BC: torch.Tensor) -> torch.Tensor:  # noqa: N803
+    def forward(self, mean_BC: torch.Tensor) -> torch.Tensor:
         """Return logits (B, K) for features averaged over space and frames, (B, C)."""
         return self.linear(self.dropout(mean_BC))
 

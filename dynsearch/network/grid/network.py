@@ -44,7 +44,7 @@ class GridNetwork(nn.Module):
         )
         self.frames_in_order = list(plan.frame_order.frame_indices(plan.frames_per_set))
 
-    def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:  # noqa: N803
+    def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:
         """Return the logits of all exits.
 
         Args:
@@ -73,7 +73,7 @@ class GridNetwork(nn.Module):
         return torch.stack(logits)
 
     @torch.inference_mode()
-    def forward_until(self, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:  # noqa: N803
+    def forward_until(self, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:
         """Run from exit to exit; videos that are sure enough leave the batch and cost nothing more.
 
         Args:
@@ -88,7 +88,7 @@ class GridNetwork(nn.Module):
         policy.check_fits(len(self.plan.exits), self.plan.plan_id)
         return run_until(self, clips_BTCHW, policy)
 
-    def frames(self, clips_BTCHW: torch.Tensor, start: int, stop: int) -> torch.Tensor:  # noqa: N803
+    def frames(self, clips_BTCHW: torch.Tensor, start: int, stop: int) -> torch.Tensor:
         """Return the frames fed from position ``start`` up to ``stop``, as a batch (B x T', C, H, W)."""
         x = clips_BTCHW[:, self.frames_in_order[start:stop]].flatten(0, 1)
         return x.contiguous(memory_format=torch.channels_last)
@@ -102,7 +102,7 @@ class GridNetwork(nn.Module):
         self.history.restarts = tuple(position for position in positions if 0 <= position < stop - start)
         self.history.keep_tails = keep_tails
 
-    def check_clips(self, clips_BTCHW: torch.Tensor) -> None:  # noqa: N803
+    def check_clips(self, clips_BTCHW: torch.Tensor) -> None:
         """Refuse clips that the plan was not made for."""
         if clips_BTCHW.ndim != 5 or clips_BTCHW.shape[1] != self.plan.num_frames:
             raise PlanError(

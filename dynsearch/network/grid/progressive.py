@@ -24,7 +24,7 @@ class GridPass:
     of the temporal shift (if later exits see more frames).
     """
 
-    def __init__(self, network: GridNetwork, clips_BTCHW: torch.Tensor) -> None:  # noqa: N803
+    def __init__(self, network: GridNetwork, clips_BTCHW: torch.Tensor) -> None:
         self.network = network
         self.clips_BTCHW = clips_BTCHW
         self.frames_done = 0
@@ -86,17 +86,17 @@ class GridPass:
         return x.mean(dim=(2, 3)).unflatten(0, (len(self.clips_BTCHW), -1)).sum(dim=1)
 
 
-def run_until(network: GridNetwork, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:  # noqa: N803
+def run_until(network: GridNetwork, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:
     """Run ``clips_BTCHW`` from exit to exit under ``policy`` (paper section 3.2, C_k: max s_k > T_k)."""
     exits = network.plan.exits.exits
     num_videos = len(clips_BTCHW)
     running = np.arange(num_videos)
-    exit_B = np.full(num_videos, len(exits) - 1)  # noqa: N806
-    logits_BK = torch.empty(num_videos, network.num_classes)  # noqa: N806
+    exit_B = np.full(num_videos, len(exits) - 1)
+    logits_BK = torch.empty(num_videos, network.num_classes)
     network.history.tails = {}
     grid_pass = GridPass(network, clips_BTCHW)
     for k, exit_ in enumerate(exits):
-        mean_BC = grid_pass.extend_to(exit_, exits[k + 1 :])  # noqa: N806
+        mean_BC = grid_pass.extend_to(exit_, exits[k + 1 :])
         logits = network.heads[k](mean_BC).float().cpu()
         stops = np.ones(len(running), dtype=bool)
         if k < len(exits) - 1:

@@ -1,0 +1,260 @@
+"""The driver on a real SQLite record with a toy evaluator."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from optuna.trial import FixedTrial, TrialState
+
+from dynsearch.cost import cost_table
+from dynsearch.errors import DynsearchError, InfeasibleBudgetError, StudyError, WeightsError
+from dynsearch.search.driver import Driver
+from dynsearch.search.engines import LocalEngine
+from dynsearch.search.folder import StudyFolder
+from dynsearch.search.record import finished, open_record, plan_of
+from dynsearch.search.results import read_results, saving_at_equal_accuracy, spread
+from tests.search.toy import NUM_CLASSES, SPACE, Silent, ToyEvaluator, recipe
+
+
+def run(path, evaluator=None, space=SPACE, after_trial=lambda: None, **changes):
+    folder = StudyFolder(path)
+    observer = Silent()
+    with folder.driven():
+        study = open_record(folder, create=True)
+        engine = LocalEngine(evaluator or ToyEvaluator())
+        Driver(study, recipe(**changes), space, engine, folder, NUM_CLASSES, observer, after_trial).run()
+    return study, observer
+
+
+def summary(study):
+    return [(t.number, t.state, t.params, t.values) for t in study.get_trials()]
+
+
+def test_trains_the_number_of_plans_asked_for_and_none_twice(tmp_path):
+    study, _ = run(tmp_path / "s", num_trials=12)
+    plans = [plan_of(trial) for trial in finished(study)]
+    assert len(plans) == 12
+    assert len({plan.plan_id for plan in plans}) == 12
+    assert [t for t in study.get_trials() if t.state == TrialState.RUNNING] == []
+
+
+def test_the_record_holds_what_a_dashboard_shows(tmp_path):
+    study, _ = run(tmp_path / "s")
+    trial = finished(study)[0]
+    plan = plan_of(trial)
+    assert study.metric_names == ["top1", "gflops"]
+    assert 0 <= trial.values[0] <= 1
+    assert trial.values[1] <= 0.05
+    assert trial.user_attrs["exits"] == str(plan.exits)
+    assert len(trial.user_attrs["thresholds"]) == len(plan.exits) - 1
+    assert sum(trial.user_attrs["exit_share"]) == pytest.approx(1, abs=1e-3)
+    excess = cost_table(plan, NUM_CLASSES).gmacs_E[0] - 0.05
+    assert trial.constraints["gflops"] == pytest.approx(excess)
+    assert trial.system_attrs["constraints"] == [pytest.approx(excess)]
+
+
+def test_plans_whose_cheapest_exit_is_over_the_budget_are_never_trained(tmp_path):
+    evaluator = ToyEvaluator()
+    study, observer = run(tmp_path / "s", evaluator, max_gflops=0.01, num_trials=5)
+    refused = [t for t in study.get_trials() if t.state == TrialState.PRUNED and t.constraints["gflops"] > 0]
+    assert refused
+    assert not {t.number for t in refused} & set(evaluator.evaluated)
+    refused_plans = [SPACE.sample(FixedTrial(trial.params)) for trial in refused]
+    assert all(cost_table(plan, NUM_CLASSES).gmacs_E[0] > 0.01 for plan in refused_plans)
+    assert all(t.values[1] <= 0.01 for t in finished(study))
+    assert any("cheapest exit" in reason for _, reason in observer.refusals)
+
+
+def test_a_budget_below_every_exit_names_the_cheapest(tmp_path):
+    with pytest.raises(InfeasibleBudgetError, match="max_gflops=0.001 is below the cheapest point") as caught:
+        run(tmp_path / "s", max_gflops=0.001)
+    assert 0.001 < caught.value.cheapest_gflops < 0.01
+    assert caught.value.exit_code == 2
+
+
+def test_a_space_with_fewer_plans_than_trials_ends(tmp_path):
+    small = SPACE.model_copy(
+        update={"frames": SPACE.frames[:1], "exits": SPACE.exits.model_copy(update={"max_exits": 1})}
+    )
+    study, observer = run(tmp_path / "s", space=small, num_trials=6)
+    assert len(finished(study)) == 2  # two orders, one exit placement
+    assert observer.was_exhausted
+    assert any("the same plan as trial" in reason for _, reason in observer.refusals)
+
+
+def test_a_failed_trial_is_recorded_and_the_study_goes_on(tmp_path):
+    study, observer = run(tmp_path / "s", ToyEvaluator(fail_on={1}), max_gflops=1)
+    failed = study.trials[1]
+    assert failed.state == TrialState.FAIL
+    assert failed.user_attrs["error"] == "RuntimeError: out of memory"
+    assert (1, "RuntimeError: out of memory") in observer.ends
+    assert len(finished(study)) == 5
+
+
+def test_a_study_in_which_everything_failed_says_why(tmp_path):
+    with pytest.raises(StudyError, match="every trial failed; the last: RuntimeError: out of memory"):
+        run(tmp_path / "s", ToyEvaluator(fail_on=range(100)))
+
+
+def test_a_users_mistake_ends_the_study_and_spoils_no_trial(tmp_path):
+    class NoWeights:
+        def __call__(self, job):
+            raise WeightsError("there is no such weights file", where="w.pth")
+
+    with pytest.raises(WeightsError):
+        run(tmp_path / "s", NoWeights())
+    study, _ = run(tmp_path / "s")
+    assert summary(study) == summary(run(tmp_path / "undisturbed")[0])
+
+
+def test_the_same_seed_proposes_the_same_plans(tmp_path):
+    a, b = (run(tmp_path / name, num_trials=8)[0] for name in "ab")
+    other, _ = run(tmp_path / "c", num_trials=8, seed=4)
+    assert summary(a) == summary(b)
+    assert summary(a) != summary(other)
+
+
+def test_more_trials_can_be_added_later(tmp_path):
+    run(tmp_path / "s", num_trials=3)
+    study, _ = run(tmp_path / "s", num_trials=5)
+    assert len(finished(study)) == 5
+
+
+def test_max_hours_begins_no_further_trial(tmp_path):
+    run(tmp_path / "s", num_trials=1)
+    study, _ = run(tmp_path / "s", num_trials=5, max_hours=1e-9)
+    assert len(finished(study)) == 1
+
+
+def test_only_one_driver_at_a_time(tmp_path):
+    folder = StudyFolder(tmp_path / "s")
+    with folder.driven(), pytest.raises(StudyError, match=r"is being run by process \d+"), folder.driven():
+        pass
+
+
+def test_a_process_that_keeps_dying_does_not_take_the_study_with_it(tmp_path):
+    class Dies:
+        def __call__(self, job):
+            if job.number == 0:
+                raise KeyboardInterrupt
+            return ToyEvaluator()(job)
+
+    for _ in range(3):
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path / "s", Dies(), num_trials=3, max_gflops=1)
+    study, _ = run(tmp_path / "s", Dies(), num_trials=3, max_gflops=1)
+    assert study.trials[0].state == TrialState.FAIL
+    assert "died 3 times" in study.trials[0].user_attrs["error"]
+    assert len(finished(study)) == 2
+
+
+DRIVE = """
+import sys, time
+from pathlib import Path
+from tests.search.test_driver import run
+from tests.search.toy import ToyEvaluator
+
+import dynsearch.search.driver
+dynsearch.search.driver._MAX_ATTEMPTS = 100  # here the driver is killed far more often than a trial deserves
+
+class Slow(ToyEvaluator):
+    def __call__(self, job):
+        time.sleep(0.05)
+        scores = super().__call__(job)
+        time.sleep(0.05)
+        return scores
+
+print("ready", flush=True)
+run(Path(sys.argv[1]), Slow(), num_trials=10)
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_the_study_ends_as_if_undisturbed(tmp_path):
+    """kill -9 the driver at seeded random moments until it gets through; then nothing is lost or repeated."""
+    import random
+
+    expected = summary(run(tmp_path / "undisturbed", num_trials=10)[0])
+    delays = random.Random(0)
+    kills = 0
+    while kills < 8:
+        process = subprocess.Popen(
+            [sys.executable, "-c", DRIVE, str(tmp_path / "killed")],
+            stdout=subprocess.PIPE, cwd=Path(__file__).parents[2], text=True,
+        )  # fmt: skip
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(delays.uniform(0.1, 2.5))
+        process.send_signal(signal.SIGKILL)
+        if process.wait() == 0:
+            break
+        kills += 1
+    assert kills >= 3
+    study, _ = run(tmp_path / "killed", num_trials=10)
+    assert summary(study) == expected
+
+
+class TestResults:
+    @pytest.fixture(scope="class")
+    @staticmethod
+    def study(tmp_path_factory):
+        path = tmp_path_factory.mktemp("studies") / "s"
+        study, _ = run(path, max_gflops=1)
+        return study, StudyFolder(path)
+
+    @pytest.mark.parametrize("solver", ["geometric", "frontier"])
+    def test_points_are_chosen_on_calibration_and_measured_on_test(self, study, solver):
+        results = read_results(*study, solver=solver)
+        costs = [point.calibration.gflops for point in results.points]
+        top1s = [point.calibration.top1 for point in results.points]
+        assert costs == sorted(costs)
+        assert top1s == sorted(top1s)
+        for point in results.points:
+            calibration, test = results.scores[point.key]
+            assert point.calibration.policy.plan_id == results.plans[point.key].plan_id
+            assert point.calibration.evaluate(calibration) == point.calibration
+            assert point.calibration.evaluate(test) == point.test
+            assert point.test_interval.low <= point.test.top1 <= point.test_interval.high
+
+    def test_rows_have_the_contracts_columns(self, study):
+        rows = read_results(*study, solver="geometric").rows()
+        assert list(rows[0]) == [
+            "trial", "plan_id", "backbone", "num_frames", "exits", "frame_order", "thresholds", "calibration_top1",
+            "calibration_gflops", "test_top1", "test_gflops", "test_top1_low", "test_top1_high",
+        ]  # fmt: skip
+        assert json.dumps(rows)
+
+    def test_best_under_a_budget(self, study):
+        results = read_results(*study, solver="geometric")
+        for budget in (results.points[0].calibration.gflops, 0.02, 0.05, 10):
+            best = results.best_under(budget)
+            inside = [p.calibration.top1 for p in results.points if p.calibration.gflops <= budget]
+            assert best.calibration.top1 == max(inside)
+        with pytest.raises(InfeasibleBudgetError):
+            results.best_under(1e-6)
+
+    def test_the_saving_is_against_sending_every_video_to_the_end(self, study):
+        results = read_results(*study, solver="geometric")
+        saving = saving_at_equal_accuracy(results)
+        calibration, test = results.scores[saving.full_trial]
+        assert saving.full_gflops == pytest.approx(test.gmacs_E[-1])
+        assert saving.full_top1 == pytest.approx(test.correct()[-1].mean())
+        assert saving.point.calibration.top1 >= calibration.correct()[-1].mean()
+        difference = saving.point.test.top1 - saving.full_top1
+        assert saving.difference.low <= difference <= saving.difference.high
+
+    def test_spread_keeps_both_ends(self, study):
+        points = read_results(*study, solver="geometric").points
+        shown = spread(points, 4)
+        assert (shown[0], shown[-1]) == (points[0], points[-1])
+        assert len(shown) <= 4
+
+    def test_no_trials_no_results(self, tmp_path):
+        folder = StudyFolder(tmp_path)
+        with pytest.raises(StudyError, match="no trials yet"):
+            open_record(folder)
+        with pytest.raises(DynsearchError, match="no trial has finished"):
+            read_results(open_record(folder, create=True), folder, solver="geometric")
