@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from dynsearch.cost import cost_table as cost_table
     from dynsearch.data.reader import read_frames as read_frames
     from dynsearch.errors import DynsearchError as DynsearchError
-    from dynsearch.export.loaded import LoadedNetwork as load
+    from dynsearch.export.loaded import LoadedNetwork as load  # noqa: F401
     from dynsearch.frontier import Frontier as Frontier
     from dynsearch.frontier import solve_thresholds as solve_thresholds
     from dynsearch.plan import Plan as Plan

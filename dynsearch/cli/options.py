@@ -9,7 +9,7 @@ import click
 data_root = click.option(
     "--data-root",
     type=click.Path(path_type=Path),
-    help="Folder of the data set itself. Default: $DYNSEARCH_HOME/data/NAME, and ~/.cache/dynsearch for $DYNSEARCH_HOME.",
+    help="Folder of the data set itself. Default: $DYNSEARCH_HOME/data/NAME; $DYNSEARCH_HOME is ~/.cache/dynsearch.",
 )
 studies_root = click.option(
     "--studies",

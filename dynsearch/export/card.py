@@ -19,6 +19,13 @@ def model_card(
         )
     )
     low, high = (100 * end for end in point.test_interval)
+    measured = "\n".join(
+        f"| {name} | {p.num_videos} | {100 * p.top1:.2f}% | {p.gflops:.4g} |"
+        for name, p in (
+            (f"test (95% interval {low:.1f} to {high:.1f})", point.test),
+            ("calibration (chose the thresholds, so optimistic)", point.calibration),
+        )
+    )
     return f"""# {plan.backbone} on {recipe.dataset}, plan {plan.plan_id}
 
 A multi-exit video action network that stops early on easy videos, made with dynsearch.
@@ -28,8 +35,7 @@ A multi-exit video action network that stops early on easy videos, made with dyn
 
 | measured on | videos | top-1 | GFLOPs per video |
 |---|---|---|---|
-| test (95% interval {low:.1f} to {high:.1f}) | {point.test.num_videos} | {100 * point.test.top1:.2f}% | {point.test.gflops:.4g} |
-| calibration (chose the thresholds, so optimistic) | {point.calibration.num_videos} | {100 * point.calibration.top1:.2f}% | {point.calibration.gflops:.4g} |
+{measured}
 
 GFLOPs are 10^9 multiply-accumulates. Full inference costs {table.gmacs_E[-1]:.4g}.
 

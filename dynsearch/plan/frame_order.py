@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -85,7 +86,7 @@ class FrameOrder:
         if self.name is not None:
             return self.name
         starts = [*self.group_starts, self.num_sets]
-        groups = zip(starts, starts[1:], strict=False)
+        groups = itertools.pairwise(starts)
         return " | ".join(" ".join(map(str, self.sets[a:b])) for a, b in groups)
 
 
@@ -112,7 +113,7 @@ def _bisection(num_sets: int) -> Groups:
     levels = [sorted({0, num_sets - 1})]
     seen = levels[0]
     while len(seen) < num_sets:
-        middles = [(a + b) // 2 for a, b in zip(seen, seen[1:], strict=False) if b - a > 1]
+        middles = [(a + b) // 2 for a, b in itertools.pairwise(seen) if b - a > 1]
         levels.append(middles)
         seen = sorted([*seen, *middles])
     return levels

@@ -31,4 +31,4 @@ def autocast(dtype: torch.dtype | None, device: torch.device) -> AbstractContext
     """Return the context in which the forward pass runs in ``dtype``."""
     if dtype is None:
         return contextlib.nullcontext()
-    return torch.autocast(device.type, dtype=dtype)  # type: ignore[return-value]
+    return torch.autocast(device.type, dtype=dtype)

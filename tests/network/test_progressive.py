@@ -16,7 +16,7 @@ slowly = settings(max_examples=40, deadline=None)
 
 
 def stop_at(k, num_exits):
-    return ExitPolicy(tuple(ALWAYS if i == k else NEVER for i in range(num_exits - 1)) + (-NEVER,))
+    return ExitPolicy((*tuple(ALWAYS if i == k else NEVER for i in range(num_exits - 1)), -NEVER))
 
 
 @slowly

@@ -99,7 +99,7 @@ def cut_into_stages(model: nn.Module, name: str) -> tuple[Stage, ...]:
             where="backbone",
             hint="Use a model of timm's ResNet class, for instance resnet18, resnet50 or resnext50_32x4d",
         )
-    taps = {info["module"]: info["num_chs"] for info in model.feature_info}
+    taps = {str(info["module"]): int(str(info["num_chs"])) for info in model.feature_info}
     stages: list[Stage] = []
     parts: list[str] = []
     for child, module in model.named_children():

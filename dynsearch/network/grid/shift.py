@@ -49,8 +49,10 @@ class OnlineShift:
         out[:, 1:, :fold] = x[:, :-1, :fold]
         tail = history.tails.get(self.name)
         for position in {0, *history.restarts}:
-            starts = position in history.restarts or tail is None
-            out[:, position, :fold] = 0 if starts else tail
+            if tail is None or position in history.restarts:
+                out[:, position, :fold] = 0
+            else:
+                out[:, position, :fold] = tail
         if history.keep_tails:
             history.tails[self.name] = x[:, -1, :fold].clone()
         return (shifted, *inputs[1:])

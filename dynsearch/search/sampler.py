@@ -1,0 +1,66 @@
+"""A sampler whose proposals depend on the seed, the trial's number and finished trials, and nothing else."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution
+from optuna.samplers import BaseSampler, TPESampler
+from optuna.trial import FrozenTrial
+
+from dynsearch.training.seeding import seed_from
+
+
+class SeededTPESampler(BaseSampler):
+    """Optuna's multivariate TPE, seeded anew for every trial and parameter.
+
+    A study that is killed, even halfway through a proposal, and resumed therefore proposes what it would
+    have proposed undisturbed.
+
+    Args:
+        seed: The study's seed.
+        num_trials: Trials the study will have; a quarter of them, two to ten, are drawn at random first.
+        parallel: Whether proposals are made while other trials run; they then avoid these.
+    """
+
+    def __init__(self, seed: int, *, num_trials: int, parallel: bool) -> None:
+        self.seed = seed
+        self.num_startup = min(10, max(2, num_trials // 4))
+        self.parallel = parallel
+
+    def _tpe(self, *parts: object) -> TPESampler:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+            return TPESampler(
+                multivariate=True,
+                group=True,
+                constant_liar=self.parallel,
+                n_startup_trials=self.num_startup,
+                seed=seed_from(self.seed, *parts) % 2**32,
+            )
+
+    def infer_relative_search_space(
+        self, study: optuna.Study, trial: FrozenTrial
+    ) -> dict[str, BaseDistribution]:
+        """Return the parameters that earlier trials have in common, by group."""
+        self._relative = self._tpe(trial.number)
+        return self._relative.infer_relative_search_space(study, trial)
+
+    def sample_relative(
+        self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
+    ) -> dict[str, Any]:
+        """Return values for those parameters, drawn together."""
+        return self._relative.sample_relative(study, trial, search_space)
+
+    def sample_independent(
+        self,
+        study: optuna.Study,
+        trial: FrozenTrial,
+        param_name: str,
+        param_distribution: BaseDistribution,
+    ) -> Any:
+        """Return a value for one other parameter."""
+        tpe = self._tpe(trial.number, param_name)
+        return tpe.sample_independent(study, trial, param_name, param_distribution)
