@@ -1,0 +1,126 @@
+"""Drift: whether new videos stop where the calibration videos did, and thresholds that restore it.
+
+Neither needs labels. When the confidences of new videos shift, a fixed policy costs more or less than it
+was chosen for, and nobody notices.
+
+Shapes: E exits, N videos.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr
+
+from dynsearch.scores import ExitScores
+from dynsearch.thresholds.geometric import threshold_for_count
+from dynsearch.thresholds.operating_point import OperatingPoint
+from dynsearch.thresholds.policy import ExitPolicy
+
+_SIMULATIONS = 4000
+
+
+@dataclass(frozen=True)
+class Drift:
+    """How new videos stop, against how calibration videos did.
+
+    Args:
+        exit_share: Share of the new videos that stop at each exit.
+        gflops: Their mean cost per video.
+        share_p_value: Chance of exit shares this far apart if nothing had changed.
+        cost_p_value: Chance of mean costs this far apart if nothing had changed.
+    """
+
+    exit_share: tuple[float, ...]
+    gflops: float
+    share_p_value: float
+    cost_p_value: float
+
+    def moved(self, level: float = 0.01) -> bool:
+        """Return whether exit shares or cost moved beyond chance; each is tested at half the level."""
+        return min(self.share_p_value, self.cost_p_value) <= level / 2
+
+
+def check_drift(point: OperatingPoint, scores: ExitScores, *, seed: int = 0) -> Drift:
+    """Compare where the videos of ``scores`` stop with where the point's own videos did.
+
+    Args:
+        point: Measured on calibration scores.
+        scores: Scores of new videos; labels are not needed.
+        seed: Of the simulation of the shares' test.
+
+    Raises:
+        PolicyError: The policy does not fit the scores.
+    """
+    point.policy.check_fits(scores.num_exits, scores.plan_id)
+    exit_N = point.policy.first_exit(scores.confidence(point.policy.confidence))
+    new_E = np.bincount(exit_N, minlength=scores.num_exits)
+    old_E = np.rint(np.array(point.exit_share) * point.num_videos).astype(np.int64)
+    share_E = new_E / scores.num_videos
+    return Drift(
+        exit_share=tuple(share_E.tolist()),
+        gflops=float(share_E @ scores.gmacs_E),
+        share_p_value=_share_p_value(old_E, new_E, seed),
+        cost_p_value=_cost_p_value(old_E, new_E, scores.gmacs_E),
+    )
+
+
+def rematch(point: OperatingPoint, scores: ExitScores) -> ExitPolicy:
+    """Return thresholds under which the videos of ``scores`` stop as often at each exit as the point's did.
+
+    Args:
+        point: Measured on calibration scores; its exit shares are the target.
+        scores: Scores of new videos; labels are not needed.
+
+    Raises:
+        PolicyError: The policy does not fit the scores.
+    """
+    point.policy.check_fits(scores.num_exits, scores.plan_id)
+    confidence_EN = scores.confidence(point.policy.confidence)
+    left_N = np.ones(scores.num_videos, dtype=bool)
+    wanted_E = np.rint(np.cumsum(point.exit_share) * scores.num_videos).astype(np.int64)
+    thresholds = []
+    for confidence_N, wanted, share in zip(
+        confidence_EN[:-1], wanted_E[:-1], point.exit_share[:-1], strict=True
+    ):
+        count = wanted - (scores.num_videos - np.count_nonzero(left_N))
+        usable = confidence_N[left_N & (confidence_N > -math.inf)]
+        falling = -np.sort(-usable)
+        threshold = threshold_for_count(falling, max(int(count), 0)) if share > 0 else math.inf
+        thresholds.append(threshold)
+        left_N &= ~(confidence_N > threshold)
+    return ExitPolicy((*thresholds, -math.inf), point.policy.confidence, point.policy.plan_id)
+
+
+def _share_p_value(old_E: NDArray[np.int64], new_E: NDArray[np.int64], seed: int) -> float:
+    """Chi-square test of homogeneity; its distribution is simulated, so that few videos are no problem."""
+    rng = np.random.default_rng(seed)
+    pooled_E = (old_E + new_E) / (old_E.sum() + new_E.sum())
+    simulated = _chi_square(
+        rng.multinomial(old_E.sum(), pooled_E, size=_SIMULATIONS),
+        rng.multinomial(new_E.sum(), pooled_E, size=_SIMULATIONS),
+    )
+    seen = _chi_square(old_E[None], new_E[None])[0]
+    return float((1 + np.count_nonzero(simulated >= seen - 1e-12)) / (1 + _SIMULATIONS))
+
+
+def _chi_square(old_RE: NDArray[np.int64], new_RE: NDArray[np.int64]) -> NDArray[np.float64]:
+    both_RE = old_RE + new_RE
+    old_share = old_RE.sum(axis=1, keepdims=True) / both_RE.sum(axis=1, keepdims=True)
+    expected_RE = both_RE * old_share
+    # Of a 2 x E table: both rows' terms together, over the columns that are not empty.
+    spread_RE = np.where(both_RE > 0, both_RE * old_share * (1 - old_share), 1.0)
+    result: NDArray[np.float64] = ((old_RE - expected_RE) ** 2 / spread_RE).sum(axis=1)
+    return result
+
+
+def _cost_p_value(old_E: NDArray[np.int64], new_E: NDArray[np.int64], gmacs_E: NDArray[np.float64]) -> float:
+    """Two-sided test that two mean costs are equal, by the central limit theorem."""
+    pooled_E = (old_E + new_E) / (old_E.sum() + new_E.sum())
+    variance = float(pooled_E @ (gmacs_E - pooled_E @ gmacs_E) ** 2)
+    error = math.sqrt(variance * (1 / old_E.sum() + 1 / new_E.sum()))
+    difference = float(new_E @ gmacs_E / new_E.sum() - old_E @ gmacs_E / old_E.sum())
+    return 1.0 if error == 0 else float(2 * ndtr(-abs(difference) / error))

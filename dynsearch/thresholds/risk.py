@@ -1,0 +1,169 @@
+"""The ``risk`` solver: thresholds with a promise about new videos.
+
+Learn-then-Test (Angelopoulos et al., 2021) with a fixed sequence: policies are chosen on one half of the
+calibration videos and put in order from safe to bold; on the other half each is tested in turn, and the
+first that fails ends it. With chance 1 - delta, all policies before that keep the promise.
+
+Shapes: E exits, N videos.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynsearch.errors import InfeasibleBudgetError, InputError
+from dynsearch.scores import DEFAULT_MEASURE, ExitScores
+from dynsearch.thresholds.frontier_solver import frontier
+from dynsearch.thresholds.operating_point import OperatingPoint, evaluate_policies
+from dynsearch.thresholds.policy import ExitPolicy
+from dynsearch.thresholds.pvalues import betting_p_value, binomial_p_value, fewest_videos
+
+DEFAULT_MAX_DROP = 0.01
+
+
+def risk(
+    scores: ExitScores,
+    *,
+    confidence: str = DEFAULT_MEASURE,
+    max_drop: float | None = None,
+    max_gflops: float | None = None,
+    delta: float = 0.05,
+    seed: int = 0,
+) -> list[OperatingPoint]:
+    """Return operating points that all keep one promise on new videos, with chance 1 - ``delta``.
+
+    The promise is either that top-1 is at most ``max_drop`` below the last exit's, or that the mean cost
+    is at most ``max_gflops``. Points are measured on all the calibration videos.
+
+    Args:
+        scores: Labelled calibration scores, drawn like the new videos.
+        confidence: The confidence measure.
+        max_drop: A fraction; 0.01 is one point. The default when there is no ``max_gflops``.
+        max_gflops: In mean GFLOPs per video.
+        delta: The chance left that the promise does not hold.
+        seed: Of the split into halves.
+
+    Raises:
+        InputError: An argument is out of range, both promises are asked for, or there are too few videos
+            to make this promise; the message says how many it would take.
+        InfeasibleBudgetError: ``max_gflops`` is below the first exit's cost.
+    """
+    if max_drop is not None and max_gflops is not None:
+        raise InputError("the risk solver makes one promise: max_drop or max_gflops, not both")
+    if not 0 < delta < 1:
+        raise InputError(f"delta must be between 0 and 1, got {delta}")
+    order_N = np.random.default_rng(seed).permutation(scores.num_videos)
+    middle = scores.num_videos // 2
+    learn, test = order_N[:middle], order_N[middle:]
+    if max_gflops is not None:
+        kept = _keeping_budget(scores, learn, test, confidence, max_gflops, delta)
+    else:
+        kept = _keeping_accuracy(
+            scores, learn, test, confidence, DEFAULT_MAX_DROP if max_drop is None else max_drop, delta
+        )
+    return evaluate_policies(kept, scores)
+
+
+def _keeping_accuracy(
+    scores: ExitScores,
+    learn: NDArray[np.intp],
+    test: NDArray[np.intp],
+    confidence: str,
+    max_drop: float,
+    delta: float,
+) -> list[ExitPolicy]:
+    """Test that few videos are harmed: answered wrongly where the last exit is right.
+
+    Top-1 can't drop by more than that share, and its count is binomial, so the test is exact.
+    """
+    if not 0 < max_drop < 1:
+        raise InputError(f"max_drop must be between 0 and 1 (0.01 is one point), got {max_drop}")
+    needed = fewest_videos(max_drop, delta)
+    if len(test) < needed:
+        raise InputError(
+            f"{scores.num_videos} videos can't show that top-1 drops by at most {max_drop:g}"
+            f" with chance {1 - delta:g}",
+            hint=f"Give at least {2 * needed} calibration videos, a larger drop, or a larger delta",
+        )
+    correct_EN = scores.correct()
+    unharmed = ExitScores(
+        gmacs_E=scores.gmacs_E,
+        confidence_EN=scores.confidence(confidence),
+        correct_EN=correct_EN | ~correct_EN[-1],
+        plan_id=scores.plan_id,
+    )
+    bolder = [p.policy for p in reversed(_rising(frontier(unharmed.select(learn))))]
+    never = ExitPolicy((math.inf,) * (scores.num_exits - 1) + (-math.inf,), plan_id=scores.plan_id)
+    judged = unharmed.select(test)
+
+    def passes(policy: ExitPolicy) -> bool:
+        (point,) = evaluate_policies([policy], judged)
+        harmed = round((1 - point.top1) * len(test))
+        return binomial_p_value(harmed, len(test), max_drop) <= delta
+
+    return [_named(policy, confidence) for policy in (never, *_fixed_sequence(bolder, passes))]
+
+
+def _keeping_budget(
+    scores: ExitScores,
+    learn: NDArray[np.intp],
+    test: NDArray[np.intp],
+    confidence: str,
+    max_gflops: float,
+    delta: float,
+) -> list[ExitPolicy]:
+    """Test that the mean cost, a mean of bounded values, is within the budget."""
+    cheapest, dearest = float(scores.gmacs_E[0]), float(scores.gmacs_E[-1])
+    if math.isnan(max_gflops):
+        raise InputError("max_gflops must be a number of GFLOPs per video, got nan")
+    if max_gflops < cheapest:
+        raise InfeasibleBudgetError(max_gflops, cheapest)
+    if len(learn) == 0:
+        raise InputError("one video can't be split into two halves", hint="Give more calibration videos")
+    bolder = [p.policy for p in _rising(frontier(scores.select(learn), confidence=confidence))]
+    first = ExitPolicy((-math.inf,) * scores.num_exits, confidence, scores.plan_id)
+    confidence_EN = scores.confidence(confidence)[:, test]
+    span = max(dearest - cheapest, 1e-300)
+    limit = (max_gflops - cheapest) / span
+
+    def passes(policy: ExitPolicy) -> bool:
+        cost_N = scores.gmacs_E[policy.first_exit(confidence_EN)]
+        return betting_p_value((cost_N - cheapest) / span, limit, delta) <= delta
+
+    # Where no confidence is missing, stopping at the first exit costs what it costs: nothing to test.
+    certain = [first] if np.isfinite(scores.confidence(confidence)[0]).all() else []
+    kept = certain + _fixed_sequence(bolder, passes)
+    if not kept:
+        raise InputError(
+            f"{scores.num_videos} videos can't show that the mean cost is at most {max_gflops:g} GFLOPs"
+            f" with chance {1 - delta:g}",
+            hint="Give more calibration videos, a larger budget, or a larger delta",
+        )
+    return kept
+
+
+def _rising(points: list[OperatingPoint]) -> list[OperatingPoint]:
+    """Return the points that no cheaper one matches, from cheap to dear."""
+    kept: list[OperatingPoint] = []
+    for point in sorted(points, key=lambda p: (p.gflops, -p.top1)):
+        if not kept or point.top1 > kept[-1].top1:
+            kept.append(point)
+    return kept
+
+
+def _fixed_sequence(policies: list[ExitPolicy], passes: Callable[[ExitPolicy], bool]) -> list[ExitPolicy]:
+    """Return the policies before the first that fails."""
+    kept = []
+    for policy in policies:
+        if not passes(policy):
+            break
+        kept.append(policy)
+    return kept
+
+
+def _named(policy: ExitPolicy, confidence: str) -> ExitPolicy:
+    return ExitPolicy(policy.thresholds, confidence, policy.plan_id)

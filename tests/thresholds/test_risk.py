@@ -1,0 +1,93 @@
+import math
+
+import numpy as np
+import pytest
+
+from dynsearch.errors import InfeasibleBudgetError, InputError
+from dynsearch.thresholds import risk
+from tests.thresholds.tables import random_scores
+
+POOL = random_scores(21, num_exits=3, num_videos=60_000)
+FULL_TOP1 = POOL.correct()[-1].mean()
+
+
+def drawn(rng, num_videos):
+    return POOL.select(rng.choice(POOL.num_videos, num_videos, replace=False))
+
+
+@pytest.mark.parametrize(
+    ("num_videos", "num_draws"),
+    [
+        pytest.param(200, 1000, marks=pytest.mark.slow),
+        pytest.param(2000, 150, marks=pytest.mark.slow),
+        pytest.param(20_000, 40, marks=pytest.mark.slow),
+        (2000, 20),
+    ],
+)
+def test_accuracy_promises_break_in_at_most_delta_of_the_draws(num_videos, num_draws):
+    rng = np.random.default_rng(num_videos)
+    max_drop = 0.05 if num_videos < 2000 else 0.02
+    broken = 0
+    for _ in range(num_draws):
+        boldest = risk(drawn(rng, num_videos), max_drop=max_drop, delta=0.1)[-1]
+        broken += FULL_TOP1 - boldest.evaluate(POOL).top1 > max_drop
+    assert broken / num_draws <= 0.1 + 2 * math.sqrt(0.09 / num_draws)
+
+
+@pytest.mark.parametrize(
+    ("num_videos", "num_draws"), [pytest.param(200, 400, marks=pytest.mark.slow), (500, 20)]
+)
+def test_cost_promises_break_in_at_most_delta_of_the_draws(num_videos, num_draws):
+    rng = np.random.default_rng(num_videos)
+    budget = float(POOL.gmacs_E.mean())
+    costs = [
+        risk(drawn(rng, num_videos), max_gflops=budget, delta=0.1)[-1].evaluate(POOL).gflops
+        for _ in range(num_draws)
+    ]
+    assert np.mean(np.array(costs) > budget) <= 0.1 + 2 * math.sqrt(0.09 / num_draws)
+    assert np.mean(costs) > 0.8 * budget  # and most of the budget is used
+
+
+def test_with_enough_videos_the_promise_saves_compute():
+    points = risk(drawn(np.random.default_rng(0), 8000), max_drop=0.03, delta=0.1)
+    assert points[0].gflops == POOL.gmacs_E[-1]
+    assert points[-1].gflops < 0.95 * POOL.gmacs_E[-1]
+
+
+def test_the_same_seed_gives_the_same_points():
+    scores = drawn(np.random.default_rng(0), 1000)
+    assert risk(scores, max_drop=0.05, seed=3) == risk(scores, max_drop=0.05, seed=3)
+
+
+def test_too_few_videos_are_told_how_many_it_takes():
+    scores = drawn(np.random.default_rng(0), 200)
+    with pytest.raises(InputError, match=r"at least 598 calibration videos"):
+        risk(scores, max_drop=0.01, delta=0.05)
+    # log(0.05) / log(0.99) = 298.07 videos without harm, on each half
+    risk(drawn(np.random.default_rng(0), 598), max_drop=0.01, delta=0.05)
+
+
+def test_a_budget_below_the_first_exit_is_refused():
+    with pytest.raises(InfeasibleBudgetError):
+        risk(drawn(np.random.default_rng(0), 50), max_gflops=0.01)
+
+
+def test_a_budget_for_everything_allows_everything():
+    scores = drawn(np.random.default_rng(0), 300)
+    assert risk(scores, max_gflops=1e6)[-1].top1 >= scores.correct()[-1].mean() - 0.02
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        dict(max_drop=0),
+        dict(max_drop=math.nan),
+        dict(delta=0),
+        dict(delta=1.5),
+        dict(max_gflops=math.nan),
+        dict(max_drop=0.1, max_gflops=3),
+    ],
+)
+def test_impossible_promises_are_refused(options):
+    with pytest.raises(InputError):
+        risk(drawn(np.random.default_rng(0), 1000), **options)
