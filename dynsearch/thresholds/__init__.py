@@ -6,6 +6,7 @@ from types import MappingProxyType
 from dynsearch.thresholds.frontier_solver import frontier
 from dynsearch.thresholds.geometric import geometric
 from dynsearch.thresholds.operating_point import OperatingPoint, evaluate_policies, evaluate_policy
+from dynsearch.thresholds.optuna_solver import optuna_search
 from dynsearch.thresholds.policy import ExitPolicy
 from dynsearch.thresholds.risk import risk
 from dynsearch.thresholds.shared import shared
@@ -19,6 +20,7 @@ SOLVERS: Mapping[str, ThresholdSolver] = MappingProxyType(
         "shared": shared,
         "target-accuracy": target_accuracy,
         "risk": risk,
+        "optuna": optuna_search,
     }
 )
 
@@ -31,6 +33,7 @@ __all__ = [
     "evaluate_policy",
     "frontier",
     "geometric",
+    "optuna_search",
     "risk",
     "shared",
     "target_accuracy",

@@ -1,0 +1,93 @@
+"""Exit scores from a table: CSV or Parquet with a pair of columns for each exit.
+
+``confidence_0, correct_0, confidence_1, correct_1, ...`` and, optionally, ``video_id`` and ``label``; one row
+a video. Numbering may start at 0 or 1. Costs are no column: they are given beside the table.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynsearch.errors import ScoresError
+from dynsearch.scores.exit_scores import ExitScores
+
+if TYPE_CHECKING:
+    import pandas
+
+TABLE_SUFFIXES = (".csv", ".parquet")
+
+
+def load_scores(path: str | os.PathLike[str], gmacs: Sequence[float] | None = None) -> ExitScores:
+    """Read exit scores from ``.npz``, ``.csv`` or ``.parquet``, by the file's suffix.
+
+    Args:
+        path: The file.
+        gmacs: Cumulative GMACs per video of each exit; needed for tables, refused for ``.npz``.
+
+    Raises:
+        ScoresError: The file can't be read, lacks a column, or breaks a rule of exit scores.
+    """
+    if Path(path).suffix.lower() not in TABLE_SUFFIXES:
+        if gmacs is not None:
+            raise ScoresError("carries its own costs, so give none beside it", where=os.fspath(path))
+        return ExitScores.load(path)
+    where = os.fspath(path)
+    if gmacs is None:
+        raise ScoresError(
+            "a table has no costs", where=where, hint="Give the cumulative GMACs of the exits: --gmacs 4,8,13"
+        )
+    table = _read(Path(path))
+    try:
+        return ExitScores(
+            gmacs_E=np.asarray(gmacs, dtype=np.float64),
+            confidence_EN=_columns(table, "confidence"),
+            correct_EN=_columns(table, "correct") if _numbers(table, "correct") else None,
+            labels_N=table["label"].to_numpy() if "label" in table else None,
+            video_ids_N=table["video_id"].astype(str).to_numpy(dtype=str) if "video_id" in table else None,
+        )
+    except ScoresError as error:
+        inside = f"{where}, {error.where}" if error.where else where
+        raise ScoresError(error.problem, where=inside, hint=error.hint) from error
+
+
+def _read(path: Path) -> pandas.DataFrame:
+    import pandas
+
+    try:
+        table = pandas.read_csv(path) if path.suffix.lower() == ".csv" else pandas.read_parquet(path)
+    except ImportError as error:
+        raise ScoresError(
+            "reading Parquet needs pyarrow", where=str(path), hint="Install pyarrow, or write a CSV"
+        ) from error
+    except FileNotFoundError as error:
+        raise ScoresError("there is no such file", where=str(path)) from error
+    except Exception as error:  # parsers raise many kinds
+        raise ScoresError(
+            f"can't be read as a table: {' '.join(str(error).split())}", where=str(path)
+        ) from error
+    table.columns = [str(name).strip() for name in table.columns]
+    if table.empty:
+        raise ScoresError("the split is empty: no rows", where=str(path))
+    return table
+
+
+def _numbers(table: pandas.DataFrame, name: str) -> list[int]:
+    return sorted(int(m.group(1)) for c in table if (m := re.fullmatch(rf"{name}_(\d+)", str(c))))
+
+
+def _columns(table: pandas.DataFrame, name: str) -> NDArray[Any]:
+    """Return (exits, videos) of the columns ``name_0``, ``name_1`` and so on."""
+    numbers = _numbers(table, name)
+    if not numbers:
+        raise ScoresError(f"has no column {name}_0", hint="Each exit k needs confidence_k and correct_k")
+    missing = sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
+    if missing or numbers[0] > 1:
+        raise ScoresError(f"has no column {name}_{missing[0] if missing else 0}")
+    return np.stack([table[f"{name}_{number}"].to_numpy() for number in numbers])
