@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -16,63 +17,74 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--solver",
     default="frontier",
     show_default=True,
-    help="How thresholds are chosen: frontier, geometric (the paper's schedule), shared, target-accuracy.",
+    help="How thresholds are chosen: frontier, geometric (the paper's schedule), shared, target-accuracy, "
+    "risk (a promise, see --max-drop), or optuna (for comparison).",
 )
 @click.option(
     "--confidence",
     default="max-softmax",
     show_default=True,
-    help="How sure an exit is: max-softmax, margin, neg-entropy, or given (the file's own column).",
+    help="How sure an exit is: max-softmax, margin, neg-entropy, given (the file's own column), or auto "
+    "(the best of them by cross-validation).",
 )
+@click.option("--gmacs", help="For a CSV or Parquet table: the exits' cumulative GMACs per video, as 4,8,13.")
 @click.option(
     "--apply", "apply_to", type=_FILE, help="Other scores (of test videos) to measure the points on."
 )
 @click.option("--allow-overlap", is_flag=True, help="Accept --apply scores that share videos with SCORES.")
+@click.option("--cross-fit", is_flag=True, help="Estimate accuracy and cost on new videos from SCORES alone.")
+@click.option("--safe", is_flag=True, help="Keep --max-gflops on new videos too, with chance 1 - delta.")
+@click.option(
+    "--max-drop",
+    type=float,
+    help="With --solver risk: top-1 at most this far (0.01 is one point) below the full network.",
+)
+@click.option(
+    "--delta", type=float, help="Chance left for --safe (0.1) and --solver risk (0.05) not to hold."
+)
+@click.option("--temperatures", is_flag=True, help="Show each exit's temperature, NLL and calibration error.")
+@click.option("--by-class", is_flag=True, help="Show the chosen point for each class, the most hurt first.")
+@click.option(
+    "--check", "check_on", type=_FILE, help="Unlabelled scores of new videos: do they stop as expected?"
+)
+@click.option(
+    "--rematch", "rematch_on", type=_FILE, help="Unlabelled scores of new videos: restore the stop rates."
+)
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the chosen point and the whole frontier as JSON."
 )
 @click.option("--csv", "csv_file", type=_FILE, help="Write the whole frontier to this file.")
 @click.option("--plot", "plot_file", type=_FILE, help="Draw the frontier into this file (png, svg or pdf).")
 @click.option("--policy", "policy_file", type=_FILE, help="Write the chosen point's thresholds to this file.")
-def calibrate(
-    scores: Path,
-    max_gflops: float | None,
-    solver: str,
-    confidence: str,
-    apply_to: Path | None,
-    allow_overlap: bool,
-    as_json: bool,
-    csv_file: Path | None,
-    plot_file: Path | None,
-    policy_file: Path | None,
-) -> None:
+def calibrate(**options: Any) -> None:
     """Choose the thresholds of an early-exit network from its exit scores.
 
     SCORES is an .npz file with gmacs (exits,), confidence and correct (exits, videos), or logits (exits,
-    videos, classes) and labels. Prints the accuracy / cost frontier, and the best point under --max-gflops.
+    videos, classes) and labels; or a table with columns confidence_0, correct_0, confidence_1 and so on.
+    Prints the accuracy / cost frontier, and the best point under --max-gflops.
     """
-    if policy_file is not None and max_gflops is None:
-        raise click.UsageError("--policy writes one point: choose it with --max-gflops")
-
     from dynsearch.cli import calibrate_output as output
-    from dynsearch.frontier import solve_thresholds
-    from dynsearch.scores import ExitScores
-    from dynsearch.scores.overlap import check_disjoint
+    from dynsearch.cli.calibrate_run import Request, run
 
-    calibration = ExitScores.load(scores)
-    other = None if apply_to is None else ExitScores.load(apply_to)
-    if other is not None and not allow_overlap and not check_disjoint(calibration, other):
-        click.echo("note: not both files have video_ids, so shared videos can't be noticed", err=True)
-    curve = solve_thresholds(calibration, solver, confidence=confidence)
-    result = output.Calibration(
-        frontier=curve,
-        point=None if max_gflops is None else curve.best_under(max_gflops),
-        applied=None if other is None else curve.evaluate(other),
-    )
-    if csv_file is not None:
-        output.write_csv(csv_file, result)
-    if plot_file is not None:
-        output.write_plot(plot_file, result, max_gflops)
-    if policy_file is not None and result.point is not None:
-        result.point.policy.save(policy_file)
-    click.echo(output.to_json(result) if as_json else output.to_text(result, max_gflops))
+    outputs = {name: options.pop(name) for name in ("as_json", "csv_file", "plot_file", "policy_file")}
+    request = Request(**options)
+    if not request.chooses_a_point:
+        for name, wanted in [
+            ("--policy", outputs["policy_file"]),
+            ("--by-class", request.by_class),
+            ("--check", request.check_on),
+            ("--rematch", request.rematch_on),
+            ("--safe", request.safe),
+        ]:
+            if wanted:
+                raise click.UsageError(f"{name} is about one point: choose it with --max-gflops")
+    result = run(request)
+    for note in result.notes:
+        click.echo(f"note: {note}", err=True)
+    if outputs["csv_file"] is not None:
+        output.write_csv(outputs["csv_file"], result)
+    if outputs["plot_file"] is not None:
+        output.write_plot(outputs["plot_file"], result)
+    if outputs["policy_file"] is not None:
+        result.final_policy.save(outputs["policy_file"])
+    click.echo(output.to_json(result) if outputs["as_json"] else output.to_text(result))

@@ -5,12 +5,35 @@ Shapes: E exits, N videos, K classes.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dynsearch.errors import ScoresError
+from dynsearch.scores.confidence import confidence_from_logits
+from dynsearch.scores.exit_scores import ExitScores
+
+
+@dataclass(frozen=True)
+class ExitCalibration:
+    """One exit's temperature, and what it changes.
+
+    Args:
+        temperature: Logits are divided by it.
+        nll_before: Mean negative log-likelihood of the labels, in nats.
+        nll_after: The same with the temperature.
+        ece_before: Expected calibration error of the largest probability, as a fraction.
+        ece_after: The same with the temperature.
+    """
+
+    temperature: float
+    nll_before: float
+    nll_after: float
+    ece_before: float
+    ece_after: float
+
 
 TEMPERATURE_RANGE = (0.01, 100.0)
 _NEWTON_STEPS = 50
@@ -48,6 +71,32 @@ def fit_temperature(logits_NK: NDArray[Any], labels_N: NDArray[Any]) -> float:
 def fit_temperatures(logits_ENK: NDArray[Any], labels_N: NDArray[Any]) -> NDArray[np.float64]:
     """Return (E,): the best temperature of each exit, fitted on its own."""
     return np.array([fit_temperature(logits_NK, labels_N) for logits_NK in logits_ENK])
+
+
+def calibrate_exits(scores: ExitScores) -> list[ExitCalibration]:
+    """Return the temperature of each exit, with likelihood and calibration error before and after.
+
+    All of it is measured on the videos that the temperatures are fitted on.
+
+    Raises:
+        ScoresError: The scores lack logits or one label for each video.
+    """
+    if scores.logits_ENK is None or scores.labels_N is None or scores.labels_N.ndim != 1:
+        raise ScoresError("temperatures need logits and one label for each video")
+    reports = []
+    for logits_NK, correct_N in zip(scores.logits_ENK, scores.correct(), strict=True):
+        temperature = fit_temperature(logits_NK, scores.labels_N)
+        before, after = (
+            (
+                negative_log_likelihood(logits_NK, scores.labels_N, t),
+                expected_calibration_error(
+                    confidence_from_logits("max-softmax", logits_NK / np.float64(t)), correct_N
+                ),
+            )
+            for t in (1.0, temperature)
+        )
+        reports.append(ExitCalibration(temperature, before[0], after[0], before[1], after[1]))
+    return reports
 
 
 def expected_calibration_error(confidence_N: ArrayLike, correct_N: ArrayLike, *, num_bins: int = 15) -> float:

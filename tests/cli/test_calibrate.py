@@ -41,7 +41,7 @@ def refused(*arguments):
 def test_json_holds_the_point_and_the_whole_frontier(files):
     result = run(files[0], "--max-gflops", 4, "--json")
     values = json.loads(result.stdout)
-    assert set(values) == {"point", "frontier"}
+    assert {"point", "frontier"} <= set(values)
     assert set(values["point"]) == {"thresholds", "top1", "gflops", "exit_share"}
     best = max((p for p in values["frontier"] if p["gflops"] <= 4), key=lambda p: p["top1"])
     assert values["point"] == best
@@ -97,7 +97,8 @@ def test_policy_csv_and_plot_are_written(files, tmp_path):
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_every_solver_can_be_named_and_is_in_the_help(files, solver):
-    assert json.loads(run(files[0], "--solver", solver, "--json").stdout)["frontier"]
+    more = ["--max-drop", 0.1] if solver == "risk" else []
+    assert json.loads(run(files[0], "--solver", solver, "--json", *more).stdout)["frontier"]
     assert solver in run("--help").stdout
 
 
@@ -114,9 +115,103 @@ def test_scores_without_ids_get_a_note(files):
     assert "video_ids" in run(files[0], "--apply", files[1], "--json").stderr
 
 
+def test_cross_fitted_estimates_stand_beside_every_point(files):
+    values = json.loads(run(files[0], "--cross-fit", "--json").stdout)
+    assert [e["max_gflops"] for e in values["cross_fitted"]] == [p["gflops"] for p in values["frontier"]]
+    assert "cross-fitted top-1 %" in run(files[0], "--cross-fit").stdout
+
+
+def test_safe_leaves_a_margin_and_says_the_chance(files):
+    plain, safe = (
+        json.loads(run(files[0], "--max-gflops", 4, "--json", *more).stdout)
+        for more in ([], ["--safe", "--delta", 0.05])
+    )
+    assert safe["point"]["gflops"] < plain["point"]["gflops"]
+    assert safe["chance_of_exceeding_budget"] <= 0.05 < plain["chance_of_exceeding_budget"]
+
+
+def test_risk_promises_accuracy_and_chooses_the_cheapest_point(files):
+    result = run(files[0], "--solver", "risk", "--max-drop", 0.1, "--delta", 0.2, "--json")
+    values = json.loads(result.stdout)
+    assert values["point"] == values["frontier"][0]
+    message = refused(files[0], "--solver", "risk", "--max-drop", 0.001)
+    assert "at least 5990 calibration videos" in message
+
+
+def test_risk_promises_cost(files):
+    values = json.loads(run(files[0], "--solver", "risk", "--max-gflops", 4, "--json").stdout)
+    assert values["point"]["gflops"] < 4
+
+
+def test_temperatures_are_reported_before_and_after(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 300)
+    logits = 6 * (rng.normal(size=(2, 300, 3)) + 1.5 * np.eye(3)[labels])  # far too sure
+    path = tmp_path / "logits.npz"
+    ExitScores.from_logits(logits, labels, [1.0, 2.0]).save(path)
+    for exit_report in json.loads(run(path, "--temperatures", "--json").stdout)["temperatures"]:
+        assert exit_report["temperature"] > 2
+        assert exit_report["nll_after"] < exit_report["nll_before"]
+        assert exit_report["ece_after"] < exit_report["ece_before"]
+    assert "temperature" in run(path, "--temperatures").stdout
+
+
+def test_confidence_auto_says_what_it_chose(files):
+    values = json.loads(run(files[0], "--confidence", "auto", "--json").stdout)
+    assert values["confidence"]["chosen"] == "max-softmax"
+    assert "confidence max-softmax" in run(files[0], "--confidence", "auto").stdout
+
+
+def test_drift_is_reported_and_rematched(files, tmp_path):
+    scores = ExitScores.load(files[1])
+    shifted = ExitScores(gmacs_E=scores.gmacs_E, confidence_EN=scores.confidence() * 0.8)
+    new, policy = tmp_path / "new.npz", tmp_path / "policy.yaml"
+    shifted.save(new)
+    result = run(files[0], "--max-gflops", 4, "--check", new, "--rematch", new, "--policy", policy, "--json")
+    values = json.loads(result.stdout)
+    assert values["drift"]["moved"]
+    assert values["drift"]["gflops"] > values["point"]["gflops"]
+    assert list(ExitPolicy.load(policy).thresholds) == values["rematched"]["thresholds"]
+    costs = scores.gmacs_E[ExitPolicy.load(policy).first_exit(shifted.confidence())]
+    assert costs.mean() == pytest.approx(values["point"]["gflops"], rel=0.03)
+    text = run(files[0], "--max-gflops", 4, "--check", new, "--rematch", new).stdout
+    assert "moved beyond chance" in text
+    assert "restore the stop rates" in text
+
+
+def test_classes_most_hurt_come_first(tmp_path):
+    scores = random_scores(0, num_videos=100)
+    path = tmp_path / "labelled.npz"
+    ExitScores(
+        gmacs_E=scores.gmacs_E,
+        confidence_EN=scores.confidence(),
+        correct_EN=scores.correct(),
+        labels_N=np.arange(100) % 5,
+    ).save(path)
+    classes = json.loads(run(path, "--max-gflops", 4, "--by-class", "--json").stdout)["classes"]
+    assert [c["drop"] for c in classes] == sorted((c["drop"] for c in classes), reverse=True)
+    assert "classes that early exits hurt most" in run(path, "--max-gflops", 4, "--by-class").stdout
+
+
+def test_a_table_needs_costs_beside_it(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("confidence_0,correct_0,confidence_1,correct_1\n0.9,1,0.8,1\n0.2,0,0.7,1\n")
+    values = json.loads(run(path, "--gmacs", "1,3", "--json").stdout)
+    assert [(p["gflops"], p["top1"]) for p in values["frontier"]] == [(1.0, 0.5), (2.0, 1.0)]
+    assert "a table has no costs" in refused(path)
+    assert "must be numbers such as" in refused(path, "--gmacs", "1;3")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["--safe"], "--safe is about one point"),
+        (["--check", "new.npz"], "--check is about one point"),
+        (["--max-drop", 0.1], "Add --solver risk"),
+        (["--delta", 0.1], "--delta is for"),
+        (["--max-gflops", 4, "--safe", "--solver", "risk"], "leave out --safe"),
+        (["--temperatures"], "need logits and one label"),
+        (["--max-gflops", 4, "--by-class"], "need one label for each video"),
         (["--max-gflops", 0.001], "is below the cheapest point"),
         (["--max-gflops", "nan"], "must be a number"),
         (["--max-gflops", "many"], "'many' is not a valid float"),
