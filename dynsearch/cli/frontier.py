@@ -31,9 +31,9 @@ def frontier(
     Points are chosen on the calibration split; what is shown was measured on the test split.
     """
     from dynsearch.search.folder import StudyFolder
+    from dynsearch.search.frontier_files import draw_frontier, write_frontier
     from dynsearch.search.record import open_record
     from dynsearch.search.results import read_results
-    from dynsearch.search.study import draw_frontier, write_frontier
 
     folder = StudyFolder.existing(study, studies_root)
     recipe = folder.recipe()

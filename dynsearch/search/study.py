@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
 from dynsearch import resources
-from dynsearch.report.plots import plot_frontier
-from dynsearch.report.tables import write_csv
 from dynsearch.search.driver import Driver, Observer
 from dynsearch.search.engines import Engine, Evaluator, Job, LocalEngine
 from dynsearch.search.evaluator import TrainingEvaluator
 from dynsearch.search.folder import StudyFolder
+from dynsearch.search.frontier_files import write_frontier
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.record import open_record
-from dynsearch.search.results import StudyResults, read_results, saving_at_equal_accuracy
+from dynsearch.search.results import StudyResults, read_results
 from dynsearch.space import SearchSpace
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.run import ClipSource
@@ -64,21 +62,3 @@ def run_study(
         results = read_results(study, folder, solver=recipe.solver)
         write_frontier(folder, recipe, results)
     return results
-
-
-def write_frontier(folder: StudyFolder, recipe: StudyRecipe, results: StudyResults) -> None:
-    """Write ``frontier.csv`` and ``frontier.png`` into the study's folder."""
-    write_csv(results.rows(), folder.path / "frontier.csv")
-    draw_frontier(folder.path / "frontier.png", folder.name, recipe, results)
-
-
-def draw_frontier(path: Path, name: str, recipe: StudyRecipe, results: StudyResults) -> None:
-    """Draw the study's frontier, its budget and full inference to ``path``."""
-    saving = saving_at_equal_accuracy(results)
-    plot_frontier(
-        results.rows(),
-        path,
-        title=f"{name}: {recipe.dataset}, {len(results.plans)} trained plans",
-        max_gflops=recipe.max_gflops,
-        full=(saving.full_gflops, saving.full_top1),
-    )
