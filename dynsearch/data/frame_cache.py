@@ -145,9 +145,10 @@ def _fill(
     paths = [record.path for record in records]
     with written_whole(path) as temporary:
         frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
-        with temporary.open("r+b") as file:
+        if hasattr(os, "posix_fallocate"):
             # Room for the whole file now: a disk that fills up later would kill the process.
-            os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
+            with temporary.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
         results = map_in_workers(read_one, paths, num_workers=num_workers, progress=progress)
         for index, video in enumerate(results):
             frames[index] = video

@@ -7,6 +7,8 @@ import fcntl
 from collections.abc import Iterator
 from pathlib import Path
 
+from dynsearch.errors import DynsearchError
+
 
 @contextlib.contextmanager
 def held_lock(path: Path) -> Iterator[None]:
@@ -14,9 +16,20 @@ def held_lock(path: Path) -> Iterator[None]:
 
     The operating system lets go of it when its process ends in any way. Where the file system has no
     locks the block runs without; what it makes must still be renamed into place.
+
+    Raises:
+        DynsearchError: The lock file can't be made.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as file:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("ab")
+    except OSError as error:
+        raise DynsearchError(
+            f"can't be written to: {error.strerror or error}",
+            where=str(path.parent),
+            hint="Check permissions, or set DYNSEARCH_HOME to another folder",
+        ) from error
+    with lock as file:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
