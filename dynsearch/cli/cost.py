@@ -14,7 +14,10 @@ if TYPE_CHECKING:
     from dynsearch.plan import Plan
 
 
-@click.command(epilog="Example: dynsearch cost --backbone resnet50 --num-frames 8 --exits '2x3 4x4 8x5'")
+@click.command(
+    short_help="Show what every grid cell and exit costs.",
+    epilog="Example: dynsearch cost --backbone resnet50 --num-frames 8 --exits '2x3 4x4 8x5'",
+)
 @click.argument("plan_file", required=False, metavar="[PLAN.yaml]")
 @click.option("--backbone", help="A timm model, instead of a plan file.")
 @click.option("--num-frames", type=click.IntRange(min=1), default=8, show_default=True)

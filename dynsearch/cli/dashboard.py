@@ -9,7 +9,7 @@ import click
 from dynsearch.cli import options
 
 
-@click.command()
+@click.command(short_help="Open optuna-dashboard on a study.")
 @click.argument("study")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")

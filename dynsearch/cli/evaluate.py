@@ -10,7 +10,7 @@ import click
 from dynsearch.cli import options
 
 
-@click.command()
+@click.command(short_help="Dynamic inference of a bundle over a data set.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.option("--dataset", help="Data set. Default: the bundle's.")
 @click.option("--split", type=click.Choice(["calibration", "test"]), default="test", show_default=True)

@@ -9,7 +9,7 @@ import click
 from dynsearch.cli import options
 
 
-@click.command()
+@click.command(short_help="Write a study's best point under a budget as a bundle.")
 @click.argument("study")
 @options.max_gflops
 @click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder of the bundle.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _ROWS_SHOWN = 12
 
 
-@click.command()
+@click.command(short_help="Show a study's frontier.")
 @click.argument("study")
 @options.max_gflops
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw it to this .png, .svg or .pdf file.")

@@ -10,7 +10,7 @@ import click
 from dynsearch.cli import options
 
 
-@click.command()
+@click.command(short_help="Label videos with a bundle.")
 @click.argument("bundle", type=click.Path(path_type=Path))
 @click.argument("videos", metavar="VIDEO...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @options.as_json

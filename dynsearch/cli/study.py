@@ -11,6 +11,7 @@ from dynsearch.cli import options
 
 
 @click.command(
+    short_help="Search plans and thresholds under a budget; resume a study.",
     epilog="Killed at any moment, the same command goes on where the study stopped.\n\n"
     "Example: dynsearch study --dataset sthv2 --data-root ~/sthv2 --max-gflops 40",
 )

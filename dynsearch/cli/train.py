@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from dynsearch.training.loop import EpochReport
 
 
-@click.command(epilog="Killed at any moment, the same command goes on from the last finished epoch.")
+@click.command(
+    short_help="Train a bundle or a plan in full.",
+    epilog="Killed at any moment, the same command goes on from the last finished epoch.",
+)
 @click.argument("what", metavar="BUNDLE|PLAN.yaml", type=click.Path(path_type=Path))
 @click.option(
     "--output", type=click.Path(path_type=Path), required=True, help="Folder of the trained bundle."

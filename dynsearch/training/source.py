@@ -75,6 +75,8 @@ class DatasetClips:
         Raises:
             DataError: Its files are missing or can't be used.
         """
+        if write:
+            write(f"Opening {name} ...")
         dataset = open_dataset(name, data_root, calibration_fraction=calibration_fraction, seed=seed)
         source = cls(dataset, frame_cache, write)
         sizes = ", ".join(f"{len(records)} {split}" for split, records in dataset.splits.items())
