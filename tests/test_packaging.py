@@ -1,0 +1,53 @@
+"""A wheel brings the command, the search spaces and the study recipes."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+DATA = sorted(
+    str(path.relative_to(ROOT)) for kind in ("search_spaces", "studies") for path in (ROOT / kind).glob("*.yaml")
+)
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A folder into which the wheel has been installed, away from the checkout."""
+    folder = tmp_path_factory.mktemp("wheel")
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT)]
+    subprocess.run(build, check=True, capture_output=True)
+    (wheel,) = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(folder / "site")
+    return folder / "site"
+
+
+def test_every_space_and_recipe_is_inside(installed):
+    shipped = installed / "dynsearch" / "shipped"
+    assert sorted(str(path.relative_to(shipped)) for path in shipped.glob("*/*.yaml")) == DATA
+    for name in DATA:
+        assert (shipped / name).read_text() == (ROOT / name).read_text()
+
+
+def test_the_installed_package_finds_them_from_anywhere(installed, tmp_path):
+    code = (
+        "import dynsearch\n"
+        "from dynsearch import resources\n"
+        "from dynsearch.search.recipe import StudyRecipe\n"
+        "print(dynsearch.__file__)\n"
+        "print(resources.names('search_spaces'), StudyRecipe.load('motions').dataset)\n"
+    )
+    command = [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {[str(installed), *sys.path]!r}\n{code}"]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
+    where, found = done.stdout.splitlines()
+    assert Path(where).is_relative_to(installed)
+    assert found == "['motions', 'sthv2'] motions"
+
+
+def test_the_command_is_declared(installed):
+    (entry_points,) = installed.glob("*.dist-info/entry_points.txt")
+    assert "dynsearch = dynsearch.cli.main:main" in entry_points.read_text()
