@@ -1,0 +1,60 @@
+import csv
+
+import pytest
+
+from dynsearch.report.frontier_table import frontier_table
+from dynsearch.report.plots import plot_frontier
+from dynsearch.report.tables import format_table, write_csv
+
+ROWS = [
+    {"trial": 0, "num_frames": 4, "frame_order": "paper", "exits": "1x3 4x5", "thresholds": "0.91237",
+     "test_top1": 0.5, "test_gflops": 1.0, "test_top1_low": 0.45, "test_top1_high": 0.55},
+    {"trial": 12, "num_frames": 8, "frame_order": "1 | 0 2", "exits": "2x3 8x4 8x5", "thresholds": "-inf inf",
+     "test_top1": 0.925, "test_gflops": 32.7, "test_top1_low": 0.9, "test_top1_high": 0.95},
+]  # fmt: skip
+
+
+def test_numbers_are_right_aligned_and_texts_left():
+    table = format_table([{"name": "a", "share": "9%"}, {"name": "long", "share": "100%"}])
+    assert table.splitlines() == ["name  share", "a        9%", "long   100%"]
+    assert format_table([]) == "(nothing)"
+
+
+def test_the_frontier_table_says_what_thresholds_mean():
+    first, second = frontier_table(ROWS).splitlines()[1:]
+    assert "50.0%" in first
+    assert "0.912" in first
+    assert "92.5%" in second
+    assert "90.0 - 95.0" in second
+    assert second.endswith("always never")
+
+
+def test_csv_round_trip(tmp_path):
+    write_csv(ROWS, tmp_path / "f.csv")
+    with (tmp_path / "f.csv").open() as file:
+        assert list(csv.DictReader(file)) == [{key: str(value) for key, value in row.items()} for row in ROWS]
+
+
+@pytest.mark.parametrize(("suffix", "starts"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
+def test_pictures(tmp_path, suffix, starts):
+    path = tmp_path / f"f{suffix}"
+    plot_frontier(ROWS, path, title="toy", max_gflops=40, full=(65.4, 0.93))
+    assert path.read_bytes().startswith(starts)
+    assert [p.name for p in tmp_path.iterdir()] == [path.name]
+
+
+def test_a_picture_says_what_it_shows(tmp_path):
+    import matplotlib as mpl
+
+    with mpl.rc_context({"svg.fonttype": "none"}):
+        plot_frontier(ROWS, tmp_path / "f.svg", title="toy study", max_gflops=40, full=(65.4, 0.93))
+    text = (tmp_path / "f.svg").read_text()
+    for words in (
+        "toy study",
+        "GFLOPs per video",
+        "top-1 accuracy",
+        "full inference",
+        "budget 40",
+        "95% interval",
+    ):
+        assert words in text
