@@ -9,7 +9,9 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 DATA = sorted(
-    str(path.relative_to(ROOT)) for kind in ("search_spaces", "studies") for path in (ROOT / kind).glob("*.yaml")
+    str(path.relative_to(ROOT))
+    for kind in ("search_spaces", "studies")
+    for path in (ROOT / kind).glob("*.yaml")
 )
 
 
@@ -41,7 +43,12 @@ def test_the_installed_package_finds_them_from_anywhere(installed, tmp_path):
         "print(dynsearch.__file__)\n"
         "print(resources.names('search_spaces'), StudyRecipe.load('motions').dataset)\n"
     )
-    command = [sys.executable, "-S", "-c", f"import sys; sys.path[:0] = {[str(installed), *sys.path]!r}\n{code}"]
+    command = [
+        sys.executable,
+        "-S",
+        "-c",
+        f"import sys; sys.path[:0] = {[str(installed), *sys.path]!r}\n{code}",
+    ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     where, found = done.stdout.splitlines()
     assert Path(where).is_relative_to(installed)

@@ -11,6 +11,7 @@ from dynsearch.frontier.crossfit import cross_fit
 from dynsearch.frontier.solve import DEFAULT_SOLVER
 from dynsearch.scores import CONFIDENCE_MEASURES, DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
+from dynsearch.scores.gain import LEARNED_GAIN
 
 NUM_BUDGETS = 12
 
@@ -18,9 +19,9 @@ NUM_BUDGETS = 12
 def available_measures(scores: ExitScores) -> list[str]:
     """Return the measures these scores can answer, the default first where it is there."""
     if scores.logits_ENK is None:
-        return [DEFAULT_MEASURE]
+        return [DEFAULT_MEASURE, LEARNED_GAIN]
     given = [GIVEN_MEASURE] if scores.confidence_EN is not None else []
-    return [*CONFIDENCE_MEASURES, *given]
+    return [*CONFIDENCE_MEASURES, *given, LEARNED_GAIN]
 
 
 def choose_confidence(

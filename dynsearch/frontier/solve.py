@@ -6,19 +6,28 @@ from typing import Any
 
 from dynsearch.errors import InputError
 from dynsearch.frontier.frontier import Frontier
-from dynsearch.scores import ExitScores
-from dynsearch.thresholds import SOLVERS
+from dynsearch.frontier.learned import solve_learned
+from dynsearch.scores import DEFAULT_MEASURE, ExitScores
+from dynsearch.scores.gain import LEARNED_GAIN
+from dynsearch.thresholds import SOLVERS, OperatingPoint
 
 DEFAULT_SOLVER = "frontier"
 
 
-def solve_thresholds(scores: ExitScores, solver: str = DEFAULT_SOLVER, **options: Any) -> Frontier:
+def solve_thresholds(
+    scores: ExitScores,
+    solver: str = DEFAULT_SOLVER,
+    *,
+    confidence: str = DEFAULT_MEASURE,
+    **options: Any,
+) -> Frontier:
     """Return the frontier of operating points that ``solver`` finds on calibration scores.
 
     Args:
         scores: Labelled scores of videos that neither training nor testing touches.
         solver: A name of ``dynsearch.thresholds.SOLVERS``.
-        options: ``confidence`` (a measure's name) and the solver's own options.
+        confidence: A measure's name, ``given``, or ``learned-gain``.
+        options: The solver's own options.
 
     Raises:
         InputError: There is no such solver.
@@ -26,4 +35,10 @@ def solve_thresholds(scores: ExitScores, solver: str = DEFAULT_SOLVER, **options
     """
     if solver not in SOLVERS:
         raise InputError(f"no threshold solver {solver!r}", hint=f"Known solvers: {', '.join(SOLVERS)}")
-    return Frontier(SOLVERS[solver](scores, **options))
+
+    def solve(labelled: ExitScores, measure: str) -> list[OperatingPoint]:
+        return SOLVERS[solver](labelled, confidence=measure, **options)
+
+    if confidence == LEARNED_GAIN:
+        return Frontier(solve_learned(scores, solve))
+    return Frontier(solve(scores, confidence))

@@ -9,7 +9,7 @@ Shapes: E exits, N videos.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,7 +56,7 @@ def check_drift(point: OperatingPoint, scores: ExitScores, *, seed: int = 0) -> 
         PolicyError: The policy does not fit the scores.
     """
     point.policy.check_fits(scores.num_exits, scores.plan_id)
-    exit_N = point.policy.first_exit(scores.confidence(point.policy.confidence))
+    exit_N = point.policy.first_exit(point.policy.confidence_of(scores))
     new_E = np.bincount(exit_N, minlength=scores.num_exits)
     old_E = np.rint(np.array(point.exit_share) * point.num_videos).astype(np.int64)
     share_E = new_E / scores.num_videos
@@ -79,7 +79,7 @@ def rematch(point: OperatingPoint, scores: ExitScores) -> ExitPolicy:
         PolicyError: The policy does not fit the scores.
     """
     point.policy.check_fits(scores.num_exits, scores.plan_id)
-    confidence_EN = scores.confidence(point.policy.confidence)
+    confidence_EN = point.policy.confidence_of(scores)
     left_N = np.ones(scores.num_videos, dtype=bool)
     wanted_E = np.rint(np.cumsum(point.exit_share) * scores.num_videos).astype(np.int64)
     thresholds = []
@@ -92,7 +92,7 @@ def rematch(point: OperatingPoint, scores: ExitScores) -> ExitPolicy:
         threshold = threshold_for_count(falling, max(int(count), 0)) if share > 0 else math.inf
         thresholds.append(threshold)
         left_N &= ~(confidence_N > threshold)
-    return ExitPolicy((*thresholds, -math.inf), point.policy.confidence, point.policy.plan_id)
+    return replace(point.policy, thresholds=(*thresholds, -math.inf))
 
 
 def _share_p_value(old_E: NDArray[np.int64], new_E: NDArray[np.int64], seed: int) -> float:

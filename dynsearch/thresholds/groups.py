@@ -63,7 +63,7 @@ def by_group(policy: ExitPolicy, scores: ExitScores, groups_N: NDArray[Any] | No
     if groups_N.shape != (scores.num_videos,):
         raise ScoresError(f"groups have shape {groups_N.shape}, but there are {scores.num_videos} videos")
     correct_EN = scores.correct()
-    exit_N = policy.first_exit(scores.confidence(policy.confidence))
+    exit_N = policy.first_exit(policy.confidence_of(scores))
     right_N = correct_EN[exit_N, np.arange(scores.num_videos)]
     views = []
     for group in np.unique(groups_N):

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.scores import ExitScores
+from dynsearch.scores.gain import GainModel
 from dynsearch.thresholds.policy import ExitPolicy
 
 
@@ -71,13 +72,14 @@ def evaluate_policy(policy: ExitPolicy, scores: ExitScores) -> OperatingPoint:
 def evaluate_policies(policies: Iterable[ExitPolicy], scores: ExitScores) -> list[OperatingPoint]:
     """Return what each policy achieves on ``scores``; confidences are computed once per measure."""
     correct_EN = scores.correct()
-    confidence_of: dict[str, NDArray[np.float64]] = {}
+    confidence_of: dict[tuple[str, GainModel | None], NDArray[np.float64]] = {}
     points = []
     for policy in policies:
         policy.check_fits(scores.num_exits, scores.plan_id)
-        if policy.confidence not in confidence_of:
-            confidence_of[policy.confidence] = scores.confidence(policy.confidence)
-        points.append(_measure(policy, confidence_of[policy.confidence], correct_EN, scores.gmacs_E))
+        key = (policy.confidence, policy.gain)
+        if key not in confidence_of:
+            confidence_of[key] = policy.confidence_of(scores)
+        points.append(_measure(policy, confidence_of[key], correct_EN, scores.gmacs_E))
     return points
 
 

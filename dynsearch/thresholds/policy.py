@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from dynsearch.errors import PolicyError
 from dynsearch.files import read_yaml, write_yaml
-from dynsearch.scores import DEFAULT_MEASURE
+from dynsearch.scores import DEFAULT_MEASURE, ExitScores
+from dynsearch.scores.gain import LEARNED_GAIN, GainModel
 
 
 @dataclass(frozen=True)
@@ -30,6 +31,7 @@ class ExitPolicy:
             the last exit takes every video that is left.
         confidence: The confidence measure the thresholds are meant for.
         plan_id: The plan they were fitted for; empty when unknown.
+        gain: What the thresholds are compared with when ``confidence`` is ``learned-gain``.
 
     Raises:
         PolicyError: No thresholds, one that is not a number, or a last one other than ``-inf``.
@@ -38,6 +40,7 @@ class ExitPolicy:
     thresholds: tuple[float, ...]
     confidence: str = DEFAULT_MEASURE
     plan_id: str = ""
+    gain: GainModel | None = None
 
     def __post_init__(self) -> None:
         try:
@@ -53,12 +56,36 @@ class ExitPolicy:
                 f"the last threshold must be -inf, got {values[-1]:g}",
                 hint="The last exit takes every video that is left",
             )
+        if (self.gain is not None) != (self.confidence == LEARNED_GAIN):
+            raise PolicyError(f"confidence {LEARNED_GAIN!r} and a gain belong together")
+        if self.gain is not None and self.gain.num_exits != len(values):
+            raise PolicyError(
+                f"the gain is for {self.gain.num_exits} exits, the thresholds for {len(values)}"
+            )
         object.__setattr__(self, "thresholds", values)
 
     @property
     def num_exits(self) -> int:
         """E, the number of exits the policy is for."""
         return len(self.thresholds)
+
+    @property
+    def measure(self) -> str:
+        """The confidence measure to compute from logits; a learned gain reads it too."""
+        return self.confidence if self.gain is None else self.gain.base
+
+    def confidence_at(self, seen: NDArray[Any]) -> NDArray[Any]:
+        """Return (N,): what the threshold of exit k is compared with.
+
+        Args:
+            seen: (k + 1, N) values of ``measure`` at exits 0 to k.
+        """
+        return np.asarray(seen[-1]) if self.gain is None else self.gain.gain_at(seen)
+
+    def confidence_of(self, scores: ExitScores) -> NDArray[np.float64]:
+        """Return (E, N): what the thresholds are compared with, for every exit of ``scores``."""
+        confidence_EN = scores.confidence(self.measure)
+        return confidence_EN if self.gain is None else self.gain.gains(confidence_EN)
 
     def first_exit(self, confidence_EN: NDArray[Any]) -> NDArray[np.int64]:
         """Return (N,): the exit at which each video stops.
@@ -109,7 +136,12 @@ class ExitPolicy:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as written to ``policy.yaml``."""
-        return {"plan_id": self.plan_id, "confidence": self.confidence, "thresholds": list(self.thresholds)}
+        values: dict[str, Any] = {
+            "plan_id": self.plan_id,
+            "confidence": self.confidence,
+            "thresholds": list(self.thresholds),
+        }
+        return values if self.gain is None else values | {"gain": self.gain.to_dict()}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> ExitPolicy:
@@ -120,9 +152,11 @@ class ExitPolicy:
         """
         if not isinstance(values, Mapping):
             raise PolicyError(f"must be a mapping with thresholds, got {type(values).__name__}")
-        unknown = sorted(set(values) - {"plan_id", "confidence", "thresholds"})
+        unknown = sorted(set(values) - {"plan_id", "confidence", "thresholds", "gain"})
         if unknown:
-            raise PolicyError(f"unknown field {unknown[0]!r}", hint="Known: plan_id, confidence, thresholds")
+            raise PolicyError(
+                f"unknown field {unknown[0]!r}", hint="Known: plan_id, confidence, thresholds, gain"
+            )
         thresholds = values.get("thresholds")
         if not isinstance(thresholds, list | tuple):
             raise PolicyError(f"thresholds must be a list, got {thresholds!r}")
@@ -131,7 +165,8 @@ class ExitPolicy:
         confidence, plan_id = values.get("confidence", DEFAULT_MEASURE), values.get("plan_id", "")
         if not isinstance(confidence, str) or not isinstance(plan_id, str):
             raise PolicyError(f"confidence and plan_id must be texts, got {confidence!r} and {plan_id!r}")
-        return cls(thresholds=tuple(thresholds), confidence=confidence, plan_id=plan_id)
+        gain = None if values.get("gain") is None else GainModel.from_dict(values["gain"])
+        return cls(thresholds=tuple(thresholds), confidence=confidence, plan_id=plan_id, gain=gain)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the policy to ``path`` as YAML, whole or not at all."""
