@@ -14,14 +14,16 @@ from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.scores.gain import LEARNED_GAIN
 
 NUM_BUDGETS = 12
+_FEWEST_TO_LEARN = 100
 
 
 def available_measures(scores: ExitScores) -> list[str]:
     """Return the measures these scores can answer, the default first where it is there."""
+    learned = [LEARNED_GAIN] if scores.num_videos >= _FEWEST_TO_LEARN else []
     if scores.logits_ENK is None:
-        return [DEFAULT_MEASURE, LEARNED_GAIN]
+        return [DEFAULT_MEASURE, *learned]
     given = [GIVEN_MEASURE] if scores.confidence_EN is not None else []
-    return [*CONFIDENCE_MEASURES, *given, LEARNED_GAIN]
+    return [*CONFIDENCE_MEASURES, *given, *learned]
 
 
 def choose_confidence(

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from scipy.optimize import minimize
 
 from dynsearch.errors import PolicyError, ScoresError
 from dynsearch.scores import ExitScores
-from dynsearch.scores.gain import GainModel, _features, _num_features, _ridge, fit_gain
+from dynsearch.scores.gain import GainModel, _features, _num_features, _ridge, _scaled, fit_gain
 from tests.thresholds.tables import random_scores
 
 SCORES = random_scores(3, num_exits=4, num_videos=600, nan_share=0.05)
@@ -12,14 +13,12 @@ SCORES = random_scores(3, num_exits=4, num_videos=600, nan_share=0.05)
 def test_gains_are_those_of_models_that_never_saw_the_fold():
     model, crossed = fit_gain(SCORES, num_folds=3, seed=2)
     fold_N = np.random.default_rng(2).permutation(600) % 3
-    features = _features(np.random.default_rng(0).normal(size=(3, 600)))
+    features = _features(_scaled(SCORES.confidence()[:3], model.quantiles))
     target = SCORES.correct()[2].astype(float) - SCORES.correct()[-1]
-    inside = fold_N != 1
-    held_in = _ridge(features[inside].T @ features[inside], features[inside].T @ target[inside])
-    assert np.isfinite(held_in).all()
-    whole = model.gains(SCORES.confidence())
-    assert not np.allclose(crossed[:-1], whole[:-1], equal_nan=True)
-    assert np.corrcoef(crossed[1][~np.isnan(crossed[1])], whole[1][~np.isnan(whole[1])])[0, 1] > 0.9
+    for fold in range(3):
+        others, own = fold_N != fold, (fold_N == fold) & ~np.isnan(SCORES.confidence()[2])
+        weights = _ridge(features[others].T @ features[others], features[others].T @ target[others])
+        np.testing.assert_allclose(crossed[2, own], features[own] @ weights)
 
 
 def test_ridge_equals_the_closed_form_with_a_free_intercept():
@@ -27,8 +26,6 @@ def test_ridge_equals_the_closed_form_with_a_free_intercept():
     features = np.column_stack([np.ones(50), rng.normal(size=(50, 3)) * [1, 5, 0.2] + 2])
     target = rng.normal(size=50) + features[:, 1]
     got = _ridge(features.T @ features, features.T @ target)
-    from scipy.optimize import minimize
-
     spread = features[:, 1:].var(axis=0)
 
     def loss(w):
@@ -60,8 +57,8 @@ def test_a_video_that_is_hopeless_everywhere_has_more_to_gain_from_stopping():
     correct = np.stack([np.zeros(4000), ~hopeless])
     _, gains = fit_gain(ExitScores(gmacs_E=[1.0, 2.0], confidence_EN=confidence, correct_EN=correct))
     assert gains[0, hopeless].min() > gains[0, ~hopeless].max()
-    np.testing.assert_allclose(gains[0, hopeless].mean(), 0, atol=0.03)
-    np.testing.assert_allclose(gains[0, ~hopeless].mean(), -1, atol=0.03)
+    np.testing.assert_allclose(gains[0, hopeless].mean(), 0, atol=0.1)
+    np.testing.assert_allclose(gains[0, ~hopeless].mean(), -1, atol=0.1)
 
 
 @pytest.mark.parametrize("exit_index", range(4))

@@ -1,0 +1,181 @@
+"""A learned gain: how much stopping now is worth, from all confidences seen so far.
+
+Max softmax says how likely an exit is right. What decides is whether it is right *now* minus whether the
+last exit would be right *later*: a hopeless video gains nothing by going on. A ridge regression predicts
+that difference at each exit, from the confidences of the exits up to it.
+
+Shapes: E exits, N videos, Q quantiles, P features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtri
+
+from dynsearch.errors import PolicyError, ScoresError
+from dynsearch.scores.confidence import DEFAULT_MEASURE
+from dynsearch.scores.exit_scores import ExitScores
+
+LEARNED_GAIN = "learned-gain"
+
+_NUM_QUANTILES = 64
+_HINGES = (-1.5, -0.8, -0.25, 0.25, 0.8, 1.5)
+_RIDGE = 30.0
+
+
+@dataclass(frozen=True)
+class GainModel:
+    """A fitted gain of every exit but the last.
+
+    Args:
+        base: The confidence measure it reads.
+        quantiles: For each exit, Q confidences at evenly spaced ranks; they make the scale.
+        weights: For each exit, an intercept and the weights of its features.
+    """
+
+    base: str
+    quantiles: tuple[tuple[float, ...], ...]
+    weights: tuple[tuple[float, ...], ...]
+
+    @property
+    def num_exits(self) -> int:
+        """E, with the last exit, which needs no gain."""
+        return len(self.weights) + 1
+
+    def gain_at(self, seen: NDArray[Any]) -> NDArray[np.float64]:
+        """Return (N,): the gain of stopping at the last of the exits ``seen``.
+
+        Args:
+            seen: (k + 1, N) confidences of exits 0 to k. NaN at exit k gives NaN, which never stops.
+        """
+        exit_index = len(seen) - 1
+        if exit_index == self.num_exits - 1:
+            return np.zeros(seen.shape[1])
+        scaled = _scaled(np.asarray(seen), self.quantiles)
+        gain_N: NDArray[np.float64] = _features(scaled) @ np.array(self.weights[exit_index])
+        return np.where(np.isnan(seen[-1]), np.nan, gain_N)
+
+    def gains(self, confidence_EN: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (E, N): the gain of stopping at each exit.
+
+        Raises:
+            PolicyError: The number of exits differs.
+        """
+        if len(confidence_EN) != self.num_exits:
+            raise PolicyError(f"gains are for {self.num_exits} exits, but there are {len(confidence_EN)}")
+        return np.stack([self.gain_at(confidence_EN[: k + 1]) for k in range(self.num_exits)])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, for ``policy.yaml``."""
+        return {
+            "base": self.base,
+            "quantiles": [list(values) for values in self.quantiles],
+            "weights": [list(values) for values in self.weights],
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> GainModel:
+        """Return the model that ``to_dict`` described.
+
+        Raises:
+            PolicyError: A field is missing or not numbers of the right count.
+        """
+        try:
+            model = cls(
+                base=str(values["base"]),
+                quantiles=tuple(tuple(float(v) for v in row) for row in values["quantiles"]),
+                weights=tuple(tuple(float(v) for v in row) for row in values["weights"]),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise PolicyError(f"a gain needs base, quantiles and weights as numbers: {error!r}") from error
+        for exit_index, weights in enumerate(model.weights):
+            if len(weights) != _num_features(exit_index) or len(model.quantiles) != len(model.weights):
+                raise PolicyError(f"the gain of exit {exit_index} has the wrong number of values")
+        if any(len(row) != _NUM_QUANTILES for row in model.quantiles):
+            raise PolicyError(f"a gain needs {_NUM_QUANTILES} quantiles for each exit")
+        return model
+
+
+def fit_gain(
+    scores: ExitScores, *, base: str = DEFAULT_MEASURE, num_folds: int = 5, seed: int = 0
+) -> tuple[GainModel, NDArray[np.float64]]:
+    """Return a gain model fitted on all videos, and cross-fitted gains (E, N) of those videos.
+
+    The gains of each fold come from a model fitted without it, so that thresholds can be chosen on them.
+
+    Args:
+        scores: Labelled calibration scores.
+        base: The confidence measure to read.
+        num_folds: Of the cross-fit.
+        seed: Of the folds.
+
+    Raises:
+        ScoresError: There are fewer videos than folds, or no labels.
+    """
+    confidence_EN, correct_EN = scores.confidence(base), scores.correct().astype(np.float64)
+    if scores.num_videos < num_folds:
+        raise ScoresError(f"a learned gain needs at least {num_folds} videos, got {scores.num_videos}")
+    fold_N = np.random.default_rng(seed).permutation(scores.num_videos) % num_folds
+    quantiles = tuple(_quantiles(confidence_N) for confidence_N in confidence_EN[:-1])
+    gains_EN = np.zeros(confidence_EN.shape)
+    weights = []
+    for k in range(scores.num_exits - 1):
+        features_NP = _features(_scaled(confidence_EN[: k + 1], quantiles))
+        target_N = correct_EN[k] - correct_EN[-1]
+        squares = [features_NP[fold_N == f].T @ features_NP[fold_N == f] for f in range(num_folds)]
+        products = [features_NP[fold_N == f].T @ target_N[fold_N == f] for f in range(num_folds)]
+        weights.append(tuple(_ridge(sum(squares), sum(products)).tolist()))
+        for f in range(num_folds):
+            without = _ridge(sum(squares) - squares[f], sum(products) - products[f])
+            gains_EN[k, fold_N == f] = features_NP[fold_N == f] @ without
+        gains_EN[k, np.isnan(confidence_EN[k])] = np.nan
+    return GainModel(base, quantiles, tuple(weights)), gains_EN
+
+
+def _quantiles(confidence_N: NDArray[np.float64]) -> tuple[float, ...]:
+    finite = confidence_N[np.isfinite(confidence_N)]
+    if finite.size == 0:
+        return (0.0,) * _NUM_QUANTILES
+    return tuple(np.quantile(finite, np.linspace(0, 1, _NUM_QUANTILES)).tolist())
+
+
+def _scaled(seen: NDArray[Any], quantiles: tuple[tuple[float, ...], ...]) -> NDArray[np.float64]:
+    """Return confidences on the scale of a normal variable, by their ranks; missing ones in the middle."""
+    normal_Q = ndtri(np.linspace(0, 1, _NUM_QUANTILES).clip(0.005, 0.995))
+    scaled = [np.interp(row, values, normal_Q) for row, values in zip(seen, quantiles, strict=False)]
+    return np.nan_to_num(np.stack(scaled), nan=0.0)
+
+
+def _features(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return (N, P): an intercept, every confidence, bends of the last two, and how they go together."""
+    now = scaled[-1]
+    columns = [np.ones(len(now)), *scaled]
+    columns += [np.maximum(row - hinge, 0) for row in scaled[-2:] for hinge in _HINGES]
+    if len(scaled) > 1:
+        columns += [now * scaled[-2], now * scaled[:-1].mean(axis=0)]
+    return np.stack(columns, axis=1)
+
+
+def _num_features(exit_index: int) -> int:
+    earlier = exit_index > 0
+    return 2 + exit_index + len(_HINGES) * (1 + earlier) + 2 * earlier
+
+
+def _ridge(square_PP: Any, product_P: Any) -> NDArray[np.float64]:
+    """Return weights that predict the target; all but the intercept are shrunk, in units of their spread."""
+    count = square_PP[0, 0]
+    mean_P = square_PP[0] / count
+    spread_P = np.maximum(np.diag(square_PP) / count - mean_P**2, 1e-12)
+    penalty_P = _RIDGE * spread_P
+    penalty_P[0] = 0.0
+    # Centred, so that the intercept is free of the other weights' shrinkage.
+    centred = square_PP - count * np.outer(mean_P, mean_P)
+    inner = centred[1:, 1:] + np.diag(penalty_P[1:])
+    weights = np.linalg.solve(inner, product_P[1:] - mean_P[1:] * product_P[0])
+    intercept = product_P[0] / count - mean_P[1:] @ weights
+    return np.concatenate(([intercept], weights))
