@@ -41,6 +41,9 @@ def to_json(result: Calibration) -> str:
         values["cross_fitted"] = [asdict(estimate) for estimate in result.cross_fitted]
     if result.exceeding is not None:
         values["chance_of_exceeding_budget"] = result.exceeding
+    for name, value in (("point_map", result.point_map), ("applied_map", result.applied_map)):
+        if value is not None:
+            values[name] = value
     if result.classes is not None:
         values["classes"] = [asdict(view) | {"drop": view.drop} for view in result.classes]
     if result.drift is not None:
@@ -164,6 +167,11 @@ def _point_lines(result: Calibration, point: OperatingPoint) -> list[str]:
         lines.append(
             f"  chance that its cost on new videos exceeds the budget: {100 * result.exceeding:.1f}%"
         )
+    for what, value in (("calibration", result.point_map), ("applied", result.applied_map)):
+        if value is not None:
+            lines.append(
+                f"  mAP on the {what} scores: {100 * value:.2f}% (top-1 counts any label of a video as right)"
+            )
     if result.drift is not None:
         moved = "moved beyond chance" if result.drift.moved() else "as expected"
         shares = " ".join(f"{100 * share:.0f}" for share in result.drift.exit_share)

@@ -23,6 +23,7 @@ from dynsearch.scores.tables import load_scores
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
 from dynsearch.thresholds.drift import Drift, check_drift, rematch
 from dynsearch.thresholds.groups import GroupView, by_group
+from dynsearch.thresholds.multi_label import policy_map
 
 _SAFE_DELTA = 0.1
 _RISK_DELTA = 0.05
@@ -90,6 +91,8 @@ class Calibration:
         cross_fitted: Honest estimates for the frontier's costs, in the same order.
         temperatures: Of each exit, fitted on calibration, when asked for.
         classes: The chosen point by class.
+        point_map: mAP of the chosen point, where videos have several labels.
+        applied_map: The same on the other scores.
         drift: Of new videos under the chosen point.
         rematched: The chosen point with restored stop rates.
         notes: For the user, beside the answer.
@@ -105,6 +108,8 @@ class Calibration:
     cross_fitted: list[CrossFitted] | None = None
     temperatures: list[ExitCalibration] | None = None
     classes: list[GroupView] | None = None
+    point_map: float | None = None
+    applied_map: float | None = None
     drift: Drift | None = None
     rematched: ExitPolicy | None = None
     notes: list[str] = field(default_factory=list)
@@ -163,7 +168,7 @@ def run(request: Request) -> Calibration:
         cross_fitted=estimates,
         temperatures=calibrate_exits(calibration) if request.temperatures else None,
         notes=notes,
-        **_about_point(request, point, calibration),
+        **_about_point(request, point, calibration, other),
     )
 
 
@@ -188,10 +193,15 @@ def _choose(request: Request, curve: Frontier, calibration: ExitScores) -> Opera
     return curve.best_under(request.max_gflops)
 
 
-def _about_point(request: Request, point: OperatingPoint | None, calibration: ExitScores) -> dict[str, Any]:
+def _about_point(
+    request: Request, point: OperatingPoint | None, calibration: ExitScores, other: ExitScores | None
+) -> dict[str, Any]:
     if point is None:
         return {}
     about: dict[str, Any] = {}
+    for name, scores in (("point_map", calibration), ("applied_map", other)):
+        if scores is not None and scores.labels_N is not None and scores.labels_N.ndim == 2:
+            about[name] = policy_map(point.policy, scores)
     if request.by_class:
         about["classes"] = by_group(point.policy, calibration)
     if request.check_on is not None:

@@ -15,15 +15,18 @@ from dynsearch.scores.gain import LEARNED_GAIN
 
 NUM_BUDGETS = 12
 _FEWEST_TO_LEARN = 100
+_MULTI_LABEL_MEASURE = "max-sigmoid"
 
 
 def available_measures(scores: ExitScores) -> list[str]:
-    """Return the measures these scores can answer, the default first where it is there."""
+    """Return the measures these scores can answer and that fit their labels, the usual one first."""
     learned = [LEARNED_GAIN] if scores.num_videos >= _FEWEST_TO_LEARN else []
     if scores.logits_ENK is None:
         return [DEFAULT_MEASURE, *learned]
     given = [GIVEN_MEASURE] if scores.confidence_EN is not None else []
-    return [*CONFIDENCE_MEASURES, *given, *learned]
+    if scores.labels_N is not None and scores.labels_N.ndim == 2:
+        return [_MULTI_LABEL_MEASURE, *given, *learned]
+    return [*(name for name in CONFIDENCE_MEASURES if name != _MULTI_LABEL_MEASURE), *given, *learned]
 
 
 def choose_confidence(

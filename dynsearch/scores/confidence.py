@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from dynsearch.errors import ScoresError
 
@@ -46,8 +47,18 @@ def negative_entropy(logits_RK: NDArray[np.float64]) -> NDArray[np.float64]:
     return (weights_RK * shifted_RK).sum(axis=-1) / total_R - np.log(total_R)
 
 
+def max_sigmoid(logits_RK: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the largest sigmoid probability of each row, for classes that do not exclude each other."""
+    return expit(logits_RK.max(axis=-1))
+
+
 CONFIDENCE_MEASURES: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = MappingProxyType(
-    {"max-softmax": max_softmax, "margin": margin, "neg-entropy": negative_entropy}
+    {
+        "max-softmax": max_softmax,
+        "margin": margin,
+        "neg-entropy": negative_entropy,
+        "max-sigmoid": max_sigmoid,
+    }
 )
 
 

@@ -25,7 +25,7 @@ from dynsearch.thresholds.target_accuracy import target_accuracy
 
 _MAX_BINS = 1024
 _MAX_SEARCHED_VIDEOS = 50_000
-_ENUMERATED_POLICIES = 40_000
+_ENUMERATED_EXITS = 10_000_000  # policies times videos
 _FEWEST_SMOOTHED = 65  # with fewer videos the best fit to them is what is asked for
 _FEW_VIDEOS = 5_000  # up to here a one-parameter family, which varies less, is offered as well
 _LEAST_SHARE = 0.02
@@ -58,7 +58,7 @@ def frontier(
     bins = bin_confidences(scores.confidence(confidence), max_bins)
     correct_EN = scores.correct()
     tiny = scores.num_videos < _FEWEST_SMOOTHED
-    if tiny and num_policies(bins) <= _ENUMERATED_POLICIES:
+    if tiny and num_policies(bins) * scores.num_videos <= _ENUMERATED_EXITS:
         found = enumerate_frontier(bins, correct_EN, scores.gmacs_E)
         used = set(range(scores.num_exits))
     else:

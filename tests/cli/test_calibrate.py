@@ -156,6 +156,21 @@ def test_temperatures_are_reported_before_and_after(tmp_path):
     assert "temperature" in run(path, "--temperatures").stdout
 
 
+def test_several_labels_a_video_are_reported_as_map(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = (rng.random((200, 4)) < 0.4).astype(np.uint8)
+    labels[:, 0] |= labels.sum(axis=1) == 0
+    logits = rng.normal(size=(2, 200, 4)) + np.array([1.0, 3.0])[:, None, None] * labels
+    path, new = tmp_path / "many.npz", tmp_path / "new.npz"
+    scores = ExitScores.from_logits(logits, labels, [1.0, 2.0])
+    scores.select(np.arange(100)).save(path)
+    scores.select(np.arange(100, 200)).save(new)
+    arguments = (path, "--confidence", "max-sigmoid", "--max-gflops", 1.5, "--apply", new)
+    values = json.loads(run(*arguments, "--json").stdout)
+    assert 0.4 < values["applied_map"] < 1
+    assert f"mAP on the calibration scores: {100 * values['point_map']:.2f}%" in run(*arguments).stdout
+
+
 def test_confidence_auto_says_what_it_chose(files):
     values = json.loads(run(files[0], "--confidence", "auto", "--json").stdout)
     assert values["confidence"]["chosen"] == "max-softmax"

@@ -38,6 +38,12 @@ def test_higher_is_surer(measure):
     assert values[0] > values[1] > values[2]
 
 
+@given(LOGITS)
+def test_max_sigmoid_is_the_largest_probability_of_independent_classes(logits):
+    expected = (1 / (1 + np.exp(-logits))).max(axis=-1)
+    np.testing.assert_allclose(confidence_from_logits("max-sigmoid", logits), expected)
+
+
 @pytest.mark.parametrize("measure", CONFIDENCE_MEASURES)
 def test_huge_logits_stay_finite(measure):
     values = confidence_from_logits(measure, np.array([[1e4, -1e4, 0.0], [-1e30, 1e30, 1e30]], np.float32))

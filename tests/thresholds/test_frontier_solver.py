@@ -92,6 +92,29 @@ def test_it_starts_at_the_first_exit_and_covers_every_single_exit(seed, num_vide
         assert curve.best_under(cost).top1 >= top1
 
 
+def test_five_exits_are_exact_too():
+    scores = random_scores(0, num_exits=5, num_videos=14)
+    cost, top1 = best_by_brute_force(scores)
+    budgets = np.linspace(cost.min(), cost.max(), 100)
+    got = best_at(pairs_of(solve_thresholds(scores)), budgets)
+    np.testing.assert_allclose(got, best_at(np.stack([cost, top1], 1), budgets))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_mixtures_of_single_exits_are_covered_within_noise(seed):
+    """Sending a random share of the videos to one exit and the rest to another is never better."""
+    scores = random_scores(seed, num_exits=4, num_videos=4000)
+    curve = solve_thresholds(scores)
+    singles = list(zip(scores.gmacs_E, scores.correct().mean(axis=1), strict=True))
+    for cost_a, top1_a in singles:
+        for cost_b, top1_b in singles:
+            for share in (0.25, 0.5, 0.75):
+                mixed_cost, mixed_top1 = (
+                    share * a + (1 - share) * b for a, b in ((cost_a, cost_b), (top1_a, top1_b))
+                )
+                assert curve.best_under(mixed_cost).top1 >= mixed_top1 - 0.003
+
+
 @given(seed=st.integers(0, 1000), num_videos=st.sampled_from([12, 150]))
 @settings(max_examples=15, deadline=None)
 def test_nothing_depends_on_scales_or_order(seed, num_videos):
