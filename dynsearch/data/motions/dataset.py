@@ -19,7 +19,7 @@ from dynsearch.data.workers import Progress, map_in_workers
 from dynsearch.errors import DataError, DynsearchError
 from dynsearch.files import read_json
 
-VERSION = 2
+VERSION = 3
 """Raised whenever the same seed would give other videos; folders of another version are made again."""
 
 MARKER = "motions.json"

@@ -8,19 +8,13 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-_TO_YUV = np.array([[66, 129, 25], [-38, -74, 112], [112, -94, -18]], dtype=np.int32)
-"""ITU-R BT.601, limited range, in 256ths: from RGB to Y - 16, U - 128 and V - 128."""
-
-
-_SAME_ALWAYS = "asm=0:mbtree=0:rc-lookahead=0:weightp=0"
-"""libx264's look-ahead in assembler gives other bytes from run to run, even on one thread."""
-
 
 def write_h264(path: Path, frames: npt.NDArray[np.uint8], *, frames_per_second: int = 12) -> None:
     """Write a video with libx264, always the same file for the same frames.
 
-    For that it is single-threaded, and colours are converted here, in whole numbers: FFmpeg's converter
-    rounds differently from one memory address to another.
+    For that it is single-threaded and without libx264's look-ahead and adaptive quantisation, which give
+    other bytes from run to run or from one processor to another, and colours are converted here, in whole
+    numbers, because FFmpeg's converter rounds differently from one memory address to another.
 
     Args:
         path: The mp4 file to write.
@@ -34,13 +28,7 @@ def write_h264(path: Path, frames: npt.NDArray[np.uint8], *, frames_per_second: 
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
         stream.time_base = Fraction(1, frames_per_second)
-        stream.options = {
-            "crf": "20",
-            "preset": "veryfast",
-            "bf": "0",
-            "threads": "1",
-            "x264-params": _SAME_ALWAYS,
-        }
+        stream.options = {"preset": "ultrafast", "crf": "23", "threads": "1"}
         for index, planes in enumerate(_to_yuv420(frames)):
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")
             frame.pts = index
@@ -51,16 +39,22 @@ def write_h264(path: Path, frames: npt.NDArray[np.uint8], *, frames_per_second: 
 def _to_yuv420(frames: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
     """Return the Y, U and V planes of each frame below each other, uint8 (T, H * 3 / 2, W).
 
-    U and V are means over 2 x 2 pixels; each fills a quarter of the frame's area.
+    ITU-R BT.601, limited range, with coefficients in 256ths. U and V are means over 2 x 2 pixels; each
+    fills a quarter of the frame's area.
     """
     num_frames, height, width, _ = frames.shape
-    rgb = frames.astype(np.int32)
-    quads = rgb.reshape(num_frames, height // 2, 2, width // 2, 2, 3).sum(axis=(2, 4))
-    luma, blue, red = _TO_YUV
+    wide = frames.astype(np.int32)
+    rows = wide[:, ::2] + wide[:, 1::2]
+    quads = rows[:, :, ::2] + rows[:, :, 1::2]
     planes = [
-        16 + ((rgb * luma).sum(axis=-1) + 128 >> 8),
-        128 + ((quads * blue).sum(axis=-1) + 512 >> 10),
-        128 + ((quads * red).sum(axis=-1) + 512 >> 10),
+        16 + (_weighted(wide, 66, 129, 25) + 128 >> 8),
+        128 + (_weighted(quads, -38, -74, 112) + 512 >> 10),
+        128 + (_weighted(quads, 112, -94, -18) + 512 >> 10),
     ]
     flat = np.concatenate([plane.reshape(num_frames, -1) for plane in planes], axis=1)
     return flat.reshape(num_frames, height * 3 // 2, width).astype(np.uint8)
+
+
+def _weighted(rgb: npt.NDArray[np.int32], red: int, green: int, blue: int) -> npt.NDArray[np.int32]:
+    total: npt.NDArray[np.int32] = red * rgb[..., 0] + green * rgb[..., 1] + blue * rgb[..., 2]
+    return total
