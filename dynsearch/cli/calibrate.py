@@ -24,7 +24,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--confidence",
     default="max-softmax",
     show_default=True,
-    help="How sure an exit is: max-softmax, margin, neg-entropy, max-sigmoid (several labels a video), "
+    help="How sure an exit is: max-softmax, margin, neg-entropy, max-sigmoid (several labels a video), patience, "
     "given (the file's own column), learned-gain (learned on SCORES), or auto (the best of them by cross-validation).",
 )
 @click.option("--gmacs", help="For a CSV or Parquet table: the exits' cumulative GMACs per video, as 4,8,13.")

@@ -12,6 +12,7 @@ from dynsearch.frontier.solve import DEFAULT_SOLVER
 from dynsearch.scores import CONFIDENCE_MEASURES, DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.scores.gain import LEARNED_GAIN
+from dynsearch.scores.patience import PATIENCE
 
 NUM_BUDGETS = 12
 _FEWEST_TO_LEARN = 100
@@ -26,7 +27,12 @@ def available_measures(scores: ExitScores) -> list[str]:
     given = [GIVEN_MEASURE] if scores.confidence_EN is not None else []
     if scores.labels_N is not None and scores.labels_N.ndim == 2:
         return [_MULTI_LABEL_MEASURE, *given, *learned]
-    return [*(name for name in CONFIDENCE_MEASURES if name != _MULTI_LABEL_MEASURE), *given, *learned]
+    return [
+        *(name for name in CONFIDENCE_MEASURES if name != _MULTI_LABEL_MEASURE),
+        PATIENCE,
+        *given,
+        *learned,
+    ]
 
 
 def choose_confidence(

@@ -19,6 +19,8 @@ from scipy.special import expit
 from dynsearch.errors import ScoresError
 
 DEFAULT_MEASURE = "max-softmax"
+FIRST_CHOICE = "first-choice"
+"""What patience is counted from, readable like a measure."""
 
 # Rows are worked on in blocks of about this many logits, so that memory stays flat.
 _BLOCK_LOGITS = 2_000_000
@@ -52,6 +54,11 @@ def max_sigmoid(logits_RK: NDArray[np.float64]) -> NDArray[np.float64]:
     return expit(logits_RK.max(axis=-1))
 
 
+def first_choice(logits_RK: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the class with the largest logit. No confidence itself: patience is counted from it."""
+    return logits_RK.argmax(axis=-1).astype(np.float64)
+
+
 CONFIDENCE_MEASURES: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = MappingProxyType(
     {
         "max-softmax": max_softmax,
@@ -66,7 +73,7 @@ def confidence_from_logits(measure: str, logits: NDArray[Any]) -> NDArray[np.flo
     """Return the confidence of every row of ``logits``.
 
     Args:
-        measure: A name of ``CONFIDENCE_MEASURES``.
+        measure: A name of ``CONFIDENCE_MEASURES``, or ``first-choice``.
         logits: (..., K) logits of any float type, on the CPU.
 
     Returns:
@@ -75,14 +82,14 @@ def confidence_from_logits(measure: str, logits: NDArray[Any]) -> NDArray[np.flo
     Raises:
         ScoresError: There is no such measure, or ``logits`` has no class axis.
     """
-    if measure not in CONFIDENCE_MEASURES:
+    if measure not in CONFIDENCE_MEASURES and measure != FIRST_CHOICE:
         raise ScoresError(
             f"no confidence measure {measure!r}", hint=f"Known measures: {', '.join(CONFIDENCE_MEASURES)}"
         )
     logits = np.asarray(logits)
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise ScoresError(f"logits need a last axis of classes, got shape {logits.shape}")
-    function = CONFIDENCE_MEASURES[measure]
+    function = first_choice if measure == FIRST_CHOICE else CONFIDENCE_MEASURES[measure]
     rows_RK = logits.reshape(-1, logits.shape[-1])
     confidence_R = np.empty(len(rows_RK))
     step = max(1, _BLOCK_LOGITS // logits.shape[-1])

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 
 from dynsearch.errors import ScoresError
 from dynsearch.scores import validation
-from dynsearch.scores.confidence import DEFAULT_MEASURE, confidence_from_logits
+from dynsearch.scores.confidence import DEFAULT_MEASURE, FIRST_CHOICE, confidence_from_logits
+from dynsearch.scores.patience import PATIENCE, patience
 from dynsearch.scores.storage import read_arrays, write_arrays
 
 GIVEN_MEASURE = "given"
@@ -126,8 +127,8 @@ class ExitScores:
         """Return the (E, N) confidence of each exit, float64, higher is surer.
 
         Args:
-            measure: A name of ``CONFIDENCE_MEASURES``, computed from the logits; or ``given``, the column
-                that came with the scores. Scores without logits answer ``max-softmax`` with their column.
+            measure: A name of ``CONFIDENCE_MEASURES`` or ``patience``, computed from the logits; or ``given``,
+                the column that came with the scores. Scores without logits answer ``max-softmax`` with their column.
 
         Raises:
             ScoresError: The measure needs logits that are not there, or is unknown.
@@ -143,7 +144,9 @@ class ExitScores:
                 hint=f"Use {DEFAULT_MEASURE!r}, which then means the confidence column",
             )
         if measure not in self._computed:
-            self._computed[measure] = _read_only(confidence_from_logits(measure, self.logits_ENK))
+            read = FIRST_CHOICE if measure == PATIENCE else measure
+            values_EN = confidence_from_logits(read, self.logits_ENK)
+            self._computed[measure] = _read_only(patience(values_EN) if measure == PATIENCE else values_EN)
         return self._computed[measure]
 
     def correct(self) -> NDArray[np.bool_]:

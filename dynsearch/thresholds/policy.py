@@ -17,7 +17,9 @@ from numpy.typing import NDArray
 from dynsearch.errors import PolicyError
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
+from dynsearch.scores.confidence import FIRST_CHOICE
 from dynsearch.scores.gain import LEARNED_GAIN, GainModel
+from dynsearch.scores.patience import PATIENCE, patience_at
 
 
 @dataclass(frozen=True)
@@ -71,8 +73,10 @@ class ExitPolicy:
 
     @property
     def measure(self) -> str:
-        """The confidence measure to compute from logits; a learned gain reads it too."""
-        return self.confidence if self.gain is None else self.gain.base
+        """What to compute from each exit's logits: the confidence, or what it is made of."""
+        if self.gain is not None:
+            return self.gain.base
+        return FIRST_CHOICE if self.confidence == PATIENCE else self.confidence
 
     def confidence_at(self, seen: NDArray[Any]) -> NDArray[Any]:
         """Return (N,): what the threshold of exit k is compared with.
@@ -80,12 +84,15 @@ class ExitPolicy:
         Args:
             seen: (k + 1, N) values of ``measure`` at exits 0 to k.
         """
-        return np.asarray(seen[-1]) if self.gain is None else self.gain.gain_at(seen)
+        if self.gain is not None:
+            return self.gain.gain_at(seen)
+        return patience_at(seen) if self.confidence == PATIENCE else np.asarray(seen[-1])
 
     def confidence_of(self, scores: ExitScores) -> NDArray[np.float64]:
         """Return (E, N): what the thresholds are compared with, for every exit of ``scores``."""
-        confidence_EN = scores.confidence(self.measure)
-        return confidence_EN if self.gain is None else self.gain.gains(confidence_EN)
+        if self.gain is not None:
+            return self.gain.gains(scores.confidence(self.gain.base))
+        return scores.confidence(self.confidence)
 
     def first_exit(self, confidence_EN: NDArray[Any]) -> NDArray[np.int64]:
         """Return (N,): the exit at which each video stops.

@@ -27,7 +27,7 @@ def test_a_column_that_knows_the_truth_wins():
     name, values = choose_confidence(knowing)
     assert name == "given"
     assert values["given"] > max(v for k, v in values.items() if k != "given")
-    assert set(values) == {"max-softmax", "margin", "neg-entropy", "given", "learned-gain"}
+    assert set(values) == {"max-softmax", "margin", "neg-entropy", "patience", "given", "learned-gain"}
 
 
 def test_a_useless_column_loses():
