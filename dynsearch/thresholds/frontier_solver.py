@@ -29,7 +29,8 @@ _ENUMERATED_EXITS = 10_000_000  # policies times videos
 _FEWEST_SMOOTHED = 65  # with fewer videos the best fit to them is what is asked for
 _FEW_VIDEOS = 5_000  # up to here a one-parameter family, which varies less, is offered as well
 _LEAST_SHARE = 0.02
-_NUM_SLOTS = 800
+_NUM_SLOTS = 1500
+_NUM_SLOTS_OF_FEW = 800  # finer slots would only be filled by noise
 _EXPANSIONS = (64, 200)
 
 
@@ -86,7 +87,8 @@ def _search(
     hull = price_search(gains)
     # An exit that no price makes worth using could still win by a few lucky videos, or to hit a slot.
     used = gains.used_exits(hull, least_share=_LEAST_SHARE if smoothing > 0 else 0.0)
-    archive = Archive(gains, _NUM_SLOTS, sorted(used - {gains.num_thresholds}))
+    num_slots = _NUM_SLOTS if correct_EN.shape[1] > _FEW_VIDEOS else _NUM_SLOTS_OF_FEW
+    archive = Archive(gains, num_slots, sorted(used - {gains.num_thresholds}))
     for positions in hull:
         cleared = tuple(p if k in used else bins.num_bins for k, p in enumerate(positions))
         archive.offer(cleared, gains.value(cleared))

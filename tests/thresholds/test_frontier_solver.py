@@ -133,6 +133,18 @@ def test_nothing_depends_on_scales_or_order(seed, num_videos):
         np.testing.assert_allclose(got, expected, rtol=1e-12)
 
 
+@pytest.mark.parametrize("scale", [1e-9, 3e7])
+def test_any_unit_of_cost_gives_the_same_frontier(scale):
+    scores = random_scores(4, num_videos=2000)
+    budgets = np.linspace(*scores.gmacs_E[[0, -1]], 40)
+    expected = best_at(pairs_of(solve_thresholds(scores)), budgets)
+    scaled = np.array(pairs_of(solve_thresholds(changed(scores, gmacs_E=scores.gmacs_E * scale)))) / [
+        scale,
+        1,
+    ]
+    np.testing.assert_allclose(best_at(scaled, budgets), expected, atol=0.002)
+
+
 @pytest.mark.parametrize("num_videos", [20, 300, 3000])
 def test_a_dead_exit_is_never_used(num_videos):
     scores = random_scores(5, num_exits=4, num_videos=num_videos)

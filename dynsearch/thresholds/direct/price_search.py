@@ -11,7 +11,7 @@ from itertools import pairwise
 from dynsearch.thresholds.direct.bins import Positions
 from dynsearch.thresholds.direct.gains import Gains, Value
 
-_SMALLEST_PRICE = 1e-9
+_SMALLEST_PRICE = 1e-9  # of the whole cost span: only to prefer the cheaper of two equally accurate policies
 
 
 def price_search(gains: Gains, *, max_solves: int = 48, gap: float = 0.02) -> dict[Positions, Value]:
@@ -28,16 +28,17 @@ def price_search(gains: Gains, *, max_solves: int = 48, gap: float = 0.02) -> di
     """
     num_thresholds, never = gains.num_thresholds, gains.bins.num_bins
     first_exit: Positions = (0,) + (never,) * (num_thresholds - 1)
-    best = gains.ascend(_SMALLEST_PRICE, (never,) * num_thresholds)
+    span = float(gains.gmacs_E[-1] - gains.gmacs_E[0])
+    smallest_price = _SMALLEST_PRICE / span if span > 0 else 0.0
+    best = gains.ascend(smallest_price, (never,) * num_thresholds)
     found = {positions: gains.value(positions) for positions in (first_exit, best)}
-    widest = gap * float(gains.gmacs_E[-1] - gains.gmacs_E[0])
     exhausted: set[tuple[Positions, Positions]] = set()
     for _ in range(max_solves // 2):
-        pair = _widest_gap(found, widest, exhausted)
+        pair = _widest_gap(found, gap * span, exhausted)
         if pair is None:
             break
         low, high = (found[positions] for positions in pair)
-        price = max((high.accuracy - low.accuracy) / (high.gflops - low.gflops), _SMALLEST_PRICE)
+        price = max((high.accuracy - low.accuracy) / (high.gflops - low.gflops), smallest_price)
         between = False
         for start in pair:
             positions = gains.ascend(price, start)
