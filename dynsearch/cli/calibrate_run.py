@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from dynsearch.thresholds import ExitPolicy, OperatingPoint
 from dynsearch.thresholds.drift import Drift, check_drift, rematch
 from dynsearch.thresholds.groups import GroupView, by_group
 from dynsearch.thresholds.multi_label import policy_map
+from dynsearch.thresholds.pvalues import enough_videos
 
 _SAFE_DELTA = 0.1
 _RISK_DELTA = 0.05
@@ -150,6 +152,12 @@ def run(request: Request) -> Calibration:
         confidence, values = choose_confidence(calibration)
     curve = solve_thresholds(calibration, request.solver, confidence=confidence, **options)
     point = _choose(request, curve, calibration)
+    if options.get("max_drop") is not None and set(curve[0].thresholds[:-1]) == {math.inf}:
+        enough = 2 * enough_videos(options["max_drop"] / 2, options["max_drop"], options["delta"])
+        notes.append(
+            f"{calibration.num_videos} videos show this promise of the full network only; thresholds that keep"
+            f" it twice over would be shown by about {enough}"
+        )
     estimates = None
     if request.cross_fit:
         costs = [p.gflops for p in curve]

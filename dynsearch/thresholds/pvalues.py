@@ -25,6 +25,22 @@ def fewest_videos(max_rate: float, delta: float) -> int:
     return math.ceil(math.log(delta) / math.log1p(-max_rate) - 1e-12)
 
 
+def enough_videos(rate: float, max_rate: float, delta: float) -> int:
+    """Return about how many videos show that a true ``rate`` of events is at most ``max_rate``.
+
+    With that many, and as many events as ``rate`` makes expect, the binomial p-value is at most ``delta``.
+
+    Args:
+        rate: In 0..1, below ``max_rate``.
+        max_rate: What is to be shown.
+        delta: The level.
+    """
+    num_videos = fewest_videos(max_rate, delta)
+    while binomial_p_value(math.ceil(rate * num_videos), num_videos, max_rate) > delta:
+        num_videos = math.ceil(num_videos * 1.02)
+    return num_videos
+
+
 def betting_p_value(values_N: NDArray[np.float64], max_mean: float, delta: float) -> float:
     """Return a p-value for the claim that the true mean of values in 0..1 is above ``max_mean``.
 

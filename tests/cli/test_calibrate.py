@@ -138,6 +138,18 @@ def test_risk_promises_accuracy_and_chooses_the_cheapest_point(files):
     assert "at least 5990 calibration videos" in message
 
 
+def test_a_promise_that_only_the_full_network_keeps_says_what_more_videos_would_do(tmp_path):
+    path = tmp_path / "useless-first-exit.npz"
+    ExitScores(
+        gmacs_E=[1, 2],
+        confidence_EN=np.random.default_rng(0).random((2, 200)),
+        correct_EN=np.stack([np.zeros(200), np.ones(200)]),
+    ).save(path)
+    result = run(path, "--solver", "risk", "--max-drop", 0.05, "--json")
+    assert json.loads(result.stdout)["point"]["exit_share"] == [0.0, 1.0]
+    assert "200 videos show this promise of the full network only" in result.stderr
+
+
 def test_risk_promises_cost(files):
     values = json.loads(run(files[0], "--solver", "risk", "--max-gflops", 4, "--json").stdout)
     assert values["point"]["gflops"] < 4
