@@ -24,6 +24,8 @@ class TrainingConfig(BaseModel):
     learning_rate: float = Field(default=0.01, gt=0)
     """Highest learning rate, after warm-up. State it for the batch size given."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
+    nesterov: bool = False
+    """Nesterov's form of momentum."""
     weight_decay: float = Field(default=5e-4, ge=0)
     schedule: Literal["step", "cosine"] = "step"
     """``step`` multiplies the learning rate by ``gamma`` at each milestone, ``cosine`` falls to zero."""

@@ -72,6 +72,7 @@ def train(
         network.parameters(),
         lr=config.learning_rate,
         momentum=config.momentum,
+        nesterov=config.nesterov,
         weight_decay=config.weight_decay,
     )
     dtype = amp_dtype(config.amp, device)
