@@ -16,7 +16,9 @@ import numpy as np
 
 from dynsearch.errors import InputError
 from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds
-from dynsearch.scores import ExitScores
+from dynsearch.scores import DEFAULT_MEASURE, ExitScores
+from dynsearch.scores.exit_scores import GIVEN_MEASURE
+from dynsearch.scores.gain import LEARNED_GAIN
 from dynsearch.thresholds import evaluate_policies
 
 
@@ -42,6 +44,7 @@ def cross_fit(
     budgets_B: Sequence[float],
     *,
     solver: str = DEFAULT_SOLVER,
+    confidence: str = DEFAULT_MEASURE,
     num_folds: int = 5,
     seed: int = 0,
     **options: Any,
@@ -52,6 +55,7 @@ def cross_fit(
         scores: Labelled calibration scores.
         budgets_B: Budgets in mean GFLOPs per video; those below a fold's cheapest point take that point.
         solver: How thresholds are chosen.
+        confidence: A measure's name, ``given``, or ``learned-gain``.
         num_folds: How many parts the videos are split into; at most as many as there are videos.
         seed: Of the split.
         options: Passed to the solver.
@@ -64,10 +68,14 @@ def cross_fit(
         raise InputError(
             f"cross-fitting needs at least 2 folds and 2 videos, got {num_folds} of {scores.num_videos}"
         )
+    learned = confidence == LEARNED_GAIN
+    scores, measure = (
+        (scores.reduced(), LEARNED_GAIN) if learned else (scores.reduced(confidence), GIVEN_MEASURE)
+    )
     fold_N = np.random.default_rng(seed).permutation(scores.num_videos) % num_folds
     right_B, cost_B, exceeded_B = (np.zeros(len(budgets_B)) for _ in range(3))
     for fold in range(num_folds):
-        curve = solve_thresholds(scores.select(fold_N != fold), solver, **options)
+        curve = solve_thresholds(scores.select(fold_N != fold), solver, confidence=measure, **options)
         held_out = scores.select(fold_N == fold)
         chosen = [curve.best_under(max(budget, curve[0].gflops)).policy for budget in budgets_B]
         unique = list(dict.fromkeys(chosen))

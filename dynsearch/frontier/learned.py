@@ -24,9 +24,7 @@ def solve_learned(
         solve: A solver of scores and the name of a confidence measure.
     """
     model, gains_EN = fit_gain(scores)
-    rescored = ExitScores(
-        gmacs_E=scores.gmacs_E, confidence_EN=gains_EN, correct_EN=scores.correct(), plan_id=scores.plan_id
-    )
+    rescored = replace(scores.reduced(), confidence_EN=gains_EN)
     return [
         replace(point, policy=replace(point.policy, confidence=LEARNED_GAIN, gain=model))
         for point in solve(rescored, GIVEN_MEASURE)

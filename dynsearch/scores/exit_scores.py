@@ -166,6 +166,20 @@ class ExitScores:
             self._computed["correct"] = _read_only(_first_choice_is_label(self.logits_ENK, self.labels_N))
         return self._computed["correct"]
 
+    def reduced(self, measure: str = DEFAULT_MEASURE) -> ExitScores:
+        """Return the same videos without logits and labels: one measure as the given column, and what is right.
+
+        Cutting these up again and again costs little, however many classes there are.
+        """
+        return ExitScores(
+            gmacs_E=self.gmacs_E,
+            confidence_EN=self.confidence(measure),
+            correct_EN=self.correct(),
+            video_ids_N=self.video_ids_N,
+            plan_id=self.plan_id,
+            split=self.split,
+        )
+
     def select(self, videos: NDArray[Any]) -> ExitScores:
         """Return the scores of some videos, by an index array or a mask over N."""
         return ExitScores(

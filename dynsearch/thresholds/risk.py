@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.errors import InfeasibleBudgetError, InputError
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
+from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.thresholds.frontier_solver import frontier
 from dynsearch.thresholds.operating_point import OperatingPoint, evaluate_policies
 from dynsearch.thresholds.policy import ExitPolicy
@@ -90,14 +92,9 @@ def _keeping_accuracy(
             hint=f"Give at least {2 * needed} calibration videos, a larger drop, or a larger delta",
         )
     correct_EN = scores.correct()
-    unharmed = ExitScores(
-        gmacs_E=scores.gmacs_E,
-        confidence_EN=scores.confidence(confidence),
-        correct_EN=correct_EN | ~correct_EN[-1],
-        plan_id=scores.plan_id,
-    )
-    bolder = [p.policy for p in reversed(_rising(frontier(unharmed.select(learn))))]
-    never = ExitPolicy((math.inf,) * (scores.num_exits - 1) + (-math.inf,), plan_id=scores.plan_id)
+    unharmed = replace(scores.reduced(confidence), correct_EN=correct_EN | ~correct_EN[-1])
+    bolder = [p.policy for p in reversed(_rising(frontier(unharmed.select(learn), confidence=GIVEN_MEASURE)))]
+    never = ExitPolicy((math.inf,) * (scores.num_exits - 1) + (-math.inf,), GIVEN_MEASURE, scores.plan_id)
     judged = unharmed.select(test)
 
     def passes(policy: ExitPolicy) -> bool:
@@ -105,7 +102,7 @@ def _keeping_accuracy(
         harmed = round((1 - point.top1) * len(test))
         return binomial_p_value(harmed, len(test), max_drop) <= delta
 
-    return [_named(policy, confidence) for policy in (never, *_fixed_sequence(bolder, passes))]
+    return [replace(policy, confidence=confidence) for policy in (never, *_fixed_sequence(bolder, passes))]
 
 
 def _keeping_budget(
@@ -124,9 +121,10 @@ def _keeping_budget(
         raise InfeasibleBudgetError(max_gflops, cheapest)
     if len(learn) == 0:
         raise InputError("one video can't be split into two halves", hint="Give more calibration videos")
-    bolder = [p.policy for p in _rising(frontier(scores.select(learn), confidence=confidence))]
-    first = ExitPolicy((-math.inf,) * scores.num_exits, confidence, scores.plan_id)
-    confidence_EN = scores.confidence(confidence)[:, test]
+    reduced = scores.reduced(confidence)
+    bolder = [p.policy for p in _rising(frontier(reduced.select(learn), confidence=GIVEN_MEASURE))]
+    first = ExitPolicy((-math.inf,) * scores.num_exits, GIVEN_MEASURE, scores.plan_id)
+    confidence_EN = reduced.confidence(GIVEN_MEASURE)[:, test]
     span = max(dearest - cheapest, 1e-300)
     limit = (max_gflops - cheapest) / span
 
@@ -135,7 +133,7 @@ def _keeping_budget(
         return betting_p_value((cost_N - cheapest) / span, limit, delta) <= delta
 
     # Where no confidence is missing, stopping at the first exit costs what it costs: nothing to test.
-    certain = [first] if np.isfinite(scores.confidence(confidence)[0]).all() else []
+    certain = [first] if np.isfinite(reduced.confidence(GIVEN_MEASURE)[0]).all() else []
     kept = certain + _fixed_sequence(bolder, passes)
     if not kept:
         raise InputError(
@@ -143,7 +141,7 @@ def _keeping_budget(
             f" with chance {1 - delta:g}",
             hint="Give more calibration videos, a larger budget, or a larger delta",
         )
-    return kept
+    return [replace(policy, confidence=confidence) for policy in kept]
 
 
 def _rising(points: list[OperatingPoint]) -> list[OperatingPoint]:
@@ -163,7 +161,3 @@ def _fixed_sequence(policies: list[ExitPolicy], passes: Callable[[ExitPolicy], b
             break
         kept.append(policy)
     return kept
-
-
-def _named(policy: ExitPolicy, confidence: str) -> ExitPolicy:
-    return ExitPolicy(policy.thresholds, confidence, policy.plan_id)

@@ -3,6 +3,7 @@ import pytest
 
 from dynsearch.errors import InputError
 from dynsearch.frontier import cross_fit, solve_thresholds
+from dynsearch.scores import ExitScores
 from tests.thresholds.tables import random_scores
 
 
@@ -49,3 +50,16 @@ def test_budgets_below_the_cheapest_point_take_it():
 def test_one_video_cannot_be_split():
     with pytest.raises(InputError, match="at least 2"):
         cross_fit(random_scores(0, num_videos=1), [3.0])
+
+
+def test_any_measure_can_be_cross_fitted():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 120)
+    logits = np.stack([rng.normal(size=(120, 3)) + skill * np.eye(3)[labels] for skill in (1, 3)])
+    scores = ExitScores.from_logits(logits, labels, [1.0, 2.0])
+    values = {
+        measure: cross_fit(scores, [1.5], confidence=measure)[0].top1
+        for measure in ("max-softmax", "margin", "patience", "learned-gain")
+    }
+    assert all(0.5 < value < 1 for value in values.values())
+    assert values["margin"] != values["patience"]

@@ -170,3 +170,12 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         small(plan_id="other").save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["s.npz"]
+
+
+@pytest.mark.parametrize("measure", ["max-softmax", "margin"])
+def test_reduced_scores_answer_with_the_measure_and_need_no_logits(measure):
+    reduced = small().reduced(measure)
+    assert reduced.logits_ENK is None
+    np.testing.assert_array_equal(reduced.confidence("given"), small().confidence(measure))
+    np.testing.assert_array_equal(reduced.correct(), small().correct())
+    assert (reduced.plan_id, reduced.video_ids_N.tolist()) == ("p", list("abcde"))
