@@ -27,7 +27,7 @@ SIZE_RANGE = (0.18, 0.42)
 CHANGE_PER_VIDEO = {
     "horizontal": (0.45, 1.15),  # of the picture's side
     "vertical": (0.45, 1.15),
-    "scale": (0.6, 1.1),  # of the way from the smallest to the largest, by ratio
+    "scale": (0.6, 1.1),  # of the way from the smallest size to the largest, by ratio
     "rotation": (0.15, 0.38),  # turns
     "drift": (0.0, 0.0),
 }
