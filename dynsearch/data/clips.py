@@ -125,7 +125,7 @@ class ClipDataset(Dataset[Clip]):
         else:
             clips = torch.stack([self._clip(int(index)) for index in positions])
         index_B = torch.from_numpy(positions)
-        return normalise(clips).contiguous(), self._labels_N[index_B], index_B
+        return normalise(clips.contiguous()), self._labels_N[index_B], index_B
 
     def _cached_frames(self, cache: FrameCache, positions_B: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         """Return uint8 (B, T, H, W, 3) straight from the cache."""
