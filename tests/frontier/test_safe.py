@@ -51,10 +51,10 @@ def test_the_budget_is_broken_in_at_most_delta_of_the_draws():
     pool = random_scores(4, num_exits=4, num_videos=60_000)
     rng = np.random.default_rng(0)
     budget, plain, safe = float(pool.gmacs_E.mean()), 0, 0
-    for _ in range(150):
+    for _ in range(60):
         scores = pool.select(rng.choice(60_000, 500, replace=False))
         curve = solve_thresholds(scores, max_bins=128)
         plain += curve.best_under(budget).evaluate(pool).gflops > budget
         safe += safe_best_under(curve, scores, budget, delta=0.1).evaluate(pool).gflops > budget
-    assert plain / 150 > 0.25
-    assert safe / 150 <= 0.1 + 2 * np.sqrt(0.1 * 0.9 / 150)
+    assert plain / 60 > 0.2
+    assert safe / 60 <= 0.1 + 2 * np.sqrt(0.1 * 0.9 / 60)
