@@ -29,7 +29,7 @@ def test_cross_fitted_accuracy_is_less_optimistic_than_the_fit():
     test = pool.select(np.arange(20_000, 40_000))
     budgets = np.linspace(*pool.gmacs_E[[0, -1]], 7)[1:-1]
     fit, crossed = [], []
-    for draw in range(5):
+    for draw in range(10):
         scores = pool.select(np.arange(draw * 200, draw * 200 + 200))
         curve = solve_thresholds(scores)
         points = [curve.best_under(budget) for budget in budgets]
