@@ -83,9 +83,7 @@ class Driver:
         """
         started = time.monotonic()
         self._check_budget()
-        self.study.sampler = SeededTPESampler(
-            self.recipe.seed, num_trials=self.recipe.num_trials, parallel=self.engine.num_slots > 1
-        )
+        self.study.sampler = SeededTPESampler(self.recipe.seed, parallel=self.engine.num_slots > 1)
         self._known = {
             trial.user_attrs["plan_id"]: trial.number
             for trial in self.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.FAIL])

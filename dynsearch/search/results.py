@@ -51,7 +51,7 @@ class StudyResults:
     def correct(self, point: MergedPoint[int]) -> Any:
         """Return (N,) whether the point's answer is right, for each test video."""
         test = self.scores[point.key][1]
-        exit_N = point.test.policy.first_exit(test.confidence(point.test.policy.confidence))
+        exit_N = point.test.policy.first_exit(point.test.policy.confidence_of(test))
         return test.correct()[exit_N, range(test.num_videos)]
 
 

@@ -16,18 +16,18 @@ from dynsearch.training.seeding import seed_from
 class SeededTPESampler(BaseSampler):
     """Optuna's multivariate TPE, seeded anew for every trial and parameter.
 
+    As Optuna's does, it draws the first ten trials at random.
+
     A study that is killed, even halfway through a proposal, and resumed therefore proposes what it would
     have proposed undisturbed.
 
     Args:
         seed: The study's seed.
-        num_trials: Trials the study will have; a quarter of them, two to ten, are drawn at random first.
         parallel: Whether proposals are made while other trials run; they then avoid these.
     """
 
-    def __init__(self, seed: int, *, num_trials: int, parallel: bool) -> None:
+    def __init__(self, seed: int, *, parallel: bool) -> None:
         self.seed = seed
-        self.num_startup = min(10, max(2, num_trials // 4))
         self.parallel = parallel
 
     def _tpe(self, *parts: object) -> TPESampler:
@@ -37,7 +37,6 @@ class SeededTPESampler(BaseSampler):
                 multivariate=True,
                 group=True,
                 constant_liar=self.parallel,
-                n_startup_trials=self.num_startup,
                 seed=seed_from(self.seed, *parts) % 2**32,
             )
 

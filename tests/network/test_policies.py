@@ -1,0 +1,27 @@
+"""Policies that look at several exits stop a real network where they stop its exit scores."""
+
+import numpy as np
+import pytest
+import torch
+
+from dynsearch.frontier import solve_thresholds
+from dynsearch.scores import ExitScores
+from tests.network.nets import lively_network, random_clips
+from tests.plans import small_plan
+
+
+@pytest.mark.parametrize("measure", ["max-softmax", "margin", "neg-entropy", "patience", "learned-gain"])
+def test_progressive_inference_follows_the_policy(measure):
+    plan = small_plan("1x3", "2x3", "2x4", "4x5")
+    network, clips = lively_network(plan, num_classes=4), random_clips(plan, batch=60)
+    with torch.inference_mode():
+        logits_ENK = network(clips).numpy()
+    labels_N = np.where(np.arange(60) % 2, logits_ENK[-1].argmax(axis=1), logits_ENK[1].argmax(axis=1))
+    scores = ExitScores.from_logits(logits_ENK, labels_N, np.array(network.gmacs_E), plan_id=plan.plan_id)
+    curve = solve_thresholds(scores, "frontier", confidence=measure)
+    point = curve[len(curve) // 2]
+    assert 0 < point.exit_share[-1] < 1
+    result = network.forward_until(clips, point.policy)
+    assert np.bincount(result.exit, minlength=4) / 60 == pytest.approx(point.exit_share)
+    assert result.gmacs.mean() == pytest.approx(point.gflops)
+    assert (result.logits.argmax(dim=1).numpy() == labels_N).mean() == pytest.approx(point.top1)
