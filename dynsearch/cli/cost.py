@@ -49,11 +49,11 @@ def cost(plan_file: str | None, backbone: str | None, num_classes: int, as_json:
 def _plan(
     backbone: str, *, num_frames: int, num_sets: int | None, image_size: int, exits: str | None
 ) -> Plan:
-    from dynsearch.cost.table import stage_costs
+    from dynsearch.cost.table import backbone_cost
     from dynsearch.plan import ExitPlacement, FrameOrder, Plan
 
     num_sets = num_sets or num_frames
-    depth = len(stage_costs(backbone, image_size))
+    depth = len(backbone_cost(backbone, image_size).stages)
     placement = ExitPlacement.of(*(exits.split() if exits else [f"{num_sets}x{depth}"]))
     order = FrameOrder.named("sequential", num_sets)
     return Plan(backbone, num_frames, order, placement, image_size=image_size)

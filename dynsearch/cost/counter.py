@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
 
-def count_macs(module: nn.Module, *inputs: torch.Tensor) -> int:
-    """Return the multiply-accumulates of convolutions and matrix products in ``module(*inputs)``.
+def count_macs(function: Callable[..., Any], *inputs: Any) -> int:
+    """Return the multiply-accumulates of convolutions and matrix products in ``function(*inputs)``."""
+    return run_counted(function, *inputs)[0]
+
+
+def run_counted(function: Callable[..., Any], *inputs: Any) -> tuple[int, Any]:
+    """Return the multiply-accumulates of ``function(*inputs)`` and what it returned.
 
     torch counts a multiply and an add apart, so its figure is halved. On the meta device nothing is
     computed and nothing allocated.
     """
     with torch.no_grad(), FlopCounterMode(display=False) as counter:
-        module(*inputs)
-    return counter.get_total_flops() // 2
+        value = function(*inputs)
+    return counter.get_total_flops() // 2, value
 
 
 def count_parameters(module: nn.Module) -> int:

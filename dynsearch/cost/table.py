@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 
 import torch
-from torch import nn
 
-from dynsearch.cost.counter import count_macs, count_parameters
+from dynsearch.cost.counter import count_parameters, run_counted
 from dynsearch.errors import PlanError
-from dynsearch.network.grid.backbone import create_timm_model, cut_into_stages
-from dynsearch.network.grid.heads import build_head
+from dynsearch.network.grid.backbone import check_depth, covers
+from dynsearch.network.grid.heads import HeadSlot, build_head, head_slots
+from dynsearch.network.grid.layout import Layout
+from dynsearch.network.grid.stages import backbone_stages
+from dynsearch.network.grid.timm_models import create_timm_model
 from dynsearch.plan import Plan
 from dynsearch.units import to_gflops
 
@@ -24,12 +27,25 @@ class PartCost:
     Attributes:
         macs: Multiply-accumulates.
         parameters: Number of parameters.
-        channels: Channels that come out.
     """
 
     macs: int
     parameters: int
-    channels: int
+
+
+@dataclass(frozen=True)
+class BackboneCost:
+    """Cost per frame of a whole backbone.
+
+    Attributes:
+        stages: Of each of its M stages.
+        cumulative_macs: Multiply-accumulates of the first 0, 1, ..., M stages.
+        layouts: Of the features behind each stage.
+    """
+
+    stages: tuple[PartCost, ...]
+    cumulative_macs: tuple[int, ...]
+    layouts: tuple[Layout, ...]
 
 
 @dataclass(frozen=True)
@@ -41,38 +57,78 @@ class CostTable:
 
     Attributes:
         plan: The plan.
-        stages: Cost per frame of each stage up to the deepest exit.
-        heads: Cost per video of each exit's head.
+        backbone: Cost per frame of the backbone, stages deeper than the last exit included.
+        slots: Which head each exit uses.
+        heads: Cost of using each exit's head once.
     """
 
     plan: Plan
-    stages: tuple[PartCost, ...]
+    backbone: BackboneCost
+    slots: tuple[HeadSlot, ...]
     heads: tuple[PartCost, ...]
+
+    @property
+    def stages(self) -> tuple[PartCost, ...]:
+        """Cost per frame of each stage up to the deepest exit."""
+        return self.backbone.stages[: self.plan.exits.last.depth]
 
     @property
     def parameters(self) -> int:
         """Number of parameters of the whole network."""
-        return sum(part.parameters for part in (*self.stages, *self.heads))
+        heads = {slot.index: head for slot, head in zip(self.slots, self.heads, strict=True)}
+        return sum(part.parameters for part in (*self.stages, *heads.values()))
 
     @property
     def frame_gmacs(self) -> tuple[float, ...]:
         """Cumulative GFLOPs of one frame after each stage, without heads."""
-        return tuple(map(to_gflops, accumulate(stage.macs for stage in self.stages)))
+        return tuple(map(to_gflops, self.backbone.cumulative_macs[1 : self.plan.exits.last.depth + 1]))
 
     def cell_macs(self, sets: int, depth: int) -> int:
         """Return the multiply-accumulates of the rectangle of ``sets`` x ``depth`` cells, without heads."""
-        per_frame = sum(stage.macs for stage in self.stages[:depth])
-        return sets * self.plan.frames_per_set * per_frame
+        return sets * self.plan.frames_per_set * self.backbone.cumulative_macs[depth]
 
     @property
     def gmacs_E(self) -> tuple[float, ...]:
-        """Cumulative GFLOPs per video at each exit."""
+        """Cumulative GFLOPs per video at each exit, each head counted once, on the averaged features."""
         heads = accumulate(head.macs for head in self.heads)
         exits = self.plan.exits.exits
         return tuple(
             to_gflops(self.cell_macs(exit_.sets, exit_.depth) + met)
             for exit_, met in zip(exits, heads, strict=True)
         )
+
+    @property
+    def gmacs_heads_on_frames_E(self) -> tuple[float, ...]:
+        """Cumulative GFLOPs per video at each exit, as the paper counts: frames x cost of a frame up to there.
+
+        Every frame passes one head at each depth that has exits: that of the last exit met there.
+        """
+        gmacs = []
+        met: dict[int, int] = {}
+        for exit_, head in zip(self.plan.exits.exits, self.heads, strict=True):
+            met[exit_.depth] = head.macs
+            per_frame = self.backbone.cumulative_macs[exit_.depth] + sum(met.values())
+            gmacs.append(to_gflops(self.plan.frames_seen(exit_) * per_frame))
+        return tuple(gmacs)
+
+
+def average_gmacs(gmacs_E: Sequence[float], exit_share: Sequence[float]) -> float:
+    """Return the mean GFLOPs per video when videos leave in the given proportions.
+
+    Args:
+        gmacs_E: Cumulative GFLOPs at each exit.
+        exit_share: For each exit a share, a percentage or a number of videos; only proportions matter.
+
+    Raises:
+        PlanError: There is not one non-negative number per exit, or they are all zero.
+    """
+    if len(exit_share) != len(gmacs_E) or min(exit_share) < 0 or sum(exit_share) <= 0:
+        raise PlanError(
+            f"needs one non-negative number for each of the {len(gmacs_E)} exits, got {list(exit_share)}",
+            where="exit_share",
+        )
+    products = (gmacs * share for gmacs, share in zip(gmacs_E, exit_share, strict=True))
+    return sum(products) / sum(exit_share)
 
 
 def cost_table(plan: Plan, num_classes: int) -> CostTable:
@@ -87,37 +143,36 @@ def cost_table(plan: Plan, num_classes: int) -> CostTable:
     Raises:
         PlanError: The backbone is unknown or can't be cut, or an exit lies outside its grid.
     """
-    stages = stage_costs(plan.backbone, plan.image_size)
-    depth = plan.exits.last.depth
-    if depth > len(stages):
-        raise PlanError(
-            f"an exit at depth {depth} lies outside the grid: {plan.backbone} has {len(stages)} stages",
-            where="exits",
-        )
-    heads = tuple(
-        head_cost(plan.head, stages[exit_.depth - 1].channels, num_classes) for exit_ in plan.exits.exits
-    )
-    return CostTable(plan, stages[:depth], heads)
+    backbone = backbone_cost(plan.backbone, plan.image_size, plan.stages)
+    check_depth(plan.backbone, plan.exits.last.depth, len(backbone.stages))
+    slots = head_slots(plan)
+    heads = tuple(head_cost(slot.kind, backbone.layouts[slot.depth - 1], num_classes) for slot in slots)
+    return CostTable(plan, backbone, slots, heads)
 
 
 @lru_cache
-def stage_costs(backbone: str, image_size: int) -> tuple[PartCost, ...]:
+def backbone_cost(name: str, image_size: int, num_stages: int | None = None) -> BackboneCost:
     """Return the cost per frame of all M stages of a backbone, counted on the network itself."""
+    stages = backbone_stages(name, image_size, num_stages)
     with torch.device("meta"):
-        model = create_timm_model(backbone).eval()
-        x = torch.empty(1, 3, image_size, image_size)
+        model = create_timm_model(name, image_size).eval()
+        state = torch.empty(1, 3, image_size, image_size)
     costs = []
-    for stage in cut_into_stages(model, backbone):
-        parts = nn.Sequential(*(getattr(model, part) for part in stage.parts))
-        costs.append(PartCost(count_macs(parts, x), count_parameters(parts), stage.channels))
-        x = parts(x)
-    return tuple(costs)
+    counted: set[str] = set()
+    for stage in stages:
+        macs, state = run_counted(stage.run, model, state)
+        own = {name: p.numel() for name, p in model.named_parameters() if covers(stage.parts, name)}
+        costs.append(PartCost(macs, sum(size for name, size in own.items() if name not in counted)))
+        counted.update(own)
+    layouts = tuple(stage.layout for stage in stages)
+    cumulative = tuple(accumulate((cost.macs for cost in costs), initial=0))
+    return BackboneCost(tuple(costs), cumulative, layouts)
 
 
 @lru_cache
-def head_cost(kind: str, channels: int, num_classes: int) -> PartCost:
-    """Return the cost per video of an exit head on ``channels`` averaged features."""
+def head_cost(kind: str, layout: Layout, num_classes: int) -> PartCost:
+    """Return the cost of using an exit head once, on features of ``layout``."""
     with torch.device("meta"):
-        head = build_head(kind, channels, num_classes, dropout=0.0).eval()
-        features = torch.empty(1, channels)
-    return PartCost(count_macs(head, features), count_parameters(head), num_classes)
+        head = build_head(kind, layout.channels, num_classes, dropout=0.0).eval()
+        features = torch.empty(1, *(layout.map_shape if head.wants_maps else (layout.channels,)))
+    return PartCost(run_counted(head, features)[0], count_parameters(head))

@@ -16,6 +16,7 @@ from dynsearch.plan.temporal_shift import TemporalShift
 
 _FIELDS = (
     "family", "backbone", "num_frames", "num_sets", "image_size", "frame_order", "temporal_shift", "exits", "head",
+    "stages", "share_heads",
 )  # fmt: skip
 
 
@@ -32,8 +33,10 @@ class Plan:
         exits: Where the exits sit on the grid of N sets x M depth stages.
         image_size: Side of the square input, in pixels.
         temporal_shift: What passes from frame to frame.
-        head: Kind of the exit heads.
+        head: Kind of the exit heads; ``A+B`` is A at every exit but the last, which has B.
         family: Kind of network.
+        stages: M, the number of depth stages. None takes the backbone's own; more cut it finer, by block.
+        share_heads: Whether exits at the same depth share a head.
 
     Raises:
         PlanError: The fields contradict each other. Depth is checked when the backbone is known.
@@ -47,6 +50,8 @@ class Plan:
     temporal_shift: TemporalShift = field(default_factory=TemporalShift)
     head: str = "linear"
     family: str = "grid"
+    stages: int | None = None
+    share_heads: bool = False
 
     def __post_init__(self) -> None:
         if self.num_frames < 1 or self.num_frames % self.num_sets:
@@ -56,6 +61,11 @@ class Plan:
             )
         if self.image_size < 1:
             raise PlanError(f"must be a positive number of pixels, got {self.image_size}", where="image_size")
+        if self.stages is not None and self.stages < self.exits.last.depth:
+            raise PlanError(
+                f"the exit {self.exits.last} lies outside the grid: the plan has {self.stages} stages",
+                where="exits",
+            )
         if self.exits.last.sets > self.num_sets:
             raise PlanError(
                 f"the exit {self.exits.last} needs {self.exits.last.sets} frame sets, the plan has {self.num_sets}",
@@ -98,10 +108,16 @@ class Plan:
         return exit_.sets * self.frames_per_set
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the plan as plain values, as written to ``plan.yaml``."""
+        """Return the plan as plain values, as written to ``plan.yaml``.
+
+        Fields that came later are left out at their defaults, so that the ids of older plans stay.
+        """
         order = self.frame_order
         shift = self.temporal_shift
-        return {
+        later: dict[str, Any] = {} if self.stages is None else {"stages": self.stages}
+        if self.share_heads:
+            later["share_heads"] = True
+        return later | {
             "family": self.family,
             "backbone": self.backbone,
             "num_frames": self.num_frames,
@@ -139,6 +155,8 @@ class Plan:
             temporal_shift=_temporal_shift(_get(values, "temporal_shift", dict, {})),
             head=_get(values, "head", str, "linear"),
             family=_get(values, "family", str, "grid"),
+            stages=_get(values, "stages", int) if values.get("stages") is not None else None,
+            share_heads=_get(values, "share_heads", bool, False),
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:

@@ -4,28 +4,9 @@ import torch
 
 from dynsearch.cost import build_network
 from dynsearch.errors import PlanError
-from dynsearch.network.grid.backbone import create_timm_model, cut_into_stages
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan, TemporalShift
 from tests.network.nets import lively_network, random_clips
 from tests.plans import small_plan
-
-
-@pytest.mark.parametrize("name", ["test_resnet", "resnet10t", "resnet18", "resnet50", "resnext50_32x4d"])
-def test_stages_in_a_row_are_timms_model(name):
-    model = create_timm_model(name).eval()
-    stages = cut_into_stages(model, name)
-    x = features = torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
-    taps = []
-    with torch.inference_mode():
-        for stage in stages:
-            for part in stage.parts:
-                x = getattr(model, part)(x)
-            taps.append(x)
-        expected = model.forward_intermediates(features, intermediates_only=True)
-    assert len(taps) == len(expected) == 5
-    for tap, feature, stage in zip(taps, expected, stages, strict=True):
-        assert tap.shape[1] == stage.channels
-        assert torch.equal(tap, feature)
 
 
 def test_one_frame_without_shift_is_timms_model():
@@ -102,15 +83,22 @@ def _trained_once(network):
     ("fields", "says"),
     [
         ({"backbone": "resnet51"}, "backbone: timm has no model 'resnet51'. Nearest: resnet"),
-        ({"backbone": "vit_tiny_patch16_224"}, "backbone: vit_tiny_patch16_224 can't be cut into stages"),
+        ({"backbone": "hrnet_w18_small"}, "backbone: hrnet_w18_small can't be cut into stages: "),
+        ({"backbone": "mvitv2_tiny", "image_size": 224}, "nowhere inside it is a single value alive"),
+        ({"stages": 4}, "exits: the exit 4x5 lies outside the grid: the plan has 4 stages"),
+        ({"stages": 6}, "stages: test_resnet can be cut into at most 5 stages, one per block; with 6"),
         ({"exits": ExitPlacement.of("4x6")}, "exits: an exit at depth 6 lies outside the grid"),
-        ({"head": "quantum"}, "head: there is no exit head 'quantum'. Heads: linear"),
+        ({"head": "quantum"}, "head: there is no exit head 'quantum'. Heads: linear, conv, conv128"),
+        ({"head": "conv+linear+linear"}, "or two joined by '+'"),
+        (
+            {"backbone": "test_efficientnet"},
+            "temporal_shift: test_efficientnet has no residual block to shift",
+        ),
         ({"family": "tree"}, "family: there is no network family 'tree'. Families: grid"),
     ],
 )
 def test_plans_without_a_network_are_refused(fields, says):
-    values = {"exits": ExitPlacement.of("4x5"), "backbone": "test_resnet"} | fields
-    plan = Plan(num_frames=4, frame_order=FrameOrder.named("paper", 4), **values)
+    values = {"exits": ExitPlacement.of("4x5"), "backbone": "test_resnet", "image_size": 64} | fields
     with pytest.raises(PlanError) as caught:
-        build_network(plan, 5)
+        build_network(Plan(num_frames=4, frame_order=FrameOrder.named("paper", 4), **values), 5)
     assert says in str(caught.value)

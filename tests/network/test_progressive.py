@@ -1,5 +1,7 @@
 """The property the whole tool rests on: stopping at an exit gives what the dense forward gives there."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -7,7 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dynsearch.errors import PlanError, PolicyError
+from dynsearch.plan import TemporalShift
 from dynsearch.thresholds import ExitPolicy
+from tests.network.backbones import size_of
 from tests.network.nets import lively_network, random_clips
 from tests.plans import plans, small_plan
 
@@ -19,8 +23,14 @@ def stop_at(k, num_exits):
     return ExitPolicy((*tuple(ALWAYS if i == k else NEVER for i in range(num_exits - 1)), -NEVER))
 
 
+@st.composite
+def plans_with_heads(draw):
+    head = draw(st.sampled_from(["linear", "conv", "conv128", "conv128+linear"]))
+    return dataclasses.replace(draw(plans()), head=head, share_heads=draw(st.booleans()))
+
+
 @slowly
-@given(plans())
+@given(plans_with_heads())
 def test_stopping_at_an_exit_gives_its_dense_logits(plan):
     network, clips = lively_network(plan), random_clips(plan)
     with torch.inference_mode():
@@ -33,7 +43,7 @@ def test_stopping_at_an_exit_gives_its_dense_logits(plan):
 
 
 @slowly
-@given(plans(), st.integers(0, 2**32 - 1))
+@given(plans_with_heads(), st.integers(0, 2**32 - 1))
 def test_videos_that_stop_leave_the_others_alone(plan, seed):
     """Each video stops where the policy says from the dense logits, whatever the rest of the batch does."""
     network, clips = lively_network(plan), random_clips(plan, batch=6, seed=seed)
@@ -63,13 +73,46 @@ def test_an_exit_depends_on_no_frame_fed_later(plan, k):
         torch.testing.assert_close(network(changed)[k], network(clips)[k], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.parametrize("across_groups", [True, False])
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [
+        ("vit_tiny_patch16_224", {"stages": 4}),
+        ("test_vit3", {"head": "conv128+linear"}),
+        ("convnext_tiny", {}),
+        ("efficientnet_b0", {"stages": 7}),
+        ("densenet121", {"head": "conv128"}),
+        ("swin_tiny_patch4_window7_224", {"head": "conv", "share_heads": True}),
+        ("msdnet38", {"head": "conv"}),
+        ("ghostnet_100", {}),
+        ("resnet18", {"stages": 9}),
+    ],
+)
+def test_every_kind_of_backbone_is_exact(name, fields, across_groups):
+    """Features as maps, channels-last maps, tokens and several scales; stages by tap and by block."""
+    plan = small_plan(
+        "1x1", "2x2", "3x4", "4x4", backbone=name, image_size=size_of(name),
+        temporal_shift=TemporalShift(across_groups=across_groups), **fields,
+    )  # fmt: skip
+    network, clips = lively_network(plan), random_clips(plan, batch=2)
+    with torch.inference_mode():
+        logits_EBK = network(clips)
+    for k in range(4):
+        result = network.forward_until(clips, stop_at(k, 4))
+        torch.testing.assert_close(result.logits, logits_EBK[k], atol=1e-4, rtol=1e-4)
+    frames = list(plan.frame_order.frame_indices(1))[:3]
+    clips[:, [t for t in range(4) if t not in frames]] = 9.0  # what an exit has not seen, it can't depend on
+    with torch.inference_mode():
+        torch.testing.assert_close(network(clips)[:3], logits_EBK[:3], atol=1e-4, rtol=1e-4)
+
+
 def test_really_stops_computing():
     """Layers beyond the exit are not run, and only for the frames that are needed."""
     plan = small_plan("1x3", "2x4", "4x5")
     network, clips = lively_network(plan), random_clips(plan)
     frames_run = {}
     for stage in ("conv1", "layer1", "layer2", "layer3", "layer4"):
-        module = getattr(network.backbone.model, stage)
+        module = getattr(network.backbone.model, stage)[0]
         module.register_forward_hook(
             lambda _, inputs, __, stage=stage: frames_run.update(
                 {stage: frames_run.get(stage, 0) + len(inputs[0])}
@@ -92,8 +135,6 @@ def test_a_run_leaves_nothing_behind():
 
 
 def test_bidirectional_shift_stops_depthwise():
-    from dynsearch.plan import TemporalShift
-
     plan = small_plan("4x2", "4x4", "4x5", order="sequential", temporal_shift=TemporalShift("bidirectional"))
     network, clips = lively_network(plan), random_clips(plan)
     with torch.inference_mode():

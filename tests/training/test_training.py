@@ -193,8 +193,8 @@ class TestWeights:
                 read_tensors(tmp_path / name)
 
     def test_pretrained_weights_that_cannot_be_had(self, monkeypatch, tmp_path):
-        monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-        monkeypatch.setenv("HF_HOME", str(tmp_path))
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+        monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
         plan = small_plan(backbone="resnet18")
         with pytest.raises(
             WeightsError, match=r"training.pretrained: .*resnet18 can't be had.*training.weights=FILE"

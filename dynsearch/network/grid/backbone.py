@@ -1,29 +1,16 @@
-"""A timm backbone, cut into the depth stages of the grid."""
+"""A timm backbone, run stage by stage."""
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass
-
-import timm
-import torch
-from timm.models.resnet import ResNet
 from torch import nn
 
 from dynsearch.errors import PlanError
-
-
-@dataclass(frozen=True)
-class Stage:
-    """One depth stage: the top-level parts of the backbone between two of timm's feature taps.
-
-    Attributes:
-        parts: Names of the backbone's children, in the order they run.
-        channels: Channels of the stage's output.
-    """
-
-    parts: tuple[str, ...]
-    channels: int
+from dynsearch.network.grid.branches import Branch
+from dynsearch.network.grid.cutting import anatomy
+from dynsearch.network.grid.layout import State
+from dynsearch.network.grid.stages import backbone_stages
+from dynsearch.network.grid.timm_models import create_timm_model
+from dynsearch.plan import Plan
 
 
 class Backbone(nn.Module):
@@ -33,81 +20,80 @@ class Backbone(nn.Module):
 
     Args:
         name: Name of a timm model.
-        depth: How many stages are needed; later ones are dropped.
+        image_size: Side of the square input, in pixels.
+        depth: How many stages are needed; what only later ones use is dropped.
+        num_stages: M, or None for timm's own feature stages.
 
     Raises:
         PlanError: timm has no such model, it can't be cut, or it has fewer than ``depth`` stages.
     """
 
-    def __init__(self, name: str, depth: int) -> None:
+    def __init__(self, name: str, image_size: int, depth: int, num_stages: int | None = None) -> None:
         super().__init__()
-        self.model = create_timm_model(name)
-        stages = cut_into_stages(self.model, name)
-        if depth > len(stages):
-            raise PlanError(
-                f"an exit at depth {depth} lies outside the grid: {name} has {len(stages)} stages",
-                where="exits",
-            )
+        stages = backbone_stages(name, image_size, num_stages)
+        check_depth(name, depth, len(stages))
         self.stages = stages[:depth]
-        for stage in stages[depth:]:
-            for part in stage.parts:
-                setattr(self.model, part, nn.Identity())
+        self.model = create_timm_model(name, image_size)
+        used = frozenset[str]().union(*(stage.parts for stage in self.stages))
+        _drop_unused(self.model, used)
+        self.branches = tuple(
+            branch for branch in anatomy(name, image_size).branches if covers(used, branch.name)
+        )
 
-    def forward_stage(self, x_BCHW: torch.Tensor, stage: int) -> torch.Tensor:
+    def forward_stage(self, state: State, stage: int) -> State:
         """Return the output of ``stage`` (counted from 0) for the output of the one before it."""
-        for part in self.stages[stage].parts:
-            x_BCHW = getattr(self.model, part)(x_BCHW)
-        return x_BCHW
+        return self.stages[stage].run(self.model, state)
 
-    def residual_blocks(self) -> list[tuple[str, nn.Module]]:
-        """Return name and first convolution of every residual branch, in the order they run."""
-        return [
-            (name, module.conv1)
-            for name, module in self.model.named_modules()
-            if type(module).__name__ in ("BasicBlock", "Bottleneck")
-        ]
+    def residual_branches(self) -> list[tuple[Branch, nn.Module]]:
+        """Return every residual branch and the layer at which it begins, in the order they run."""
+        return [(branch, self.model.get_submodule(branch.name)) for branch in self.branches]
 
 
-def create_timm_model(name: str) -> nn.Module:
-    """Return timm's model ``name`` without classifier, freshly initialised.
+def check_shift(plan: Plan) -> None:
+    """Refuse a temporal shift on a backbone that has no residual branch for it.
 
     Raises:
-        PlanError: timm has no model of that name; the message gives the nearest names.
+        PlanError: There is none.
     """
-    if not timm.is_model(name):
-        near = difflib.get_close_matches(name, timm.list_models(), n=3)
+    if plan.temporal_shift.kind != "none" and not anatomy(plan.backbone, plan.image_size).branches:
         raise PlanError(
-            f"timm has no model {name!r}",
-            where="backbone",
-            hint=f"Nearest: {', '.join(near)}" if near else None,
+            f"{plan.backbone} has no residual block to shift in",
+            where="temporal_shift",
+            hint="Set temporal_shift.kind to none",
         )
-    return timm.create_model(name, pretrained=False, num_classes=0)
 
 
-def cut_into_stages(model: nn.Module, name: str) -> tuple[Stage, ...]:
-    """Return the M depth stages of a timm ResNet: the stem and its residual stages.
-
-    timm's ``feature_info`` names the module after which each feature map is complete; a stage is
-    everything from behind one of them up to the next.
+def check_depth(name: str, depth: int, num_stages: int) -> None:
+    """Refuse an exit below the last stage.
 
     Raises:
-        PlanError: The model is not of timm's ResNet class.
+        PlanError: There is no such stage.
     """
-    if not isinstance(model, ResNet):
+    if depth > num_stages:
         raise PlanError(
-            f"{name} can't be cut into stages: it is a {type(model).__name__}",
-            where="backbone",
-            hint="Use a model of timm's ResNet class, for instance resnet18, resnet50 or resnext50_32x4d",
+            f"an exit at depth {depth} lies outside the grid: {name} has {num_stages} stages",
+            where="exits",
+            hint="Ask for more stages with the plan's 'stages', or place the exit less deep",
         )
-    taps = {str(info["module"]): int(str(info["num_chs"])) for info in model.feature_info}
-    stages: list[Stage] = []
-    parts: list[str] = []
-    for child, module in model.named_children():
-        if child in ("global_pool", "fc"):
-            break
-        if not isinstance(module, nn.Identity):
-            parts.append(child)
-        if child in taps:
-            stages.append(Stage(tuple(parts), taps[child]))
-            parts = []
-    return tuple(stages)
+
+
+def covers(used: frozenset[str], path: str) -> bool:
+    """Return whether ``path`` is a used part or lies inside one."""
+    parts = path.split(".")
+    return any(".".join(parts[:i]) in used for i in range(1, len(parts) + 1))
+
+
+def _drop_unused(model: nn.Module, used: frozenset[str]) -> None:
+    """Remove what lies outside the ``used`` parts, so that nothing is trained, counted or saved in vain."""
+    above = {".".join(part.split(".")[:i]) for part in used for i in range(part.count(".") + 1)}
+    for path, module in list(model.named_modules()):
+        if path and (path in above or covers(used, path)):
+            continue
+        if path:
+            parent, _, name = path.rpartition(".")
+            if covers(used, parent) or parent in above:
+                setattr(model.get_submodule(parent), name, nn.Identity())
+        else:
+            for name, _ in list(module.named_parameters(recurse=False)):
+                if name not in used:
+                    setattr(module, name, None)

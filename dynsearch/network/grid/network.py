@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import torch
 from torch import nn
 
 from dynsearch.errors import PlanError
-from dynsearch.network.grid.backbone import Backbone
-from dynsearch.network.grid.heads import build_head
+from dynsearch.network.grid.backbone import Backbone, check_shift
+from dynsearch.network.grid.heads import build_head, head_slots
+from dynsearch.network.grid.layout import Layout, State, features_of
 from dynsearch.network.grid.progressive import run_until
 from dynsearch.network.grid.shift import attach_shifts
 from dynsearch.network.progress import ProgressiveResult
@@ -36,13 +40,28 @@ class GridNetwork(nn.Module):
         self.plan = plan
         self.num_classes = num_classes
         self.gmacs_E: tuple[float, ...] = ()
-        self.backbone = Backbone(plan.backbone, plan.exits.last.depth)
-        self.history = attach_shifts(self.backbone.residual_blocks(), plan)
+        self.slots = head_slots(plan)
+        check_shift(plan)
+        self.backbone = Backbone(plan.backbone, plan.image_size, plan.exits.last.depth, plan.stages)
+        self.history = attach_shifts(self.backbone.residual_branches(), plan)
+        layouts = [stage.layout for stage in self.backbone.stages]
+        distinct = {slot.index: slot for slot in self.slots}
         self.heads = nn.ModuleList(
-            build_head(plan.head, self.backbone.stages[exit_.depth - 1].channels, num_classes, dropout)
-            for exit_ in plan.exits.exits
+            build_head(slot.kind, layouts[slot.depth - 1].channels, num_classes, dropout)
+            for slot in distinct.values()
+        )
+        self.readers = tuple(
+            Reader(
+                layout,
+                maps=any(self.head(k).wants_maps for k, slot in enumerate(self.slots) if slot.depth == d),
+            )
+            for d, layout in enumerate(layouts, start=1)
         )
         self.frames_in_order = list(plan.frame_order.frame_indices(plan.frames_per_set))
+
+    def head(self, exit_: int) -> Any:
+        """Return the head of an exit, counted from 0."""
+        return self.heads[self.slots[exit_].index]
 
     def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:
         """Return the logits of all exits.
@@ -54,22 +73,23 @@ class GridNetwork(nn.Module):
             Logits, (E, B, K).
 
         Raises:
-            PlanError: The clips have another number of frames than the plan.
+            PlanError: The clips have another shape than the plan.
         """
         self.check_clips(clips_BTCHW)
         plan = self.plan
         num_frames = plan.frames_seen(plan.exits.last)
-        x = self.frames(clips_BTCHW, 0, num_frames)
+        state = self.frames(clips_BTCHW, 0, num_frames)
         self.begin_pass(0, num_frames)
         logits: list[torch.Tensor] = []
-        for depth in range(1, plan.exits.last.depth + 1):
-            x = self.backbone.forward_stage(x, depth - 1)
+        for depth, reader in enumerate(self.readers, start=1):
+            state = self.backbone.forward_stage(state, depth - 1)
             exits = [exit_ for exit_ in plan.exits.exits if exit_.depth == depth]
             if exits:
-                pooled_BTC = pool(x, num_frames)
+                read = reader.read(state).unflatten(0, (-1, num_frames))
                 for exit_ in exits:
-                    mean_BC = pooled_BTC[:, : plan.frames_seen(exit_)].mean(dim=1)
-                    logits.append(self.heads[len(logits)](mean_BC))
+                    mean = read[:, : plan.frames_seen(exit_)].mean(dim=1)
+                    head = self.head(len(logits))
+                    logits.append(head(reader.for_head(mean, maps=head.wants_maps)))
         return torch.stack(logits)
 
     @torch.inference_mode()
@@ -110,6 +130,27 @@ class GridNetwork(nn.Module):
             )
 
 
-def pool(x: torch.Tensor, num_frames: int) -> torch.Tensor:
-    """Return features (B x T, C, H, W) averaged over space, (B, T, C)."""
-    return x.mean(dim=(2, 3)).unflatten(0, (-1, num_frames))
+@dataclass(frozen=True)
+class Reader:
+    """Takes from a stage what the exits behind it need, and no more.
+
+    Attributes:
+        layout: Of the stage's features.
+        maps: Whether some exit there needs maps; else features are averaged over space at once.
+    """
+
+    layout: Layout
+    maps: bool
+
+    def __post_init__(self) -> None:
+        if self.maps:
+            _ = self.layout.map_shape  # Says so if there is no map.
+
+    def read(self, state: State) -> torch.Tensor:
+        """Return the features per frame, (B x T, C) or (B x T, C, H, W)."""
+        features = features_of(state)
+        return self.layout.to_map(features) if self.maps else self.layout.pool(features)
+
+    def for_head(self, mean: torch.Tensor, *, maps: bool) -> torch.Tensor:
+        """Return features averaged over frames as a head wants them: maps, or averaged over space too."""
+        return mean.mean(dim=(2, 3)) if self.maps and not maps else mean

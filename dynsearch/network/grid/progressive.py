@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from dynsearch.network.grid.layout import State, map_state
 from dynsearch.network.progress import ProgressiveResult
 from dynsearch.plan import Exit
 from dynsearch.scores.confidence import confidence_from_logits
@@ -20,7 +21,7 @@ class GridPass:
     """What has been computed for the videos still running, and nothing that no later cell needs.
 
     Done so far is the rectangle of ``frames_done`` frames x ``depth_done`` stages. Of it are kept the output
-    of its deepest stage (if a later exit is deeper), the sum of that output pooled over space, and the tails
+    of its deepest stage (if a later exit is deeper), the sum over frames of what its exits read, and the tails
     of the temporal shift (if later exits see more frames).
     """
 
@@ -29,8 +30,8 @@ class GridPass:
         self.clips_BTCHW = clips_BTCHW
         self.frames_done = 0
         self.depth_done = 0
-        self._row: torch.Tensor | None = None
-        self._sum_BC = torch.zeros(())
+        self._row: State = None
+        self._sum = torch.zeros(())
 
     def extend_to(self, exit_: Exit, later: tuple[Exit, ...]) -> torch.Tensor:
         """Compute the cells up to ``exit_`` that are not done yet.
@@ -40,7 +41,7 @@ class GridPass:
             later: The exits after it; they decide what is kept.
 
         Returns:
-            Features at the exit's depth averaged over space and over all frames seen, (B, C).
+            What the exit's stage reads, averaged over all frames seen, (B, C) or (B, C, H, W).
         """
         frames_now = self.network.plan.frames_seen(exit_)
         more_frames = bool(later) and later[-1].sets > exit_.sets
@@ -53,37 +54,45 @@ class GridPass:
         if exit_.depth > self.depth_done:
             self.network.begin_pass(0, frames_now, keep_tails=more_frames)
             row = self._run(self._join(self._row, new), self.depth_done, exit_.depth)
-            self._sum_BC = self._pooled_sum(row)
+            self._sum = self._summed(row, exit_.depth)
             self._row = row if deeper else None
         elif new is not None:
-            self._sum_BC = self._sum_BC + self._pooled_sum(new)
+            self._sum = self._sum + self._summed(new, exit_.depth)
             self._row = self._join(self._row, new) if deeper else None
         self.frames_done, self.depth_done = frames_now, exit_.depth
-        return self._sum_BC / frames_now
+        return self._sum / frames_now
 
     def keep(self, rows: torch.Tensor) -> None:
         """Drop every video but those at the positions ``rows``."""
         num_videos = len(self.clips_BTCHW)
         self.clips_BTCHW = self.clips_BTCHW[rows]
-        self._sum_BC = self._sum_BC[rows]
+        self._sum = self._sum[rows]
         if self._row is not None:
-            self._row = self._row.unflatten(0, (num_videos, -1))[rows].flatten(0, 1)
+            self._row = map_state(lambda x: x.unflatten(0, (num_videos, -1))[rows].flatten(0, 1), self._row)
         tails = self.network.history.tails
         for name in tails:
             tails[name] = tails[name][rows]
 
-    def _run(self, x: torch.Tensor, first: int, last: int) -> torch.Tensor:
+    def _run(self, state: State, first: int, last: int) -> State:
         for stage in range(first, last):
-            x = self.network.backbone.forward_stage(x, stage)
-        return x
+            state = self.network.backbone.forward_stage(state, stage)
+        return state
 
-    def _join(self, old: torch.Tensor | None, new: torch.Tensor | None) -> torch.Tensor:
-        """Return old and new frames of each video one after the other, (B x T', C, H, W)."""
-        parts = [x.unflatten(0, (len(self.clips_BTCHW), -1)) for x in (old, new) if x is not None]
-        return parts[0].flatten(0, 1) if len(parts) == 1 else torch.cat(parts, dim=1).flatten(0, 1)
+    def _join(self, old: State, new: State) -> State:
+        """Return old and new frames of each video one after the other, (B x T', ...)."""
+        if old is None or new is None:
+            return new if old is None else old
+        num_videos = len(self.clips_BTCHW)
 
-    def _pooled_sum(self, x: torch.Tensor) -> torch.Tensor:
-        return x.mean(dim=(2, 3)).unflatten(0, (len(self.clips_BTCHW), -1)).sum(dim=1)
+        def join(*parts: torch.Tensor) -> torch.Tensor:
+            return torch.cat([x.unflatten(0, (num_videos, -1)) for x in parts], dim=1).flatten(0, 1)
+
+        return map_state(join, old, new)
+
+    def _summed(self, state: State, depth: int) -> torch.Tensor:
+        """Return what the exits at ``depth`` read, summed over frames."""
+        read = self.network.readers[depth - 1].read(state)
+        return read.unflatten(0, (len(self.clips_BTCHW), -1)).sum(dim=1)
 
 
 def run_until(network: GridNetwork, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:
@@ -93,22 +102,24 @@ def run_until(network: GridNetwork, clips_BTCHW: torch.Tensor, policy: ExitPolic
     running = np.arange(num_videos)
     exit_B = np.full(num_videos, len(exits) - 1)
     logits_BK = torch.empty(num_videos, network.num_classes)
+    seen = np.empty((0, num_videos))  # by exit met, what each running video's confidence is made of
     network.history.tails = {}
     grid_pass = GridPass(network, clips_BTCHW)
     for k, exit_ in enumerate(exits):
-        mean_BC = grid_pass.extend_to(exit_, exits[k + 1 :])
-        logits = network.heads[k](mean_BC).float().cpu()
+        mean = grid_pass.extend_to(exit_, exits[k + 1 :])
+        head, reader = network.head(k), network.readers[exit_.depth - 1]
+        logits = head(reader.for_head(mean, maps=head.wants_maps)).float().cpu()
         stops = np.ones(len(running), dtype=bool)
         if k < len(exits) - 1:
-            confidence = confidence_from_logits(policy.confidence, logits.numpy())
-            stops = confidence > policy.thresholds[k]
+            seen = np.vstack([seen, confidence_from_logits(policy.measure, logits.numpy())])
+            stops = policy.confidence_at(seen) > policy.thresholds[k]
         logits_BK[running[stops]] = logits[torch.from_numpy(stops)]
         exit_B[running[stops]] = k
         if stops.all():
             break
         if stops.any():
             rows = np.flatnonzero(~stops)
-            running = running[rows]
+            running, seen = running[rows], seen[:, rows]
             grid_pass.keep(torch.from_numpy(rows).to(clips_BTCHW.device))
     network.history.tails = {}
     gmacs = np.asarray(network.gmacs_E)[exit_B] if network.gmacs_E else np.full(num_videos, np.nan)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
+from dynsearch.network.grid.branches import Branch
 from dynsearch.plan import Plan
 
 
@@ -31,67 +32,70 @@ class FrameHistory:
 
 
 class OnlineShift:
-    """Takes the first C/div channels from the frame fed before. A forward pre-hook of a convolution."""
+    """Takes the first C/div channels from the frame fed before. A forward pre-hook of a branch's first layer."""
 
-    def __init__(self, name: str, div: int, history: FrameHistory) -> None:
-        self.name = name
-        self.div = div
+    def __init__(self, branch: Branch, div: int, history: FrameHistory) -> None:
+        self.name = branch.name
+        self.axis = branch.axis
+        self.fold = branch.channels // div
         self.history = history
 
     def __call__(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        """Return the shifted input, (B x T, C, H, W), frames of a video in feeding order."""
+        """Return the shifted input (B x T, ...), frames of a video in feeding order."""
         history = self.history
         x = inputs[0]
         shifted = x.clone()
-        x = x.view(-1, history.num_frames, *x.shape[1:])
-        out = shifted.view(x.shape)
-        fold = x.shape[2] // self.div
-        out[:, 1:, :fold] = x[:, :-1, :fold]
+        old = x.narrow(self.axis, 0, self.fold).unflatten(0, (-1, history.num_frames))
+        new = shifted.narrow(self.axis, 0, self.fold).unflatten(0, (-1, history.num_frames))
+        new[:, 1:] = old[:, :-1]
         tail = history.tails.get(self.name)
         for position in {0, *history.restarts}:
             if tail is None or position in history.restarts:
-                out[:, position, :fold] = 0
+                new[:, position] = 0
             else:
-                out[:, position, :fold] = tail
+                new[:, position] = tail
         if history.keep_tails:
-            history.tails[self.name] = x[:, -1, :fold].clone()
+            history.tails[self.name] = old[:, -1].clone()
         return (shifted, *inputs[1:])
 
 
 class BidirectionalShift:
     """TSM's offline shift: C/div channels from the frame after, C/div from the frame before."""
 
-    def __init__(self, div: int, history: FrameHistory) -> None:
-        self.div = div
+    def __init__(self, branch: Branch, div: int, history: FrameHistory) -> None:
+        self.axis = branch.axis
+        self.fold = branch.channels // div
         self.history = history
 
     def __call__(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
-        """Return the shifted input, (B x T, C, H, W), frames of a video in feeding order."""
+        """Return the shifted input (B x T, ...), frames of a video in feeding order."""
         x = inputs[0]
         shifted = x.clone()
-        x = x.view(-1, self.history.num_frames, *x.shape[1:])
-        out = shifted.view(x.shape)
-        fold = x.shape[2] // self.div
-        out[:, :-1, :fold] = x[:, 1:, :fold]
-        out[:, -1, :fold] = 0
-        out[:, 1:, fold : 2 * fold] = x[:, :-1, fold : 2 * fold]
-        out[:, 0, fold : 2 * fold] = 0
+        for start, here, there in (
+            (0, slice(None, -1), slice(1, None)),
+            (1, slice(1, None), slice(None, -1)),
+        ):
+            old = x.narrow(self.axis, start * self.fold, self.fold)
+            new = shifted.narrow(self.axis, start * self.fold, self.fold)
+            old, new = (part.unflatten(0, (-1, self.history.num_frames)) for part in (old, new))
+            new[:, here] = old[:, there]
+            new[:, -1 if start == 0 else 0] = 0
         return (shifted, *inputs[1:])
 
 
-def attach_shifts(branches: list[tuple[str, nn.Module]], plan: Plan) -> FrameHistory:
-    """Attach the plan's temporal shift to the first convolution of each residual branch.
+def attach_shifts(branches: list[tuple[Branch, nn.Module]], plan: Plan) -> FrameHistory:
+    """Attach the plan's temporal shift to the first layer of each residual branch.
 
-    The convolutions keep their place and their parameter names. The paper shifts at every residual block.
+    The layers keep their place and their parameter names. The paper shifts at every residual block.
 
     Returns:
         The history that all of them share; set it before each pass.
     """
     history = FrameHistory()
     shift = plan.temporal_shift
-    for name, convolution in branches:
+    for branch, layer in branches:
         if shift.kind == "online":
-            convolution.register_forward_pre_hook(OnlineShift(name, shift.div, history))
+            layer.register_forward_pre_hook(OnlineShift(branch, shift.div, history))
         elif shift.kind == "bidirectional":
-            convolution.register_forward_pre_hook(BidirectionalShift(shift.div, history))
+            layer.register_forward_pre_hook(BidirectionalShift(branch, shift.div, history))
     return history

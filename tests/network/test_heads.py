@@ -1,0 +1,60 @@
+import pytest
+import torch
+from torch import nn
+
+from dynsearch.network.grid.heads import build_head, head_slots
+from tests.network.nets import lively_network, random_clips
+from tests.plans import small_plan
+
+
+@pytest.mark.parametrize(
+    ("channels", "parameters"),
+    [(576, 6_551_272), (640, 8_016_360), (608, 7_265_384), (528, 5_549_224), (976, 18_127_272)],
+)
+def test_msdnets_conv_heads_have_the_published_size(channels, parameters):
+    """Parameters of the classifiers in the public MSDNet-38 for 1000 classes."""
+    head = build_head("conv", channels, 1000, 0.0)
+    assert sum(p.numel() for p in head.parameters()) == parameters
+
+
+def test_a_conv_head_is_two_strided_convolutions_average_and_linear():
+    head = build_head("conv128", 6, 5, 0.0).eval()
+    convolutions = [m for m in head.modules() if isinstance(m, nn.Conv2d)]
+    norms = [m for m in head.modules() if isinstance(m, nn.BatchNorm2d)]
+    x = torch.randn(2, 6, 7, 7)
+    out = x
+    for convolution, norm in zip(convolutions, norms, strict=True):
+        out = norm(nn.functional.conv2d(out, convolution.weight, stride=2, padding=1)).relu()
+    assert out.shape == (2, 128, 2, 2)
+    expected = head.linear(nn.functional.avg_pool2d(out, 2).flatten(1))
+    torch.testing.assert_close(head(x), expected)
+
+
+def test_the_last_exit_can_have_another_head():
+    plan = small_plan("1x3", "2x4", "2x5", "4x5", head="conv128+linear")
+    slots = head_slots(plan)
+    assert [slot.kind for slot in slots] == ["conv128", "conv128", "conv128", "linear"]
+    assert [slot.index for slot in slots] == [0, 1, 2, 3]
+
+
+def test_exits_at_one_depth_can_share_a_head():
+    plan = small_plan("1x3", "2x5", "4x5", head="conv", share_heads=True)
+    network = lively_network(plan)
+    assert len(network.heads) == 2
+    assert network.head(1) is network.head(2)
+    clips = random_clips(plan)
+    network(clips)[2].sum().backward()
+    assert not network.heads[0].linear.weight.grad.any()
+    assert network.heads[1].linear.weight.grad.any()
+
+
+def test_a_conv_head_on_the_whole_clip_reads_the_mean_of_the_frames():
+    plan = small_plan("4x5", head="conv", order="sequential")
+    network, clips = lively_network(plan), random_clips(plan)
+    seen = {}
+    network.heads[0].register_forward_pre_hook(lambda _, args: seen.update(x=args[0]))
+    with torch.inference_mode():
+        network(clips)
+        network.begin_pass(0, 4)
+        features = network.backbone.model.forward_features(clips.flatten(0, 1))
+    torch.testing.assert_close(seen["x"], features.unflatten(0, (3, 4)).mean(1), atol=1e-5, rtol=1e-4)
