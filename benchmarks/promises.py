@@ -1,16 +1,19 @@
 """How often promises of the ``risk`` solver and of safe budgets break, over many calibration sets.
 
-    OMP_NUM_THREADS=1 python benchmarks/promises.py [--draws 1000]
+    OMP_NUM_THREADS=1 python benchmarks/promises.py [--draws 1000] [--output benchmarks/results/promises.json]
 
-Calibration sets are drawn from a large simulated pool, which stands for all videos there are. A promise
-made with delta = 0.1 may break in at most a tenth of the draws.
+Calibration sets are drawn, with replacement, from a large simulated pool, which stands for all videos there
+are. A promise made with delta = 0.1 may break in at most a tenth of the draws.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -23,52 +26,69 @@ from dynsearch.scores import ExitScores
 from dynsearch.thresholds import risk
 
 DELTA = 0.1
+SIZES = [(200, 0.05), (2000, 0.01), (20_000, 0.01)]
+"""Videos in a calibration set, and the drop promised: 200 videos can promise nothing about one point."""
+
+Point = tuple[float, float]
+"""Drop of top-1 below the full network, and cost, both on the pool."""
 
 
-def drawn(pool: ExitScores, num_videos: int, rng: np.random.Generator) -> ExitScores:
-    return pool.select(rng.choice(pool.num_videos, num_videos, replace=False))
+def points_of(scores: ExitScores, pool: ExitScores, max_drop: float, budget: float) -> dict[str, Point]:
+    """Return what each way to choose a point from ``scores`` gives on the pool."""
+    curve = solve_thresholds(scores)
+    chosen = {
+        f"risk: top-1 drop at most {max_drop:g}": risk(scores, max_drop=max_drop, delta=DELTA)[-1],
+        "risk: mean cost within the budget": risk(scores, max_gflops=budget, delta=DELTA)[-1],
+        "frontier, safe budget": safe_best_under(curve, scores, budget, delta=DELTA),
+        "frontier, plain budget": curve.best_under(budget),
+    }
+    full_top1 = float(pool.correct()[-1].mean())
+    measured = {name: point.evaluate(pool) for name, point in chosen.items()}
+    return {name: (full_top1 - point.top1, point.gflops) for name, point in measured.items()}
 
 
-def report(name: str, num_videos: int, broken: list[bool], costs: list[float]) -> None:
-    print(
-        f"  {name:34s} n = {num_videos:6,}: broken in {100 * np.mean(broken):5.2f}% of {len(broken)} draws,"
-        f" mean cost {np.mean(costs):.2f}",
-        flush=True,
-    )
+def summary(draws: list[dict[str, Point]], num_videos: int, max_drop: float, budget: float) -> list[Any]:
+    rows = []
+    for name in draws[0]:
+        drop, cost = np.array([draw[name] for draw in draws]).T
+        broken = drop > max_drop if "drop" in name else cost > budget
+        rows.append(
+            {
+                "promise": name,
+                "num_videos": num_videos,
+                "broken": float(broken.mean()),
+                "mean_gflops": float(cost.mean()),
+                "mean_drop": float(drop.mean()),
+            }
+        )
+        print(
+            f"  n = {num_videos:6,}  {name:34s} broken in {100 * broken.mean():5.2f}% of {len(draws)} draws,"
+            f" mean cost {cost.mean():.2f}, mean drop {100 * drop.mean():.2f} points",
+            flush=True,
+        )
+    return rows
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--draws", type=int, default=1000)
-    num_draws = parser.parse_args().draws
+    parser.add_argument("--output", type=Path, help="write the figures to this JSON file")
+    arguments = parser.parse_args()
     pool = simulated(100_000, 4, seed=0)
-    full_top1 = float(pool.correct()[-1].mean())
     budget = float(0.75 * pool.gmacs_E[0] + 0.25 * pool.gmacs_E[-1])
-    print(f"delta = {DELTA}; the full network costs {pool.gmacs_E[-1]:.0f}, budget {budget:.2f}")
-    for num_videos, max_drop in [(200, 0.05), (2000, 0.01), (20_000, 0.01)]:
+    print(f"delta = {DELTA}; the full network costs {pool.gmacs_E[-1]:.0f}, the budget is {budget:.2f}")
+    rows = []
+    for num_videos, max_drop in SIZES:
         rng = np.random.default_rng(num_videos)
-        broken: dict[str, list[bool]] = {name: [] for name in ("drop", "cost", "safe", "plain")}
-        costs: dict[str, list[float]] = {name: [] for name in broken}
-        for _ in range(num_draws):
-            scores = drawn(pool, num_videos, rng)
-            point = risk(scores, max_drop=max_drop, delta=DELTA)[-1].evaluate(pool)
-            broken["drop"].append(full_top1 - point.top1 > max_drop)
-            costs["drop"].append(point.gflops)
-            point = risk(scores, max_gflops=budget, delta=DELTA)[-1].evaluate(pool)
-            broken["cost"].append(point.gflops > budget)
-            costs["cost"].append(point.gflops)
-            curve = solve_thresholds(scores)
-            for name, chosen in [
-                ("safe", safe_best_under(curve, scores, budget, delta=DELTA)),
-                ("plain", curve.best_under(budget)),
-            ]:
-                cost = chosen.evaluate(pool).gflops
-                broken[name].append(cost > budget)
-                costs[name].append(cost)
-        report(f"risk, top-1 drop <= {max_drop:g}", num_videos, broken["drop"], costs["drop"])
-        report("risk, mean cost <= budget", num_videos, broken["cost"], costs["cost"])
-        report("frontier, safe budget", num_videos, broken["safe"], costs["safe"])
-        report("frontier, plain budget", num_videos, broken["plain"], costs["plain"])
+        draws = [
+            points_of(pool.select(rng.integers(pool.num_videos, size=num_videos)), pool, max_drop, budget)
+            for _ in range(arguments.draws)
+        ]
+        rows += summary(draws, num_videos, max_drop, budget)
+    print(f"CPU {time.process_time():.0f} s")
+    if arguments.output is not None:
+        values = {"delta": DELTA, "draws": arguments.draws, "budget": budget, "results": rows}
+        arguments.output.write_text(json.dumps(values, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import sys
 
 
 def between(lower: float, upper: float) -> float:
-    """Return a finite number t with ``lower <= t < upper``, half-way where floats allow it.
+    """Return a number t with ``lower <= t < upper``, half-way where floats allow it and finite if one is.
 
     Args:
         lower: The confidence that must not stop; may be ``-inf``.

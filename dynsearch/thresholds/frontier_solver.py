@@ -83,7 +83,7 @@ def _search(
         videos = systematic_sample(np.vstack([correct_EN, bins.codes]), _MAX_SEARCHED_VIDEOS)
         bins, correct_EN = bins.select(videos), correct_EN[:, videos]
     width = smoothing_width(correct_EN.shape[1], bins.num_bins, smoothing)
-    gains = Gains(bins, correct_EN.astype(np.float64), gmacs_E, width)
+    gains = Gains(bins, correct_EN, gmacs_E, width)
     hull = price_search(gains)
     # An exit that no price makes worth using could still win by a few lucky videos, or to hit a slot.
     used = gains.used_exits(hull, least_share=_LEAST_SHARE if smoothing > 0 else 0.0)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from dynsearch.errors import InfeasibleBudgetError, InputError
+from dynsearch.scores import ExitScores
 from dynsearch.thresholds import risk
 from tests.thresholds.tables import random_scores
 
@@ -14,7 +15,7 @@ FULL_TOP1 = POOL.correct()[-1].mean()
 
 
 def drawn(rng, num_videos):
-    return POOL.select(rng.choice(POOL.num_videos, num_videos, replace=False))
+    return POOL.select(rng.integers(POOL.num_videos, size=num_videos))
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,15 @@ def test_with_enough_videos_the_promise_saves_compute():
     points = risk(drawn(np.random.default_rng(0), 8000), max_drop=0.03, delta=0.1)
     assert points[0].gflops == POOL.gmacs_E[-1]
     assert points[-1].gflops < 0.95 * POOL.gmacs_E[-1]
+
+
+def test_exits_that_put_right_as_much_as_they_harm_cost_no_promise():
+    """Early exits harm 5% of the videos and help 8%: the drop is negative, though many are harmed."""
+    rng = np.random.default_rng(0)
+    kind = rng.choice(3, size=4000, p=[0.05, 0.08, 0.87])
+    correct = np.stack([kind != 0, kind != 1])
+    scores = ExitScores(gmacs_E=[1.0, 5.0], confidence_EN=rng.random((2, 4000)), correct_EN=correct)
+    assert risk(scores, max_drop=0.01, delta=0.05)[-1].gflops < 1.5
 
 
 def test_the_same_seed_gives_the_same_points():

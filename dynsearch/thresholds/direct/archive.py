@@ -2,18 +2,21 @@
 
 Prices reach only the upper hull; between its points, one-threshold changes of good policies fill in.
 
-Shapes: S slots, E exits.
+Shapes: S slots, E exits, X exits whose thresholds may move, P positions of a threshold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.thresholds.direct.bins import Positions
 from dynsearch.thresholds.direct.gains import Gains, Value
+
+_ROUNDING = 1e-12
 
 
 class Archive:
@@ -27,7 +30,7 @@ class Archive:
 
     def __init__(self, gains: Gains, num_slots: int, exits: Sequence[int]) -> None:
         self._gains = gains
-        self._exits = tuple(exits)
+        self._exits = np.array(exits, dtype=np.intp)
         self._cheapest = float(gains.gmacs_E[0])
         span = float(gains.gmacs_E[-1] - gains.gmacs_E[0])
         self._slots_per_gflop = (num_slots - 1) / span if span > 0 else 0.0
@@ -38,9 +41,9 @@ class Archive:
 
     def offer(self, positions: Positions, value: Value) -> None:
         """Keep a policy where it is the most accurate of its slot."""
-        self._offer(
-            np.array([value.accuracy]), np.array([value.gflops]), np.array([positions], dtype=np.intp)
-        )
+        (slot,) = self._slots(np.array([value.gflops]))
+        if value.accuracy > self._accuracy_S[slot] + _ROUNDING:
+            self._keep(np.array([slot]), value.accuracy, value.gflops, np.array([positions], dtype=np.intp))
 
     def expand(self, max_members: int) -> None:
         """Offer all one-threshold changes of up to ``max_members`` members not yet expanded."""
@@ -48,16 +51,9 @@ class Archive:
         members = members[~self._expanded_S[members]]
         if len(members) > max_members:
             members = members[np.linspace(0, len(members) - 1, max_members).round().astype(int)]
-        num_positions = self._gains.bins.num_bins + 1
         for slot in members:
-            positions = self._positions_SE[slot].copy()
-            accuracy, gflops = self._accuracy_S[slot], self._gflops_S[slot]
             self._expanded_S[slot] = True
-            changes = self._gains.changes(tuple(positions.tolist()))
-            for k in self._exits:
-                moved = np.repeat(positions[None], num_positions, axis=0)
-                moved[:, k] = np.arange(num_positions)
-                self._offer(accuracy + changes.accuracy[k], gflops + changes.gflops[k], moved)
+            self._offer_changes(self._positions_SE[slot].copy(), self._accuracy_S[slot], self._gflops_S[slot])
 
     def members(self) -> list[Positions]:
         """Return the policies that no cheaper member beats, from cheap to dear."""
@@ -68,18 +64,26 @@ class Archive:
         best_before = np.maximum.accumulate(np.append(-np.inf, self._accuracy_S[taken]))[:-1]
         return taken[self._accuracy_S[taken] > best_before]
 
-    def _offer(
-        self, accuracy: NDArray[np.float64], gflops: NDArray[np.float64], positions: NDArray[np.intp]
-    ) -> None:
-        slots = ((gflops - self._cheapest) * self._slots_per_gflop).astype(np.intp)
-        slots = np.clip(slots, 0, len(self._accuracy_S) - 1)
-        better = np.flatnonzero(accuracy > self._accuracy_S[slots] + 1e-12)
-        if better.size == 0:
-            return
+    def _offer_changes(self, positions: NDArray[np.intp], accuracy: float, gflops: float) -> None:
+        """Offer every change of one threshold of a policy worth ``accuracy`` at ``gflops``."""
+        changes = self._gains.changes(tuple(positions.tolist()))
+        accuracy_XP = accuracy + changes.accuracy[self._exits]
+        gflops_XP = gflops + changes.gflops[self._exits]
+        slots_XP = self._slots(gflops_XP)
+        better = np.flatnonzero(accuracy_XP > self._accuracy_S[slots_XP] + _ROUNDING)
         # Written from worst to best, so that the best of each slot stays.
-        order = better[np.lexsort((-gflops[better], accuracy[better]))]
-        slots = slots[order]
-        self._accuracy_S[slots] = accuracy[order]
-        self._gflops_S[slots] = gflops[order]
-        self._positions_SE[slots] = positions[order]
+        order = better[np.lexsort((-gflops_XP.flat[better], accuracy_XP.flat[better]))]
+        exit_index, position = np.divmod(order, accuracy_XP.shape[1])
+        moved = np.repeat(positions[None], len(order), axis=0)
+        moved[np.arange(len(order)), self._exits[exit_index]] = position
+        self._keep(slots_XP.flat[order], accuracy_XP.flat[order], gflops_XP.flat[order], moved)
+
+    def _keep(self, slots: NDArray[np.intp], accuracy: Any, gflops: Any, positions: NDArray[np.intp]) -> None:
+        self._accuracy_S[slots] = accuracy
+        self._gflops_S[slots] = gflops
+        self._positions_SE[slots] = positions
         self._expanded_S[slots] = False
+
+    def _slots(self, gflops: NDArray[np.float64]) -> NDArray[np.intp]:
+        slots = ((gflops - self._cheapest) * self._slots_per_gflop).astype(np.intp)
+        return np.clip(slots, 0, len(self._accuracy_S) - 1)

@@ -3,14 +3,17 @@
 The value of a policy is a sum over videos, so the gain of every position of one threshold is one
 histogram over the videos that reach its exit and one cumulative sum: O(N) for all positions.
 
+An *outcome* is where a video would stop and whether it is right there: 2 * exit + right. Masks over videos
+are random to the processor, so they are multiplied in, never branched on.
+
 Shapes: E exits, N videos, P = bins + 1 positions of a threshold.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -39,15 +42,24 @@ class Gains:
 
     Args:
         bins: Bin numbers of every exit but the last.
-        correct_EN: 1.0 where an exit is right, or a probability of it.
+        correct_EN: Whether each exit is right.
         gmacs_E: Cumulative cost of each exit.
         width: Of the smoothing of accuracy gains, in bins; 1 is none. Cost gains are never smoothed.
     """
 
     bins: Bins
-    correct_EN: NDArray[np.float64]
+    correct_EN: NDArray[np.bool_]
     gmacs_E: NDArray[np.float64]
     width: int
+    _outcome_EN: NDArray[Any] = field(init=False, repr=False)
+    _key_EN: NDArray[np.intp] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        num_exits, num_positions = self.correct_EN.shape[0], self.bins.num_bins + 1
+        outcome_E1 = 2 * np.arange(num_exits, dtype=np.min_scalar_type(2 * num_exits))[:, None]
+        object.__setattr__(self, "_outcome_EN", outcome_E1 + self.correct_EN)
+        # The place of each video in a histogram over (right here, bin).
+        object.__setattr__(self, "_key_EN", self.bins.codes + num_positions * self.correct_EN[:-1])
 
     @property
     def num_videos(self) -> int:
@@ -61,17 +73,16 @@ class Gains:
 
     def value(self, positions: Positions) -> Value:
         """Return accuracy and cost of a policy, not smoothed."""
-        exit_N = self._exit_of(positions)
-        right = self.correct_EN[exit_N, np.arange(self.num_videos)].mean()
-        counts_E = np.bincount(exit_N, minlength=len(self.gmacs_E))
-        return Value(float(right), float(counts_E @ self.gmacs_E / self.num_videos))
+        counts_E2 = self._counts(positions)
+        right, count_E = counts_E2[:, 1].sum(), counts_E2.sum(axis=1)
+        return Value(float(right / self.num_videos), float(count_E @ self.gmacs_E / self.num_videos))
 
     def used_exits(self, policies: Iterable[Positions], least_share: float) -> set[int]:
         """Return the exits at which more than ``least_share`` of the videos stop under some policy."""
         used: set[int] = set()
         for positions in policies:
-            counts = np.bincount(self._exit_of(positions), minlength=len(self.gmacs_E))
-            used.update(np.flatnonzero(counts > least_share * self.num_videos).tolist())
+            count_E = self._counts(positions).sum(axis=1)
+            used.update(np.flatnonzero(count_E > least_share * self.num_videos).tolist())
         return used
 
     def ascend(self, price: float, positions: Positions, max_sweeps: int = 8) -> Positions:
@@ -86,37 +97,38 @@ class Gains:
         for _ in range(max_sweeps):
             before = tuple(current)
             reach = self._reach(current)
-            later_correct, later_cost = self._after_last()
+            outcome_N = self._outcome_EN[-1].copy()
             for k in range(self.num_thresholds - 1, -1, -1):
-                gain = self._accuracy_gain(k, reach[k], later_correct)
-                gain -= price * self._cost_gain(k, reach[k], later_cost)
+                accuracy, gflops = self._histograms(k, reach[k], outcome_N)
+                gain = _sum_above(smoothed(accuracy, self.width) - price * gflops)
                 best = int(gain.argmax())
                 if gain[best] > gain[current[k]] + 1e-9:
                     current[k] = best
-                self._stop(k, current[k], later_correct, later_cost)
+                self._stop(k, current[k], outcome_N)
             if tuple(current) == before:
                 break
         return tuple(current)
 
     def changes(self, positions: Positions) -> Changes:
         """Return what every change of one threshold adds to accuracy (smoothed) and cost (exact)."""
-        shape = (self.num_thresholds, self.bins.num_bins + 1)
-        accuracy, gflops = np.empty(shape), np.empty(shape)
+        histograms = np.empty((2, self.num_thresholds, self.bins.num_bins + 1))
         reach = self._reach(positions)
-        later_correct, later_cost = self._after_last()
+        outcome_N = self._outcome_EN[-1].copy()
         for k in range(self.num_thresholds - 1, -1, -1):
-            accuracy[k] = self._accuracy_gain(k, reach[k], later_correct)
-            gflops[k] = self._cost_gain(k, reach[k], later_cost)
-            accuracy[k] -= accuracy[k, positions[k]]
-            gflops[k] -= gflops[k, positions[k]]
-            self._stop(k, positions[k], later_correct, later_cost)
-        return Changes(accuracy / self.num_videos, gflops / self.num_videos)
+            histograms[:, k] = self._histograms(k, reach[k], outcome_N)
+            self._stop(k, positions[k], outcome_N)
+        histograms[0] = smoothed(histograms[0], self.width)
+        gain = _sum_above(histograms)
+        gain -= np.take_along_axis(gain, np.array(positions, dtype=np.intp)[None, :, None], axis=2)
+        gain /= self.num_videos
+        return Changes(gain[0], gain[1])
 
-    def _exit_of(self, positions: Positions) -> NDArray[np.intp]:
-        exit_N = np.full(self.num_videos, self.num_thresholds)
+    def _counts(self, positions: Positions) -> NDArray[np.intp]:
+        """Return (E, 2): how many videos stop at each exit wrong and right."""
+        outcome_N = self._outcome_EN[-1].copy()
         for k in range(self.num_thresholds - 1, -1, -1):
-            np.putmask(exit_N, self.bins.codes[k] > positions[k], k)
-        return exit_N
+            self._stop(k, positions[k], outcome_N)
+        return np.bincount(outcome_N, minlength=2 * len(self.gmacs_E)).reshape(-1, 2)
 
     def _reach(self, positions: Positions | list[int]) -> list[NDArray[np.bool_]]:
         reach = [np.ones(self.num_videos, dtype=bool)]
@@ -124,37 +136,36 @@ class Gains:
             reach.append(reach[-1] & (self.bins.codes[k] <= positions[k]))
         return reach
 
-    def _after_last(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        return self.correct_EN[-1].copy(), np.full(self.num_videos, self.gmacs_E[-1])
+    def _stop(self, k: int, position: int, outcome_N: NDArray[Any]) -> None:
+        """Turn the outcomes after exit k into those from exit k on, in place."""
+        stops_N = self.bins.codes[k] > position
+        # Exclusive or twice is no change: the outcomes at exit k where videos stop, the later ones elsewhere.
+        outcome_N ^= (outcome_N ^ self._outcome_EN[k]) * stops_N
 
-    def _stop(
-        self, k: int, position: int, later_correct: NDArray[np.float64], later_cost: NDArray[np.float64]
-    ) -> None:
-        """Turn what happens after exit k into what happens from exit k on, in place."""
-        stops = self.bins.codes[k] > position
-        np.putmask(later_correct, stops, self.correct_EN[k])
-        np.putmask(later_cost, stops, self.gmacs_E[k])
+    def _histograms(self, k: int, reach_N: NDArray[np.bool_], outcome_N: NDArray[Any]) -> NDArray[np.float64]:
+        """Return (2, P): right answers won, and cost added, in each bin by stopping there at exit k.
 
-    def _accuracy_gain(
-        self, k: int, reach: NDArray[np.bool_], later_correct: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        histogram = self._histogram(k, (self.correct_EN[k] - later_correct) * reach)
-        return _sum_above(smoothed(histogram, self.width))
+        Bin 0 is not meant to be read: it holds the videos that do not reach the exit as well.
 
-    def _cost_gain(
-        self, k: int, reach: NDArray[np.bool_], later_cost: NDArray[np.float64]
-    ) -> NDArray[np.float64]:
-        return _sum_above(self._histogram(k, (self.gmacs_E[k] - later_cost) * reach))
-
-    def _histogram(self, k: int, weight: NDArray[np.float64]) -> NDArray[np.float64]:
-        histogram: NDArray[np.float64] = np.bincount(
-            self.bins.codes[k], weight, minlength=self.bins.num_bins + 1
-        ).astype(np.float64, copy=False)
-        return histogram
+        Args:
+            k: The exit.
+            reach_N: Whether each video reaches it.
+            outcome_N: Of each video if it went on.
+        """
+        first, num_positions = 2 * (k + 1), self.bins.num_bins + 1
+        later_N = np.multiply(outcome_N - first, 2 * num_positions, dtype=np.intp)
+        key_N = (later_N + self._key_EN[k]) * reach_N
+        outcome_R = np.arange(first, 2 * len(self.gmacs_E))
+        counts = np.bincount(key_N, minlength=2 * num_positions * len(outcome_R))
+        right_here_R2 = np.arange(2) - (outcome_R % 2)[:, None]
+        cost_here_R2 = np.repeat((self.gmacs_E[k] - self.gmacs_E[outcome_R // 2])[:, None], 2, axis=1)
+        worth = np.stack([right_here_R2.ravel(), cost_here_R2.ravel()])
+        result: NDArray[np.float64] = worth @ counts.reshape(-1, num_positions).astype(np.float64)
+        return result
 
 
 def _sum_above(histogram: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return for each position the sum over the bins above it: what stopping them is worth."""
-    total = np.zeros(len(histogram))
-    total[:-1] = np.cumsum(histogram[:0:-1])[::-1]
+    """Return for each position (last axis) the sum over the bins above it: what stopping them is worth."""
+    total = np.zeros_like(histogram)
+    total[..., :-1] = np.cumsum(histogram[..., :0:-1], axis=-1)[..., ::-1]
     return total

@@ -30,10 +30,10 @@ def smoothing_width(num_videos: int, num_bins: int, bandwidth: float) -> int:
 
 
 def smoothed(histogram: NDArray[np.float64], width: int) -> NDArray[np.float64]:
-    """Return the histogram smoothed over its bins 1 and up; bin 0 (never stops) and the sum are kept."""
+    """Return the histogram smoothed over its bins 1 and up (last axis); bin 0 and the sum are kept."""
     if width <= 1:
         return histogram
     result = histogram.copy()
     for _ in range(_PASSES):
-        result[1:] = uniform_filter1d(result[1:], width, mode="reflect")
+        result[..., 1:] = uniform_filter1d(result[..., 1:], width, axis=-1, mode="reflect")
     return result
