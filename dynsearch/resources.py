@@ -7,7 +7,7 @@ from pathlib import Path
 from dynsearch.errors import InputError
 
 _PACKAGE = Path(__file__).parent
-_KINDS = {"search_spaces": "search space", "studies": "study recipe"}
+_KINDS = {"search_spaces": "search space", "studies": "study recipe", "studies/paper": "plan"}
 
 
 def find(kind: str, name: str) -> Path:
@@ -17,8 +17,8 @@ def find(kind: str, name: str) -> Path:
     working directory, and the files that ship with dynsearch.
 
     Args:
-        kind: ``search_spaces`` or ``studies``.
-        name: For instance ``motions``, ``paper/joint-resnet50`` or ``my/space.yaml``.
+        kind: ``search_spaces``, ``studies``, or ``studies/paper`` for the paper's plans.
+        name: For instance ``motions``, ``joint-resnet50`` or ``my/space.yaml``.
 
     Raises:
         InputError: There is no such file; the message lists the shipped names.
@@ -39,7 +39,7 @@ def find(kind: str, name: str) -> Path:
 def names(kind: str) -> list[str]:
     """Return the names of the shipped files of ``kind``, sorted."""
     folder = _shipped(kind)
-    return sorted(str(path.relative_to(folder).with_suffix("")) for path in folder.rglob("*.yaml"))
+    return sorted(path.stem for path in folder.glob("*.yaml"))
 
 
 def _shipped(kind: str) -> Path:

@@ -16,62 +16,113 @@ if TYPE_CHECKING:
 
 @click.command(
     short_help="Show what every grid cell and exit costs.",
-    epilog="Example: dynsearch cost --backbone resnet50 --num-frames 8 --exits '2x3 4x4 8x5'",
+    epilog="Examples: dynsearch cost --backbone resnet50 --num-frames 8 --exits '2x3 4x4 8x5'; "
+    "dynsearch cost joint-msdnet38 --num-classes 1000 --exit-share '1993 2392 2871 3445 4134 4961'",
 )
-@click.argument("plan_file", required=False, metavar="[PLAN.yaml]")
+@click.argument("plan_file", required=False, metavar="[PLAN]")
 @click.option("--backbone", help="A timm model, instead of a plan file.")
 @click.option("--num-frames", type=click.IntRange(min=1), default=8, show_default=True)
 @click.option("--num-sets", type=click.IntRange(min=1), help="Frame sets. Default: one per frame.")
 @click.option("--image-size", type=click.IntRange(min=1), default=224, show_default=True)
+@click.option("--stages", type=click.IntRange(min=1), help="Depth stages. Default: the backbone's own.")
 @click.option("--exits", help="Exits as SETSxDEPTH, separated by spaces. Default: the last cell only.")
+@click.option("--head", default="linear", show_default=True, help="Kind of the exit heads.")
 @click.option("--num-classes", type=click.IntRange(min=1), default=400, show_default=True)
+@click.option(
+    "--exit-share", help="How many videos leave at each exit, separated by spaces: adds the average."
+)
 @options.as_json
-def cost(plan_file: str | None, backbone: str | None, num_classes: int, as_json: bool, **fields: Any) -> None:
-    """Show what every grid cell and exit of PLAN.yaml, or of a backbone, costs.
+def cost(
+    plan_file: str | None,
+    backbone: str | None,
+    num_classes: int,
+    exit_share: str | None,
+    as_json: bool,
+    **fields: Any,
+) -> None:
+    """Show what every grid cell and exit of a plan, or of a backbone, costs.
 
-    GFLOPs are 10^9 multiply-accumulates per video, counted on the real network.
+    PLAN is a YAML file or the name of one of the paper's plans, for instance joint-resnet50. GFLOPs are 10^9
+    multiply-accumulates per video, counted on the real network; at exits twice: with each head run once on the
+    averaged features, as this program does, and with heads run on every frame, as the paper counts.
     """
     if (plan_file is None) == (backbone is None):
         raise click.UsageError("Give either a plan file or --backbone.")
+    from dynsearch import resources
     from dynsearch.plan import Plan
 
-    plan = Plan.load(plan_file) if plan_file is not None else _plan(str(backbone), **fields)
+    if plan_file is None:
+        plan = _plan(str(backbone), **fields)
+    elif plan_file.endswith((".yaml", ".yml")):
+        plan = Plan.load(plan_file)
+    else:
+        plan = Plan.load(resources.find("studies/paper", plan_file))
 
     from dynsearch.cost import cost_table
 
     table = cost_table(plan, num_classes)
+    share = _shares(exit_share) if exit_share is not None else None
     if as_json:
-        click.echo(json.dumps(_as_dict(table), indent=1))
+        click.echo(json.dumps(_as_dict(table, share), indent=1))
     else:
-        _print(table)
+        _print(table, share)
 
 
 def _plan(
-    backbone: str, *, num_frames: int, num_sets: int | None, image_size: int, exits: str | None
+    backbone: str,
+    *,
+    num_frames: int,
+    num_sets: int | None,
+    image_size: int,
+    stages: int | None,
+    exits: str | None,
+    head: str,
 ) -> Plan:
     from dynsearch.cost.table import backbone_cost
     from dynsearch.plan import ExitPlacement, FrameOrder, Plan
 
     num_sets = num_sets or num_frames
-    depth = len(backbone_cost(backbone, image_size).stages)
+    depth = len(backbone_cost(backbone, image_size, stages).stages)
     placement = ExitPlacement.of(*(exits.split() if exits else [f"{num_sets}x{depth}"]))
     order = FrameOrder.named("sequential", num_sets)
-    return Plan(backbone, num_frames, order, placement, image_size=image_size)
+    return Plan(backbone, num_frames, order, placement, image_size=image_size, stages=stages, head=head)
 
 
-def _as_dict(table: CostTable) -> dict[str, Any]:
+def _shares(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.replace(",", " ").split()]
+    except ValueError:
+        raise click.BadParameter(
+            f"must be numbers separated by spaces, got {text!r}", param_hint="--exit-share"
+        ) from None
+
+
+def _as_dict(table: CostTable, share: list[float] | None) -> dict[str, Any]:
     plan = table.plan
+    per_frame = table.gmacs_heads_on_frames_E
     exits = [
-        {"sets": exit_.sets, "depth": exit_.depth, "gmacs": gmacs}
-        for exit_, gmacs in zip(plan.exits.exits, table.gmacs_E, strict=True)
+        {"sets": exit_.sets, "depth": exit_.depth, "gmacs": gmacs, "gmacs_heads_on_frames": on_frames}
+        for exit_, gmacs, on_frames in zip(plan.exits.exits, table.gmacs_E, per_frame, strict=True)
     ]
+    average = {} if share is None else {"average": _averages(table, share)}
     return {
         "plan_id": plan.plan_id,
         "parameters": table.parameters,
         "gmacs_full": table.gmacs_E[-1],
+        "gmacs_full_heads_on_frames": per_frame[-1],
         "exits": exits,
+        **average,
         "frame_gmacs": list(table.frame_gmacs),
         "grid_gmacs": [[table.cell_macs(i, j) / 1e9 for j in _depths(table)] for i in _sets(table)],
+    }
+
+
+def _averages(table: CostTable, share: list[float]) -> dict[str, float]:
+    from dynsearch.cost.table import average_gmacs
+
+    return {
+        "gmacs": average_gmacs(table.gmacs_E, share),
+        "gmacs_heads_on_frames": average_gmacs(table.gmacs_heads_on_frames_E, share),
     }
 
 
@@ -83,7 +134,7 @@ def _sets(table: CostTable) -> range:
     return range(1, table.plan.num_sets + 1)
 
 
-def _print(table: CostTable) -> None:
+def _print(table: CostTable, share: list[float] | None) -> None:
     from dynsearch.report.tables import format_table
     from dynsearch.units import to_gflops
 
@@ -97,17 +148,35 @@ def _print(table: CostTable) -> None:
     ]
     click.echo(format_table(grid))
     click.echo("\nGFLOPs per video at each exit, heads included:")
-    full = table.gmacs_E[-1]
-    click.echo(
-        format_table(
-            [
-                {
-                    "exit": str(exit_),
-                    "frames": str(plan.frames_seen(exit_)),
-                    "GFLOPs": f"{gmacs:.4g}",
-                    "of full": f"{100 * gmacs / full:.1f}%",
-                }
-                for exit_, gmacs in zip(plan.exits.exits, table.gmacs_E, strict=True)
-            ]
+    click.echo(format_table(_exit_rows(table, share)))
+
+
+def _exit_rows(table: CostTable, share: list[float] | None) -> list[dict[str, str]]:
+    plan, full = table.plan, table.gmacs_E[-1]
+    rows = [
+        {
+            "exit": str(exit_),
+            "frames": str(plan.frames_seen(exit_)),
+            "GFLOPs": f"{gmacs:.4g}",
+            "of full": f"{100 * gmacs / full:.1f}%",
+            "heads on every frame": f"{on_frames:.4g}",
+        }
+        for exit_, gmacs, on_frames in zip(
+            plan.exits.exits, table.gmacs_E, table.gmacs_heads_on_frames_E, strict=True
         )
-    )
+    ]
+    if share is not None:
+        mean = _averages(table, share)
+        for row, part in zip(rows, share, strict=True):
+            row["share"] = f"{100 * part / sum(share):.1f}%"
+        rows.append(
+            {
+                "exit": "average",
+                "frames": "",
+                "GFLOPs": f"{mean['gmacs']:.4g}",
+                "of full": f"{100 * mean['gmacs'] / full:.1f}%",
+                "heads on every frame": f"{mean['gmacs_heads_on_frames']:.4g}",
+                "share": "",
+            }
+        )
+    return rows

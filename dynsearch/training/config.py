@@ -20,7 +20,9 @@ class TrainingConfig(BaseModel):
     epochs: int = Field(default=50, ge=1)
     """Passes over the training split."""
     batch_size: int = Field(default=128, ge=1)
-    """Videos per step."""
+    """Videos per forward pass."""
+    accumulate: int = Field(default=1, ge=1)
+    """Forward passes whose gradients make one step; the effective batch is ``batch_size`` times this."""
     learning_rate: float = Field(default=0.01, gt=0)
     """Highest learning rate, after warm-up. State it for the batch size given."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
@@ -39,6 +41,18 @@ class TrainingConfig(BaseModel):
     """Largest norm of the gradient of all parameters; none means no limit."""
     amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
     """Mixed precision. ``auto``: bf16 (fp16 on GPUs without it) on a GPU, off on a CPU."""
+    channels_last: bool = True
+    """Keep maps with channels as the last axis in memory: what convolutions in mixed precision are fast on."""
+    compile: bool = False
+    """Compile the network with torch.compile. The first step takes minutes; pays off in long trainings."""
+    recompute: bool = False
+    """Activation checkpointing: a third more computing for a fraction of the memory."""
+    ema_decay: float | None = Field(default=None, gt=0, lt=1)
+    """Train on, but keep an exponential moving average of all weights with this decay per step."""
+    exit_loss: Literal["sum", "linear", "distill"] = "sum"
+    """How the exits' losses add up: as they are (the paper), more for later exits, or taught by the last exit."""
+    freeze_batch_norm: bool = False
+    """Keep the statistics of batch normalisation. The paper trains them."""
     pretrained: bool = True
     """Start the backbone from timm's weights."""
     weights: Path | None = None

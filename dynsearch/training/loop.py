@@ -13,11 +13,10 @@ from torch.utils.data import DataLoader
 
 from dynsearch.errors import TrainingError
 from dynsearch.training.config import TrainingConfig
-from dynsearch.training.device import amp_dtype, autocast
-from dynsearch.training.losses import sum_of_cross_entropies
 from dynsearch.training.schedule import learning_rate
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
+from dynsearch.training.stepper import Stepper
 
 
 @dataclass(frozen=True)
@@ -26,7 +25,7 @@ class EpochReport:
 
     Attributes:
         epoch: Finished epochs, this one included.
-        loss: Mean over steps of the sum of the exits' cross-entropies.
+        loss: Mean over batches of the loss over all exits.
         top1: Share of training videos right at the last exit, 0..1.
         learning_rate: At the epoch's last step.
         seconds: How long it took.
@@ -67,66 +66,43 @@ def train(
     Raises:
         TrainingError: The loss is not a finite number.
     """
-    network.to(device=device, memory_format=torch.channels_last)
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=config.learning_rate,
-        momentum=config.momentum,
-        nesterov=config.nesterov,
-        weight_decay=config.weight_decay,
-    )
-    dtype = amp_dtype(config.amp, device)
-    scaler = torch.amp.GradScaler(device.type, enabled=dtype is torch.float16)
-    finished, scale = state.restore(network, optimizer) if state else (0, None)
-    if scaler.is_enabled() and scale:
-        scaler.update(scale)
+    stepper = Stepper(network, config, device)
+    finished = stepper.restore(state) if state else 0
     for epoch in range(finished, config.epochs):
         seed_torch(seed, "epoch", epoch)
         loader.dataset.set_epoch(epoch)  # type: ignore[attr-defined]
-        report = _train_epoch(network, loader, config, optimizer, scaler, dtype, device, epoch)
+        report = _train_epoch(stepper, loader, config, epoch)
         if state:
-            state.save(network, optimizer, epoch + 1, scaler.get_scale())
+            stepper.save(state, epoch + 1)
         if on_epoch:
             on_epoch(report)
-    network.eval()
+    stepper.finish()
 
 
 def _train_epoch(
-    network: Any,
-    loader: DataLoader[Any],
-    config: TrainingConfig,
-    optimizer: torch.optim.Optimizer,
-    scaler: torch.amp.GradScaler,
-    dtype: torch.dtype | None,
-    device: torch.device,
-    epoch: int,
+    stepper: Stepper, loader: DataLoader[Any], config: TrainingConfig, epoch: int
 ) -> EpochReport:
-    network.train()
+    stepper.begin_epoch()
     started = time.perf_counter()
     loss_sum, num_right, num_videos, rate = 0.0, 0, 0, 0.0
     for batch, (clips, labels, _) in enumerate(loader):
-        clips, labels = clips.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+        clips, labels = (
+            clips.to(stepper.device, non_blocking=True),
+            labels.to(stepper.device, non_blocking=True),
+        )
         rate = learning_rate(config, epoch * len(loader) + batch, len(loader))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        with autocast(dtype, device):
-            logits_EBK = network(clips)
-        loss = sum_of_cross_entropies(logits_EBK.float(), labels)
-        value = float(loss.detach())
+        first = batch - batch % config.accumulate
+        in_step = min(config.accumulate, len(loader) - first)
+        value, right = stepper.step(
+            clips, labels, rate, share=1 / in_step, update=batch - first == in_step - 1
+        )
         if not math.isfinite(value):
             raise TrainingError(
                 f"the loss became {value} in epoch {epoch + 1}, step {batch + 1}, at learning rate {rate:.3g}",
                 hint="Lower training.learning_rate or set training.grad_clip",
             )
-        optimizer.zero_grad(set_to_none=True)
-        scaler.scale(loss).backward()
-        if config.grad_clip is not None:
-            scaler.unscale_(optimizer)
-            torch.nn.utils.clip_grad_norm_(network.parameters(), config.grad_clip)
-        scaler.step(optimizer)
-        scaler.update()
         loss_sum += value
-        num_right += int((logits_EBK[-1].argmax(dim=1) == labels).sum())
+        num_right += right
         num_videos += len(labels)
     return EpochReport(
         epoch + 1, loss_sum / len(loader), num_right / num_videos, rate, time.perf_counter() - started

@@ -28,9 +28,26 @@ class TrainingState:
         self.path = Path(path)
         self.key = key
 
-    def save(self, network: nn.Module, optimizer: torch.optim.Optimizer, epoch: int, scale: float) -> None:
-        """Write the state after ``epoch`` finished epochs, whole or not at all."""
+    def save(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        epoch: int,
+        scale: float,
+        average: nn.Module | None = None,
+    ) -> None:
+        """Write the state after ``epoch`` finished epochs, whole or not at all.
+
+        Args:
+            network: The network in training.
+            optimizer: Its optimizer.
+            epoch: Finished epochs.
+            scale: Loss scale of mixed precision.
+            average: The moving average of the network, if one is kept.
+        """
         tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
+        if average is not None:
+            tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
         for index, slots in optimizer.state_dict()["state"].items():
             if slots.get("momentum_buffer") is not None:
                 tensors[f"momentum.{index}"] = slots["momentum_buffer"]
@@ -39,7 +56,9 @@ class TrainingState:
         with written_whole(self.path) as temporary:
             safetensors.torch.save_file(tensors, temporary, metadata={"dynsearch": json.dumps(facts)})
 
-    def restore(self, network: nn.Module, optimizer: torch.optim.Optimizer) -> tuple[int, float | None]:
+    def restore(
+        self, network: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None = None
+    ) -> tuple[int, float | None]:
         """Load the state if there is one for this training.
 
         Returns:
@@ -55,7 +74,10 @@ class TrainingState:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, ValueError):
             return 0, None
-        network.load_state_dict({k.removeprefix("network."): v for k, v in tensors.items() if k[0] == "n"})
+        for prefix, module in (("network.", network), ("average.", average)):
+            if module is not None:
+                own = {name: value for name, value in tensors.items() if name.startswith(prefix)}
+                module.load_state_dict({name.removeprefix(prefix): value for name, value in own.items()})
         state = optimizer.state_dict()
         state["state"] = {
             int(name.removeprefix("momentum.")): {"momentum_buffer": value}

@@ -13,6 +13,9 @@ from torch import nn
 
 from dynsearch.errors import WeightsError
 from dynsearch.files import written_whole
+from dynsearch.network.grid.timm_models import create_timm_model
+from dynsearch.plan import Plan
+from dynsearch.training.key_maps import PublicWeights, to_our_names
 
 
 def save_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
@@ -32,34 +35,54 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
 
 
 def start_backbone(network: Any, *, pretrained: bool, weights: Path | None) -> None:
-    """Give the backbone of ``network`` its starting weights.
+    """Give the backbone of ``network`` its starting weights, and the heads theirs if the file has any that fit.
 
     Args:
         network: A grid network.
         pretrained: Take timm's weights for the plan's backbone.
-        weights: Take this file instead: timm's key layout, with or without a classifier.
+        weights: Take this file instead: timm's key layout or a public one that
+            :mod:`dynsearch.training.key_maps` knows, with or without a classifier.
 
     Raises:
         WeightsError: The weights can't be had, or are of another architecture.
     """
+    plan = network.plan
     if weights is not None:
-        tensors, source = read_tensors(weights), str(weights)
+        public, source = to_our_names(read_tensors(weights)), str(weights)
     elif pretrained:
-        tensors, source = _pretrained_state(network.plan.backbone), "timm"
+        public, source = PublicWeights(_pretrained_state(plan)), "timm"
     else:
         return
     model = network.backbone.model
     wanted = model.state_dict()
-    used = {name: value for name, value in tensors.items() if name in wanted or not _may_be_left(name)}
+    spare = {*_timm_names(plan.backbone), "fc.weight", "fc.bias", "head.weight", "head.bias"}
+    used = {name: value for name, value in public.backbone.items() if name in wanted or name not in spare}
     _load_strictly(model, used, source)
+    for k, slot in enumerate(network.slots):
+        depth = 0 if k == len(network.slots) - 1 and 0 in public.heads else slot.depth
+        _load_fitting(network.head(k), public.heads.get(depth, {}))
 
 
-def _pretrained_state(backbone: str) -> dict[str, torch.Tensor]:
+def _load_fitting(head: nn.Module, tensors: dict[str, torch.Tensor]) -> None:
+    """Load what has the head's names and shapes; another number of classes starts afresh."""
+    own = head.state_dict()
+    head.load_state_dict(
+        {k: v for k, v in tensors.items() if k in own and own[k].shape == v.shape}, strict=False
+    )
+
+
+def _timm_names(backbone: str) -> set[str]:
+    """Return the names of all tensors of timm's whole model, classifier and deepest stages included."""
+    with torch.device("meta"):
+        return set(timm.create_model(backbone, pretrained=False).state_dict())
+
+
+def _pretrained_state(plan: Plan) -> dict[str, torch.Tensor]:
     try:
-        return timm.create_model(backbone, pretrained=True, num_classes=0).state_dict()
+        return create_timm_model(plan.backbone, plan.image_size, pretrained=True).state_dict()
     except Exception as error:  # The hub client raises errors of many unrelated types.
         raise WeightsError(
-            f"timm's weights for {backbone} can't be had: {' '.join(str(error).split())[:200]}",
+            f"timm's weights for {plan.backbone} can't be had: {' '.join(str(error).split())[:200]}",
             where="training.pretrained",
             hint="Give a local file with training.weights=FILE, or start from random weights "
             "with training.pretrained=false",
@@ -88,11 +111,6 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     if not isinstance(values, dict) or not all(isinstance(value, torch.Tensor) for value in values.values()):
         raise WeightsError("holds no plain mapping of names to tensors", where=str(path))
     return values
-
-
-def _may_be_left(name: str) -> bool:
-    """Classifiers of another class count, and stages deeper than the last exit, are not needed."""
-    return name.split(".")[0] in ("fc", "classifier", "head", "layer2", "layer3", "layer4")
 
 
 def _load_strictly(module: nn.Module, tensors: dict[str, torch.Tensor], path: str | os.PathLike[str]) -> None:

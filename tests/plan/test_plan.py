@@ -2,14 +2,16 @@ import dataclasses
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from dynsearch.errors import PlanError
 from dynsearch.plan import FrameOrder, Plan, TemporalShift
 from tests.plans import plans, small_plan
 
 
-@given(plans())
-def test_a_plan_survives_its_dictionary(plan):
+@given(plans(), st.sampled_from([None, 5, 9]), st.booleans())
+def test_a_plan_survives_its_dictionary(plan, stages, share_heads):
+    plan = dataclasses.replace(plan, stages=stages, share_heads=share_heads)
     again = Plan.from_dict(plan.to_dict())
     assert again == plan
     assert (hash(again), again.plan_id) == (hash(plan), plan.plan_id)
@@ -44,6 +46,9 @@ def test_different_plans_have_different_ids():
         small_plan(image_size=48),
         small_plan(temporal_shift=TemporalShift("none")),
         small_plan(temporal_shift=TemporalShift(across_groups=False)),
+        small_plan(stages=5),
+        small_plan(head="conv"),
+        small_plan(head="conv", share_heads=True),
     ]
     assert len({plan.plan_id for plan in variants}) == len(variants)
 
@@ -73,6 +78,9 @@ def test_the_id_is_stable():
         ({"temporal_shift": {"div": True}}, "temporal_shift.div: must be a whole number"),
         ({"temporal_shift": {"kind": "bidirectional"}}, "exits: a bidirectional shift needs every exit"),
         ({"image_size": 0}, "image_size: must be a positive number"),
+        ({"stages": 4}, "exits: the exit 4x5 lies outside the grid: the plan has 4 stages"),
+        ({"stages": "many"}, "stages: must be a whole number, got 'many'"),
+        ({"share_heads": 1}, "share_heads: must be true or false, got 1"),
         ({"colour": "red"}, "plan: unknown field 'colour'"),
         ({"backbone": None}, "backbone: must be a text"),
     ],

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import torch
 from torch import nn
 
 from dynsearch.errors import PlanError
 from dynsearch.network.grid.branches import Branch
 from dynsearch.network.grid.cutting import anatomy
 from dynsearch.network.grid.layout import State
+from dynsearch.network.grid.recompute import run_recomputed
 from dynsearch.network.grid.stages import backbone_stages
 from dynsearch.network.grid.timm_models import create_timm_model
 from dynsearch.plan import Plan
@@ -24,12 +26,17 @@ class Backbone(nn.Module):
         depth: How many stages are needed; what only later ones use is dropped.
         num_stages: M, or None for timm's own feature stages.
 
+    Attributes:
+        recompute: Whether training keeps only what passes between stages, and computes the rest again for the
+            backward pass: slower, in much less memory.
+
     Raises:
         PlanError: timm has no such model, it can't be cut, or it has fewer than ``depth`` stages.
     """
 
     def __init__(self, name: str, image_size: int, depth: int, num_stages: int | None = None) -> None:
         super().__init__()
+        self.recompute = False
         stages = backbone_stages(name, image_size, num_stages)
         check_depth(name, depth, len(stages))
         self.stages = stages[:depth]
@@ -42,7 +49,10 @@ class Backbone(nn.Module):
 
     def forward_stage(self, state: State, stage: int) -> State:
         """Return the output of ``stage`` (counted from 0) for the output of the one before it."""
-        return self.stages[stage].run(self.model, state)
+        run = self.stages[stage].run
+        if self.recompute and torch.is_grad_enabled():
+            return run_recomputed(run, self.model, state)
+        return run(self.model, state)
 
     def residual_branches(self) -> list[tuple[Branch, nn.Module]]:
         """Return every residual branch and the layer at which it begins, in the order they run."""
