@@ -54,7 +54,9 @@ def top1_by_exit(order: str, shift: str, epochs: int, seed: int) -> list[float]:
 
 def main() -> None:
     """Train the three networks and print both effects."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--epochs", type=int, default=12)
     parser.add_argument("--seeds", type=int, default=1)
     arguments = parser.parse_args()

@@ -16,11 +16,13 @@ def test_progressive_inference_follows_the_policy(measure):
     network, clips = lively_network(plan, num_classes=4), random_clips(plan, batch=60)
     with torch.inference_mode():
         logits_ENK = network(clips).numpy()
-    labels_N = np.where(np.arange(60) % 2, logits_ENK[-1].argmax(axis=1), logits_ENK[1].argmax(axis=1))
+    labels_N = logits_ENK[np.arange(60) % 4, np.arange(60)].argmax(
+        axis=1
+    )  # each exit is right on some videos
     scores = ExitScores.from_logits(logits_ENK, labels_N, np.array(network.gmacs_E), plan_id=plan.plan_id)
     curve = solve_thresholds(scores, "frontier", confidence=measure)
-    point = curve[len(curve) // 2]
-    assert 0 < point.exit_share[-1] < 1
+    point = max(curve, key=lambda point: np.count_nonzero(point.exit_share))
+    assert np.count_nonzero(point.exit_share) > 1
     result = network.forward_until(clips, point.policy)
     assert np.bincount(result.exit, minlength=4) / 60 == pytest.approx(point.exit_share)
     assert result.gmacs.mean() == pytest.approx(point.gflops)
