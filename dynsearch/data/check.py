@@ -79,7 +79,7 @@ def check_dataset(
     root: str | os.PathLike[str] | None = None,
     *,
     min_frames: int = 1,
-    reader: str = "decord",
+    reader: str = "auto",
     num_workers: int | None = None,
     progress: Progress | None = None,
 ) -> CheckReport:

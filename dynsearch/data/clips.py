@@ -61,7 +61,7 @@ class ClipDataset(Dataset[Clip]):
         training: bool,
         seed: int,
         cache: FrameCache | None = None,
-        reader: str = "decord",
+        reader: str = "auto",
         short_side: int | None = None,
         multi_scale_crop: bool = True,
     ) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dynsearch.data.frame_index import REPLACE, read_frame_index
+from dynsearch.errors import VideoError
+
 Frames = npt.NDArray[np.uint8]
 
 
@@ -31,9 +34,17 @@ class DecordReader:
 
 
 def _open(path: Path, *, strict: bool) -> Any:
+    lies = read_frame_index(path).lies
+    if lies:
+        # decord believes the header, and the process ends for lack of memory.
+        raise VideoError(f"can't be given to decord: {lies[0]}", where=str(path), hint=REPLACE)
     # torch comes first: on machines with a GPU, decord before torch crashes or hangs.
     import torch  # noqa: F401
     from decord import VideoReader, cpu
+    from decord import logging as decord_logging
+
+    # Else a damaged file writes hundreds of lines straight to standard error.
+    decord_logging.set_level(decord_logging.QUIET)
 
     # fault_tol is the number of damaged frames decord may silently replace; -1 means any number.
     return VideoReader(str(path), ctx=cpu(0), num_threads=1, fault_tol=1 if strict else -1)

@@ -57,7 +57,7 @@ def make_frame_cache(
     name: str,
     num_frames: int,
     size: int,
-    reader: str = "decord",
+    reader: str = "auto",
     folder: Path | None = None,
     num_workers: int | None = None,
     progress: Progress | None = None,

@@ -12,7 +12,10 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from dynsearch.data.auto_reader import AutoReader
 from dynsearch.data.decord_reader import DecordReader
+from dynsearch.data.frame_index import REPLACE
+from dynsearch.data.pyav_reader import PyAVReader
 from dynsearch.data.video_files import checked_path
 from dynsearch.errors import InputError, VideoError
 
@@ -42,11 +45,15 @@ class VideoReader(Protocol):
         ...
 
 
-READERS: dict[str, Callable[[], VideoReader]] = {"decord": DecordReader}
+READERS: dict[str, Callable[[], VideoReader]] = {
+    "auto": AutoReader,
+    "decord": DecordReader,
+    "pyav": PyAVReader,
+}
 """The readers by name. A new one is a new file and one line here."""
 
 
-def get_reader(name: str = "decord") -> VideoReader:
+def get_reader(name: str = "auto") -> VideoReader:
     """Return the reader called ``name``.
 
     Raises:
@@ -57,7 +64,7 @@ def get_reader(name: str = "decord") -> VideoReader:
     return READERS[name]()
 
 
-def num_frames(path: str | os.PathLike[str], *, reader: str = "decord") -> int:
+def num_frames(path: str | os.PathLike[str], *, reader: str = "auto") -> int:
     """Return how many frames the video file at ``path`` has.
 
     Raises:
@@ -71,7 +78,7 @@ def num_frames(path: str | os.PathLike[str], *, reader: str = "decord") -> int:
 
 
 def read_frames(
-    path: str | os.PathLike[str], indices: FrameChoice, strict: bool = True, *, reader: str = "decord"
+    path: str | os.PathLike[str], indices: FrameChoice, strict: bool = True, *, reader: str = "auto"
 ) -> Frames:
     """Return chosen frames of a video file.
 
@@ -79,7 +86,7 @@ def read_frames(
         path: The file.
         indices: T frame indices from 0 in any order, repeats allowed, or a function that gives them from
             the number of frames, so that choosing costs no second opening.
-        strict: Fail on damaged frames where the decoder notices them, instead of showing a neighbour.
+        strict: Fail on any damage in the file that can be noticed. Otherwise decoders may conceal it.
         reader: A key of ``READERS``.
 
     Returns:
@@ -132,5 +139,5 @@ def _unreadable(path: Path, error: Exception) -> VideoError:
     return VideoError(
         f"can't be decoded: {reason[:200] or type(error).__name__}",
         where=str(path),
-        hint="Replace the file or take it out of the annotation files; `dynsearch data check` finds all such",
+        hint=REPLACE,
     )

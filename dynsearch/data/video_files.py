@@ -11,6 +11,19 @@ from dynsearch.errors import VideoError
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")
 _REPLACE = "Replace the file or take it out of the annotation files"
+_CONTAINERS = "MP4/MOV, WebM/Matroska, AVI, MPEG-TS/PS, FLV or Ogg"
+
+_DISGUISES = (
+    (b"version https://git-lfs", "is a git-lfs pointer, not the video itself", "Run `git lfs pull`"),
+    (b"#EXTM3U", "is a playlist, not a video", _REPLACE),
+    (b"ffconcat", "is a list of other files, not a video", _REPLACE),
+    (b"<!doctype html", "is a web page, not a video", "Download it again: the page says what went wrong"),
+    (b"<html", "is a web page, not a video", "Download it again: the page says what went wrong"),
+    (b"\x89PNG", "is a picture, not a video", _REPLACE),
+    (b"GIF8", "is a GIF picture, not a video", f"Convert it to {_CONTAINERS}"),
+    (b"\xff\xd8\xff", "is a JPEG picture, not a video", _REPLACE),
+)
+"""First bytes of what is often found under a video's name, what it is, and what to do."""
 
 
 def checked_path(path: str | os.PathLike[str]) -> Path:
@@ -43,8 +56,20 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
             f"can't be opened: {error.strerror}", where=where, hint="Check its permissions"
         ) from error
     if not _starts_like_video(head):
-        raise VideoError(f"is not a video: it starts with {head[:24]!r}", where=where, hint=_REPLACE)
+        raise _not_a_video(head, where)
     return Path(text).absolute()
+
+
+def _not_a_video(head: bytes, where: str) -> VideoError:
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()
+    for first, what, hint in _DISGUISES:
+        if start[: len(first)].lower() == first.lower():
+            return VideoError(f"{what}: it starts with {head[:24]!r}", where=where, hint=hint)
+    return VideoError(
+        f"is not a video that we read ({_CONTAINERS}): it starts with {head[:24]!r}",
+        where=where,
+        hint=_REPLACE,
+    )
 
 
 def _starts_like_video(head: bytes) -> bool:
@@ -54,4 +79,5 @@ def _starts_like_video(head: bytes) -> bool:
         or head.startswith((b"\x1aE\xdf\xa3", b"\x00\x00\x01\xba", b"\x00\x00\x01\xb3", b"FLV\x01", b"OggS"))
         or (head.startswith(b"RIFF") and head[8:11] == b"AVI")
         or (head[:1] == b"G" and head[188:189] == b"G")
+        or (head[4:5] == b"G" and head[196:197] == b"G")
     )

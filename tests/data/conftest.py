@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from dynsearch.data.motions.dataset import MotionsSizes, generate_motions
+from tests.data.corpus import Corpus
 
 SMALL = MotionsSizes(num_train=36, num_validation=12, num_unlabelled=2, side=48, seed=3)
 
@@ -24,3 +25,11 @@ def shared_data():
     if not folder.is_dir():
         pytest.skip(f"no real data at {folder}; set DYNSEARCH_SHARED_DATA to its folder")
     return folder
+
+
+@pytest.fixture(scope="session")
+def corpus(shared_data):
+    """The made good and bad videos, which are not part of the repository."""
+    if not (shared_data / "videos").is_dir():
+        pytest.skip(f"no videos/ in {shared_data}")
+    return Corpus(shared_data / "videos")

@@ -7,22 +7,9 @@ from dynsearch.data import num_frames, read_frames
 from dynsearch.data.motions.video_writer import write_h264
 from dynsearch.errors import InputError, VideoError
 from tests.data import barcode
+from tests.data.videos import encode
 
 NUM_FRAMES = 60
-
-
-def encode(path, frames, codec="libx264", **options):
-    import av
-
-    with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=12)
-        stream.height, stream.width = frames[0].shape[:2]
-        stream.pix_fmt = "yuv420p"
-        stream.options = options
-        for frame in frames:
-            container.mux(stream.encode(av.VideoFrame.from_ndarray(frame, format="rgb24")))
-        container.mux(stream.encode(None))
-    return path
 
 
 @pytest.fixture(scope="module", params=["h264 mp4", "h264 mp4 with B-frames", "vp9 webm"])
@@ -89,7 +76,7 @@ def test_indices_must_be_whole_numbers(video, indices):
 
 
 def test_an_unknown_reader_lists_the_known_ones(video):
-    with pytest.raises(InputError, match=r"'nope'.*decord"):
+    with pytest.raises(InputError, match=r"'nope'.*auto, decord, pyav"):
         read_frames(video, [0], reader="nope")
 
 
@@ -127,11 +114,11 @@ def _file(name, content):
         (_pipe, "not a regular file"),
         (_dangling_link, "does not exist"),
         (_file("empty.mp4", b""), "empty"),
-        (_file("page.mp4", b"<!DOCTYPE html><title>404"), "not a video.*DOCTYPE"),
-        (_file("list.mp4", b"#EXTM3U\nfile:///etc/hostname\n"), "not a video.*EXTM3U"),
-        (_file("pointer.webm", b"version https://git-lfs"), "not a video.*git-lfs"),
+        (_file("page.mp4", b"<!DOCTYPE html><title>404"), "a web page, not a video.*DOCTYPE"),
+        (_file("list.mp4", b"#EXTM3U\nfile:///etc/hostname\n"), "a playlist, not a video.*EXTM3U"),
+        (_file("pointer.webm", b"version https://git-lfs"), "git-lfs pointer.*git lfs pull"),
         (_file("zeros.mp4", bytes(4096)), "not a video"),
-        (_file("cut.mp4", b"\0\0\0\x18ftypmp42" + bytes(500)), "can't be decoded"),
+        (_file("cut.mp4", b"\0\0\0\x18ftypmp42" + bytes(500)), "header can't be read"),
         (lambda folder: "http://127.0.0.1:9/v.mp4", "an address"),
         (lambda folder: "concat:a.mp4|b.mp4", "an address"),
     ],

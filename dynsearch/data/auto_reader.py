@@ -1,0 +1,55 @@
+"""The default video reader: decord for files whose frames it counts right, PyAV for all others."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from dynsearch.data.decord_reader import DecordReader
+from dynsearch.data.frame_index import read_frame_index
+from dynsearch.data.pyav_reader import PyAVReader
+from dynsearch.errors import InputError
+
+Frames = npt.NDArray[np.uint8]
+
+
+class AutoReader:
+    """Looks at each file's packets, without decoding, and chooses.
+
+    Strict reading always takes PyAV: decord's decoder is of 2018 and conceals damage without a word.
+    """
+
+    def __init__(self) -> None:
+        self._decord = DecordReader()
+        self._pyav = PyAVReader()
+
+    def num_frames(self, path: Path) -> int:
+        """Return how many frames the file shows."""
+        return self._pyav.num_frames(path)
+
+    def read(self, path: Path, choose: Callable[[int], Sequence[int]], *, strict: bool) -> Frames:
+        """Return the frames ``choose(num_frames)``, uint8 (T, H, W, 3), RGB."""
+        index = read_frame_index(path)
+        if strict or not index.safe:
+            return self._pyav.read(path, choose, strict=strict)
+        wanted = list(choose(index.num_frames))
+
+        def choose_again(count: int) -> Sequence[int]:
+            if count != index.num_frames:
+                raise _OtherCountError
+            return wanted
+
+        try:
+            return self._decord.read(path, choose_again, strict=False)
+        except InputError:
+            raise
+        except Exception:
+            # Codecs newer than decord (AV1), live recordings without a length, or damage: PyAV tells.
+            return self._pyav.read(path, lambda count: wanted, strict=False)
+
+
+class _OtherCountError(Exception):
+    """decord counts other frames than the packets say."""

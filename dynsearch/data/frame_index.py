@@ -1,0 +1,195 @@
+"""What a video file's packets say, read without decoding: its frames, and whether they can be trusted.
+
+decord finds frame i by packet order, which is wrong where packets carry no time, are hidden, or are not in
+the order they are shown (B-frames in AVI, open groups of pictures, edit lists, MPEG streams). All that can be
+seen from the packets alone, in a few milliseconds.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import functools
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from dynsearch.errors import VideoError
+
+OPEN_OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,ogg",
+}
+"""Only local files, only containers of video: a playlist or a list of files is never opened."""
+
+REPLACE = "Replace the file or take it out of the annotation files; `dynsearch data check` finds all such"
+
+_MAX_PIXELS = 2**26
+_MAX_SECONDS = 7 * 24 * 3600
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class FrameIndex:
+    """What the packets of a file's video stream say.
+
+    Attributes:
+        num_frames: Packets that show a frame; the number of frames where there are no doubts.
+        doubts: Why a frame's number can't be told from the packets; empty for most files.
+        damage: Why the file is not whole; empty for most files.
+        lies: Why a decoder that believes the header would take all memory; empty for honest files.
+    """
+
+    num_frames: int
+    doubts: tuple[str, ...] = ()
+    damage: tuple[str, ...] = ()
+    lies: tuple[str, ...] = ()
+
+    @property
+    def safe(self) -> bool:
+        """Whether packets and shown frames are the same, one for one and in the same order."""
+        return not (self.doubts or self.damage or self.lies)
+
+
+def read_frame_index(path: Path) -> FrameIndex:
+    """Return the frame index of a file; repeated calls for an unchanged file read it once.
+
+    Raises:
+        VideoError: It is no video, or has no frame that can be decoded first.
+    """
+    status = os.stat(path)
+    return _read(path, status.st_size, status.st_mtime_ns)
+
+
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[tuple[Any, Any]]:
+    """Yield PyAV's container and the video stream that players show, and close them.
+
+    Raises:
+        VideoError: The file's header can't be read, or it has no video stream.
+    """
+    import av
+
+    try:
+        file = av.open(str(path), options=OPEN_OPTIONS, metadata_errors="replace")
+    except av.error.FFmpegError as error:
+        raise VideoError(
+            f"its header can't be read: {error.strerror}", where=str(path), hint=REPLACE
+        ) from error
+    with file as container:
+        stream = container.streams.best("video")
+        # A stream whose header did not say what it holds has no decoder.
+        if stream is None or stream.codec_context is None:
+            raise VideoError("has no readable video stream", where=str(path), hint=REPLACE)
+        stream.codec_context.thread_count = 1
+        yield container, stream
+
+
+@functools.lru_cache(maxsize=65536)
+def _read(path: Path, size: int, changed_ns: int) -> FrameIndex:
+    with _demuxer_errors() as errors, opened(path) as (container, stream):
+        packets = [_Packet.of(packet) for packet in container.demux(stream) if packet.size or packet.pts]
+        promised = int(stream.frames)
+        seconds = _promised_seconds(container)
+        name = str(container.format.name)
+        context = stream.codec_context
+        num_pixels, has_b_frames = context.width * context.height, bool(context.has_b_frames)
+        unit = float(stream.time_base or 0)
+    if not packets:
+        raise VideoError("holds no frames", where=str(path), hint=REPLACE)
+    if not packets[0].is_key:
+        raise VideoError("does not begin with a key frame", where=str(path), hint=REPLACE)
+    lies = []
+    if promised > 10 * len(packets) + 1000 or num_pixels > _MAX_PIXELS:
+        lies.append(f"its header promises {promised} frames and {num_pixels} pixels a frame")
+    times = [packet.time for packet in packets if packet.time is not None]
+    if times and (max(times) - min(times)) * unit > _MAX_SECONDS:
+        lies.append("its frames lie more than a week apart")
+    damage = [f"{line.strip()}" for source, line in errors if source == name][:1]
+    damage += _missing(packets, promised, seconds, unit, name)
+    doubts = _doubts(packets, name, has_b_frames)
+    if promised and promised != len(packets):
+        doubts.append(f"its header says {promised} frames")
+    shown = sum(not packet.is_hidden for packet in packets)
+    return FrameIndex(num_frames=shown, doubts=tuple(doubts), damage=tuple(damage), lies=tuple(lies))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class _Packet:
+    time: int | None
+    is_key: bool
+    is_hidden: bool
+    is_cut: bool
+    is_empty: bool
+
+    @classmethod
+    def of(cls, packet: Any) -> _Packet:
+        return cls(packet.pts, packet.is_keyframe, packet.is_discard, packet.is_corrupt, packet.size == 0)
+
+
+def _doubts(packets: list[_Packet], container: str, has_b_frames: bool) -> list[str]:
+    """Return why frame numbers can't be told from the packets."""
+    doubts = []
+    if container.startswith("mpeg"):
+        doubts.append("it is an MPEG stream, which has no index")
+    if container == "avi" and has_b_frames:
+        doubts.append("it is an AVI with B-frames, which has no times for them")
+    if any(packet.is_hidden for packet in packets):
+        doubts.append("some frames are not shown")
+    if any(packet.is_empty for packet in packets):
+        doubts.append("some frames are empty")
+    times = [packet.time for packet in packets]
+    if None in times or len(set(times)) < len(times):
+        return [*doubts, "some frames have no time of their own"]
+    order = sorted(range(len(times)), key=lambda position: times[position] or 0)
+    rank = {position: shown for shown, position in enumerate(order)}
+    if any(packet.is_key and rank[position] != position for position, packet in enumerate(packets)):
+        doubts.append("frames before a key frame are shown after it")
+    return doubts
+
+
+def _missing(
+    packets: list[_Packet], promised: int, seconds: float | None, unit: float, container: str
+) -> list[str]:
+    """Return what the header promises and the file does not hold."""
+    missing = []
+    if any(packet.is_cut for packet in packets):
+        missing.append("a frame is cut off or damaged")
+    # Old AVI writers count frames they have dropped, so a few are no sign of damage there.
+    tolerance = max(1, promised // 50) if container == "avi" else 0
+    if promised - len(packets) > tolerance:
+        missing.append(f"its header promises {promised} frames and {len(packets)} are there")
+    times = [packet.time for packet in packets if packet.time is not None]
+    if seconds and len(times) > 1:
+        spacing = (max(times) - min(times)) * unit / (len(times) - 1)
+        end = max(times) * unit + spacing
+        if seconds - end > max(0.1 * seconds, 2 * spacing):
+            missing.append(f"its header promises {seconds:.2f} seconds and {end:.2f} are there")
+    return missing
+
+
+def _promised_seconds(container: Any) -> float | None:
+    """Return a Matroska file's duration, where no other stream may have set it."""
+    if container.format.name.startswith("matroska") and len(container.streams) == 1 and container.duration:
+        return float(container.duration) / 1e6
+    return None
+
+
+@contextlib.contextmanager
+def _demuxer_errors() -> Iterator[list[tuple[str, str]]]:
+    """Collect (source, message) of what FFmpeg reports in the block; some damage it only reports."""
+    import av
+
+    level, skips = av.logging.get_level(), av.logging.get_skip_repeated()
+    av.logging.set_level(av.logging.ERROR)
+    av.logging.set_skip_repeated(False)
+    found: list[tuple[str, str]] = []
+    try:
+        with av.logging.Capture(local=True) as lines:
+            try:
+                yield found
+            finally:
+                found += [(source, line) for _, source, line in lines]
+    finally:
+        av.logging.set_skip_repeated(skips)
+        av.logging.set_level(level)
