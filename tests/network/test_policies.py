@@ -16,7 +16,8 @@ from tests.plans import small_plan
 @pytest.mark.parametrize("measure", ["max-softmax", "margin", "neg-entropy", "patience", "learned-gain"])
 def test_progressive_inference_follows_the_policy(measure):
     plan = small_plan("1x3", "2x3", "2x4", "4x5")
-    network, clips = lively_network(plan, num_classes=2), random_clips(plan, batch=60)
+    network, clips = lively_network(plan, num_classes=4), random_clips(plan, batch=60)
+    clips += 3 * torch.randn(60, 4, 3, 1, 1, generator=torch.Generator().manual_seed(1))  # videos that differ
     with torch.inference_mode():
         logits_ENK = network(clips).numpy()
     labels_N = logits_ENK[np.arange(60) % 4, np.arange(60)].argmax(
