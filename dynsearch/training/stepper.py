@@ -39,6 +39,7 @@ class Stepper:
             network.parameters(),
             lr=config.learning_rate,
             momentum=config.momentum,
+            nesterov=config.nesterov,
             weight_decay=config.weight_decay,
         )
         self.dtype = amp_dtype(config.amp, device)

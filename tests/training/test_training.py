@@ -200,3 +200,30 @@ class TestWeights:
             WeightsError, match=r"training.pretrained: .*resnet18 can't be had.*training.weights=FILE"
         ):
             start_backbone(lively_network(plan), pretrained=True, weights=None)
+
+
+def test_steps_are_torchs_nesterov_momentum():
+    """Two steps by hand on the settings of the embedded study."""
+    from dynsearch.cost import build_network
+    from dynsearch.search.recipe import StudyRecipe
+    from dynsearch.training.stepper import Stepper
+
+    config = StudyRecipe.load("motions").training
+    assert config.nesterov
+    torch.manual_seed(0)
+    ours, reference = build_network(PLAN, 3), build_network(PLAN, 3)
+    reference.load_state_dict(ours.state_dict())
+    optimizer = torch.optim.SGD(
+        reference.parameters(), lr=0.05, momentum=config.momentum, weight_decay=config.weight_decay, nesterov=True
+    )
+    reference.to(memory_format=torch.channels_last).train()
+    stepper = Stepper(ours, config, torch.device("cpu"))
+    stepper.begin_epoch()
+    clips, labels = random_clips(PLAN, batch=6), torch.arange(6) % 3
+    for _ in range(2):
+        stepper.step(clips, labels, 0.05)
+        optimizer.zero_grad()
+        sum_of_cross_entropies(reference(clips), labels).backward()
+        optimizer.step()
+    for name, value in reference.named_parameters():
+        torch.testing.assert_close(dict(ours.named_parameters())[name], value)
