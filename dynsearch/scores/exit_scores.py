@@ -102,8 +102,8 @@ class ExitScores:
         if self.labels_N is not None:
             num_classes = None if self.logits_ENK is None else self.logits_ENK.shape[2]
             validation.check_labels(self.labels_N, num_classes)
-        object.__setattr__(self, "plan_id", str(self.plan_id))
-        object.__setattr__(self, "split", str(self.split))
+        for name in ("plan_id", "split"):
+            object.__setattr__(self, name, validation.one_text(name, getattr(self, name)))
 
     @property
     def num_exits(self) -> int:
@@ -225,9 +225,9 @@ class ExitScores:
         arrays = read_arrays(path, (*_FILE_KEYS, "plan_id", "split"))
         if "gmacs" not in arrays:
             raise ScoresError("has no array gmacs", where=where, hint="Give the cumulative cost of each exit")
-        fields = {_FILE_KEYS[key]: value for key, value in arrays.items() if key in _FILE_KEYS}
+        fields: dict[str, Any] = {_FILE_KEYS.get(key, key): value for key, value in arrays.items()}
         try:
-            return cls(plan_id=str(arrays.get("plan_id", "")), split=str(arrays.get("split", "")), **fields)
+            return cls(**fields)
         except ScoresError as error:
             inside = f"{where}, {error.where}" if error.where else where
             raise ScoresError(error.problem, where=inside, hint=error.hint) from error

@@ -21,6 +21,12 @@ def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str,
     """
     where = os.fspath(path)
     try:
+        with open(where, "rb") as file:
+            start = file.read(6)
+        if not start.startswith((b"PK", b"\x93NUMPY")):
+            raise ScoresError(
+                "is no .npz file of named arrays", where=where, hint="Tables end in .csv or .parquet"
+            )
         archive = np.load(where, allow_pickle=False)
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ScoresError("is one array, not an .npz file of named arrays", where=where)

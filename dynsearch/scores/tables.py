@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ def load_scores(path: str | os.PathLike[str], gmacs: Sequence[float] | None = No
     Raises:
         ScoresError: The file can't be read, lacks a column, or breaks a rule of exit scores.
     """
-    if Path(path).suffix.lower() not in TABLE_SUFFIXES:
+    if not is_table(path):
         if gmacs is not None:
             raise ScoresError("carries its own costs, so give none beside it", where=os.fspath(path))
         return ExitScores.load(path)
@@ -43,39 +44,83 @@ def load_scores(path: str | os.PathLike[str], gmacs: Sequence[float] | None = No
         raise ScoresError(
             "a table has no costs", where=where, hint="Give the cumulative GMACs of the exits: --gmacs 4,8,13"
         )
-    table = _read(Path(path))
+    table = read_table(path)
     try:
+        if _numbers(table, "correct") not in ([], _numbers(table, "confidence")):
+            raise ScoresError("confidence_k and correct_k must be there for the same exits")
         return ExitScores(
             gmacs_E=np.asarray(gmacs, dtype=np.float64),
             confidence_EN=_columns(table, "confidence"),
             correct_EN=_columns(table, "correct") if _numbers(table, "correct") else None,
-            labels_N=table["label"].to_numpy() if "label" in table else None,
-            video_ids_N=table["video_id"].astype(str).to_numpy(dtype=str) if "video_id" in table else None,
+            labels_N=_labels(table) if "label" in table else None,
+            video_ids_N=_names(table, "video_id") if "video_id" in table else None,
         )
     except ScoresError as error:
         inside = f"{where}, {error.where}" if error.where else where
         raise ScoresError(error.problem, where=inside, hint=error.hint) from error
 
 
-def _read(path: Path) -> pandas.DataFrame:
+def is_table(path: str | os.PathLike[str]) -> bool:
+    """Return whether the file's suffix is that of a table."""
+    return Path(path).suffix.lower() in TABLE_SUFFIXES
+
+
+def read_table(path: str | os.PathLike[str]) -> pandas.DataFrame:
+    """Return a CSV or Parquet table with at least one row; names of columns are stripped of blanks.
+
+    Raises:
+        ScoresError: The file can't be read, is empty, or has rows longer than its header.
+    """
     import pandas
 
+    path = Path(path)
     try:
-        table = pandas.read_csv(path) if path.suffix.lower() == ".csv" else pandas.read_parquet(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", pandas.errors.ParserWarning)
+            if path.suffix.lower() == ".csv":
+                # Without index_col, rows longer than the header would shift all columns.
+                table = pandas.read_csv(path, index_col=False)
+            else:
+                table = pandas.read_parquet(path)
     except ImportError as error:
         raise ScoresError(
-            "reading Parquet needs pyarrow", where=str(path), hint="Install pyarrow, or write a CSV"
+            "reading Parquet needs pyarrow",
+            where=str(path),
+            hint="Install it (pip install 'dynsearch[parquet]'), or write a CSV",
         ) from error
     except FileNotFoundError as error:
         raise ScoresError("there is no such file", where=str(path)) from error
+    except pandas.errors.ParserWarning as error:
+        raise ScoresError("some rows are longer than the first, the header", where=str(path)) from error
     except Exception as error:  # parsers raise many kinds
         raise ScoresError(
             f"can't be read as a table: {' '.join(str(error).split())}", where=str(path)
         ) from error
     table.columns = [str(name).strip() for name in table.columns]
+    repeated = table.columns[table.columns.duplicated()]
+    if len(repeated):
+        raise ScoresError(f"has two columns {repeated[0]}", where=str(path))
     if table.empty:
         raise ScoresError("the split is empty: no rows", where=str(path))
     return table
+
+
+def _names(table: pandas.DataFrame, column: str) -> NDArray[np.str_]:
+    missing = np.flatnonzero(table[column].isna())
+    if missing.size:
+        raise ScoresError(f"is missing in row {missing[0] + 1}", where=column)
+    return table[column].astype(str).to_numpy(dtype=str)
+
+
+def _labels(table: pandas.DataFrame) -> NDArray[Any]:
+    labels = table["label"].to_numpy()
+    if labels.dtype.kind not in "iuf":
+        raise ScoresError(
+            "must be class numbers",
+            where="label",
+            hint="Give the column of class names another name, and show it with --by",
+        )
+    return labels
 
 
 def _numbers(table: pandas.DataFrame, name: str) -> list[int]:

@@ -25,16 +25,36 @@ def numeric_array(name: str, value: Any, dtype: type, ndim: int, letters: str) -
             raise TypeError
         if dtype is np.bool_ and not np.isin(array, (0, 1)).all():
             raise ScoresError("must hold true and false (or 1 and 0) only", where=name)
-        if dtype is np.int64 and array.dtype.kind == "f" and not (array == np.floor(array)).all():
+        if dtype is np.int64 and not _are_whole(array):
             raise ScoresError("must hold whole numbers", where=name)
-        array = array.astype(dtype, copy=False)
+        with np.errstate(over="ignore"):  # logits beyond float32 become infinite, and are refused as such
+            array = array.astype(dtype, copy=False)
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, ScoresError):
             raise
         raise ScoresError("must be an array of numbers", where=name) from error
     if array.ndim != ndim:
-        raise ScoresError(f"must have the {ndim} axes {letters}, got shape {array.shape}", where=name)
+        raise ScoresError(f"must have the axes {letters}, got shape {array.shape}", where=name)
     return array
+
+
+def _are_whole(array: NDArray[Any]) -> bool:
+    """Return whether all values are whole numbers that fit int64."""
+    limit = np.iinfo(np.int64).max
+    if array.dtype.kind == "u":
+        return bool((array <= limit).all())
+    return array.dtype.kind != "f" or bool(((array == np.floor(array)) & (np.abs(array) < limit)).all())
+
+
+def one_text(name: str, value: Any) -> str:
+    """Return a single text; an array of one is as good.
+
+    Raises:
+        ScoresError: It is several values.
+    """
+    if np.ndim(value) > 0 and np.size(value) != 1:
+        raise ScoresError(f"must be one text, got {np.size(value)} values", where=name)
+    return str(np.asarray(value).reshape(-1)[0])
 
 
 def check_gmacs(gmacs_E: NDArray[np.float64]) -> None:
@@ -71,8 +91,13 @@ def check_logits(logits_ENK: NDArray[np.float32]) -> None:
 
 
 def check_labels(labels: NDArray[Any], num_classes: int | None) -> None:
-    """Refuse labels outside ``0 .. num_classes - 1`` (None: no upper limit) and a class axis that differs."""
+    """Refuse labels outside ``0 .. num_classes - 1`` (None: no upper limit) and a class axis that differs.
+
+    Several labels a video must be 0 or 1.
+    """
     if labels.ndim == 2:
+        if not np.isin(labels, (0, 1)).all():
+            raise ScoresError("several labels a video must be 0 and 1 for each class", where="labels")
         if num_classes is not None and labels.shape[1] != num_classes:
             raise ScoresError(
                 f"has {labels.shape[1]} classes but the logits have {num_classes}", where="labels"

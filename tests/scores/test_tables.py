@@ -1,3 +1,5 @@
+import sys
+
 import numpy as np
 import pytest
 
@@ -37,17 +39,35 @@ def test_more_than_nine_exits_keep_their_order(tmp_path):
     assert not scores.has_truth
 
 
-def test_parquet_reads_the_same_or_says_what_is_missing(tmp_path):
+def test_parquet_reads_the_same(tmp_path):
     pandas = pytest.importorskip("pandas")
+    pytest.importorskip("pyarrow")
     path = tmp_path / "s.parquet"
-    try:
-        pandas.read_csv(written(tmp_path, TABLE.replace("True", "1"))).to_parquet(path)
-    except ImportError:
-        path.write_bytes(b"PAR1")
-        with pytest.raises(ScoresError, match="needs pyarrow"):
-            load_scores(path, [1, 2])
-        return
-    assert load_scores(path, [1, 2]).correct().tolist() == [[True, False], [True, True]]
+    pandas.read_csv(written(tmp_path, TABLE.replace("True", "1"))).to_parquet(path)
+    scores = load_scores(path, [1, 2])
+    np.testing.assert_array_equal(scores.confidence(), [[0.5, np.nan], [0.9, 0.7]])
+    assert scores.correct().tolist() == [[True, False], [True, True]]
+    assert scores.video_ids_N.tolist() == ["a", "b"]
+
+
+def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
+    path = tmp_path / "s.parquet"
+    path.write_bytes(b"PAR1")
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "fastparquet", None)
+    with pytest.raises(
+        ScoresError, match=r"needs pyarrow. Install it \(pip install 'dynsearch\[parquet\]'\)"
+    ):
+        load_scores(path, [1, 2])
+
+
+def test_a_damaged_parquet_file_is_named_in_one_line(tmp_path):
+    pytest.importorskip("pyarrow")
+    path = tmp_path / "s.parquet"
+    path.write_bytes(b"PAR1 and no more")
+    with pytest.raises(ScoresError, match=r"s\.parquet: can't be read as a table") as caught:
+        load_scores(path, [1, 2])
+    assert "\n" not in str(caught.value)
 
 
 def test_npz_goes_the_usual_way(tmp_path):
@@ -70,6 +90,11 @@ def test_npz_goes_the_usual_way(tmp_path):
         ("confidence_0,correct_0\n0.5,1\n", [1, 2], "has 1 exits but gmacs has 2"),
         ("confidence_0,correct_0\n", [1], "the split is empty"),
         ("", [1], "can't be read as a table"),
+        ("confidence_0,correct_1\n0.5,1\n", [1], "for the same exits"),
+        ("confidence_0,correct_0\n0.5,1,7\n", [1], "rows are longer than the first"),
+        ("confidence_0, confidence_0\n0.5,1\n", [1], "has two columns confidence_0"),
+        ("confidence_0,video_id\n0.5,a\n0.5,\n", [1], "video_id: is missing in row 2"),
+        ("confidence_0,label\n0.5,cat\n", [1], "label: must be class numbers.*--by"),
     ],
 )
 def test_bad_tables_are_refused_with_file_and_column(tmp_path, text, gmacs, message):
