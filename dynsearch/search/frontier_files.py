@@ -23,7 +23,7 @@ def draw_frontier(path: Path, name: str, recipe: StudyRecipe, results: StudyResu
     plot_frontier(
         results.rows(),
         path,
-        title=f"{name}: {recipe.dataset}, {len(results.plans)} trained plans",
+        title=f"study {name} on {recipe.dataset}: {len(results.plans)} trained plans",
         max_gflops=recipe.max_gflops,
         full=(saving.full_gflops, saving.full_top1),
     )
