@@ -23,6 +23,13 @@ _dataset = click.option(
 _workers = click.option(
     "--workers", type=click.IntRange(min=0), help="Worker processes. Default: one per processor core."
 )
+_reader = click.option(
+    "--reader",
+    type=click.Choice(["auto", "decord", "pyav"]),
+    default="auto",
+    show_default=True,
+    help="auto: decord for files that it counts right, else PyAV.",
+)
 _MAX_ROWS = 20
 
 
@@ -71,6 +78,15 @@ def _described(info: DatasetInfo) -> dict[str, Any]:
 @click.option(
     "--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the problems there."
 )
+@_reader
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=300.0,
+    show_default=True,
+    help="A video that takes longer is reported as unreadable.",
+)
+@click.option("--fresh", is_flag=True, help="Read all videos again, also those an earlier check has read.")
 @_workers
 @options.as_json
 def check(
@@ -78,18 +94,28 @@ def check(
     data_root: Path | None,
     min_frames: int,
     csv_path: Path | None,
+    reader: str,
+    seconds: float,
+    fresh: bool,
     workers: int | None,
     as_json: bool,
 ) -> None:
-    """Read every video and report what is missing, unreadable, too short, or in two splits.
+    """Read every video and report what is missing, unreadable, too short, a duplicate, or in two splits.
 
-    Exit code 1 when something is wrong.
+    Interrupted, the same command goes on. Exit code 1 when something is wrong.
     """
     from dynsearch.data.check import check_dataset
 
     with _progress("checking", quiet=as_json) as progress:
         report = check_dataset(
-            dataset, data_root, min_frames=min_frames, num_workers=workers, progress=progress
+            dataset,
+            data_root,
+            min_frames=min_frames,
+            reader=reader,
+            num_workers=workers,
+            seconds_per_video=seconds,
+            fresh=fresh,
+            progress=progress,
         )
     if csv_path is not None:
         report.write_csv(csv_path)
@@ -111,6 +137,7 @@ def check(
     "--size", type=click.IntRange(min=1), help="Side in pixels of the square kept. Default: the data set's."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Draws the calibration split.")
+@_reader
 @_workers
 def prepare(
     dataset: str,
@@ -118,6 +145,7 @@ def prepare(
     frames: int | None,
     size: int | None,
     seed: int,
+    reader: str,
     workers: int | None,
 ) -> None:
     """Make the frame cache of every split, so that a study decodes nothing.
@@ -145,6 +173,7 @@ def prepare(
                 name=f"{dataset}-{split}",
                 num_frames=frames,
                 size=size,
+                reader=reader,
                 num_workers=workers,
                 progress=progress,
             )
@@ -183,12 +212,20 @@ def _print(report: CheckReport, csv_path: Path | None) -> None:
 
     sizes = ", ".join(f"{count} {split}" for split, count in report.num_videos.items())
     click.echo(f"{sum(report.num_videos.values())} videos ({sizes})")
+    if report.num_resumed:
+        click.echo(f"{report.num_resumed} of them are unchanged since an earlier check; --fresh reads all")
     if not report.problems:
         click.echo("Nothing is wrong with them.")
         return
     click.echo(format_table([{"problem": kind, "videos": str(n)} for kind, n in report.counts().items()]))
     rows = [
-        {"problem": found.kind, "split": found.split, "video": found.video_id, "reason": found.detail}
+        {
+            "problem": found.kind,
+            "split": found.split,
+            "video": found.video_id,
+            "duplicate of": found.duplicate_of,
+            "reason": found.detail,
+        }
         for found in report.problems[:_MAX_ROWS]
     ]
     click.echo("\n" + format_table(rows))

@@ -6,20 +6,28 @@ import csv
 import dataclasses
 import functools
 import os
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections import defaultdict
+from collections.abc import Sequence
 from typing import Literal
 
 from dynsearch.data.catalogue import read_annotations
-from dynsearch.data.reader import get_reader, num_frames, read_frames
+from dynsearch.data.check_journal import CheckJournal, Finding
+from dynsearch.data.home import dataset_root
+from dynsearch.data.reader import get_reader
+from dynsearch.data.record_frames import num_record_frames, read_record
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.sampling import segment_centres
 from dynsearch.data.splits import shared_ids
-from dynsearch.data.workers import Progress, map_in_workers
+from dynsearch.data.video_digest import video_digest
+from dynsearch.data.watched_workers import Lost, map_watched
+from dynsearch.data.workers import Progress
 from dynsearch.errors import InputError, VideoError
 from dynsearch.files import written_whole
 
-Kind = Literal["missing", "unreadable", "too short", "shared"]
+Kind = Literal["missing", "unreadable", "too short", "duplicate", "shared"]
+
+Located = Sequence[tuple[str, VideoRecord]]
+"""Records, each with the split it is annotated in."""
 
 _FRAMES_READ = 8
 
@@ -29,12 +37,13 @@ class Problem:
     """One thing that is wrong with one video.
 
     Attributes:
-        kind: ``missing`` (no file), ``unreadable``, ``too short`` (fewer frames than asked for) or
-            ``shared`` (annotated more than once).
+        kind: ``missing`` (no file), ``unreadable``, ``too short`` (fewer frames than asked for),
+            ``duplicate`` (the same content as another id) or ``shared`` (annotated more than once).
         split: The annotation file's split; for ``shared`` all of them, joined by +.
         video_id: The video.
         path: Its file.
         detail: The reason.
+        duplicate_of: The first video of the same content, with its split: ``train/123``.
     """
 
     kind: Kind
@@ -42,6 +51,7 @@ class Problem:
     video_id: str
     path: str
     detail: str
+    duplicate_of: str = ""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -51,10 +61,12 @@ class CheckReport:
     Attributes:
         num_videos: Annotated videos in each split, before calibration is carved out.
         problems: What is wrong, in the order of the annotation files.
+        num_resumed: Videos that an earlier check had read already and that have not changed since.
     """
 
     num_videos: dict[str, int]
     problems: list[Problem]
+    num_resumed: int = 0
 
     def counts(self) -> dict[str, int]:
         """Return the number of problems of each kind that was found."""
@@ -81,24 +93,30 @@ def check_dataset(
     min_frames: int = 1,
     reader: str = "auto",
     num_workers: int | None = None,
+    seconds_per_video: float = 300.0,
+    fresh: bool = False,
     progress: Progress | None = None,
 ) -> CheckReport:
     """Read every annotated video of a data set.
 
-    From each, 8 evenly spaced frames are decoded, as a network would see them; damaged frames count as
-    unreadable.
+    Each is decoded strictly, and 8 evenly spaced frames are taken, as a network would see them. A decoder
+    that ends its process or hangs is named as that video's problem. What has been read is written down at
+    once, so an interrupted check goes on, and a later one reads changed files only.
 
     Args:
         name: A data set of the catalogue.
         root: Its folder; None means the default.
         min_frames: Videos with fewer frames are too short.
         reader: The video reader's name.
-        num_workers: Worker processes; None means one per core.
+        num_workers: Worker processes; None means one per core, 0 means this process.
+        seconds_per_video: A video that takes longer is unreadable.
+        fresh: Read all videos, whatever earlier checks found.
         progress: Told after every video.
 
     Raises:
         InputError: The name or the reader is unknown, or ``min_frames`` below 1.
         DataError: The annotation files are missing or can't be used.
+        DynsearchError: The journal of the check can't be written.
     """
     get_reader(reader)
     if min_frames < 1:
@@ -106,51 +124,95 @@ def check_dataset(
     annotations = read_annotations(name, root, allow_missing=True)
     splits = {"train": annotations.train, "test": annotations.test}
     located = [(split, record) for split, records in splits.items() for record in records]
-    check = functools.partial(_check_video, min_frames=min_frames, reader=reader)
-    found = map_in_workers(
-        check, [record.path for _, record in located], num_workers=num_workers, progress=progress
-    )
-    problems = [
-        Problem(kind=kind, split=split, video_id=record.video_id, path=str(record.path), detail=detail)
-        for (split, record), (kind, detail) in _only_problems(located, found)
-    ]
+    with CheckJournal.of(name, dataset_root(name, root), reader, fresh=fresh) as journal:
+        findings = {place: journal.known(record) for place, (_, record) in enumerate(located)}
+        unread = [place for place, finding in findings.items() if finding is None]
+        records = [located[place][1] for place in unread]
+        for position, result in map_watched(
+            functools.partial(_look_at, reader=reader),
+            records,
+            num_workers=num_workers,
+            seconds=seconds_per_video,
+            progress=progress,
+        ):
+            if isinstance(result, Lost):
+                # Not written down: it may have been the machine's fault.
+                findings[unread[position]] = Finding("unreadable", result.reason)
+            else:
+                findings[unread[position]] = result
+                journal.add(records[position], result)
+    found = [finding for finding in findings.values() if finding is not None]
+    problems = _problems(located, found, min_frames) + _duplicates(located, found) + _shared(splits)
     return CheckReport(
-        num_videos={split: len(records) for split, records in splits.items()},
-        problems=problems + _shared(splits),
+        num_videos={split: len(records) for split, records in splits.items() if records},
+        problems=problems,
+        num_resumed=len(located) - len(unread),
     )
 
 
-def _only_problems(
-    located: Sequence[tuple[str, VideoRecord]], found: Iterable[tuple[Kind, str] | None]
-) -> Iterable[tuple[tuple[str, VideoRecord], tuple[Kind, str]]]:
-    return ((place, problem) for place, problem in zip(located, found, strict=True) if problem is not None)
-
-
-def _check_video(path: Path, *, min_frames: int, reader: str) -> tuple[Kind, str] | None:
-    """Return what is wrong with one file, or None."""
-    if not os.path.lexists(path):
-        return "missing", "there is no such file"
+def _look_at(record: VideoRecord, *, reader: str) -> Finding:
+    """Read one video, in a worker."""
+    if not os.path.lexists(record.path):
+        return Finding("missing", "there is no such file")
     try:
-        count = num_frames(path, reader=reader)
-        if count < min_frames:
-            return "too short", f"{count} frames, {min_frames} wanted"
-        read_frames(path, sorted(set(segment_centres(count, _FRAMES_READ).tolist())), reader=reader)
+        count = num_record_frames(record, reader=reader)
+        centres = sorted(set(segment_centres(count, _FRAMES_READ).tolist()))
+        read_record(record, lambda count: centres, strict=True, reader=reader)
+        return Finding("", "", count, video_digest(record.path))
     except VideoError as error:
-        return "unreadable", error.problem
-    return None
+        return Finding("unreadable", error.problem)
+    except OSError as error:
+        return Finding("unreadable", f"can't be opened: {error.strerror}")
+
+
+def _problems(located: Located, findings: Sequence[Finding], min_frames: int) -> list[Problem]:
+    problems = []
+    for (split, record), finding in zip(located, findings, strict=True):
+        kind, detail = finding.kind, finding.detail
+        if not kind and finding.num_frames < min_frames:
+            kind, detail = "too short", f"{finding.num_frames} frames, {min_frames} wanted"
+        if kind:
+            problems.append(_problem(kind, split, record, detail))
+    return problems
+
+
+def _duplicates(located: Located, findings: Sequence[Finding]) -> list[Problem]:
+    """Return a problem for every video whose content an earlier one with another id has."""
+    same: dict[str, list[tuple[str, VideoRecord]]] = defaultdict(list)
+    for place, finding in zip(located, findings, strict=True):
+        if finding.digest:
+            _, record = place
+            same[f"{finding.digest} {record.seconds}"].append(place)
+    problems = []
+    for (first_split, first), *others in same.values():
+        for split, record in others:
+            if record.video_id != first.video_id:
+                named = f"{first_split}/{first.video_id}"
+                detail = f"the same content as {first.video_id} in {first_split}"
+                problems.append(_problem("duplicate", split, record, detail, named))
+    return problems
 
 
 def _shared(splits: dict[str, list[VideoRecord]]) -> list[Problem]:
     """Return a problem for every video id that is annotated more than once."""
-    repeated = shared_ids(splits)
-    paths = {record.video_id: record.path for records in splits.values() for record in records}
+    records = {record.video_id: record for records in splits.values() for record in records}
     return [
-        Problem(
-            kind="shared",
-            split="+".join(dict.fromkeys(names)),
-            video_id=video_id,
-            path=str(paths[video_id]),
-            detail=f"annotated {len(names)} times, in {' and '.join(names)}",
+        _problem(
+            "shared",
+            "+".join(dict.fromkeys(names)),
+            records[video_id],
+            f"annotated {len(names)} times, in {' and '.join(names)}",
         )
-        for video_id, names in repeated.items()
+        for video_id, names in shared_ids(splits).items()
     ]
+
+
+def _problem(kind: Kind, split: str, record: VideoRecord, detail: str, duplicate_of: str = "") -> Problem:
+    return Problem(
+        kind=kind,
+        split=split,
+        video_id=record.video_id,
+        path=str(record.path),
+        detail=detail,
+        duplicate_of=duplicate_of,
+    )

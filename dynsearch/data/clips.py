@@ -17,7 +17,8 @@ from dynsearch.data.augmentation import (
     resize_short_side,
 )
 from dynsearch.data.frame_cache import FrameCache
-from dynsearch.data.reader import get_reader, read_frames
+from dynsearch.data.reader import get_reader
+from dynsearch.data.record_frames import read_record
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.sampling import random_in_segments, sample_rng, segment_centres
 from dynsearch.errors import InputError
@@ -136,8 +137,8 @@ class ClipDataset(Dataset[Clip]):
         """Return one clip, uint8 (T, C, H, W): frames are drawn first, then the crop."""
         rng = self._rng(index)
         if self.cache is None:
-            frames_THWC = read_frames(
-                self.records[index].path,
+            frames_THWC = read_record(
+                self.records[index],
                 lambda count: self._choose(count, rng).tolist(),
                 strict=not self.training,
                 reader=self.reader,

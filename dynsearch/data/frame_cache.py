@@ -16,10 +16,11 @@ import numpy.typing as npt
 
 from dynsearch.data.home import home
 from dynsearch.data.locks import held_lock
-from dynsearch.data.reader import read_frames
+from dynsearch.data.record_frames import read_record
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.sampling import segment_centres
-from dynsearch.data.workers import Progress, map_in_workers
+from dynsearch.data.watched_workers import Lost, map_watched
+from dynsearch.data.workers import Progress
 from dynsearch.errors import InputError, VideoError
 from dynsearch.files import written_whole
 
@@ -88,7 +89,7 @@ def make_frame_cache(
         )
     folder = home() / "frames" if folder is None else folder
     stem = f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}-{num_frames}x{size}"
-    stem += "-" + _digest("\n".join(str(record.path) for record in records))
+    stem += "-" + _digest("\n".join(map(_named, records)))
     path = folder / f"{stem}-{_fingerprint(records, reader)}.npy"
     shape = (len(records), num_frames, size, size, 3)
     cache = FrameCache(path=path, num_frames=num_frames, size=size)
@@ -121,6 +122,10 @@ def _fingerprint(records: Sequence[VideoRecord], reader: str) -> str:
     return _digest("\n".join(states))
 
 
+def _named(record: VideoRecord) -> str:
+    return str(record.path) if record.seconds is None else f"{record.path} {record.seconds}"
+
+
 def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
@@ -142,21 +147,23 @@ def _fill(
     progress: Progress | None,
 ) -> None:
     read_one = functools.partial(_read_one, num_frames=shape[1], size=shape[2], reader=reader)
-    paths = [record.path for record in records]
     with written_whole(path) as temporary:
         frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         if hasattr(os, "posix_fallocate"):
             # Room for the whole file now: a disk that fills up later would kill the process.
             with temporary.open("r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
-        results = map_in_workers(read_one, paths, num_workers=num_workers, progress=progress)
-        for index, video in enumerate(results):
+        for index, video in map_watched(read_one, records, num_workers=num_workers, progress=progress):
+            if isinstance(video, Lost):
+                raise VideoError(
+                    video.reason, where=str(records[index].path), hint="Run `dynsearch data check`"
+                )
             frames[index] = video
         frames.flush()
         del frames
 
 
-def _read_one(path: Path, *, num_frames: int, size: int, reader: str) -> npt.NDArray[np.uint8]:
+def _read_one(record: VideoRecord, *, num_frames: int, size: int, reader: str) -> npt.NDArray[np.uint8]:
     """Return uint8 (S, size, size, 3) of one video."""
     import torch
 
@@ -164,7 +171,9 @@ def _read_one(path: Path, *, num_frames: int, size: int, reader: str) -> npt.NDA
 
     if multiprocessing.parent_process() is not None:
         torch.set_num_threads(1)
-    frames_SHWC = read_frames(path, lambda count: segment_centres(count, num_frames).tolist(), reader=reader)
+    frames_SHWC = read_record(
+        record, lambda count: segment_centres(count, num_frames).tolist(), strict=True, reader=reader
+    )
     frames_SCHW = torch.from_numpy(frames_SHWC).permute(0, 3, 1, 2)
     square = centre_crop(resize_short_side(frames_SCHW, size), size)
     cached: npt.NDArray[np.uint8] = square.permute(0, 2, 3, 1).numpy()

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from dynsearch.data.auto_reader import AutoReader
 from dynsearch.data.decord_reader import DecordReader
+from dynsearch.data.frame_folder import FrameFolderReader
 from dynsearch.data.frame_index import REPLACE
 from dynsearch.data.pyav_reader import PyAVReader
 from dynsearch.data.video_files import checked_path
@@ -70,9 +71,11 @@ def num_frames(path: str | os.PathLike[str], *, reader: str = "auto") -> int:
     Raises:
         VideoError: The file can't be read; it names the file, the reason and what to do.
     """
-    chosen, checked = get_reader(reader), checked_path(path)
+    chosen, checked = _reader_of(path, reader)
     try:
         return chosen.num_frames(checked)
+    except InputError:
+        raise
     except Exception as error:
         raise _unreadable(checked, error) from error
 
@@ -83,7 +86,7 @@ def read_frames(
     """Return chosen frames of a video file.
 
     Args:
-        path: The file.
+        path: The file, or a folder of frames.
         indices: T frame indices from 0 in any order, repeats allowed, or a function that gives them from
             the number of frames, so that choosing costs no second opening.
         strict: Fail on any damage in the file that can be noticed. Otherwise decoders may conceal it.
@@ -96,7 +99,7 @@ def read_frames(
         VideoError: The file can't be read, or has no frame of an index asked for.
         InputError: An index is not a whole number, there is none, or the reader is unknown.
     """
-    chosen, checked = get_reader(reader), checked_path(path)
+    chosen, checked = _reader_of(path, reader)
     inverse: list[npt.NDArray[np.intp]] = []
 
     def distinct(count: int) -> Sequence[int]:
@@ -112,6 +115,14 @@ def read_frames(
     except Exception as error:
         raise _unreadable(checked, error) from error
     return frames[inverse[0]]
+
+
+def _reader_of(path: str | os.PathLike[str], name: str) -> tuple[VideoReader, Path]:
+    """Return what reads ``path``, and its absolute path: a folder of frames needs no video reader."""
+    chosen = get_reader(name)
+    if os.path.isdir(path):
+        return FrameFolderReader(), Path(path).absolute()
+    return chosen, checked_path(path)
 
 
 def _checked_indices(indices: Sequence[int], count: int, path: Path) -> list[int]:

@@ -14,13 +14,18 @@ class VideoRecord:
 
     Attributes:
         video_id: The name the annotation files use.
-        path: The video file.
+        path: The video file, or the folder of its frames.
         label: Index into the data set's ``class_names``.
+        group: What it shares with other videos (person, source film); a group is never split. None where
+            the data set has no groups.
+        seconds: (start, end) of the labelled part; None means the whole file.
     """
 
     video_id: str
     path: Path
     label: int
+    group: str | None = None
+    seconds: tuple[float, float] | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -32,12 +37,18 @@ class VideoDataset:
         root: The folder it was read from.
         class_names: K names, in label order.
         splits: ``train``, ``calibration`` (thresholds and temperatures only) and ``test``.
+        missing: Ids of annotated videos that were left out because they have no file.
     """
 
     name: str
     root: Path
     class_names: tuple[str, ...]
     splits: dict[str, list[VideoRecord]]
+    missing: tuple[str, ...] = ()
+
+    def groups(self, split: str) -> list[str]:
+        """Return the groups a split's videos belong to, sorted; empty where there are none."""
+        return sorted({record.group for record in self.splits[split] if record.group is not None})
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -47,9 +58,12 @@ class Annotations:
     Attributes:
         class_names: K names, in label order.
         train: The labelled training videos.
-        test: The labelled videos that results are claimed on.
+        test: The labelled videos that results are claimed on; empty where the layout leaves it to be carved
+            out of ``train``.
+        missing: Ids of annotated videos that were left out because they have no file.
     """
 
     class_names: tuple[str, ...]
     train: list[VideoRecord]
     test: list[VideoRecord]
+    missing: tuple[str, ...] = ()

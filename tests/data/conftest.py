@@ -9,6 +9,12 @@ from tests.data.corpus import Corpus
 SMALL = MotionsSizes(num_train=36, num_validation=12, num_unlabelled=2, side=48, seed=3)
 
 
+@pytest.fixture(autouse=True)
+def _own_home(monkeypatch, tmp_path):
+    """Frame caches and journals of checks stay in the test's own folder."""
+    monkeypatch.setenv("DYNSEARCH_HOME", str(tmp_path / "home"))
+
+
 @pytest.fixture(scope="session")
 def motions_root(tmp_path_factory):
     """A small motions data set, complete."""

@@ -1,10 +1,12 @@
 import csv
 import json
+import os
 import shutil
 
 import pytest
 
-from dynsearch.data.check import check_dataset
+from dynsearch.data import check
+from dynsearch.data.check import _look_at, check_dataset
 from dynsearch.errors import DataError, InputError
 
 
@@ -57,7 +59,65 @@ def test_the_csv_has_a_row_for_each(broken, tmp_path):
     with open(tmp_path / "problems.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     assert [row["video_id"] for row in rows] == [problem.video_id for problem in report.problems]
-    assert set(rows[0]) == {"kind", "split", "video_id", "path", "detail"}
+    assert set(rows[0]) == {"kind", "split", "video_id", "path", "detail", "duplicate_of"}
+
+
+def test_copies_under_other_names_are_duplicates(motions_root, tmp_path):
+    root = tmp_path / "copies"
+    shutil.copytree(motions_root, root)
+    videos = root / "20bn-something-something-v2"
+    train = json.loads((root / "labels/train.json").read_text())
+    test = json.loads((root / "labels/validation.json").read_text())
+    shutil.copy(videos / f"{train[3]['id']}.mp4", videos / f"{test[5]['id']}.mp4")
+
+    (problem,) = check_dataset("motions", root, num_workers=0).problems
+
+    assert (problem.kind, problem.split, problem.video_id) == ("duplicate", "test", test[5]["id"])
+    assert problem.duplicate_of == f"train/{train[3]['id']}"
+
+
+def test_an_interrupted_check_goes_on_and_a_later_one_reads_what_changed(broken, tmp_path, monkeypatch):
+    class InterruptedError(Exception):
+        pass
+
+    def stop(done, total):
+        if done == 20:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        check_dataset("motions", broken[0], num_workers=0, progress=stop)
+    (journal,) = (tmp_path / "home/checks").iterdir()
+    with journal.open("a") as file:
+        file.write('["cut off by a ki')
+
+    calls = []
+    resumed = check_dataset("motions", broken[0], num_workers=0, progress=lambda *call: calls.append(call))
+    whole = check_dataset("motions", broken[0], num_workers=0, fresh=True)
+    again = check_dataset("motions", broken[0], num_workers=0)
+
+    # 20 were read; the missing one is looked for again, and one of them is annotated twice.
+    assert resumed.num_resumed == 20
+    assert calls[-1] == (49 - resumed.num_resumed,) * 2
+    assert resumed.problems == whole.problems == again.problems
+    assert (whole.num_resumed, again.num_resumed) == (0, 48)
+    changed = broken[0] / "20bn-something-something-v2/7.mp4"
+    changed.write_bytes(changed.read_bytes() + b" ")
+    assert check_dataset("motions", broken[0], num_workers=0).num_resumed == 47
+
+
+def abort_at_third(record, *, reader):
+    if record.label == 3:
+        os.abort()
+    return _look_at(record, reader=reader)
+
+
+def test_a_decoder_that_ends_its_process_is_one_problem_a_video(motions_root, monkeypatch):
+    monkeypatch.setattr(check, "_look_at", abort_at_third)
+
+    report = check_dataset("motions", motions_root, num_workers=2)
+
+    assert report.counts() == {"unreadable": 4}
+    assert "ended the process that read it (signal SIGABRT)" in report.problems[0].detail
 
 
 def test_progress_counts_every_video(motions_root):

@@ -4,8 +4,7 @@ import time
 import numpy as np
 import pytest
 
-from dynsearch.data import frame_cache as module
-from dynsearch.data import open_dataset
+from dynsearch.data import frame_cache, open_dataset, record_frames
 from dynsearch.data.frame_cache import cache_bytes, make_frame_cache
 from dynsearch.data.motions.video_writer import write_h264
 from dynsearch.data.reader import read_frames
@@ -43,7 +42,7 @@ def decoded(monkeypatch):
         paths.append(path)
         return read_frames(path, *arguments, **options)
 
-    monkeypatch.setattr(module, "read_frames", read)
+    monkeypatch.setattr(record_frames, "read_frames", read)
     return paths
 
 
@@ -125,6 +124,17 @@ def test_a_missing_video_is_named(make, records):
 
     with pytest.raises(VideoError, match=r"0\.mp4: does not exist"):
         make()
+
+
+def abort(record, **settings):
+    os.abort()
+
+
+def test_a_video_that_ends_its_process_is_named(make, monkeypatch):
+    monkeypatch.setattr(frame_cache, "_read_one", abort)
+
+    with pytest.raises(VideoError, match=r"\d\.mp4: ended the process that read it \(signal SIGABRT\)"):
+        make(num_workers=1)
 
 
 @pytest.mark.parametrize("changes", [{"chosen": []}, {"num_frames": 0}, {"size": 0}])

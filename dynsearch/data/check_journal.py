@@ -1,0 +1,123 @@
+"""What a check of a data set has found so far, one line a video, so that it can be interrupted."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Literal, NamedTuple, TextIO
+
+from dynsearch.data.home import home
+from dynsearch.data.records import VideoRecord
+from dynsearch.errors import DynsearchError
+
+_VERSION = 1
+
+
+class Finding(NamedTuple):
+    """What reading one video showed.
+
+    Attributes:
+        kind: What is wrong with it; empty where nothing is.
+        detail: The reason.
+        num_frames: Its frames; 0 where it can't be read.
+        digest: Fingerprint of its bytes; empty where it can't be read.
+    """
+
+    kind: Literal["", "missing", "unreadable"]
+    detail: str
+    num_frames: int = 0
+    digest: str = ""
+
+
+class CheckJournal:
+    """Findings in a file, each valid as long as its video's file has the same size and time of change.
+
+    A line that a kill cut off is left out; its video is read again.
+    """
+
+    def __init__(self, path: Path, *, fresh: bool) -> None:
+        self._path = path
+        self._known: dict[str, tuple[list[int], Finding]] = {} if fresh else _load(path)
+        self._mode = "w" if fresh else "a"
+        self._file: TextIO | None = None
+
+    @classmethod
+    def of(cls, name: str, root: Path, reader: str, *, fresh: bool) -> CheckJournal:
+        """Return the journal of one data set at one place, read with one reader."""
+        key = hashlib.blake2b(f"{_VERSION} {root} {reader}".encode(), digest_size=6).hexdigest()
+        return cls(home() / "checks" / f"{name.partition('@')[0]}-{key}.jsonl", fresh=fresh)
+
+    def __enter__(self) -> CheckJournal:
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            # A line on its own ends one that was cut off.
+            self._file = self._path.open(self._mode, encoding="utf-8")
+            self._file.write("\n")
+        except OSError as error:
+            raise self._not_written(error) from error
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        assert self._file is not None
+        with contextlib.suppress(OSError):
+            self._file.close()
+
+    def known(self, record: VideoRecord) -> Finding | None:
+        """Return what an earlier check found, unless the file has changed since."""
+        state, finding = self._known.get(_key(record), (None, None))
+        return finding if state is not None and state == _state(record) else None
+
+    def add(self, record: VideoRecord, finding: Finding) -> None:
+        """Write down what was found.
+
+        Raises:
+            DynsearchError: The file can't be written.
+        """
+        state = _state(record)
+        if state is None:
+            return
+        assert self._file is not None
+        try:
+            self._file.write(json.dumps([_key(record), state, list(finding)]) + "\n")
+            self._file.flush()
+        except OSError as error:
+            raise self._not_written(error) from error
+
+    def _not_written(self, error: OSError) -> DynsearchError:
+        return DynsearchError(
+            f"can't write: {error.strerror or error}",
+            where=str(self._path),
+            hint="Check free space and permissions, or set DYNSEARCH_HOME to another folder",
+        )
+
+
+def _load(path: Path) -> dict[str, tuple[list[int], Finding]]:
+    known: dict[str, tuple[list[int], Finding]] = {}
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return known
+    for line in lines:
+        with contextlib.suppress(ValueError, TypeError):
+            key, state, finding = json.loads(line)
+            known[key] = (state, Finding(*finding))
+    return known
+
+
+def _key(record: VideoRecord) -> str:
+    return str(record.path) if record.seconds is None else f"{record.path} {record.seconds}"
+
+
+def _state(record: VideoRecord) -> list[Any] | None:
+    """Return a file's size and time of change; None where there is none, which is looked at every time."""
+    try:
+        status = os.stat(record.path)
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]
