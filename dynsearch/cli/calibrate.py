@@ -27,6 +27,21 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     help="How sure an exit is: max-softmax, margin, neg-entropy, max-sigmoid (several labels a video), patience, "
     "given (the file's own column), learned-gain (learned on SCORES), or auto (the best of them by cross-validation).",
 )
+@click.option(
+    "--qs", help="With --solver geometric: its ratios q, as 0.8,1,1.2 or 0.05:1.95:200 (from, to, how many)."
+)
+@click.option(
+    "--stop-at-ties",
+    is_flag=True,
+    help="With --solver geometric: videos that tie at a threshold stop (>=, MSDNet's code); else they go on (>, "
+    "the paper).",
+)
+@click.option(
+    "--sampler", type=click.Choice(["tpe", "nsga2"]), help="With --solver optuna; the default is nsga2."
+)
+@click.option(
+    "--trials", "num_trials", type=int, help="With --solver optuna: how many policies are tried (1000)."
+)
 @click.option("--gmacs", help="For a CSV or Parquet table: the exits' cumulative GMACs per video, as 4,8,13.")
 @click.option(
     "--apply", "apply_to", type=_FILE, help="Other scores (of test videos) to measure the points on."
@@ -44,6 +59,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 )
 @click.option("--temperatures", is_flag=True, help="Show each exit's temperature, NLL and calibration error.")
 @click.option("--by-class", is_flag=True, help="Show the chosen point for each class, the most hurt first.")
+@click.option(
+    "--by",
+    "by_group",
+    metavar="NAME|FILE",
+    help="The same for other groups: a column of the SCORES table, or a .csv file with columns video_id and group.",
+)
 @click.option(
     "--check", "check_on", type=_FILE, help="Unlabelled scores of new videos: do they stop as expected?"
 )
@@ -64,7 +85,9 @@ def calibrate(**options: Any) -> None:
     Prints the accuracy / cost frontier, and the best point under --max-gflops.
     """
     from dynsearch.cli import calibrate_output as output
-    from dynsearch.cli.calibrate_run import Request, run
+    from dynsearch.cli.calibrate_request import Request
+    from dynsearch.cli.calibrate_run import run
+    from dynsearch.cli.calibrate_text import to_text
 
     outputs = {name: options.pop(name) for name in ("as_json", "csv_file", "plot_file", "policy_file")}
     request = Request(**options)
@@ -72,6 +95,7 @@ def calibrate(**options: Any) -> None:
         for name, wanted in [
             ("--policy", outputs["policy_file"]),
             ("--by-class", request.by_class),
+            ("--by", request.by_group),
             ("--check", request.check_on),
             ("--rematch", request.rematch_on),
             ("--safe", request.safe),
@@ -87,4 +111,4 @@ def calibrate(**options: Any) -> None:
         output.write_plot(outputs["plot_file"], result)
     if outputs["policy_file"] is not None:
         result.final_policy.save(outputs["policy_file"])
-    click.echo(output.to_json(result) if outputs["as_json"] else output.to_text(result))
+    click.echo(output.to_json(result) if outputs["as_json"] else to_text(result))

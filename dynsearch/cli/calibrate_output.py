@@ -1,4 +1,4 @@
-"""What ``dynsearch calibrate`` prints and writes."""
+"""What ``dynsearch calibrate`` gives to programs: JSON, CSV and a picture."""
 
 from __future__ import annotations
 
@@ -10,16 +10,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from dynsearch.cli.calibrate_run import Calibration
+import numpy as np
+
+from dynsearch.cli.calibrate_run import Calibration, Intervals
 from dynsearch.errors import InputError
 from dynsearch.files import write_text, written_whole
-from dynsearch.frontier import top1_interval
-from dynsearch.scores.calibration import ExitCalibration
-from dynsearch.thresholds import OperatingPoint
-from dynsearch.units import format_gflops
 
-_ROWS = 16
-_CLASS_ROWS = 10
 _PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 _INFINITY = "\u0000infinity"
 
@@ -31,21 +27,28 @@ def to_json(result: Calibration) -> str:
         "frontier": [point.to_dict() for point in result.frontier],
     }
     if result.applied is not None:
-        values["applied"] = [_applied_dict(point) for point in result.applied]
+        values["applied"] = [
+            point.to_dict() | _ends(result.applied_intervals(place))
+            for place, point in enumerate(result.applied)
+        ]
         values["applied_point"] = None if result.chosen is None else values["applied"][result.chosen]
     if result.confidence_values is not None:
         values["confidence"] = {"chosen": result.confidence, "cross_fitted_top1": result.confidence_values}
     if result.temperatures is not None:
         values["temperatures"] = [asdict(exit_calibration) for exit_calibration in result.temperatures]
     if result.cross_fitted is not None:
-        values["cross_fitted"] = [asdict(estimate) for estimate in result.cross_fitted]
+        values["cross_fitted"] = [
+            asdict(estimate) | _ends(result.cross_fitted_intervals(place))
+            for place, estimate in enumerate(result.cross_fitted)
+        ]
     if result.exceeding is not None:
         values["chance_of_exceeding_budget"] = result.exceeding
     for name, value in (("point_map", result.point_map), ("applied_map", result.applied_map)):
         if value is not None:
             values[name] = value
-    if result.classes is not None:
-        values["classes"] = [asdict(view) | {"drop": view.drop} for view in result.classes]
+    if result.groups is not None:
+        name = "classes" if result.request.by_class else "groups"
+        values[name] = [asdict(view) | {"drop": view.drop} for view in result.groups]
     if result.drift is not None:
         values["drift"] = asdict(result.drift) | {"moved": result.drift.moved()}
     if result.rematched is not None:
@@ -55,43 +58,26 @@ def to_json(result: Calibration) -> str:
     return text.replace(quoted[:-1] + '-"', "-1e999").replace(quoted, "1e999")
 
 
-def to_text(result: Calibration) -> str:
-    """Return a table of some of the frontier's points, the chosen one marked, and what is known of it."""
-    rows = [_header(result)]
-    shown = set(result.frontier.thin(_ROWS)) if len(result.frontier) > _ROWS else set(result.frontier)
-    for place, point in enumerate(result.frontier):
-        if point in shown or place == result.chosen:
-            rows.append(_row(result, place, point))
-    lines = [f"{len(result.frontier)} points, {len(rows) - 1} shown", "", *_aligned(rows)]
-    if result.confidence_values is not None:
-        values = ", ".join(f"{name} {100 * v:.2f}" for name, v in result.confidence_values.items())
-        lines += ["", f"confidence {result.confidence} (mean cross-fitted top-1 %: {values})"]
-    if result.temperatures is not None:
-        lines += ["", *_temperature_lines(result.temperatures)]
-    if result.point is not None:
-        lines += ["", *_point_lines(result, result.point)]
-    return "\n".join(lines)
-
-
 def write_csv(path: Path, result: Calibration) -> None:
     """Write one row for each point of the frontier."""
     num_exits = len(result.frontier[0].thresholds)
     header = ["gflops", "top1", *(f"threshold_{k}" for k in range(num_exits))]
     header += [f"exit_share_{k}" for k in range(num_exits)]
-    if result.cross_fitted is not None:
-        header += ["cross_fitted_gflops", "cross_fitted_top1"]
-    if result.applied is not None:
-        header += ["applied_gflops", "applied_top1", "applied_top1_low", "applied_top1_high"]
+    names = ("gflops", "top1", "gflops_low", "gflops_high", "top1_low", "top1_high")
+    for kind, measured in (("cross_fitted", result.cross_fitted), ("applied", result.applied)):
+        if measured is not None:
+            header += [f"{kind}_{name}" for name in names]
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)
     for place, point in enumerate(result.frontier):
         row = [point.gflops, point.top1, *point.thresholds, *point.exit_share]
         if result.cross_fitted is not None:
-            row += [result.cross_fitted[place].gflops, result.cross_fitted[place].top1]
+            estimate = asdict(result.cross_fitted[place]) | _ends(result.cross_fitted_intervals(place))
+            row += [estimate[name] for name in names]
         if result.applied is not None:
-            applied = result.applied[place]
-            row += [applied.gflops, applied.top1, *top1_interval(applied.top1, applied.num_videos)]
+            applied = result.applied[place].to_dict() | _ends(result.applied_intervals(place))
+            row += [applied[name] for name in names]
         writer.writerow(row)
     write_text(path, buffer.getvalue())
 
@@ -117,6 +103,18 @@ def write_plot(path: Path, result: Calibration) -> None:
         curves.append(("applied", result.applied))
     for label, points in curves:
         axes.plot([p.gflops for p in points], [100 * p.top1 for p in points], label=label, linewidth=1.5)
+    if result.applied is not None:
+        ends = [_ends(result.applied_intervals(place)) for place in range(len(result.applied))]
+        order = np.argsort([p.gflops for p in result.applied])
+        axes.fill_between(
+            np.array([p.gflops for p in result.applied])[order],
+            100 * np.array([end["top1_low"] for end in ends])[order],
+            100 * np.array([end["top1_high"] for end in ends])[order],
+            alpha=0.2,
+            linewidth=0,
+            color=f"C{len(curves) - 1}",
+            label="applied, 95% interval",
+        )
     if result.point is not None:
         axes.plot(result.point.gflops, 100 * result.point.top1, "o", color="C0", label="chosen")
     budget = result.request.max_gflops
@@ -130,86 +128,16 @@ def write_plot(path: Path, result: Calibration) -> None:
         figure.savefig(temporary, dpi=150)
 
 
-def _header(result: Calibration) -> list[str]:
-    header = ["", "GFLOPs", "top-1 %"]
-    if result.cross_fitted is not None:
-        header += ["cross-fitted GFLOPs", "cross-fitted top-1 %"]
-    if result.applied is not None:
-        header += ["applied GFLOPs", "applied top-1 %", "95% interval"]
-    return [*header, "% stopping at each exit"]
-
-
-def _row(result: Calibration, place: int, point: OperatingPoint) -> list[str]:
-    row = ["*" if place == result.chosen else "", format_gflops(point.gflops), f"{100 * point.top1:.2f}"]
-    if result.cross_fitted is not None:
-        estimate = result.cross_fitted[place]
-        row += [format_gflops(estimate.gflops), f"{100 * estimate.top1:.2f}"]
-    if result.applied is not None:
-        applied = result.applied[place]
-        low, high = top1_interval(applied.top1, applied.num_videos)
-        row += [
-            format_gflops(applied.gflops),
-            f"{100 * applied.top1:.2f}",
-            f"{100 * low:.2f}-{100 * high:.2f}",
-        ]
-    return [*row, " ".join(f"{100 * share:.0f}" for share in point.exit_share)]
-
-
-def _point_lines(result: Calibration, point: OperatingPoint) -> list[str]:
-    request = result.request
-    under = "" if request.max_gflops is None else f" under {request.max_gflops:g} GFLOPs per video"
-    lines = [f"* best point{under}; a video stops when its confidence is above T:"]
-    lines += [
-        f"  exit {exit_index}: T = {threshold:.10g}, {100 * share:.1f}% of videos stop"
-        for exit_index, (threshold, share) in enumerate(zip(point.thresholds, point.exit_share, strict=True))
-    ]
-    if result.exceeding is not None:
-        lines.append(
-            f"  chance that its cost on new videos exceeds the budget: {100 * result.exceeding:.1f}%"
-        )
-    for what, value in (("calibration", result.point_map), ("applied", result.applied_map)):
-        if value is not None:
-            lines.append(
-                f"  mAP on the {what} scores: {100 * value:.2f}% (top-1 counts any label of a video as right)"
-            )
-    if result.drift is not None:
-        moved = "moved beyond chance" if result.drift.moved() else "as expected"
-        shares = " ".join(f"{100 * share:.0f}" for share in result.drift.exit_share)
-        lines += ["", f"new videos: {moved}; {format_gflops(result.drift.gflops)} GFLOPs, {shares} % stop"]
-    if result.rematched is not None:
-        lines += ["", "thresholds that restore the stop rates on the new videos:"]
-        lines += [f"  exit {k}: T = {t:.10g}" for k, t in enumerate(result.rematched.thresholds)]
-    if result.classes is not None:
-        table = [["class", "videos", "top-1 %", "at last exit %", "drop", "GFLOPs"]]
-        table += [
-            [
-                str(view.group),
-                str(view.num_videos),
-                *(f"{100 * share:.1f}" for share in (view.top1, view.full_top1, view.drop)),
-                format_gflops(view.gflops),
-            ]
-            for view in result.classes[:_CLASS_ROWS]
-        ]
-        lines += ["", "classes that early exits hurt most:", *_aligned(table)]
-    return lines
-
-
-def _temperature_lines(temperatures: list[ExitCalibration]) -> list[str]:
-    table = [["exit", "temperature", "NLL", "scaled NLL", "ECE %", "scaled ECE %"]]
-    for exit_index, found in enumerate(temperatures):
-        row = [
-            str(exit_index),
-            f"{found.temperature:.3f}",
-            f"{found.nll_before:.4f}",
-            f"{found.nll_after:.4f}",
-        ]
-        table.append([*row, f"{100 * found.ece_before:.2f}", f"{100 * found.ece_after:.2f}"])
-    return _aligned(table)
-
-
-def _applied_dict(point: OperatingPoint) -> dict[str, Any]:
-    low, high = top1_interval(point.top1, point.num_videos)
-    return point.to_dict() | {"top1_low": low, "top1_high": high}
+def _ends(intervals: Intervals | None) -> dict[str, float]:
+    if intervals is None:
+        return {}
+    (top1_low, top1_high), (gflops_low, gflops_high) = intervals
+    return {
+        "top1_low": top1_low,
+        "top1_high": top1_high,
+        "gflops_low": gflops_low,
+        "gflops_high": gflops_high,
+    }
 
 
 def _without_infinity(value: Any) -> Any:
@@ -220,13 +148,3 @@ def _without_infinity(value: Any) -> Any:
     if isinstance(value, float) and math.isinf(value):
         return _INFINITY if value > 0 else _INFINITY + "-"
     return value
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    return [
-        "  ".join(cell.rjust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True))
-        + "  "
-        + row[-1]
-        for row in rows
-    ]

@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from dynsearch.errors import InputError, PolicyError
+import numpy as np
+from numpy.typing import NDArray
+
+from dynsearch.cli.calibrate_request import Request
+from dynsearch.errors import PolicyError
 from dynsearch.frontier import (
     CrossFitted,
     Frontier,
+    Interval,
     chance_of_exceeding,
+    cost_interval,
     cross_fit,
     safe_best_under,
     solve_thresholds,
+    top1_interval,
 )
 from dynsearch.frontier.choose_confidence import choose_confidence
 from dynsearch.scores import ExitScores
 from dynsearch.scores.calibration import ExitCalibration, calibrate_exits
+from dynsearch.scores.groups import load_groups
 from dynsearch.scores.overlap import check_disjoint
-from dynsearch.scores.tables import load_scores
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
 from dynsearch.thresholds.drift import Drift, check_drift, rematch
 from dynsearch.thresholds.groups import GroupView, by_group
@@ -28,57 +34,17 @@ from dynsearch.thresholds.multi_label import policy_map
 from dynsearch.thresholds.pvalues import enough_videos
 
 _SAFE_DELTA = 0.1
-_RISK_DELTA = 0.05
+_RESAMPLES = 2000
 
 
-@dataclass(frozen=True, kw_only=True)
-class Request:
-    """The options of the command; see its help."""
+class Intervals(NamedTuple):
+    """95% bootstrap intervals of a point's accuracy (0..1) and mean cost (GFLOPs per video)."""
 
-    scores: Path
-    max_gflops: float | None = None
-    solver: str = "frontier"
-    confidence: str = "max-softmax"
-    gmacs: str | None = None
-    apply_to: Path | None = None
-    allow_overlap: bool = False
-    cross_fit: bool = False
-    safe: bool = False
-    max_drop: float | None = None
-    delta: float | None = None
-    temperatures: bool = False
-    by_class: bool = False
-    check_on: Path | None = None
-    rematch_on: Path | None = None
-
-    def __post_init__(self) -> None:
-        if self.max_drop is not None and self.solver != "risk":
-            raise InputError("--max-drop is a promise of --solver risk", hint="Add --solver risk")
-        if self.delta is not None and self.solver != "risk" and not self.safe:
-            raise InputError("--delta is for --safe or --solver risk")
-        if self.safe and self.solver == "risk":
-            raise InputError("--solver risk makes its own promise; leave out --safe")
-
-    @property
-    def chooses_a_point(self) -> bool:
-        """Whether one point is chosen: by a budget, or as the cheapest that keeps a promise."""
-        return self.max_gflops is not None or self.solver == "risk"
-
-    def load(self, path: Path) -> ExitScores:
-        """Read scores; the costs of a table are the request's."""
-        table = path.suffix.lower() in (".csv", ".parquet")
-        return load_scores(path, self._gmacs() if table else None)
-
-    def _gmacs(self) -> list[float] | None:
-        if self.gmacs is None:
-            return None
-        try:
-            return [float(part) for part in self.gmacs.split(",")]
-        except ValueError as error:
-            raise InputError(f"--gmacs must be numbers such as 4,8,13, got {self.gmacs!r}") from error
+    top1: Interval
+    gflops: Interval
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Calibration:
     """The answer.
 
@@ -89,10 +55,12 @@ class Calibration:
         confidence_values: Cross-fitted value of each measure, when one was chosen among them.
         point: The chosen one, when one was asked for.
         exceeding: Chance that its cost on new videos is above the budget.
+        gmacs_E: The exits' costs.
         applied: The frontier's policies on other scores, in the same order.
+        applied_gmacs_E: The exits' costs there.
         cross_fitted: Honest estimates for the frontier's costs, in the same order.
         temperatures: Of each exit, fitted on calibration, when asked for.
-        classes: The chosen point by class.
+        groups: The chosen point by class or other group.
         point_map: mAP of the chosen point, where videos have several labels.
         applied_map: The same on the other scores.
         drift: Of new videos under the chosen point.
@@ -103,13 +71,15 @@ class Calibration:
     request: Request
     frontier: Frontier
     confidence: str
+    gmacs_E: NDArray[np.float64]
     confidence_values: dict[str, float] | None = None
     point: OperatingPoint | None = None
     exceeding: float | None = None
     applied: list[OperatingPoint] | None = None
+    applied_gmacs_E: NDArray[np.float64] | None = None
     cross_fitted: list[CrossFitted] | None = None
     temperatures: list[ExitCalibration] | None = None
-    classes: list[GroupView] | None = None
+    groups: list[GroupView] | None = None
     point_map: float | None = None
     applied_map: float | None = None
     drift: Drift | None = None
@@ -120,6 +90,20 @@ class Calibration:
     def chosen(self) -> int | None:
         """The place of the chosen point in the frontier."""
         return None if self.point is None else list(self.frontier).index(self.point)
+
+    def applied_intervals(self, place: int) -> Intervals | None:
+        """Return the 95% intervals of an applied point."""
+        if self.applied is None or self.applied_gmacs_E is None:
+            return None
+        point = self.applied[place]
+        return _intervals(point.top1, point.exit_share, self.applied_gmacs_E, point.num_videos)
+
+    def cross_fitted_intervals(self, place: int) -> Intervals | None:
+        """Return the 95% intervals of a cross-fitted estimate."""
+        if self.cross_fitted is None:
+            return None
+        estimate = self.cross_fitted[place]
+        return _intervals(estimate.top1, estimate.exit_share, self.gmacs_E, estimate.num_videos)
 
     @property
     def final_policy(self) -> ExitPolicy:
@@ -141,12 +125,10 @@ def run(request: Request) -> Calibration:
     Raises:
         InputError: Some input can't be used; the message says which and why.
     """
-    calibration = request.load(request.scores)
-    other = None if request.apply_to is None else request.load(request.apply_to)
-    notes = []
-    if other is not None and not request.allow_overlap and not check_disjoint(calibration, other):
-        notes.append("not both files have video_ids, so shared videos can't be noticed")
-    options = _solver_options(request)
+    calibration = request.load(request.scores, labelled=True)
+    other = None if request.apply_to is None else request.load(request.apply_to, labelled=True)
+    notes = [] if other is None else _notes_on(request, calibration, other)
+    options = request.solver_options()
     confidence, values = request.confidence, None
     if confidence == "auto":
         confidence, values = choose_confidence(calibration)
@@ -169,10 +151,12 @@ def run(request: Request) -> Calibration:
         request=request,
         frontier=curve,
         confidence=confidence,
+        gmacs_E=calibration.gmacs_E,
         confidence_values=values,
         point=point,
         exceeding=exceeding,
         applied=None if other is None else curve.evaluate(other),
+        applied_gmacs_E=None if other is None else other.gmacs_E,
         cross_fitted=estimates,
         temperatures=calibrate_exits(calibration) if request.temperatures else None,
         notes=notes,
@@ -180,17 +164,27 @@ def run(request: Request) -> Calibration:
     )
 
 
-def _solver_options(request: Request) -> dict[str, Any]:
-    if request.solver != "risk":
-        return {}
-    delta = _RISK_DELTA if request.delta is None else request.delta
-    if request.max_drop is not None or request.max_gflops is None:
-        return {"max_drop": request.max_drop, "delta": delta}
-    return {"max_gflops": request.max_gflops, "delta": delta}
+def _intervals(
+    top1: float, exit_share: tuple[float, ...], gmacs_E: NDArray[np.float64], num_videos: int
+) -> Intervals:
+    return Intervals(
+        top1_interval(top1, num_videos, num_resamples=_RESAMPLES),
+        cost_interval(exit_share, gmacs_E, num_videos, num_resamples=_RESAMPLES),
+    )
+
+
+def _notes_on(request: Request, calibration: ExitScores, other: ExitScores) -> list[str]:
+    """Refuse other scores that share videos with the calibration scores; return what else is to be said."""
+    notes = []
+    if not request.allow_overlap and not check_disjoint(calibration, other):
+        notes.append("not both files have video_ids, so shared videos can't be noticed")
+    if not np.array_equal(calibration.gmacs_E, other.gmacs_E):
+        notes.append("the exits' costs differ between the two files; each is measured with its own")
+    return notes
 
 
 def _choose(request: Request, curve: Frontier, calibration: ExitScores) -> OperatingPoint | None:
-    if request.solver == "risk" and (request.max_drop is not None or request.max_gflops is None):
+    if request.promises_accuracy:
         # All points keep the accuracy: the cheapest is the best, if it is cheap enough.
         return curve[0] if request.max_gflops is None else curve.best_under(request.max_gflops)
     if request.max_gflops is None:
@@ -211,7 +205,10 @@ def _about_point(
         if scores is not None and scores.labels_N is not None and scores.labels_N.ndim == 2:
             about[name] = policy_map(point.policy, scores)
     if request.by_class:
-        about["classes"] = by_group(point.policy, calibration)
+        about["groups"] = by_group(point.policy, calibration)
+    if request.by_group is not None:
+        names_N = load_groups(request.by_group, request.scores, calibration)
+        about["groups"] = by_group(point.policy, calibration, names_N)
     if request.check_on is not None:
         about["drift"] = check_drift(point, request.load(request.check_on))
     if request.rematch_on is not None:

@@ -31,12 +31,16 @@ class CrossFitted:
         top1: Share of right answers on videos that were not fitted on.
         gflops: Their mean cost, which can exceed the budget a little.
         exceeded: Share of the folds whose mean cost was above the budget.
+        exit_share: Share of the videos that stop at each exit; sums to 1.
+        num_videos: How many videos it was measured on, all folds together.
     """
 
     max_gflops: float
     top1: float
     gflops: float
     exceeded: float
+    exit_share: tuple[float, ...]
+    num_videos: int
 
 
 def cross_fit(
@@ -73,7 +77,8 @@ def cross_fit(
         (scores.reduced(), LEARNED_GAIN) if learned else (scores.reduced(confidence), GIVEN_MEASURE)
     )
     fold_N = np.random.default_rng(seed).permutation(scores.num_videos) % num_folds
-    right_B, cost_B, exceeded_B = (np.zeros(len(budgets_B)) for _ in range(3))
+    right_B, exceeded_B = np.zeros(len(budgets_B)), np.zeros(len(budgets_B))
+    share_BE = np.zeros((len(budgets_B), scores.num_exits))
     for fold in range(num_folds):
         curve = solve_thresholds(scores.select(fold_N != fold), solver, confidence=measure, **options)
         held_out = scores.select(fold_N == fold)
@@ -83,14 +88,16 @@ def cross_fit(
         for place, (policy, budget) in enumerate(zip(chosen, budgets_B, strict=True)):
             point = measured[policy]
             right_B[place] += point.top1 * point.num_videos
-            cost_B[place] += point.gflops * point.num_videos
+            share_BE[place] += np.array(point.exit_share) * point.num_videos / scores.num_videos
             exceeded_B[place] += point.gflops > budget
     return [
         CrossFitted(
             max_gflops=float(budget),
             top1=float(right / scores.num_videos),
-            gflops=float(cost / scores.num_videos),
+            gflops=float(share_E @ scores.gmacs_E),
             exceeded=float(exceeded / num_folds),
+            exit_share=tuple(share_E.tolist()),
+            num_videos=scores.num_videos,
         )
-        for budget, right, cost, exceeded in zip(budgets_B, right_B, cost_B, exceeded_B, strict=True)
+        for budget, right, share_E, exceeded in zip(budgets_B, right_B, share_BE, exceeded_B, strict=True)
     ]

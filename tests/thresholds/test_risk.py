@@ -21,9 +21,9 @@ def drawn(rng, num_videos):
 @pytest.mark.parametrize(
     ("num_videos", "num_draws"),
     [
-        pytest.param(200, 250, marks=pytest.mark.slow),
-        pytest.param(2000, 60, marks=pytest.mark.slow),
-        pytest.param(20_000, 12, marks=pytest.mark.slow),
+        pytest.param(200, 100, marks=pytest.mark.slow),
+        pytest.param(2000, 30, marks=pytest.mark.slow),
+        pytest.param(20_000, 6, marks=pytest.mark.slow),
         (2000, 10),
     ],
 )
@@ -38,7 +38,7 @@ def test_accuracy_promises_break_in_at_most_delta_of_the_draws(num_videos, num_d
 
 
 @pytest.mark.parametrize(
-    ("num_videos", "num_draws"), [pytest.param(200, 120, marks=pytest.mark.slow), (500, 12)]
+    ("num_videos", "num_draws"), [pytest.param(200, 60, marks=pytest.mark.slow), (500, 12)]
 )
 def test_cost_promises_break_in_at_most_delta_of_the_draws(num_videos, num_draws):
     rng = np.random.default_rng(num_videos)

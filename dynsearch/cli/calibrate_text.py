@@ -1,0 +1,139 @@
+"""What ``dynsearch calibrate`` prints for people."""
+
+from __future__ import annotations
+
+from dynsearch.cli.calibrate_run import Calibration
+from dynsearch.frontier import Interval
+from dynsearch.scores.calibration import ExitCalibration
+from dynsearch.thresholds import OperatingPoint
+from dynsearch.thresholds.groups import GroupView
+from dynsearch.thresholds.risk import DEFAULT_MAX_DROP
+from dynsearch.units import format_gflops
+
+_ROWS = 16
+_GROUP_ROWS = 10
+
+
+def to_text(result: Calibration) -> str:
+    """Return a table of some of the frontier's points, the chosen one marked, and what is known of it."""
+    rows = [_header(result)]
+    shown = set(result.frontier.thin(_ROWS)) if len(result.frontier) > _ROWS else set(result.frontier)
+    for place, point in enumerate(result.frontier):
+        if point in shown or place == result.chosen:
+            rows.append(_row(result, place, point))
+    lines = [f"{len(result.frontier)} points, {len(rows) - 1} shown", "", *_aligned(rows)]
+    if result.confidence_values is not None:
+        values = ", ".join(f"{name} {100 * v:.2f}" for name, v in result.confidence_values.items())
+        lines += ["", f"confidence {result.confidence} (mean cross-fitted top-1 %: {values})"]
+    if result.temperatures is not None:
+        lines += ["", *_temperature_lines(result.temperatures)]
+    if result.point is not None:
+        lines += ["", *_point_lines(result, result.point)]
+    return "\n".join(lines)
+
+
+def _header(result: Calibration) -> list[str]:
+    header = ["", "GFLOPs", "top-1 %"]
+    if result.cross_fitted is not None:
+        header += ["cross-fitted GFLOPs", "cross-fitted top-1 %"]
+        if result.applied is None:
+            header.append("95% interval")
+    if result.applied is not None:
+        header += ["applied GFLOPs", "95% interval", "applied top-1 %", "95% interval"]
+    return [*header, "% stopping at each exit"]
+
+
+def _row(result: Calibration, place: int, point: OperatingPoint) -> list[str]:
+    row = ["*" if place == result.chosen else "", format_gflops(point.gflops), f"{100 * point.top1:.2f}"]
+    if result.cross_fitted is not None:
+        estimate = result.cross_fitted[place]
+        row += [format_gflops(estimate.gflops), f"{100 * estimate.top1:.2f}"]
+        intervals = result.cross_fitted_intervals(place)
+        if result.applied is None and intervals is not None:
+            row.append(_percents(intervals.top1))
+    intervals = result.applied_intervals(place)
+    if result.applied is not None and intervals is not None:
+        applied = result.applied[place]
+        row += [format_gflops(applied.gflops), "-".join(format_gflops(end) for end in intervals.gflops)]
+        row += [f"{100 * applied.top1:.2f}", _percents(intervals.top1)]
+    return [*row, " ".join(f"{100 * share:.0f}" for share in point.exit_share)]
+
+
+def _percents(interval: Interval) -> str:
+    return f"{100 * interval.low:.2f}-{100 * interval.high:.2f}"
+
+
+def _point_lines(result: Calibration, point: OperatingPoint) -> list[str]:
+    request = result.request
+    under = "" if request.max_gflops is None else f" under {request.max_gflops:g} GFLOPs per video"
+    lines = [f"* best point{under}; a video stops when its confidence is above T:"]
+    lines += [
+        f"  exit {exit_index}: T = {threshold:.10g}, {100 * share:.1f}% of videos stop"
+        for exit_index, (threshold, share) in enumerate(zip(point.thresholds, point.exit_share, strict=True))
+    ]
+    if request.promises_accuracy:
+        options = request.solver_options()
+        drop = DEFAULT_MAX_DROP if options["max_drop"] is None else options["max_drop"]
+        lines.append(
+            f"  promise: on new videos top-1 is at most {100 * drop:g} points below the last exit's,"
+            f" with chance {100 * (1 - options['delta']):g}%"
+        )
+    if result.exceeding is not None:
+        lines.append(
+            f"  chance that its cost on new videos exceeds the budget: {100 * result.exceeding:.1f}%"
+        )
+    for what, value in (("calibration", result.point_map), ("applied", result.applied_map)):
+        if value is not None:
+            lines.append(
+                f"  mAP on the {what} scores: {100 * value:.2f}% (top-1 counts any label of a video as right)"
+            )
+    if result.drift is not None:
+        moved = "moved beyond chance" if result.drift.moved() else "as expected"
+        shares = " ".join(f"{100 * share:.0f}" for share in result.drift.exit_share)
+        lines += ["", f"new videos: {moved}; {format_gflops(result.drift.gflops)} GFLOPs, {shares} % stop"]
+    if result.rematched is not None:
+        lines += ["", "thresholds that restore the stop rates on the new videos:"]
+        lines += [f"  exit {k}: T = {t:.10g}" for k, t in enumerate(result.rematched.thresholds)]
+    if result.groups is not None:
+        lines += _group_lines(result, result.groups)
+    return lines
+
+
+def _group_lines(result: Calibration, groups: list[GroupView]) -> list[str]:
+    kind, name = ("classes", "class") if result.request.by_class else ("groups", "group")
+    table = [[name, "videos", "top-1 %", "at last exit %", "drop", "GFLOPs", "% stopping at each exit"]]
+    table += [
+        [
+            str(view.group),
+            str(view.num_videos),
+            *(f"{100 * share:.1f}" for share in (view.top1, view.full_top1, view.drop)),
+            format_gflops(view.gflops),
+            " ".join(f"{100 * share:.0f}" for share in view.exit_share),
+        ]
+        for view in groups[:_GROUP_ROWS]
+    ]
+    more = f" ({_GROUP_ROWS} of {len(groups)}; --json has all)" if len(groups) > _GROUP_ROWS else ""
+    return ["", f"{kind} that early exits hurt most{more}:", *_aligned(table)]
+
+
+def _temperature_lines(temperatures: list[ExitCalibration]) -> list[str]:
+    table = [["exit", "temperature", "NLL", "scaled NLL", "ECE %", "scaled ECE %"]]
+    for exit_index, found in enumerate(temperatures):
+        row = [
+            str(exit_index),
+            f"{found.temperature:.3f}",
+            f"{found.nll_before:.4f}",
+            f"{found.nll_after:.4f}",
+        ]
+        table.append([*row, f"{100 * found.ece_before:.2f}", f"{100 * found.ece_after:.2f}"])
+    return _aligned(table)
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    return [
+        "  ".join(cell.rjust(width) for cell, width in zip(row[:-1], widths[:-1], strict=True))
+        + "  "
+        + row[-1]
+        for row in rows
+    ]
