@@ -60,7 +60,7 @@ def cost_interval(
     _check(level, num_resamples)
     share_E = np.asarray(exit_share_E, dtype=np.float64)
     counts = np.random.default_rng(seed).multinomial(num_videos, share_E / share_E.sum(), size=num_resamples)
-    return _percentiles(counts @ np.asarray(gmacs_E, dtype=np.float64) / num_videos, level)
+    return _percentiles(counts / num_videos @ np.asarray(gmacs_E, dtype=np.float64), level)
 
 
 def bootstrap_difference(

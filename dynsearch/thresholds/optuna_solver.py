@@ -8,8 +8,9 @@ Shapes: E exits, N videos.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -51,7 +52,6 @@ def optuna_search(
     """
     if num_trials < 1:
         raise InputError(f"num_trials must be at least 1, got {num_trials}")
-    study = _new_study(sampler, seed, single=objective is not None)
     sorted_E = [np.sort(c[c > -math.inf]) for c in scores.confidence(confidence)[:-1]]
     points: dict[ExitPolicy, OperatingPoint] = {}
 
@@ -64,8 +64,22 @@ def optuna_search(
         point = points[policy]
         return objective(point) if objective is not None else (point.top1, point.gflops)
 
-    study.optimize(evaluate, n_trials=num_trials)
+    with _quiet():
+        _new_study(sampler, seed, single=objective is not None).optimize(evaluate, n_trials=num_trials)
     return list(points.values())
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Optuna from printing a line for each trial."""
+    import optuna
+
+    before = optuna.logging.get_verbosity()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    try:
+        yield
+    finally:
+        optuna.logging.set_verbosity(before)
 
 
 def _threshold(rising: NDArray[np.float64], quantile: float) -> float:
@@ -88,11 +102,6 @@ def _new_study(sampler: str, seed: int, *, single: bool) -> optuna.Study:
         chosen = optuna.samplers.NSGAIISampler(seed=seed)
     else:
         raise InputError(f"no sampler {sampler!r}", hint="Known samplers: tpe, nsga2")
-    before = optuna.logging.get_verbosity()
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    try:
-        return optuna.create_study(
-            directions=["maximize"] if single else ["maximize", "minimize"], sampler=chosen
-        )
-    finally:
-        optuna.logging.set_verbosity(before)
+    return optuna.create_study(
+        directions=["maximize"] if single else ["maximize", "minimize"], sampler=chosen
+    )

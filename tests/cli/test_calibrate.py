@@ -66,6 +66,7 @@ def test_apply_measures_the_same_points_on_other_scores(files):
         replay = evaluate_policy(ExitPolicy(tuple(point["thresholds"])), other)
         assert (applied["top1"], applied["gflops"]) == (replay.top1, replay.gflops)
         assert applied["top1_low"] <= applied["top1"] <= applied["top1_high"]
+        assert applied["gflops_low"] <= applied["gflops"] <= applied["gflops_high"]
     assert values["applied_point"] == values["applied"][values["frontier"].index(values["point"])]
 
 
@@ -95,6 +96,35 @@ def test_policy_csv_and_plot_are_written(files, tmp_path):
     assert plot.read_bytes().startswith(b"\x89PNG")
 
 
+def test_the_grid_of_the_geometric_schedule_and_what_ties_do(tmp_path):
+    path = tmp_path / "ties.npz"
+    ExitScores(
+        gmacs_E=[1, 3],
+        confidence_EN=[[0.9, 0.9, 0.9, 0.1], [1, 1, 1, 1]],
+        correct_EN=[[1, 1, 0, 0], [1, 1, 1, 1]],
+    ).save(path)
+    costs = {}
+    for more in ([], ["--stop-at-ties"]):
+        values = json.loads(run(path, "--solver", "geometric", "--qs", "1", "--json", *more).stdout)
+        costs[bool(more)] = [point["gflops"] for point in values["frontier"]]
+    assert costs == {False: [3.0], True: [1.5]}
+    values = json.loads(run(path, "--solver", "geometric", "--qs", "0.1:1.9:3", "--json").stdout)
+    assert values["frontier"]
+
+
+@pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
+def test_optuna_takes_a_sampler_and_trials_and_prints_no_trial(files, sampler):
+    command = [sys.executable, "-m", "dynsearch.cli", "calibrate", files[0], "--solver", "optuna"]
+    result = subprocess.run(
+        [*command, "--sampler", sampler, "--trials", "12", "--json"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert 1 <= len(json.loads(result.stdout)["frontier"]) <= 12
+    assert result.stderr == ""
+
+
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_every_solver_can_be_named_and_is_in_the_help(files, solver):
     more = ["--max-drop", 0.1] if solver == "risk" else []
@@ -118,6 +148,10 @@ def test_scores_without_ids_get_a_note(files):
 def test_cross_fitted_estimates_stand_beside_every_point(files):
     values = json.loads(run(files[0], "--cross-fit", "--json").stdout)
     assert [e["max_gflops"] for e in values["cross_fitted"]] == [p["gflops"] for p in values["frontier"]]
+    for estimate in values["cross_fitted"]:
+        assert estimate["top1_low"] <= estimate["top1"] <= estimate["top1_high"]
+        assert estimate["gflops_low"] <= estimate["gflops"] <= estimate["gflops_high"]
+        assert sum(estimate["exit_share"]) == pytest.approx(1)
     assert "cross-fitted top-1 %" in run(files[0], "--cross-fit").stdout
 
 
@@ -220,6 +254,46 @@ def test_classes_most_hurt_come_first(tmp_path):
     assert "classes that early exits hurt most" in run(path, "--max-gflops", 4, "--by-class").stdout
 
 
+def test_other_groups_come_from_a_file_or_a_column(files, tmp_path):
+    scores = ExitScores.load(files[0])
+    named = tmp_path / "named.npz"
+    ids = [f"v{i}" for i in range(scores.num_videos)]
+    ExitScores(
+        gmacs_E=scores.gmacs_E,
+        confidence_EN=scores.confidence(),
+        correct_EN=scores.correct(),
+        video_ids_N=ids,
+    ).save(named)
+    groups = tmp_path / "groups.csv"
+    groups.write_text(
+        "video_id,group\n" + "".join(f"{name},{'night' if name > 'v5' else 'day'}\n" for name in ids)
+    )
+    values = json.loads(run(named, "--max-gflops", 4, "--by", groups, "--json").stdout)
+    assert {view["group"] for view in values["groups"]} == {"day", "night"}
+    assert "groups that early exits hurt most:" in run(named, "--max-gflops", 4, "--by", groups).stdout
+    table = tmp_path / "own.csv"
+    table.write_text("confidence_0,correct_0,confidence_1,correct_1,camera\n0.9,1,0.8,1,a\n0.2,0,0.7,1,b\n")
+    values = json.loads(run(table, "--gmacs", "1,3", "--max-gflops", 3, "--by", "camera", "--json").stdout)
+    assert [view["group"] for view in values["groups"]] == ["a", "b"]
+
+
+def test_other_costs_in_the_applied_file_are_noted(files, tmp_path):
+    scores = ExitScores.load(files[1])
+    path = tmp_path / "dear.npz"
+    ExitScores(
+        gmacs_E=2 * scores.gmacs_E, confidence_EN=scores.confidence(), correct_EN=scores.correct()
+    ).save(path)
+    assert "costs differ" in run(files[0], "--apply", path, "--json").stderr
+
+
+def test_unlabelled_scores_are_named(files, tmp_path):
+    scores = ExitScores.load(files[0])
+    path = tmp_path / "unlabelled.npz"
+    ExitScores(gmacs_E=scores.gmacs_E, confidence_EN=scores.confidence()).save(path)
+    assert "unlabelled.npz: unlabelled, so there is no accuracy" in refused(path)
+    assert "unlabelled.npz: unlabelled, so there is no accuracy" in refused(files[0], "--apply", path)
+
+
 def test_a_table_needs_costs_beside_it(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text("confidence_0,correct_0,confidence_1,correct_1\n0.9,1,0.8,1\n0.2,0,0.7,1\n")
@@ -235,6 +309,21 @@ def test_a_table_needs_costs_beside_it(tmp_path):
         (["--safe"], "--safe is about one point"),
         (["--check", "new.npz"], "--check is about one point"),
         (["--max-drop", 0.1], "Add --solver risk"),
+        (["--qs", "1,2"], "Add --solver geometric"),
+        (["--stop-at-ties"], "Add --solver geometric"),
+        (["--sampler", "tpe"], "Add --solver optuna"),
+        (["--trials", 5], "Add --solver optuna"),
+        (["--solver", "optuna", "--sampler", "cma"], "'cma' is not one of 'tpe', 'nsga2'"),
+        (["--solver", "optuna", "--trials", 0], "num_trials must be at least 1"),
+        (["--solver", "geometric", "--qs", "1:2"], "a grid must be numbers"),
+        (["--solver", "geometric", "--qs", "1:2:0"], "a grid must be numbers"),
+        (["--solver", "geometric", "--qs", "a"], "a grid must be numbers"),
+        (["--solver", "geometric", "--qs", "inf"], "a grid must hold finite numbers"),
+        (["--solver", "geometric", "--qs", "-1"], "must be positive"),
+        (["--by", "camera"], "--by is about one point"),
+        (["--max-gflops", 4, "--by", "camera"], "has no column 'camera'"),
+        (["--max-gflops", 4, "--by", "none.csv"], "none.csv"),
+        (["--max-gflops", 4, "--by", "camera", "--by-class"], "ask for one"),
         (["--delta", 0.1], "--delta is for"),
         (["--max-gflops", 4, "--safe", "--solver", "risk"], "leave out --safe"),
         (["--temperatures"], "need logits and one label"),
