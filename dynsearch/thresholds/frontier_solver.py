@@ -23,8 +23,9 @@ from dynsearch.thresholds.operating_point import OperatingPoint, evaluate_polici
 from dynsearch.thresholds.policy import ExitPolicy
 from dynsearch.thresholds.target_accuracy import target_accuracy
 
-_MAX_BINS = 1024
+_MAX_BINS = 512
 _MAX_SEARCHED_VIDEOS = 50_000
+_MAX_PRICED_VIDEOS = 12_500  # the archive puts right what fewer videos leave inexact
 _ENUMERATED_EXITS = 10_000_000  # policies times videos
 _FEWEST_SMOOTHED = 65  # with fewer videos the best fit to them is what is asked for
 _FEW_VIDEOS = 5_000  # up to here a one-parameter family, which varies less, is offered as well
@@ -79,15 +80,11 @@ def _search(
     bins: Bins, correct_EN: NDArray[np.bool_], gmacs_E: NDArray[np.float64], smoothing: float
 ) -> tuple[list[Positions], set[int]]:
     """Return good policies for all costs, and the exits that some price makes worth using."""
-    if correct_EN.shape[1] > _MAX_SEARCHED_VIDEOS:
-        videos = systematic_sample(np.vstack([correct_EN, bins.codes]), _MAX_SEARCHED_VIDEOS)
-        bins, correct_EN = bins.select(videos), correct_EN[:, videos]
-    width = smoothing_width(correct_EN.shape[1], bins.num_bins, smoothing)
-    gains = Gains(bins, correct_EN, gmacs_E, width)
-    hull = price_search(gains)
+    gains = _gains(bins, correct_EN, gmacs_E, smoothing, _MAX_SEARCHED_VIDEOS)
+    hull = price_search(_gains(gains.bins, gains.correct_EN, gmacs_E, smoothing, _MAX_PRICED_VIDEOS))
     # An exit that no price makes worth using could still win by a few lucky videos, or to hit a slot.
     used = gains.used_exits(hull, least_share=_LEAST_SHARE if smoothing > 0 else 0.0)
-    num_slots = _NUM_SLOTS if correct_EN.shape[1] > _FEW_VIDEOS else _NUM_SLOTS_OF_FEW
+    num_slots = _NUM_SLOTS if gains.num_videos > _FEW_VIDEOS else _NUM_SLOTS_OF_FEW
     archive = Archive(gains, num_slots, sorted(used - {gains.num_thresholds}))
     for positions in hull:
         cleared = tuple(p if k in used else bins.num_bins for k, p in enumerate(positions))
@@ -95,6 +92,17 @@ def _search(
     for max_members in _EXPANSIONS:
         archive.expand(max_members)
     return archive.members(), used
+
+
+def _gains(
+    bins: Bins, correct_EN: NDArray[np.bool_], gmacs_E: NDArray[np.float64], smoothing: float, most: int
+) -> Gains:
+    """Return the problem on at most ``most`` of the videos."""
+    if correct_EN.shape[1] > most:
+        videos = systematic_sample(np.vstack([correct_EN, bins.codes]), most)
+        bins, correct_EN = bins.select(videos), correct_EN[:, videos]
+    width = smoothing_width(correct_EN.shape[1], bins.num_bins, smoothing)
+    return Gains(bins, correct_EN, gmacs_E, width)
 
 
 def _single_exits(num_exits: int, never: int) -> list[Positions]:

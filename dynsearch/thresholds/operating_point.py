@@ -93,7 +93,8 @@ def _measure(
     counts, right = [], 0
     for correct_N, stops_N in zip(correct_EN, policy.stops(confidence_EN), strict=True):
         counts.append(int(np.count_nonzero(stops_N)))
-        right += int(np.count_nonzero(stops_N & correct_N))
+        if counts[-1]:
+            right += int(np.count_nonzero(stops_N & correct_N))
     share_E = np.array(counts) / num_videos
     return OperatingPoint(
         policy=policy,

@@ -121,6 +121,9 @@ class ExitPolicy:
             )
         left_N = np.ones(confidence_EN.shape[1], dtype=bool)
         for confidence_N, threshold in zip(confidence_EN[:-1], self.thresholds, strict=False):
+            if threshold == math.inf:
+                yield np.zeros_like(left_N)
+                continue
             stops_N = confidence_N > threshold
             stops_N &= left_N
             yield stops_N

@@ -29,7 +29,7 @@ class Bins:
         num_bins: The largest bin number of any exit.
     """
 
-    codes: NDArray[np.intp]
+    codes: NDArray[np.signedinteger]
     thresholds: tuple[NDArray[np.float64], ...]
     num_bins: int
 
@@ -52,7 +52,8 @@ def bin_confidences(confidence_EN: NDArray[np.float64], max_bins: int) -> Bins:
     With at most ``max_bins`` different confidences nothing is lost: each has its own bin.
     """
     num_exits, num_videos = confidence_EN.shape
-    codes = np.zeros((num_exits - 1, num_videos), dtype=np.intp)
+    # Two bytes are usually enough, and are compared and sorted several times as fast as eight.
+    codes = np.zeros((num_exits - 1, num_videos), dtype=np.min_scalar_type(-max_bins - 1))
     thresholds = []
     for k in range(num_exits - 1):
         usable = confidence_EN[k] > -math.inf
@@ -73,5 +74,5 @@ def _equal_mass(counts: NDArray[np.intp], max_bins: int) -> NDArray[np.intp]:
     if len(counts) <= max_bins:
         return np.arange(len(counts))
     middle = np.cumsum(counts) - counts / 2
-    raw = np.floor(middle / counts.sum() * max_bins).astype(np.intp)
-    return np.unique(raw, return_inverse=True)[1].astype(np.intp)
+    rising = np.floor(middle / counts.sum() * max_bins)
+    return np.cumsum(np.diff(rising, prepend=rising[0]) > 0)

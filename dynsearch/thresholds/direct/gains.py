@@ -59,7 +59,7 @@ class Gains:
         outcome_E1 = 2 * np.arange(num_exits, dtype=np.min_scalar_type(2 * num_exits))[:, None]
         object.__setattr__(self, "_outcome_EN", outcome_E1 + self.correct_EN)
         # The place of each video in a histogram over (right here, bin).
-        object.__setattr__(self, "_key_EN", self.bins.codes + num_positions * self.correct_EN[:-1])
+        object.__setattr__(self, "_key_EN", num_positions * self.correct_EN[:-1] + self.bins.codes)
 
     @property
     def num_videos(self) -> int:
@@ -140,7 +140,9 @@ class Gains:
         """Turn the outcomes after exit k into those from exit k on, in place."""
         stops_N = self.bins.codes[k] > position
         # Exclusive or twice is no change: the outcomes at exit k where videos stop, the later ones elsewhere.
-        outcome_N ^= (outcome_N ^ self._outcome_EN[k]) * stops_N
+        change_N = outcome_N ^ self._outcome_EN[k]
+        change_N *= stops_N
+        outcome_N ^= change_N
 
     def _histograms(self, k: int, reach_N: NDArray[np.bool_], outcome_N: NDArray[Any]) -> NDArray[np.float64]:
         """Return (2, P): right answers won, and cost added, in each bin by stopping there at exit k.
@@ -153,8 +155,9 @@ class Gains:
             outcome_N: Of each video if it went on.
         """
         first, num_positions = 2 * (k + 1), self.bins.num_bins + 1
-        later_N = np.multiply(outcome_N - first, 2 * num_positions, dtype=np.intp)
-        key_N = (later_N + self._key_EN[k]) * reach_N
+        key_N = np.multiply(outcome_N - first, 2 * num_positions, dtype=np.intp)
+        key_N += self._key_EN[k]
+        key_N *= reach_N
         outcome_R = np.arange(first, 2 * len(self.gmacs_E))
         counts = np.bincount(key_N, minlength=2 * num_positions * len(outcome_R))
         right_here_R2 = np.arange(2) - (outcome_R % 2)[:, None]
