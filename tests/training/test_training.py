@@ -214,7 +214,11 @@ def test_steps_are_torchs_nesterov_momentum():
     ours, reference = build_network(PLAN, 3), build_network(PLAN, 3)
     reference.load_state_dict(ours.state_dict())
     optimizer = torch.optim.SGD(
-        reference.parameters(), lr=0.05, momentum=config.momentum, weight_decay=config.weight_decay, nesterov=True
+        reference.parameters(),
+        lr=0.05,
+        momentum=config.momentum,
+        weight_decay=config.weight_decay,
+        nesterov=True,
     )
     reference.to(memory_format=torch.channels_last).train()
     stepper = Stepper(ours, config, torch.device("cpu"))
