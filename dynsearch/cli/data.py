@@ -51,10 +51,13 @@ def list_datasets(as_json: bool) -> None:
         click.echo(json.dumps(entries, indent=1))
         return
     for info in CATALOGUE.values():
-        sizes = ", ".join(f"{count:,} {split}" for split, count in info.num_videos.items())
-        share = f"{100 * info.calibration_fraction:.0f}% of train calibrates by default"
+        sizes = [f"{count:,} {split}" for split, count in info.num_videos.items()]
+        known = (
+            f"{info.num_classes} classes; {', '.join(sizes)} videos" if sizes else "any classes and videos"
+        )
         click.echo(f"{info.name}: {info.title}")
-        click.echo(f"  {info.num_classes} classes; {sizes} videos; {share}")
+        click.echo(f"  {known}; {100 * info.calibration_fraction:.0f}% of train calibrates by default")
+        click.echo(f"  splits   {info.splits}")
         click.echo(f"  files    {info.layout}")
         click.echo(f"  licence  {info.licence_page}")
         click.echo(f"  get it   {info.how_to_get}")
@@ -64,7 +67,7 @@ def list_datasets(as_json: bool) -> None:
 def _described(info: DatasetInfo) -> dict[str, Any]:
     import dataclasses
 
-    hidden = ("read", "generate")
+    hidden = ("read", "generate", "variant")
     names = [field.name for field in dataclasses.fields(info) if field.name not in hidden]
     return {name: getattr(info, name) for name in names}
 

@@ -168,11 +168,11 @@ def _look_at(record: VideoRecord, *, reader: str) -> Finding:
 def _problems(located: Located, findings: Sequence[Finding], min_frames: int) -> list[Problem]:
     problems = []
     for (split, record), finding in zip(located, findings, strict=True):
-        kind, detail = finding.kind, finding.detail
-        if not kind and finding.num_frames < min_frames:
-            kind, detail = "too short", f"{finding.num_frames} frames, {min_frames} wanted"
-        if kind:
-            problems.append(_problem(kind, split, record, detail))
+        if finding.kind:
+            problems.append(_problem(finding.kind, split, record, finding.detail))
+        elif finding.num_frames < min_frames:
+            detail = f"{finding.num_frames} frames, {min_frames} wanted"
+            problems.append(_problem("too short", split, record, detail))
     return problems
 
 

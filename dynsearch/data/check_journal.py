@@ -8,7 +8,7 @@ import json
 import os
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, TextIO
+from typing import IO, Any, Literal, NamedTuple
 
 from dynsearch.data.home import home
 from dynsearch.data.records import VideoRecord
@@ -42,8 +42,8 @@ class CheckJournal:
     def __init__(self, path: Path, *, fresh: bool) -> None:
         self._path = path
         self._known: dict[str, tuple[list[int], Finding]] = {} if fresh else _load(path)
-        self._mode = "w" if fresh else "a"
-        self._file: TextIO | None = None
+        self._fresh = fresh
+        self._file: IO[str] | None = None
 
     @classmethod
     def of(cls, name: str, root: Path, reader: str, *, fresh: bool) -> CheckJournal:
@@ -55,7 +55,7 @@ class CheckJournal:
         try:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             # A line on its own ends one that was cut off.
-            self._file = self._path.open(self._mode, encoding="utf-8")
+            self._file = self._path.open("w" if self._fresh else "a", encoding="utf-8")
             self._file.write("\n")
         except OSError as error:
             raise self._not_written(error) from error

@@ -13,5 +13,9 @@ def home() -> Path:
 
 
 def dataset_root(name: str, root: str | os.PathLike[str] | None = None) -> Path:
-    """Return the folder of the data set ``name``: ``root`` where given, else one under ``home()``."""
-    return Path(root).expanduser().absolute() if root is not None else home() / "data" / name
+    """Return the folder of the data set ``name``: ``root`` where given, else one under ``home()``.
+
+    All variants (``NAME@VARIANT``) of a data set lie in one folder.
+    """
+    folder = name.partition("@")[0]
+    return Path(root).expanduser().absolute() if root is not None else home() / "data" / folder

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from dynsearch.data.records import VideoRecord
@@ -11,17 +11,20 @@ from dynsearch.errors import DataError, InputError
 
 
 def carve_calibration(
-    records: Sequence[VideoRecord], fraction: float, seed: int
+    records: Sequence[VideoRecord], fraction: float, seed: int, *, purpose: str = "calibration"
 ) -> tuple[list[VideoRecord], list[VideoRecord]]:
     """Split training videos into those to train on and those to calibrate on, class by class.
 
-    A video's place depends on its id, its class and the seed only, so the order of the annotation file
-    does not matter. Every class keeps at least one training video.
+    Where videos have groups, whole groups are taken, those that bring each class nearest to its share; a
+    video without one is a group of its own. A video's place depends on its id, its class, its group and the
+    seed only, so the order of the annotation file does not matter. Every class keeps at least one training
+    video.
 
     Args:
         records: N labelled training videos with distinct ids.
         fraction: Share of each class that goes to calibration, strictly between 0 and 1.
         seed: Another seed gives another split.
+        purpose: What the second part is for, in messages.
 
     Returns:
         Training and calibration videos, each sorted by class and then in an order drawn by the seed.
@@ -35,19 +38,48 @@ def carve_calibration(
     by_class: dict[int, list[VideoRecord]] = defaultdict(list)
     for record in records:
         by_class[record.label].append(record)
+    taken = _draw_groups(records, fraction, seed) if any(record.group for record in records) else None
     train: list[VideoRecord] = []
     calibration: list[VideoRecord] = []
     for label in sorted(by_class):
         drawn = sorted(by_class[label], key=lambda record: _draw(record.video_id, seed))
-        count = min(round(fraction * len(drawn)), len(drawn) - 1)
-        calibration += drawn[:count]
-        train += drawn[count:]
+        if taken is None:
+            count = min(round(fraction * len(drawn)), len(drawn) - 1)
+            calibration += drawn[:count]
+            train += drawn[count:]
+        else:
+            calibration += [record for record in drawn if _group(record) in taken]
+            train += [record for record in drawn if _group(record) not in taken]
     if not calibration:
         raise DataError(
-            f"{len(records)} training videos in {len(by_class)} classes leave none for calibration",
-            hint="Add videos or give a larger calibration fraction",
+            f"{len(records)} training videos in {len(by_class)} classes leave none for {purpose}",
+            hint=f"Add videos or give a larger share for {purpose}",
         )
     return train, calibration
+
+
+def _draw_groups(records: Sequence[VideoRecord], fraction: float, seed: int) -> set[str]:
+    """Return the groups to calibrate on: in an order drawn by the seed, each that brings classes nearer."""
+    groups: dict[str, Counter[int]] = defaultdict(Counter)
+    for record in records:
+        groups[_group(record)][record.label] += 1
+    left = Counter(record.label for record in records)
+    wanted = {label: fraction * count for label, count in left.items()}
+    taken: set[str] = set()
+    for name in sorted(groups, key=lambda name: _draw(name, seed)):
+        labels = groups[name]
+        before = sum(abs(wanted[label]) for label in labels)
+        after = sum(abs(wanted[label] - count) for label, count in labels.items())
+        if after < before and all(left[label] > count for label, count in labels.items()):
+            taken.add(name)
+            left.subtract(labels)
+            for label, count in labels.items():
+                wanted[label] -= count
+    return taken
+
+
+def _group(record: VideoRecord) -> str:
+    return f"group {record.group}" if record.group is not None else f"video {record.video_id}"
 
 
 def shared_ids(splits: Mapping[str, Sequence[VideoRecord]]) -> dict[str, list[str]]:

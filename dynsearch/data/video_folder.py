@@ -13,6 +13,24 @@ SUFFIXES = (".webm", ".mp4", ".avi", ".mkv", ".mov")
 """Endings of video files, the first one named for videos that are missing."""
 
 
+def plain_name(video_id: str, *, where: str) -> None:
+    """Make sure that a video id is a plain file name.
+
+    Args:
+        video_id: The id from an annotation file.
+        where: That file, for the message.
+
+    Raises:
+        DataError: It would leave the folder of videos.
+    """
+    if video_id in ("", ".", "..") or any(mark in video_id for mark in ("/", "\\", "\0")):
+        raise DataError(
+            f"the video id {video_id!r} would leave the folder of videos",
+            where=where,
+            hint="Ids are plain file names; don't use annotation files that you don't trust",
+        )
+
+
 class VideoFolder:
     """The video files directly in one folder, listed once.
 
@@ -41,12 +59,7 @@ class VideoFolder:
         Raises:
             DataError: The id is no plain file name, or its file is a link that leaves the folder.
         """
-        if video_id in ("", ".", "..") or any(mark in video_id for mark in ("/", "\\", "\0")):
-            raise DataError(
-                f"the video id {video_id!r} would leave the folder of videos",
-                where=where,
-                hint="Ids are plain file names; don't use annotation files that you don't trust",
-            )
+        plain_name(video_id, where=where)
         path = self._files.get(video_id)
         if path is None:
             return self.path / f"{video_id}{SUFFIXES[0]}"

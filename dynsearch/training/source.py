@@ -81,6 +81,15 @@ class DatasetClips:
         source = cls(dataset, frame_cache, write)
         sizes = ", ".join(f"{len(records)} {split}" for split, records in dataset.splits.items())
         source._write(f"{name}: {source.num_classes} classes, {sizes} videos in {dataset.root}")
+        for split in ("calibration", "test"):
+            if groups := dataset.groups(split):
+                shown = ", ".join(groups[:20]) + (", ..." if len(groups) > 20 else "")
+                source._write(f"{len(groups)} groups for {split}: {shown}")
+        if dataset.missing:
+            source._write(
+                f"{len(dataset.missing)} annotated videos have no file and are left out, first "
+                f"{', '.join(dataset.missing[:5])}; `dynsearch data check --csv FILE` lists all"
+            )
         return source
 
     def video_ids(self, split: str) -> Sequence[str]:

@@ -31,10 +31,10 @@ def test_the_embedded_data_set_is_made_on_first_use(monkeypatch, tmp_path):
 @pytest.mark.parametrize("info", CATALOGUE.values(), ids=lambda info: info.name)
 def test_every_entry_is_complete(info):
     assert CATALOGUE[info.name] is info
-    assert info.num_classes > 1
-    assert set(info.num_videos) == {"train", "test"}
+    assert info.num_classes is None or info.num_classes > 1
+    assert set(info.num_videos) == ({"train", "test"} if info.num_classes else set())
     assert 0 < info.calibration_fraction < 1
-    assert min(map(len, (info.title, info.layout, info.licence_page, info.how_to_get))) > 5
+    assert min(map(len, (info.title, info.layout, info.licence_page, info.how_to_get, info.splits))) > 5
 
 
 def test_calibration_is_recorded_by_fraction_and_seed(motions_root):
@@ -50,5 +50,5 @@ def test_calibration_is_recorded_by_fraction_and_seed(motions_root):
 
 
 def test_an_unknown_data_set_lists_the_known_ones():
-    with pytest.raises(InputError, match=r"no data set 'sth'.*motions, sthv2"):
+    with pytest.raises(InputError, match=r"no data set 'sth'.*motions, sthv1, sthv2"):
         open_dataset("sth")

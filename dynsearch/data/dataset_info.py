@@ -1,0 +1,66 @@
+"""What is known about a data set before it is opened."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from dynsearch.data.records import Annotations
+from dynsearch.data.workers import Progress
+
+
+class Layout(Protocol):
+    """Reads the annotation files of one layout."""
+
+    def __call__(self, root: Path, *, how_to_get: str, allow_missing: bool = False) -> Annotations:
+        """Return what the annotation files under ``root`` say."""
+        ...
+
+
+class Generator(Protocol):
+    """Makes a data set at a folder unless it is complete there."""
+
+    def __call__(
+        self, root: Path, *, num_workers: int | None = None, progress: Progress | None = None
+    ) -> None:
+        """Make it, with ``num_workers`` processes, telling ``progress`` after every video."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class DatasetInfo:
+    """What is known about a data set before it is opened.
+
+    Attributes:
+        name: How commands and recipes call it; ``NAME@VARIANT`` for one of its variants.
+        title: Its full name.
+        num_classes: K; None where the user's own files say.
+        layout: In words, which files are expected under the data root.
+        licence_page: Where its licence and download are.
+        how_to_get: What to download and where to put it.
+        num_videos: Official sizes: labelled training videos and test videos; empty where they are the user's.
+        calibration_fraction: Share of the training videos that calibration gets when nothing else is said.
+        cache_frames: Frames of each video that its frame cache keeps when nothing else is said.
+        cache_size: Side in pixels of the squares its frame cache keeps.
+        read: Reads its annotation files.
+        splits: In words, which split is meant without a variant, and which variants there are.
+        variant: Gives the layout of a variant; None where there are none.
+        generate: Makes it where it is absent; None for data that has to be downloaded.
+    """
+
+    name: str
+    title: str
+    num_classes: int | None
+    layout: str
+    licence_page: str
+    how_to_get: str
+    num_videos: dict[str, int]
+    calibration_fraction: float
+    cache_frames: int
+    cache_size: int
+    read: Layout
+    splits: str
+    variant: Callable[[str], Layout] | None = None
+    generate: Generator | None = None

@@ -1,0 +1,208 @@
+"""Kinetics-400 and Mini-Kinetics: YouTube clips named by id and seconds, in class folders or flat.
+
+``train.csv`` and ``val.csv`` have the columns ``label,youtube_id,time_start,time_end``; clips are
+``ID_000417_000427.mp4`` or ``ID.mp4``, anywhere under the data root. Many clips have vanished from the web, so
+missing ones are left out and listed. Without CSV files, ``train/CLASS/`` and ``val/CLASS/`` are read.
+
+Mini-Kinetics is 200 classes of it: ``train_ytid_list.txt`` and ``val_ytid_list.txt`` beside the CSV files, or
+``mini_kinetics_train.txt`` (``ID FRAMES LABEL`` a line) with ``minik_classInd.txt``.
+
+Source: the data sets' own files; Xie et al., Rethinking Spatiotemporal Feature Learning, ECCV 2018, for the lists.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+from dynsearch.data.layouts.class_folders import read_class_folders
+from dynsearch.data.layouts.text_files import (
+    bad_line,
+    check_labels,
+    find_files,
+    in_folders,
+    read_lines,
+    read_rows,
+)
+from dynsearch.data.layouts.video_tree import VideoTree, without_missing
+from dynsearch.data.records import Annotations, VideoRecord
+from dynsearch.data.video_folder import plain_name
+from dynsearch.errors import DataError
+
+_ID_LENGTH = 11
+_COLUMNS = ("label", "youtube_id", "time_start", "time_end")
+_NAMES = ("{}.csv", "kinetics_{}.csv", "kinetics-400_{}.csv", "kinetics400_{}.csv", "k400_{}.csv")
+
+
+class _Clip(NamedTuple):
+    youtube_id: str
+    seconds: tuple[int, int] | None
+    label: str
+
+
+def read_kinetics400(root: Path, *, how_to_get: str, allow_missing: bool = False) -> Annotations:
+    """Read Kinetics-400; its validation videos are our test split.
+
+    Args:
+        root: The folder that holds the CSV files and, somewhere below it, the clips.
+        how_to_get: What the user should download, for the message when something is missing.
+        allow_missing: Return annotated videos without a file too, instead of leaving them out.
+
+    Raises:
+        DataError: Annotation files or all videos are missing, or a file is not in the format above.
+    """
+    has_csv = any((root / name).is_file() for name in _csv_names("train"))
+    if not has_csv and (root / "train").is_dir():
+        return read_class_folders(root, how_to_get=how_to_get, allow_missing=allow_missing)
+    files = _find_csv_files(root, how_to_get)
+    parts = {part: _read_csv(path) for part, path in files.items()}
+    class_names = tuple(sorted({clip.label for clip in parts["train"]}))
+    check_labels(
+        (clip.label for clip in parts["test"] if clip.label not in set(class_names)),
+        files["test"],
+        files["train"].name,
+    )
+    return _located(root, class_names, parts, files, how_to_get, allow_missing)
+
+
+def read_mini_kinetics(root: Path, *, how_to_get: str, allow_missing: bool = False) -> Annotations:
+    """Read Mini-Kinetics from either form of its lists; its validation videos are our test split.
+
+    Args:
+        root: The folder that holds the lists and, somewhere below it, the clips.
+        how_to_get: What the user should download, for the message when something is missing.
+        allow_missing: Return annotated videos without a file too, instead of leaving them out.
+
+    Raises:
+        DataError: Lists or all videos are missing, or a file is not in the format above.
+    """
+    if not any((root / name).is_file() for name in in_folders("mini_kinetics_train.txt")):
+        return _read_id_lists(root, how_to_get, allow_missing)
+    files = find_files(
+        root,
+        {
+            "classes": in_folders("minik_classInd.txt", "classInd.txt"),
+            "train": in_folders("mini_kinetics_train.txt"),
+            "test": in_folders("mini_kinetics_val.txt"),
+        },
+        how_to_get=how_to_get,
+    )
+    class_names = tuple(line for _, line in read_lines(files.pop("classes")))
+    parts = {part: _read_numbered(path, class_names) for part, path in files.items()}
+    return _located(root, class_names, parts, files, how_to_get, allow_missing)
+
+
+def _read_id_lists(root: Path, how_to_get: str, allow_missing: bool) -> Annotations:
+    """Read lists of ids, with the labels that Kinetics-400's own CSV files give them."""
+    files = find_files(
+        root,
+        {"train": in_folders("train_ytid_list.txt"), "test": in_folders("val_ytid_list.txt")},
+        how_to_get=how_to_get,
+    )
+    csv_files = _find_csv_files(root, how_to_get)
+    known = {clip.youtube_id: clip for path in csv_files.values() for clip in _read_csv(path)}
+    parts: dict[str, list[_Clip]] = {}
+    for part, path in files.items():
+        ids = [line for _, line in read_lines(path)]
+        absent = [youtube_id for youtube_id in ids if youtube_id not in known]
+        if absent:
+            raise DataError(
+                f"{len(absent)} of its ids are in none of Kinetics-400's CSV files, first {absent[:5]}",
+                where=str(path),
+                hint="Put Kinetics-400's whole train.csv and val.csv beside it",
+            )
+        parts[part] = [known[youtube_id] for youtube_id in ids]
+    class_names = tuple(sorted({clip.label for clips in parts.values() for clip in clips}))
+    return _located(root, class_names, parts, files, how_to_get, allow_missing)
+
+
+def _csv_names(part: str) -> list[str]:
+    return in_folders(*(name.format(part) for name in _NAMES))
+
+
+def _find_csv_files(root: Path, how_to_get: str) -> dict[str, Path]:
+    test = [*_csv_names("val"), *_csv_names("validate")]
+    return find_files(root, {"train": _csv_names("train"), "test": test}, how_to_get=how_to_get)
+
+
+def _read_csv(path: Path) -> list[_Clip]:
+    (first, header), *rows = read_rows(path)
+    if not set(_COLUMNS) <= set(header):
+        raise bad_line(path, first, f"the columns {','.join(_COLUMNS)}", ",".join(header))
+    places = [header.index(column) for column in _COLUMNS]
+    clips = []
+    for number, row in rows:
+        try:
+            label, youtube_id, start, end = (row[place] for place in places)
+            clips.append(_Clip(youtube_id, (round(float(start)), round(float(end))), label))
+        except (IndexError, ValueError):
+            raise bad_line(path, number, ",".join(_COLUMNS), ",".join(row)) from None
+    return clips
+
+
+def _read_numbered(path: Path, class_names: Sequence[str]) -> list[_Clip]:
+    clips = []
+    for number, line in read_lines(path):
+        words = line.split()
+        if len(words) != 3 or not words[2].isdecimal() or int(words[2]) >= len(class_names):
+            raise bad_line(path, number, f"`ID FRAMES LABEL` with labels below {len(class_names)}", line)
+        clips.append(_Clip(words[0], None, class_names[int(words[2])]))
+    return clips
+
+
+def _located(
+    root: Path,
+    class_names: tuple[str, ...],
+    parts: dict[str, list[_Clip]],
+    files: dict[str, Path],
+    how_to_get: str,
+    allow_missing: bool,
+) -> Annotations:
+    tree = _Clips(root)
+    labels = {name: label for label, name in enumerate(class_names)}
+    records = {
+        part: [
+            VideoRecord(clip.youtube_id, tree.find(clip, where=str(files[part])), labels[clip.label])
+            for clip in clips
+        ]
+        for part, clips in parts.items()
+    }
+    missing: list[VideoRecord] = []
+    if not allow_missing:
+        for part, found in records.items():
+            gone = [record for record in found if not tree.exists(record.path)]
+            records[part] = without_missing(found, gone, root=root, how_to_get=how_to_get, skip=True)
+            missing += gone
+    return Annotations(
+        class_names=class_names,
+        train=records["train"],
+        test=records["test"],
+        missing=tuple(record.video_id for record in missing),
+    )
+
+
+class _Clips:
+    """Clips under the data root, by YouTube id and, where their names have them, by seconds."""
+
+    def __init__(self, root: Path) -> None:
+        self._tree = VideoTree(root)
+        self._by_id: dict[str, list[str]] = defaultdict(list)
+        for name in self._tree.files:
+            self._by_id[name[:_ID_LENGTH]].append(name)
+        self.exists = self._tree.exists
+
+    def find(self, clip: _Clip, *, where: str) -> Path:
+        """Return a clip's file, or the path it should have."""
+        plain_name(clip.youtube_id, where=where)
+        exact = list(_full_names(clip))
+        names = self._by_id.get(clip.youtube_id, [])
+        chosen = next((name for name in exact if name in names), names[0] if len(names) == 1 else exact[0])
+        return self._tree.find(chosen, where=where, folder=clip.label)
+
+
+def _full_names(clip: _Clip) -> Iterable[str]:
+    if clip.seconds is not None:
+        yield f"{clip.youtube_id}_{clip.seconds[0]:06d}_{clip.seconds[1]:06d}"
+    yield clip.youtube_id

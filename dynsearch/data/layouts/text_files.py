@@ -1,0 +1,97 @@
+"""Annotation files as text: found by one of their names, read line by line, with errors that name the line."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from dynsearch.errors import DataError
+
+ANNOTATION_FOLDERS = ("", "annotations", "labels")
+"""Where annotation files may lie under the data root."""
+
+
+def find_files(root: Path, wanted: dict[str, Sequence[str]], *, how_to_get: str) -> dict[str, Path]:
+    """Return the first existing file of each list of possible names.
+
+    Args:
+        root: The data root.
+        wanted: For each part, relative paths in order of preference.
+        how_to_get: What to download, for the message.
+
+    Raises:
+        DataError: Parts are missing; one message lists them all.
+    """
+    found: dict[str, Path] = {}
+    missing: list[str] = []
+    for part, names in wanted.items():
+        existing = [root / name for name in names if (root / name).is_file()]
+        if existing:
+            found[part] = existing[0]
+        else:
+            missing.append(" or ".join(names))
+    if missing:
+        raise DataError(
+            f"the data set is not complete there, missing: {'; '.join(missing)}",
+            where=str(root),
+            hint=how_to_get,
+        )
+    return found
+
+
+def in_folders(*names: str, folders: Sequence[str] = ANNOTATION_FOLDERS) -> list[str]:
+    """Return each name in each of the folders that annotation files may lie in."""
+    return [f"{folder}/{name}" if folder else name for folder in folders for name in names]
+
+
+def read_lines(path: Path) -> list[tuple[int, str]]:
+    """Return the lines that hold something, stripped, each with its number from 1.
+
+    Raises:
+        DataError: The file can't be read, is not UTF-8, or holds nothing.
+    """
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError("is not UTF-8 text", where=str(path)) from error
+    except OSError as error:
+        raise DataError(f"can't be read: {error.strerror or error}", where=str(path)) from error
+    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
+    lines = [(number, line) for number, line in lines if line]
+    if not lines:
+        raise DataError("holds nothing", where=str(path))
+    return lines
+
+
+def read_rows(path: Path, delimiter: str = ",") -> list[tuple[int, list[str]]]:
+    """Return the rows of a delimited file, cells stripped, each with the number of its line.
+
+    Raises:
+        DataError: The file can't be read, is not UTF-8, or holds nothing.
+    """
+    lines = read_lines(path)
+    reader = csv.reader((line for _, line in lines), delimiter=delimiter)
+    return [(number, [cell.strip() for cell in row]) for (number, _), row in zip(lines, reader, strict=False)]
+
+
+def bad_line(path: Path, number: int, expected: str, got: str) -> DataError:
+    """Return the error for a line that is not as expected."""
+    shown = got if len(got) <= 80 else f"{got[:77]}..."
+    return DataError(f"line {number}: expected {expected}, got {shown!r}", where=str(path))
+
+
+def check_labels(unknown: Iterable[str], path: Path, listed_in: str) -> None:
+    """Make sure that no class is unknown.
+
+    Raises:
+        DataError: Some are; the first ten are named.
+    """
+    names = list(dict.fromkeys(unknown))
+    if names:
+        first = ", ".join(repr(name) for name in names[:10])
+        raise DataError(
+            f"{len(names)} classes are not in {listed_in}, first {first}",
+            where=str(path),
+            hint=f"Take {path.name} and {listed_in} from the same release",
+        )

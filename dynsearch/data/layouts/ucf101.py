@@ -1,0 +1,79 @@
+"""UCF-101: ``Class/v_Class_g01_c01.avi`` and the three splits of ``ucfTrainTestlist``.
+
+``classInd.txt`` has ``1 ApplyEyeMakeup``, ``trainlist01.txt`` has ``Class/v_Class_g08_c01.avi 1`` and
+``testlist01.txt`` the same without the number. Clips of one group (g01 to g25) are cut from one recording, so a
+group is never split between training and calibration.
+
+Source: the data set's own files, as downloaded from its page.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from dynsearch.data.layouts.text_files import bad_line, find_files, in_folders, read_lines
+from dynsearch.data.layouts.video_tree import VideoTree, without_missing
+from dynsearch.data.records import Annotations, VideoRecord
+from dynsearch.errors import DataError
+
+SPLITS = ("1", "2", "3")
+_FOLDERS = ("ucfTrainTestlist", "UCF101TrainTestSplits-RecognitionTask/ucfTrainTestlist", "", "annotations")
+_GROUP = re.compile(r"_(g\d+)_c\d+$")
+
+
+def read_ucf101(root: Path, *, how_to_get: str, allow_missing: bool = False, split: str = "1") -> Annotations:
+    """Read one of the three official splits.
+
+    Args:
+        root: The folder that holds the class folders (or ``UCF-101/``) and ``ucfTrainTestlist/``.
+        how_to_get: What the user should download, for the message when something is missing.
+        allow_missing: Accept annotated videos without a file.
+        split: ``1``, ``2`` or ``3``.
+
+    Raises:
+        DataError: Files or videos are missing, or a list is not in the format above.
+    """
+    names = {"classes": "classInd.txt", "train": f"trainlist0{split}.txt", "test": f"testlist0{split}.txt"}
+    files = find_files(
+        root,
+        {part: in_folders(name, folders=_FOLDERS) for part, name in names.items()},
+        how_to_get=how_to_get,
+    )
+    classes = _read_classes(files["classes"])
+    tree = VideoTree(root)
+    train = _read_list(files["train"], classes, tree)
+    test = _read_list(files["test"], classes, tree)
+    if not allow_missing:
+        records = train + test
+        gone = [record for record in records if not tree.exists(record.path)]
+        without_missing(records, gone, root=root, how_to_get=how_to_get, skip=False)
+    return Annotations(class_names=tuple(classes), train=train, test=test)
+
+
+def _read_classes(path: Path) -> dict[str, int]:
+    classes: dict[str, int] = {}
+    for number, line in read_lines(path):
+        index, _, name = line.partition(" ")
+        if index != str(len(classes) + 1) or not name or name in classes:
+            raise bad_line(path, number, f"`{len(classes) + 1} CLASS`", line)
+        classes[name] = len(classes)
+    return classes
+
+
+def _read_list(path: Path, classes: dict[str, int], tree: VideoTree) -> list[VideoRecord]:
+    records = []
+    for number, line in read_lines(path):
+        file, _, index = line.partition(" ")
+        folder, slash, name = file.partition("/")
+        if not slash or not name.endswith(".avi"):
+            raise bad_line(path, number, "`CLASS/VIDEO.avi`", line)
+        if folder not in classes:
+            raise DataError(f"line {number}: the class {folder!r} is not in classInd.txt", where=str(path))
+        if index and index.strip() != str(classes[folder] + 1):
+            raise bad_line(path, number, f"class number {classes[folder] + 1} for {folder}", line)
+        video_id = name.removesuffix(".avi")
+        found = tree.find(video_id, where=str(path), suffix=".avi", folder=folder)
+        group = _GROUP.search(video_id)
+        records.append(VideoRecord(video_id, found, classes[folder], group[1] if group else None))
+    return records
