@@ -163,9 +163,9 @@ dynsearch.search.driver._MAX_ATTEMPTS = 100  # here the driver is killed far mor
 
 class Slow(ToyEvaluator):
     def __call__(self, job):
-        time.sleep(0.05)
+        time.sleep(0.3)
         scores = super().__call__(job)
-        time.sleep(0.05)
+        time.sleep(0.1)
         return scores
 
 print("ready", flush=True)
@@ -181,18 +181,18 @@ def test_killed_at_any_moment_the_study_ends_as_if_undisturbed(tmp_path):
     expected = summary(run(tmp_path / "undisturbed", num_trials=10)[0])
     delays = random.Random(0)
     kills = 0
-    while kills < 8:
+    while kills < 6:
         process = subprocess.Popen(
             [sys.executable, "-c", DRIVE, str(tmp_path / "killed")],
             stdout=subprocess.PIPE, cwd=Path(__file__).parents[2], text=True,
         )  # fmt: skip
         assert process.stdout.readline() == "ready\n"
-        time.sleep(delays.uniform(0.1, 2.5))
+        time.sleep(delays.uniform(0.1, 1.5))
         process.send_signal(signal.SIGKILL)
         if process.wait() == 0:
             break
         kills += 1
-    assert kills >= 3
+    assert kills >= 1  # ten trials take four seconds or more
     study, _ = run(tmp_path / "killed", num_trials=10)
     assert summary(study) == expected
 
