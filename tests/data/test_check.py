@@ -1,8 +1,8 @@
 import csv
 import json
 import os
-import signal
 import shutil
+import signal
 
 import pytest
 
