@@ -43,7 +43,10 @@ def _are_whole(array: NDArray[Any]) -> bool:
     limit = np.iinfo(np.int64).max
     if array.dtype.kind == "u":
         return bool((array <= limit).all())
-    return array.dtype.kind != "f" or bool(((array == np.floor(array)) & (np.abs(array) < limit)).all())
+    if array.dtype.kind != "f":
+        return True
+    wide = array.astype(np.float64)  # float16 ends below the limit
+    return bool(((wide == np.floor(wide)) & (np.abs(wide) < limit)).all())
 
 
 def one_text(name: str, value: Any) -> str:
