@@ -1,11 +1,12 @@
 """What the threshold solvers cost and what they are worth, on one core.
 
-    OMP_NUM_THREADS=1 python benchmarks/thresholds.py [--quick]
+    OMP_NUM_THREADS=1 python benchmarks/thresholds.py [--quick] [--output benchmarks/results/thresholds.json]
 
 Every solver runs in a process of its own on the same simulated calibration table and is judged on a
 second one: CPU seconds, peak memory, and mean top-1 on new videos over 12 budgets. Ratios are to the
 geometric schedule with 200 values of q and to Optuna's TPE with 1,000 evaluations. Score files in
-DYNSEARCH_SHARED_DATA/scores, or ../shared/data/scores, are judged as well when they are there.
+DYNSEARCH_SHARED_DATA/scores, or ../shared/data/scores, are judged as well when they are there. Each promised
+figure is printed with its limit; the exit code is 1 when one is broken.
 """
 
 from __future__ import annotations
@@ -82,7 +83,7 @@ def measure(solver: str, num_videos: int, num_exits: int) -> dict[str, Any]:
     return values
 
 
-def compare_solvers(num_videos: int, num_exits: int, solvers: list[str]) -> None:
+def compare_solvers(num_videos: int, num_exits: int, solvers: list[str]) -> dict[str, Any]:
     print(f"\nn = {num_videos:,}, K = {num_exits}: mean top-1 on new videos over 12 budgets")
     results = {solver: measure(solver, num_videos, num_exits) for solver in solvers}
     ours = results["frontier"]
@@ -91,50 +92,105 @@ def compare_solvers(num_videos: int, num_exits: int, solvers: list[str]) -> None
         print(
             f"  {solver:16s} {100 * np.mean(result['top1']):6.2f}  CPU {result['cpu_s']:7.2f} s"
             f"  peak {result['peak_mb']:6.0f} MB  | frontier: {gain.mean():+.2f} points"
-            f" ({gain.min():+.2f} at its worst budget), CPU x {ours['cpu_s'] / result['cpu_s']:.3f}"
+            f" ({gain.min():+.2f} at its worst budget), CPU x {ours['cpu_s'] / result['cpu_s']:.3f}",
+            flush=True,
         )
+    return results
 
 
-def growth() -> None:
+def check(name: str, value: float, limit: float, *, at_least: bool = False) -> bool:
+    """Print whether a promised figure is kept; return it."""
+    kept = value >= limit if at_least else value <= limit
+    print(
+        f"  {'kept  ' if kept else 'BROKEN'} {name}: {value:.2f}, promised {'>=' if at_least else '<='} {limit:g}"
+    )
+    return kept
+
+
+def check_solvers(
+    results: dict[str, Any], *, seconds: float, megabytes: float, times_faster: float = 1.0
+) -> bool:
+    ours = results["frontier"]
+    kept = [
+        check("CPU seconds of the whole frontier", ours["cpu_s"], seconds),
+        check("peak memory, MB", ours["peak_mb"], megabytes),
+    ]
+    if "optuna" in results:
+        tpe = results["optuna"]
+        ratio = tpe["cpu_s"] / ours["cpu_s"]
+        kept.append(check("times faster than TPE, 1,000 evaluations", ratio, times_faster, at_least=True))
+        gain = 100 * (np.array(ours["top1"]) - tpe["top1"]).min()
+        kept.append(check("points above TPE where TPE comes closest", gain, 0, at_least=True))
+    return all(kept)
+
+
+def growth() -> dict[str, float]:
     print("\ngrowth of CPU time of the frontier solver (linear: a ratio like the sizes')")
     base = measure("frontier", 10_000, 6)["cpu_s"]
+    ratios = {}
     for num_videos, num_exits in [(20_000, 6), (40_000, 6), (10_000, 11)]:
         seconds = measure("frontier", num_videos, num_exits)["cpu_s"]
         size = num_videos / 10_000 * (num_exits - 1) / 5
         print(f"  n = {num_videos:,}, K = {num_exits}: size x {size:.1f}, CPU x {seconds / base:.1f}")
+        ratios[f"{num_videos}x{num_exits}"] = seconds / base
+    return ratios
 
 
-def judge_files() -> None:
+def judge_files() -> dict[str, dict[str, float]]:
+    """Return, for each score file and solver, mean test top-1 (%) over 12 budgets."""
+    print("\nscore files: mean top-1 on the test file over 12 budgets")
     root = Path(os.environ.get("DYNSEARCH_SHARED_DATA", Path(__file__).parents[1] / ".." / "shared" / "data"))
-    files = sorted((root / "scores").glob("*-calibration.npz"))
-    if not files:
-        print("\nno score files to judge")
-    for path in files:
+    merits: dict[str, dict[str, float]] = {}
+    for path in sorted((root / "scores").glob("*-calibration.npz")):
         fit = ExitScores.load(path)
         new = ExitScores.load(path.with_name(path.name.replace("-calibration", "-test")))
-        row = []
-        for solver in ("frontier", "geometric", "target-accuracy"):
-            curve = solve_thresholds(fit, solver, **SOLVER_OPTIONS[solver])
-            row.append(f"{solver} {100 * top1_at_budgets(curve, new).mean():.2f}")
-        print(f"  {path.name.removesuffix('-calibration.npz')}: {', '.join(row)}")
+        name = path.name.removesuffix("-calibration.npz")
+        merits[name] = {
+            solver: 100
+            * float(top1_at_budgets(solve_thresholds(fit, solver, **SOLVER_OPTIONS[solver]), new).mean())
+            for solver in ("frontier", "geometric", "target-accuracy")
+        }
+        print(f"  {name}: {', '.join(f'{solver} {merit:.2f}' for solver, merit in merits[name].items())}")
+    if not merits:
+        print("  none here")
+    return merits
+
+
+def check_files(merits: dict[str, dict[str, float]]) -> bool:
+    kept = []
+    if "sim_k400_hard" in merits:
+        kept.append(check("sim_k400_hard", merits["sim_k400_hard"]["frontier"], 67.16, at_least=True))
+    digits = [merit for name, merit in merits.items() if name.startswith("digits_")]
+    if digits:
+        ours, theirs = (
+            np.mean([merit[solver] for merit in digits]) for solver in ("frontier", "target-accuracy")
+        )
+        kept.append(check("digits, mean above target-accuracy", ours - theirs, 0, at_least=True))
+    return all(kept)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--quick", action="store_true", help="leave out TPE and the large table")
+    parser.add_argument("--output", type=Path, help="write the figures to this JSON file")
     parser.add_argument("--one", nargs=3, metavar=("SOLVER", "N", "K"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.one:
         solver, num_videos, num_exits = arguments.one
         print(json.dumps(measure_here(solver, int(num_videos), int(num_exits))))
         return
-    solvers = ["frontier", "geometric", "target-accuracy", "shared"]
-    compare_solvers(20_000, 6, solvers if arguments.quick else [*solvers, "optuna"])
-    growth()
+    solvers = ["frontier", "geometric", "target-accuracy", "shared"] + ["optuna"] * (not arguments.quick)
+    values: dict[str, Any] = {"n=20000,K=6": compare_solvers(20_000, 6, solvers)}
+    kept = [check_solvers(values["n=20000,K=6"], seconds=1.0, megabytes=200, times_faster=10)]
+    values["growth"] = growth()
     if not arguments.quick:
-        compare_solvers(250_000, 12, ["frontier", "geometric"])
-    print("\nscore files: mean top-1 on the test file over 12 budgets")
-    judge_files()
+        values["n=250000,K=12"] = compare_solvers(250_000, 12, ["frontier", "geometric", "optuna"])
+        kept.append(check_solvers(values["n=250000,K=12"], seconds=15, megabytes=2000))
+    values["score_files"] = judge_files()
+    kept.append(check_files(values["score_files"]))
+    if arguments.output is not None:
+        arguments.output.write_text(json.dumps(values, indent=1) + "\n")
+    raise SystemExit(0 if all(kept) else 1)
 
 
 if __name__ == "__main__":

@@ -155,9 +155,15 @@ class Gains:
             outcome_N: Of each video if it went on.
         """
         first, num_positions = 2 * (k + 1), self.bins.num_bins + 1
+        here_N = self._key_EN[k]
+        few = 2 * np.count_nonzero(reach_N) < self.num_videos
+        if few:
+            reaching = np.flatnonzero(reach_N)
+            here_N, outcome_N = here_N[reaching], outcome_N[reaching]
         key_N = np.multiply(outcome_N - first, 2 * num_positions, dtype=np.intp)
-        key_N += self._key_EN[k]
-        key_N *= reach_N
+        key_N += here_N
+        if not few:
+            key_N *= reach_N
         outcome_R = np.arange(first, 2 * len(self.gmacs_E))
         counts = np.bincount(key_N, minlength=2 * num_positions * len(outcome_R))
         right_here_R2 = np.arange(2) - (outcome_R % 2)[:, None]
