@@ -79,19 +79,20 @@ def evaluate_policies(policies: Iterable[ExitPolicy], scores: ExitScores) -> lis
         key = (policy.confidence, policy.gain)
         if key not in confidence_of:
             confidence_of[key] = policy.confidence_of(scores)
-        points.append(_measure(policy, confidence_of[key], correct_EN, scores.gmacs_E))
+        points.append(measured(policy, policy.stops(confidence_of[key]), correct_EN, scores.gmacs_E))
     return points
 
 
-def _measure(
+def measured(
     policy: ExitPolicy,
-    confidence_EN: NDArray[np.float64],
+    stops_EN: Iterable[NDArray[np.bool_]],
     correct_EN: NDArray[np.bool_],
     gmacs_E: NDArray[np.float64],
 ) -> OperatingPoint:
-    num_videos = confidence_EN.shape[1]
+    """Return the operating point of a policy from where each video stops and who is right there."""
+    num_videos = correct_EN.shape[1]
     counts, right = [], 0
-    for correct_N, stops_N in zip(correct_EN, policy.stops(confidence_EN), strict=True):
+    for correct_N, stops_N in zip(correct_EN, stops_EN, strict=True):
         counts.append(int(np.count_nonzero(stops_N)))
         if counts[-1]:
             right += int(np.count_nonzero(stops_N & correct_N))

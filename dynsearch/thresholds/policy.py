@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,25 @@ from dynsearch.scores import DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.confidence import FIRST_CHOICE
 from dynsearch.scores.gain import LEARNED_GAIN, GainModel
 from dynsearch.scores.patience import PATIENCE, patience_at
+
+
+def stops_above(values: NDArray[Any], limits: Sequence[float]) -> Iterator[NDArray[np.bool_]]:
+    """Yield for each exit in turn (N,): which videos stop there; at the last, all that are left.
+
+    Args:
+        values: (E - 1, N), of every exit but the last. A video stops where its value is above the limit.
+        limits: Of every exit but the last.
+    """
+    left_N = np.ones(values.shape[1], dtype=bool)
+    for values_N, limit in zip(values, limits, strict=True):
+        if limit == math.inf:
+            yield np.zeros_like(left_N)
+            continue
+        stops_N = values_N > limit
+        stops_N &= left_N
+        yield stops_N
+        left_N ^= stops_N
+    yield left_N
 
 
 @dataclass(frozen=True)
@@ -119,16 +138,7 @@ class ExitPolicy:
             raise PolicyError(
                 f"thresholds are for {self.num_exits} exits, but confidence has shape {confidence_EN.shape}"
             )
-        left_N = np.ones(confidence_EN.shape[1], dtype=bool)
-        for confidence_N, threshold in zip(confidence_EN[:-1], self.thresholds, strict=False):
-            if threshold == math.inf:
-                yield np.zeros_like(left_N)
-                continue
-            stops_N = confidence_N > threshold
-            stops_N &= left_N
-            yield stops_N
-            left_N ^= stops_N
-        yield left_N
+        yield from stops_above(confidence_EN[:-1], self.thresholds[:-1])
 
     def check_fits(self, num_exits: int, plan_id: str = "") -> None:
         """Refuse a network or scores these thresholds were not made for.
