@@ -214,7 +214,10 @@ def test_killed_while_training_the_study_goes_on(work):
     ("command", "says"),
     [
         (("study",), "Give --dataset"),
-        (("study", "--dataset", "sthv3"), "there is no study recipe 'sthv3'. Shipped: gestures, motions, sthv2"),
+        (
+            ("study", "--dataset", "sthv3"),
+            "there is no study recipe 'sthv3'. Shipped: gestures, motions, sthv2",
+        ),
         (
             arguments("--set", "training.epochs=0"),
             "training.epochs: Input should be greater than or equal to 1",

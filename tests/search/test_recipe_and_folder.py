@@ -62,7 +62,9 @@ def test_wrong_settings_are_named(settings, says):
 
 
 def test_unknown_recipes_list_the_shipped_ones():
-    with pytest.raises(InputError, match="there is no study recipe 'kinetics'. Shipped: gestures, motions, sthv2"):
+    with pytest.raises(
+        InputError, match="there is no study recipe 'kinetics'. Shipped: gestures, motions, sthv2"
+    ):
         StudyRecipe.load("kinetics")
 
 
