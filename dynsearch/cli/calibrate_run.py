@@ -25,6 +25,7 @@ from dynsearch.frontier import (
 from dynsearch.frontier.choose_confidence import choose_confidence
 from dynsearch.scores import ExitScores
 from dynsearch.scores.calibration import ExitCalibration, calibrate_exits
+from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.scores.groups import load_groups
 from dynsearch.scores.overlap import check_disjoint
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
@@ -128,6 +129,9 @@ def run(request: Request) -> Calibration:
     calibration = request.load(request.scores, labelled=True)
     other = None if request.apply_to is None else request.load(request.apply_to, labelled=True)
     notes = [] if other is None else _notes_on(request, calibration, other)
+    if calibration.labels_N is not None and calibration.labels_N.ndim == 2:
+        if request.confidence not in ("max-sigmoid", "auto", GIVEN_MEASURE):
+            notes.append("videos with several labels are usually judged by --confidence max-sigmoid")
     options = request.solver_options()
     confidence, values = request.confidence, None
     if confidence == "auto":

@@ -214,6 +214,7 @@ def test_several_labels_a_video_are_reported_as_map(tmp_path):
     arguments = (path, "--confidence", "max-sigmoid", "--max-gflops", 1.5, "--apply", new)
     values = json.loads(run(*arguments, "--json").stdout)
     assert 0.4 < values["applied_map"] < 1
+    assert "--confidence max-sigmoid" in run(path, "--json").stderr
     assert f"mAP on the calibration scores: {100 * values['point_map']:.2f}%" in run(*arguments).stdout
 
 
