@@ -129,9 +129,9 @@ def run(request: Request) -> Calibration:
     calibration = request.load(request.scores, labelled=True)
     other = None if request.apply_to is None else request.load(request.apply_to, labelled=True)
     notes = [] if other is None else _notes_on(request, calibration, other)
-    if calibration.labels_N is not None and calibration.labels_N.ndim == 2:
-        if request.confidence not in ("max-sigmoid", "auto", GIVEN_MEASURE):
-            notes.append("videos with several labels are usually judged by --confidence max-sigmoid")
+    several = calibration.labels_N is not None and calibration.labels_N.ndim == 2
+    if several and request.confidence not in ("max-sigmoid", "auto", GIVEN_MEASURE):
+        notes.append("videos with several labels are usually judged by --confidence max-sigmoid")
     options = request.solver_options()
     confidence, values = request.confidence, None
     if confidence == "auto":
