@@ -72,6 +72,9 @@ def summary(draws: list[dict[str, Point]], num_videos: int, max_drop: float, bud
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("--draws", type=int, default=1000)
+    parser.add_argument(
+        "--sizes", type=int, nargs="+", help="only sets of these sizes; each is drawn on its own"
+    )
     parser.add_argument("--output", type=Path, help="write the figures to this JSON file")
     arguments = parser.parse_args()
     pool = simulated(100_000, 4, seed=0)
@@ -79,6 +82,8 @@ def main() -> None:
     print(f"delta = {DELTA}; the full network costs {pool.gmacs_E[-1]:.0f}, the budget is {budget:.2f}")
     rows = []
     for num_videos, max_drop in SIZES:
+        if arguments.sizes and num_videos not in arguments.sizes:
+            continue
         rng = np.random.default_rng(num_videos)
         draws = [
             points_of(pool.select(rng.integers(pool.num_videos, size=num_videos)), pool, max_drop, budget)

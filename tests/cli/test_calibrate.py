@@ -55,7 +55,7 @@ def test_json_is_strict(files):
     def refuse(constant):
         raise AssertionError(f"{constant} is not JSON")
 
-    json.loads(run(files[0], "--json").stdout, parse_constant=refuse)
+    assert json.loads(run(files[0], "--json").stdout, parse_constant=refuse)["frontier"]
 
 
 def test_apply_measures_the_same_points_on_other_scores(files):
