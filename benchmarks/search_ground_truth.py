@@ -1,0 +1,149 @@
+"""Ground truth for search methods: plans of a small space, each trained alone, twice.
+
+    OMP_NUM_THREADS=1 python benchmarks/search_ground_truth.py [--plans 64] [--seeds 2]
+
+Writes one JSON line per plan and seed into benchmarks/results/search_ground_truth.jsonl: the plan, and its best
+operating points under each budget, chosen on calibration and measured on test, after some of the epochs and at
+the end. Search methods are then replayed against the table without training. Interrupted, it goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import torch
+
+from dynsearch.cost import build_network
+from dynsearch.frontier import solve_thresholds
+from dynsearch.plan import Plan
+from dynsearch.scores import ExitScores
+from dynsearch.search.recipe import StudyRecipe
+from dynsearch.space import SearchSpace
+from dynsearch.training.initialise import wake_residual_branches
+from dynsearch.training.loop import EpochReport, train
+from dynsearch.training.scorer import score
+from dynsearch.training.seeding import seed_torch
+from dynsearch.training.source import DatasetClips
+
+TABLE = Path(__file__).parent / "results" / "search_ground_truth.jsonl"
+EPOCHS = 6
+RUNGS = (1, 2, 3, 6)
+"""Epochs after which the network is measured, so that early stopping can be replayed too."""
+BUDGETS = tuple(round(float(value), 4) for value in np.linspace(0.008, 0.072, 17))
+"""Mean GFLOPs per video; full inference of the largest plan costs 0.0775."""
+SPACE = SearchSpace.model_validate(
+    {
+        "backbones": ["test_resnet"],
+        "frames": [{"num_frames": 8, "num_sets": 8}],
+        "image_sizes": [48],
+        "frame_orders": ["sequential", "paper", "strided", "bisection"],
+        "exits": {"min_exits": 2, "max_exits": 4, "min_depth": 2, "max_depth": 5, "last": "free"},
+    }
+)
+
+
+def recipe() -> StudyRecipe:
+    """Return the embedded data set's own recipe, at fewer epochs."""
+    return StudyRecipe.load("motions", settings=[f"training.epochs={EPOCHS}"])
+
+
+def open_clips() -> DatasetClips:
+    """Open the embedded data set as the recipe says."""
+    settings = recipe()
+    return DatasetClips.open(
+        settings.dataset,
+        None,
+        calibration_fraction=settings.calibration_fraction,
+        seed=settings.seed,
+        frame_cache=settings.frame_cache,
+    )
+
+
+def sampled_plans(num_plans: int) -> Iterator[Plan]:
+    """Yield distinct plans drawn at random from the space; the first ones are the same for any number."""
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    seen: set[str] = set()
+    while len(seen) < num_plans:
+        plan = SPACE.sample(study.ask())
+        if plan.plan_id not in seen:
+            seen.add(plan.plan_id)
+            yield plan
+
+
+def points_under(calibration: ExitScores, test: ExitScores) -> dict[str, list[float] | None]:
+    """Return (calibration top-1, calibration GFLOPs, test top-1, test GFLOPs) by budget; None where no exit fits."""
+    curve = solve_thresholds(calibration)
+    points: dict[str, list[float] | None] = {}
+    for budget in BUDGETS:
+        if curve[0].gflops > budget:
+            points[f"{budget:g}"] = None
+            continue
+        chosen = curve.best_under(budget)
+        claimed = chosen.evaluate(test)
+        values = (chosen.top1, chosen.gflops, claimed.top1, claimed.gflops)
+        points[f"{budget:g}"] = [round(value, 6) for value in values]
+    return points
+
+
+def measure(plan: Plan, source: DatasetClips, seed: int) -> dict[str, Any]:
+    """Train ``plan`` alone and return its row of the table."""
+    started = time.perf_counter()
+    config = recipe().training
+    device = torch.device("cpu")
+    seed_torch(seed, "init")
+    network = build_network(plan, source.num_classes, dropout=config.dropout)
+    wake_residual_branches(network)
+    loaders = {
+        split: source.loader(split, plan, config, training=False, seed=seed)
+        for split in ("calibration", "test")
+    }
+    points: dict[str, Any] = {}
+
+    def measure_rung(report: EpochReport) -> None:
+        if report.epoch in RUNGS:
+            scores = [
+                score(network, loader, video_ids=source.video_ids(split), split=split, device=device)
+                for split, loader in loaders.items()
+            ]
+            points[str(report.epoch)] = points_under(scores[0], scores[1])
+
+    loader = source.loader("train", plan, config, training=True, seed=seed)
+    train(network, loader, config, device=device, seed=seed, on_epoch=measure_rung)
+    seconds = round(time.perf_counter() - started, 1)
+    return {
+        "plan_id": plan.plan_id, "seed": seed, "seconds": seconds, "plan": plan.to_dict(),
+        "full_gflops": network.gmacs_E[-1], "points": points,
+    }  # fmt: skip
+
+
+def main() -> None:
+    """Train what the table lacks."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--plans", type=int, default=64)
+    parser.add_argument("--seeds", type=int, default=2)
+    parser.add_argument("--table", type=Path, default=TABLE)
+    arguments = parser.parse_args()
+    lines = arguments.table.read_text().splitlines() if arguments.table.is_file() else []
+    done = {(row["plan_id"], row["seed"]) for row in map(json.loads, lines)}
+    source = open_clips()
+    for seed in range(arguments.seeds):
+        for plan in sampled_plans(arguments.plans):
+            if (plan.plan_id, seed) not in done:
+                row = measure(plan, source, seed)
+                with arguments.table.open("a") as file:
+                    file.write(json.dumps(row) + "\n")
+                print(f"{row['plan_id']} seed {seed}: {row['seconds']} s, {plan}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
