@@ -2,5 +2,6 @@
 
 from dynsearch.scores.confidence import CONFIDENCE_MEASURES, DEFAULT_MEASURE, confidence_from_logits
 from dynsearch.scores.exit_scores import ExitScores
+from dynsearch.scores.score_grid import ScoreGrid
 
-__all__ = ["CONFIDENCE_MEASURES", "DEFAULT_MEASURE", "ExitScores", "confidence_from_logits"]
+__all__ = ["CONFIDENCE_MEASURES", "DEFAULT_MEASURE", "ExitScores", "ScoreGrid", "confidence_from_logits"]

@@ -146,7 +146,7 @@ class ExitScores:
         if measure not in self._computed:
             read = FIRST_CHOICE if measure == PATIENCE else measure
             values_EN = confidence_from_logits(read, self.logits_ENK)
-            self._computed[measure] = _read_only(patience(values_EN) if measure == PATIENCE else values_EN)
+            self._computed[measure] = read_only(patience(values_EN) if measure == PATIENCE else values_EN)
         return self._computed[measure]
 
     def correct(self) -> NDArray[np.bool_]:
@@ -163,7 +163,7 @@ class ExitScores:
                 where=self._where,
             )
         if "correct" not in self._computed:
-            self._computed["correct"] = _read_only(_first_choice_is_label(self.logits_ENK, self.labels_N))
+            self._computed["correct"] = read_only(first_choice_is_label(self.logits_ENK, self.labels_N))
         return self._computed["correct"]
 
     def reduced(self, measure: str = DEFAULT_MEASURE) -> ExitScores:
@@ -247,16 +247,18 @@ class ExitScores:
         return " ".join(part for part in (self.plan_id, self.split) if part) or None
 
     def _set(self, name: str, array: NDArray[Any]) -> None:
-        object.__setattr__(self, name, _read_only(array))
+        object.__setattr__(self, name, read_only(array))
 
 
-def _read_only(array: NDArray[Any]) -> NDArray[Any]:
+def read_only(array: NDArray[Any]) -> NDArray[Any]:
+    """Return a view that can't be written to."""
     view = array.view()
     view.flags.writeable = False
     return view
 
 
-def _first_choice_is_label(logits_ENK: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.bool_]:
+def first_choice_is_label(logits_ENK: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return (E, N): whether the first choice is the label (N,), or one of several (N, K)."""
     choice_EN = logits_ENK.argmax(axis=2)
     if labels.ndim == 2:
         return np.take_along_axis(labels[None], choice_EN[:, :, None], axis=2)[:, :, 0] > 0

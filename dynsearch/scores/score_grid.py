@@ -1,0 +1,269 @@
+"""ScoreGrid: the logits of every cell of a frames x depth grid, under one frame order.
+
+One network with a head on every cell gives it; the exit scores of any placement are then a lookup.
+
+Shapes: S frame sets, M depth stages, N videos, K classes, E exits.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from dynsearch.errors import PlanError, ScoresError
+from dynsearch.plan import Exit, ExitPlacement
+from dynsearch.scores import grid_validation, validation
+from dynsearch.scores.confidence import DEFAULT_MEASURE, confidence_from_logits
+from dynsearch.scores.exit_scores import ExitScores, first_choice_is_label, read_only
+from dynsearch.scores.grid_files import DEFAULT_MAX_BYTES, GridWriter, create_grid, read_grid
+from dynsearch.units import MACS_PER_GFLOP
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class ScoreGrid:
+    """What the head of every grid cell said about every held-out video, and what the cells cost.
+
+    The cell of row s and column m has seen s + 1 frame sets and ``first_depth`` + m stages. Arrays are made
+    read-only, not copied; a memory-mapped ``logits_SMNK`` is read cell by cell.
+
+    Args:
+        logits_SMNK: Finite logits, float16 or float32.
+        labels_N: Class numbers (N,), or for multi-label data 0/1 (N, K).
+        trunk_gmacs_SM: GMACs (= GFLOPs here) per video of the rectangle of cells up to each, without heads;
+            positive, falling along neither axis.
+        head_gmacs_SM: GMACs of using the head of each cell once.
+        first_depth: Depth stage of column 0, counted from 1: shallower stages have no exits.
+        video_ids_N: A name for each video.
+        split: ``calibration``, ``test``, or another name.
+        order: The frame order the grid was scored under.
+
+    Raises:
+        ScoresError: An array disagrees with another one, or holds impossible values.
+    """
+
+    logits_SMNK: NDArray[Any]
+    labels_N: NDArray[Any]
+    trunk_gmacs_SM: NDArray[np.float64]
+    head_gmacs_SM: NDArray[np.float64]
+    first_depth: int = 1
+    video_ids_N: NDArray[np.str_] | None = None
+    split: str = ""
+    order: str = ""
+    _computed: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        logits = grid_validation.checked_logits(self.logits_SMNK)
+        costs = grid_validation.checked_costs(self.trunk_gmacs_SM, self.head_gmacs_SM, logits.shape[:2])
+        labels = grid_validation.checked_labels(self.labels_N, *logits.shape[2:])
+        object.__setattr__(self, "first_depth", grid_validation.checked_first_depth(self.first_depth))
+        for name, array in (
+            ("logits_SMNK", logits),
+            ("labels_N", labels),
+            ("trunk_gmacs_SM", costs[0]),
+            ("head_gmacs_SM", costs[1]),
+        ):
+            object.__setattr__(self, name, read_only(array))
+        if self.video_ids_N is not None:
+            ids = grid_validation.checked_ids(self.video_ids_N, logits.shape[2])
+            object.__setattr__(self, "video_ids_N", read_only(ids))
+        for name in ("split", "order"):
+            object.__setattr__(self, name, validation.one_text(name, getattr(self, name)))
+
+    @property
+    def num_sets(self) -> int:
+        """S, the number of frame sets."""
+        return int(self.logits_SMNK.shape[0])
+
+    @property
+    def num_depths(self) -> int:
+        """M, the number of depth stages that have heads."""
+        return int(self.logits_SMNK.shape[1])
+
+    @property
+    def num_videos(self) -> int:
+        """N, the number of videos."""
+        return int(self.logits_SMNK.shape[2])
+
+    @property
+    def last(self) -> Exit:
+        """The cell that has seen all sets and stages."""
+        return Exit(self.num_sets, self.first_depth + self.num_depths - 1)
+
+    def gmacs_E(self, placement: ExitPlacement) -> NDArray[np.float64]:
+        """Return (E,) the cumulative GMACs at each exit: the cells up to it, and the heads met on the way.
+
+        Summed in whole multiply-accumulates, as a plan's cost table does, so that both agree to the last bit.
+
+        Raises:
+            PlanError: An exit lies outside the grid.
+        """
+        cells = self.cells(placement)
+        trunk_E, head_E = (
+            np.array([np.rint(table[cell] * MACS_PER_GFLOP) for cell in cells])
+            for table in (self.trunk_gmacs_SM, self.head_gmacs_SM)
+        )
+        return (trunk_E + np.cumsum(head_E)) / MACS_PER_GFLOP
+
+    def cells(self, placement: ExitPlacement) -> list[tuple[int, int]]:
+        """Return the row and column of each exit.
+
+        Raises:
+            PlanError: An exit lies outside the grid.
+        """
+        cells = [(exit_.sets - 1, exit_.depth - self.first_depth) for exit_ in placement.exits]
+        for (row, column), exit_ in zip(cells, placement.exits, strict=True):
+            if row >= self.num_sets or not 0 <= column < self.num_depths:
+                raise PlanError(
+                    f"the exit {exit_} lies outside the score grid, which has"
+                    f" {Exit(1, self.first_depth)} to {self.last}",
+                    where="exits",
+                )
+        return cells
+
+    def exit_scores(self, placement: ExitPlacement, *, plan_id: str = "") -> ExitScores:
+        """Return what a network with these exits says, and what its exits cost.
+
+        Raises:
+            PlanError: An exit lies outside the grid.
+        """
+        logits_ENK = [self.logits_SMNK[cell].astype(np.float32, copy=False) for cell in self.cells(placement)]
+        return ExitScores(
+            gmacs_E=self.gmacs_E(placement),
+            logits_ENK=np.stack(logits_ENK),
+            labels_N=self.labels_N,
+            video_ids_N=self.video_ids_N,
+            plan_id=plan_id,
+            split=self.split,
+        )
+
+    def reduced_scores(
+        self, placement: ExitPlacement, measure: str = DEFAULT_MEASURE, *, plan_id: str = ""
+    ) -> ExitScores:
+        """Return the same without logits and labels: one measure as the given column, and what is right.
+
+        Raises:
+            PlanError: An exit lies outside the grid.
+            ScoresError: There is no such measure.
+        """
+        rows, columns = zip(*self.cells(placement), strict=True)
+        return ExitScores(
+            gmacs_E=self.gmacs_E(placement),
+            confidence_EN=self.confidence(measure)[rows, columns],
+            correct_EN=self.correct()[rows, columns],
+            video_ids_N=self.video_ids_N,
+            plan_id=plan_id,
+            split=self.split,
+        )
+
+    def confidence(self, measure: str = DEFAULT_MEASURE) -> NDArray[np.float64]:
+        """Return (S, M, N): how sure each cell is, float64, higher is surer.
+
+        Args:
+            measure: A name of ``CONFIDENCE_MEASURES``. ``patience`` depends on the exits before, so it is
+                no property of a cell.
+
+        Raises:
+            ScoresError: There is no such measure.
+        """
+        if measure not in self._computed:
+            values = [confidence_from_logits(measure, self.logits_SMNK[cell]) for cell in self._all_cells()]
+            self._computed[measure] = self._by_cell(values)
+        return self._computed[measure]
+
+    def correct(self) -> NDArray[np.bool_]:
+        """Return (S, M, N): whether the first choice of each cell is a label of the video."""
+        if "correct" not in self._computed:
+            values = [
+                first_choice_is_label(self.logits_SMNK[cell][None], self.labels_N)[0]
+                for cell in self._all_cells()
+            ]
+            self._computed["correct"] = self._by_cell(values)
+        return self._computed["correct"]
+
+    @classmethod
+    def create(
+        cls,
+        folder: str | os.PathLike[str],
+        *,
+        num_classes: int,
+        labels_N: ArrayLike,
+        trunk_gmacs_SM: ArrayLike,
+        head_gmacs_SM: ArrayLike,
+        first_depth: int = 1,
+        video_ids_N: ArrayLike | None = None,
+        split: str = "",
+        order: str = "",
+        source: str = "",
+        dtype: str = "float16",
+        max_bytes: int = DEFAULT_MAX_BYTES,
+    ) -> GridWriter:
+        """Return a writer that is given the logits chunk by chunk.
+
+        A writer for the same grid goes on where an interrupted one ended; for another grid it starts anew.
+
+        Args:
+            folder: Where the grid will be, when it is finished.
+            num_classes: K.
+            labels_N: As in the class.
+            trunk_gmacs_SM: As in the class.
+            head_gmacs_SM: As in the class.
+            first_depth: As in the class.
+            video_ids_N: As in the class.
+            split: As in the class.
+            order: As in the class.
+            source: What makes the logits, for instance a digest of the weights: a grid of another source is
+                another grid.
+            dtype: ``float16`` or ``float32``, as the logits are kept.
+            max_bytes: The most that the grid may take on disk.
+
+        Raises:
+            ScoresError: An array is impossible, or the grid is larger than ``max_bytes`` or the free space.
+        """
+        trunk, head = grid_validation.checked_costs(trunk_gmacs_SM, head_gmacs_SM)
+        labels = np.asarray(labels_N)
+        header: dict[str, Any] = {
+            "first_depth": grid_validation.checked_first_depth(first_depth),
+            "split": split,
+            "order": order,
+            "source": source,
+            "dtype": grid_validation.checked_dtype(dtype),
+            "shape": [*trunk.shape, len(labels), num_classes],
+            "trunk_gmacs": trunk.tolist(),
+            "head_gmacs": head.tolist(),
+        }
+        labels = grid_validation.checked_labels(labels, len(labels), num_classes)
+        ids = None if video_ids_N is None else grid_validation.checked_ids(video_ids_N, len(labels))
+        return create_grid(Path(folder), header, labels, ids, max_bytes)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> ScoreGrid:
+        """Open a finished grid; the logits are memory-mapped, and nothing in it is executed.
+
+        Raises:
+            ScoresError: The folder holds no finished grid, or one that contradicts itself.
+        """
+        header, arrays = read_grid(Path(folder))
+        try:
+            return cls(
+                **arrays,
+                trunk_gmacs_SM=header["trunk_gmacs"],
+                head_gmacs_SM=header["head_gmacs"],
+                first_depth=header["first_depth"],
+                split=header["split"],
+                order=header["order"],
+            )
+        except ScoresError as error:
+            inside = f"{folder}, {error.where}" if error.where else str(folder)
+            raise ScoresError(error.problem, where=inside, hint=error.hint) from error
+
+    def _all_cells(self) -> list[tuple[int, int]]:
+        return list(np.ndindex(self.num_sets, self.num_depths))
+
+    def _by_cell(self, values: list[NDArray[Any]]) -> NDArray[Any]:
+        shape = (self.num_sets, self.num_depths, self.num_videos)
+        return read_only(np.stack(values).reshape(shape))
