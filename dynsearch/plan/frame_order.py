@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from dynsearch.errors import PlanError
@@ -56,6 +56,23 @@ class FrameOrder:
             raise PlanError(f"needs at least one frame set, got {num_sets}", where="num_sets")
         groups = [group for group in NAMED_ORDERS[name](num_sets) if group]
         return cls(tuple(i for group in groups for i in group), tuple(len(group) for group in groups))
+
+    @classmethod
+    def free(cls, sets: Iterable[int]) -> FrameOrder:
+        """Return the order that feeds ``sets`` one after the other; a group ends where time falls back.
+
+        Raises:
+            PlanError: ``sets`` is no permutation.
+        """
+        order = tuple(sets)
+        starts = [0, *(i for i in range(1, len(order)) if order[i] < order[i - 1]), len(order)]
+        return cls(order, tuple(b - a for a, b in itertools.pairwise(starts)))
+
+    def moved(self, source: int, target: int) -> FrameOrder:
+        """Return the free order in which the set at position ``source`` stands at position ``target`` instead."""
+        sets = list(self.sets)
+        sets.insert(target, sets.pop(source))
+        return FrameOrder.free(sets)
 
     @property
     def num_sets(self) -> int:
@@ -119,10 +136,43 @@ def _bisection(num_sets: int) -> Groups:
     return levels
 
 
+def _adafocus(num_sets: int) -> Groups:
+    """AdaFocusV2: the middle, both ends, then the middle of every gap, level by level.
+
+    Its published orders are [7 0 15 3 11 1 5 9 13 2 4 6 8 10 12 14] and, for eight, [3 0 7 1 5 2 4 6]: those of
+    ``bisection``, but the middle comes first.
+    """
+    levels = _bisection(num_sets)
+    return [*levels[1:2], levels[0], *levels[2:]]
+
+
+def _frameexit(num_sets: int) -> Groups:
+    """FrameExit: the middle, both ends, then always the middle of the widest gap, nearest to the centre first.
+
+    Published for ten frames, [5 0 9 2 7 4 6 3 8 1]; the rule, with halves rounded to even, continues it. Unlike
+    AdaFocusV2's it looks outwards from the centre. Groups end where time falls back.
+    """
+    centre = num_sets // 2
+    order = list(dict.fromkeys([centre, 0, num_sets - 1]))
+    while len(order) < num_sets:
+        gaps = [(a, b) for a, b in itertools.pairwise(sorted(order)) if b - a > 1]
+        widest = max(b - a for a, b in gaps)
+        middles = [round((a + b) / 2) for a, b in gaps if b - a == widest]
+        order.append(min(middles, key=lambda i: (abs(i - centre), -i)))
+    sizes = FrameOrder.free(order).group_sizes
+    ends = list(itertools.accumulate(sizes))
+    return [order[end - size : end] for size, end in zip(sizes, ends, strict=True)]
+
+
 NAMED_ORDERS: dict[str, Callable[[int], Groups]] = {
     "sequential": _sequential,
     "paper": _paper,
     "strided": _strided,
     "bisection": _bisection,
+    "adafocus": _adafocus,
+    "frameexit": _frameexit,
 }
 """Frame orders by name. A new one is a function from N to its groups and one line here."""
+
+FIRST_NAMES = ("sequential", "paper", "strided", "bisection")
+"""Names by which a plan's id knows an order; others, which came later, it knows by their sets and groups."""

@@ -11,7 +11,7 @@ from typing import Any
 from dynsearch.errors import PlanError
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.plan.exit_placement import Exit, ExitPlacement
-from dynsearch.plan.frame_order import FrameOrder
+from dynsearch.plan.frame_order import FIRST_NAMES, FrameOrder
 from dynsearch.plan.temporal_shift import TemporalShift
 
 _FIELDS = (
@@ -123,7 +123,9 @@ class Plan:
             "num_frames": self.num_frames,
             "num_sets": self.num_sets,
             "image_size": self.image_size,
-            "frame_order": order.name or {"sets": list(order.sets), "groups": list(order.group_sizes)},
+            "frame_order": order.name
+            if order.name in FIRST_NAMES
+            else {"sets": list(order.sets), "groups": list(order.group_sizes)},
             "temporal_shift": {"kind": shift.kind, "div": shift.div, "across_groups": shift.across_groups},
             "exits": [str(exit_) for exit_ in self.exits.exits],
             "head": self.head,

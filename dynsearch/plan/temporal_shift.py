@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from dynsearch.errors import PlanError
+from dynsearch.plan.frame_order import FrameOrder
 
 KINDS = ("none", "online", "bidirectional")
 
@@ -36,6 +37,11 @@ class TemporalShift:
         smallest = 2 if self.kind == "bidirectional" else 1
         if self.div < smallest:
             raise PlanError(f"must be at least {smallest}, got {self.div}", where="temporal_shift.div")
+
+    def restarts(self, order: FrameOrder, frames_per_set: int) -> tuple[int, ...]:
+        """Return the positions in feeding order of the frames that nothing is shifted into."""
+        starts = (0,) if self.across_groups else order.group_starts
+        return tuple(start * frames_per_set for start in starts)
 
     def __str__(self) -> str:
         if self.kind == "none":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from itertools import product
 from typing import Annotated, Any, Literal, Protocol
 
@@ -79,6 +80,8 @@ class SearchSpace(_Strict):
     frames: Annotated[list[FrameGrid], Field(min_length=1)]
     image_sizes: Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=1)]
     frame_orders: Choices
+    order_moves: int = Field(default=0, ge=0)
+    """Free orders: a named one, changed by up to this many moves of a set to another place."""
     temporal_shifts: Annotated[list[Literal["none", "online"]], Field(min_length=1)] = ["online"]
     across_groups: Annotated[list[bool], Field(min_length=1)] = [True]
     heads: Choices = ["linear"]
@@ -129,6 +132,14 @@ class SearchSpace(_Strict):
 
         Parameters that have only one choice are not asked for, so that a dashboard shows real choices only.
         """
+        trunk = self.sample_trunk(trial)
+        return replace(trunk, exits=self._sample_exits(trial, trunk.num_sets))
+
+    def sample_trunk(self, trial: Suggester) -> Plan:
+        """Return the plan that ``trial`` proposes, with the grid's last cell as its only exit.
+
+        It stands for all plans that differ in their exits only.
+        """
         by_name = {str(grid): grid for grid in self.frames}
         grid = by_name[_choose(trial, "frames", list(by_name))]
         return Plan(
@@ -136,14 +147,37 @@ class SearchSpace(_Strict):
             backbone=_choose(trial, "backbone", self.backbones),
             num_frames=grid.num_frames,
             image_size=_choose(trial, "image_size", self.image_sizes),
-            frame_order=FrameOrder.named(_choose(trial, "frame_order", self.frame_orders), grid.num_sets),
+            frame_order=self._sample_order(trial, grid.num_sets),
             temporal_shift=TemporalShift(
                 kind=_choose(trial, "temporal_shift", self.temporal_shifts),
                 across_groups=_choose(trial, "shift_across_groups", self.across_groups),
             ),
             head=_choose(trial, "head", self.heads),
-            exits=self._sample_exits(trial, grid.num_sets),
+            exits=ExitPlacement((Exit(grid.num_sets, self.exits.max_depth),)),
         )
+
+    def trunk_choices(self) -> list[dict[str, Any]] | None:
+        """Return the parameters of every trunk, or None where orders are free and trunks too many to list."""
+        if self.order_moves:
+            return None
+        choices: dict[str, list[Any]] = {
+            "frames": [str(grid) for grid in self.frames],
+            "backbone": self.backbones,
+            "image_size": self.image_sizes,
+            "frame_order": self.frame_orders,
+            "temporal_shift": list(self.temporal_shifts),
+            "shift_across_groups": self.across_groups,
+            "head": self.heads,
+        }
+        real = {name: values for name, values in choices.items() if len(values) > 1}
+        return [dict(zip(real, values, strict=True)) for values in product(*real.values())]
+
+    def _sample_order(self, trial: Suggester, num_sets: int) -> FrameOrder:
+        order = FrameOrder.named(_choose(trial, "frame_order", self.frame_orders), num_sets)
+        for k in range(1, _between(trial, "order_moves", 0, self.order_moves) + 1):
+            source = _between(trial, f"move{k}.from", 0, num_sets - 1)
+            order = order.moved(source, _between(trial, f"move{k}.to", 0, num_sets - 1))
+        return order
 
     def _sample_exits(self, trial: Suggester, num_sets: int) -> ExitPlacement:
         choices = self.exits

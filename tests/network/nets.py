@@ -8,7 +8,12 @@ from dynsearch.cost import build_network
 def lively_network(plan, num_classes=5, seed=0):
     """Return the plan's network in eval mode, with batch statistics and heads far from their defaults."""
     torch.manual_seed(seed)
-    network = build_network(plan, num_classes).eval()
+    return enliven(build_network(plan, num_classes))
+
+
+def enliven(network):
+    """Put a network in eval mode and its batch statistics and heads far from their defaults."""
+    network.eval()
     for module in network.modules():
         if isinstance(module, torch.nn.BatchNorm2d):
             module.running_mean.normal_(0, 0.1)

@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +26,13 @@ def test_the_papers_order():
         ("strided", 5, (0, 2, 4, 1, 3), (3, 2)),
         ("bisection", 5, (0, 4, 2, 1, 3), (2, 1, 2)),
         ("bisection", 1, (0,), (1,)),
+        # As published by AdaFocusV2 (its code's orders for 16 and 8 frames) and FrameExit (for 10).
+        ("adafocus", 16, (7, 0, 15, 3, 11, 1, 5, 9, 13, 2, 4, 6, 8, 10, 12, 14), (1, 2, 2, 4, 7)),
+        ("adafocus", 8, (3, 0, 7, 1, 5, 2, 4, 6), (1, 2, 2, 3)),
+        ("adafocus", 1, (0,), (1,)),
+        ("frameexit", 10, (5, 0, 9, 2, 7, 4, 6, 3, 8, 1), (1, 2, 2, 2, 2, 1)),
+        ("frameexit", 8, (4, 0, 7, 2, 6, 5, 3, 1), (1, 2, 2, 1, 1, 1)),
+        ("frameexit", 1, (0,), (1,)),
     ],
 )
 def test_named_orders(name, num_sets, sets, groups):
@@ -38,6 +47,36 @@ def test_every_named_order_is_a_permutation_with_groups_that_run_forward(name, n
     for start, end in zip(order.group_starts, ends, strict=True):
         group = order.sets[start:end]
         assert list(group) == sorted(group)
+
+
+def test_a_name_stands_for_an_order_that_no_earlier_name_has():
+    for num_sets in (8, 10, 16):
+        assert len({FrameOrder.named(name, num_sets) for name in NAMED_ORDERS}) == len(NAMED_ORDERS)
+
+
+@given(st.permutations(range(7)))
+def test_a_free_orders_groups_run_forward_and_are_as_few_as_possible(sets):
+    order = FrameOrder.free(sets)
+    assert order.sets == tuple(sets)
+    falls = sum(b < a for a, b in pairwise(sets))
+    assert len(order.group_sizes) == falls + 1
+    for start, end in pairwise([*order.group_starts, 7]):
+        assert list(sets[start:end]) == sorted(sets[start:end])
+
+
+def test_a_move_takes_one_set_to_another_place():
+    order = FrameOrder.named("paper", 8)  # 0 3 5 6 | 1 2 4 7
+    assert order.moved(1, 5) == FrameOrder((0, 5, 6, 1, 2, 3, 4, 7), (3, 5))
+    assert order.moved(7, 0) == FrameOrder((7, 0, 3, 5, 6, 1, 2, 4), (1, 4, 3))
+    assert order.moved(2, 2) == order
+
+
+@given(st.permutations(range(6)), st.permutations(range(6)))
+def test_moves_reach_every_order_from_every_other(start, goal):
+    order = FrameOrder.free(start)
+    for target, set_ in enumerate(goal):
+        order = order.moved(order.sets.index(set_), target)
+    assert order.sets == tuple(goal)
 
 
 @given(frame_orders(), st.integers(1, 4))
@@ -67,4 +106,4 @@ def test_unknown_names_list_the_known():
 
 def test_text_is_the_name_or_the_groups():
     assert str(FrameOrder.named("paper", 8)) == "paper"
-    assert str(FrameOrder((1, 0, 2), (1, 2))) == "1 | 0 2"
+    assert str(FrameOrder((2, 0, 1), (1, 2))) == "2 | 0 1"

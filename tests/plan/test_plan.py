@@ -30,6 +30,13 @@ def test_an_order_without_a_name_is_written_out(tmp_path):
     assert Plan.load(tmp_path / "plan.yaml") == plan
 
 
+def test_an_order_that_got_its_name_later_keeps_its_plans_ids():
+    plan = small_plan("8x5", order="adafocus", num_frames=8, num_sets=8)
+    by_sets = dataclasses.replace(plan, frame_order=FrameOrder((3, 0, 7, 1, 5, 2, 4, 6), (1, 2, 2, 3)))
+    assert plan.to_dict()["frame_order"] == {"sets": [3, 0, 7, 1, 5, 2, 4, 6], "groups": [1, 2, 2, 3]}
+    assert (by_sets, by_sets.plan_id) == (plan, "e7ad2e11d84e")
+
+
 def test_plans_that_mean_the_same_are_equal():
     one_group = small_plan(order="sequential", temporal_shift=TemporalShift("online", across_groups=False))
     assert one_group == small_plan(order="sequential")

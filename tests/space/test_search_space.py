@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from dynsearch import resources
 from dynsearch.errors import SpaceError
+from dynsearch.plan import FrameOrder
 from dynsearch.space import SearchSpace
 
 SPACES = resources.names("search_spaces")
@@ -48,6 +49,29 @@ def test_every_sample_is_a_plan_of_the_space(last, data):
         assert (plan.exits.last.sets, plan.exits.last.depth) == (plan.num_sets, 5)
     assert set(trial.asked) >= {"frames", "frame_order"}
     assert "backbone" not in trial.asked  # one choice only
+
+
+@given(data=st.data())
+def test_free_orders_are_named_ones_with_sets_moved(data):
+    space = SearchSpace.model_validate(VALUES | {"order_moves": 2})
+    trial = Drawn(data)
+    plan = space.sample(trial)
+    moves = trial.asked["order_moves"]
+    assert [name for name in trial.asked if name.startswith("move")] == [
+        f"move{k}.{end}" for k in range(1, moves + 1) for end in ("from", "to")
+    ]
+    if moves == 0:
+        assert plan.frame_order == FrameOrder.named(trial.asked["frame_order"], 4)
+    assert space.trunk_choices() is None
+
+
+def test_trunks_are_all_plans_apart_from_their_exits():
+    space = SearchSpace.model_validate(VALUES)
+    trunks = {space.sample_trunk(optuna.trial.FixedTrial(params)) for params in space.trunk_choices()}
+    # 2 frame grids x 2 orders x 2 borders, but the plain order has one group and no border.
+    assert len(space.trunk_choices()) == 8
+    assert len(trunks) == 6
+    assert {str(trunk.exits) for trunk in trunks} == {"4x5"}
 
 
 @pytest.mark.parametrize("name", SPACES)

@@ -97,8 +97,8 @@ class HeadSlot:
     depth: int
 
 
-def head_slots(plan: Plan) -> tuple[HeadSlot, ...]:
-    """Return the head of each exit.
+def head_kinds(plan: Plan) -> tuple[str, str]:
+    """Return the kind of all exits but the last one, and of the last.
 
     Raises:
         PlanError: The plan asks for an unknown kind of head.
@@ -110,10 +110,20 @@ def head_slots(plan: Plan) -> tuple[HeadSlot, ...]:
             where="head",
             hint=f"Heads: {', '.join(HEADS)}; or two joined by '+', the second for the last exit",
         )
+    return kinds[0], kinds[-1]
+
+
+def head_slots(plan: Plan) -> tuple[HeadSlot, ...]:
+    """Return the head of each exit.
+
+    Raises:
+        PlanError: The plan asks for an unknown kind of head.
+    """
+    early, last = head_kinds(plan)
     taken: dict[object, int] = {}
     slots = []
     for k, exit_ in enumerate(plan.exits.exits):
-        kind = kinds[-1] if k == len(plan.exits) - 1 else kinds[0]
+        kind = last if k == len(plan.exits) - 1 else early
         key = (exit_.depth, kind) if plan.share_heads else k
         slots.append(HeadSlot(taken.setdefault(key, len(taken)), kind, exit_.depth))
     return tuple(slots)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,17 +81,9 @@ class GridNetwork(nn.Module):
         num_frames = plan.frames_seen(plan.exits.last)
         state = self.frames(clips_BTCHW, 0, num_frames)
         self.begin_pass(0, num_frames)
-        logits: list[torch.Tensor] = []
-        for depth, reader in enumerate(self.readers, start=1):
-            state = self.backbone.forward_stage(state, depth - 1)
-            exits = [exit_ for exit_ in plan.exits.exits if exit_.depth == depth]
-            if exits:
-                read = reader.read(state).unflatten(0, (-1, num_frames))
-                for exit_ in exits:
-                    mean = read[:, : plan.frames_seen(exit_)].mean(dim=1)
-                    head = self.head(len(logits))
-                    logits.append(head(reader.for_head(mean, maps=head.wants_maps)))
-        return torch.stack(logits)
+        cells = [(plan.frames_seen(exit_), exit_.depth) for exit_ in plan.exits.exits]
+        heads = [self.head(k) for k in range(len(cells))]
+        return torch.stack(read_cells(self.backbone, self.readers, state, num_frames, cells, heads))
 
     @torch.inference_mode()
     def forward_until(self, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:
@@ -110,16 +103,13 @@ class GridNetwork(nn.Module):
 
     def frames(self, clips_BTCHW: torch.Tensor, start: int, stop: int) -> torch.Tensor:
         """Return the frames fed from position ``start`` up to ``stop``, as a batch (B x T', C, H, W)."""
-        x = clips_BTCHW[:, self.frames_in_order[start:stop]].flatten(0, 1)
-        return x.contiguous(memory_format=torch.channels_last)
+        return take_frames(clips_BTCHW, self.frames_in_order[start:stop])
 
     def begin_pass(self, start: int, stop: int, *, keep_tails: bool = False) -> None:
         """Tell the shifts that the frames fed from position ``start`` up to ``stop`` come next."""
-        shift, order = self.plan.temporal_shift, self.plan.frame_order
-        starts = (0,) if shift.across_groups else order.group_starts
-        positions = (group * self.plan.frames_per_set - start for group in starts)
-        self.history.num_frames = stop - start
-        self.history.restarts = tuple(position for position in positions if 0 <= position < stop - start)
+        plan = self.plan
+        restarts = plan.temporal_shift.restarts(plan.frame_order, plan.frames_per_set)
+        self.history.begin(start, stop, restarts)
         self.history.keep_tails = keep_tails
 
     def check_clips(self, clips_BTCHW: torch.Tensor) -> None:
@@ -154,3 +144,39 @@ class Reader:
     def for_head(self, mean: torch.Tensor, *, maps: bool) -> torch.Tensor:
         """Return features averaged over frames as a head wants them: maps, or averaged over space too."""
         return mean.mean(dim=(2, 3)) if self.maps and not maps else mean
+
+
+def take_frames(clips_BTCHW: torch.Tensor, frames: Sequence[int]) -> torch.Tensor:
+    """Return the frames at these positions in time, in this order, as a batch (B x T', C, H, W)."""
+    x = clips_BTCHW[:, list(frames)].flatten(0, 1)
+    return x.contiguous(memory_format=torch.channels_last)
+
+
+def read_cells(
+    backbone: Backbone,
+    readers: Sequence[Reader],
+    state: State,
+    num_frames: int,
+    cells: Sequence[tuple[int, int]],
+    heads: Sequence[Any],
+) -> list[torch.Tensor]:
+    """Return the logits (B, K) of cells of the grid, computing every stage once.
+
+    Args:
+        backbone: The backbone, as deep as there are readers.
+        readers: Of each depth stage.
+        state: The frames fed, (B x T', C, H, W).
+        num_frames: T', how many each video has.
+        cells: Of each cell the number of frames seen and the depth.
+        heads: Of each cell.
+    """
+    logits: dict[int, torch.Tensor] = {}
+    for depth, reader in enumerate(readers, start=1):
+        state = backbone.forward_stage(state, depth - 1)
+        here = [k for k, cell in enumerate(cells) if cell[1] == depth]
+        if here:
+            read = reader.read(state).unflatten(0, (-1, num_frames))
+            for k in here:
+                mean = read[:, : cells[k][0]].mean(dim=1)
+                logits[k] = heads[k](reader.for_head(mean, maps=heads[k].wants_maps))
+    return [logits[k] for k in range(len(cells))]

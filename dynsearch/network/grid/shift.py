@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 import torch
@@ -23,12 +24,25 @@ class FrameHistory:
         restarts: Positions in this pass at which a group begins; nothing is shifted into them.
         tails: By shift name, the shifted channels of the last frame of the pass before, (B, C/div, H, W).
         keep_tails: Whether to store tails for a pass that follows.
+        still: Whether the online shift rests, and every frame keeps its own channels.
     """
 
     num_frames: int = 1
     restarts: tuple[int, ...] = (0,)
     tails: dict[str, torch.Tensor] = field(default_factory=dict)
     keep_tails: bool = False
+    still: bool = False
+
+    def begin(self, start: int, stop: int, restarts: Iterable[int]) -> None:
+        """Say that the frames fed from position ``start`` up to ``stop`` come next.
+
+        Args:
+            start: Position in feeding order.
+            stop: Position in feeding order.
+            restarts: Positions at which nothing is shifted in, over the whole video.
+        """
+        self.num_frames = stop - start
+        self.restarts = tuple(position - start for position in restarts if start <= position < stop)
 
 
 class OnlineShift:
@@ -43,6 +57,8 @@ class OnlineShift:
     def __call__(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         """Return the shifted input (B x T, ...), frames of a video in feeding order."""
         history = self.history
+        if history.still:
+            return inputs
         x = inputs[0]
         shifted = x.clone()
         old = x.narrow(self.axis, 0, self.fold).unflatten(0, (-1, history.num_frames))
