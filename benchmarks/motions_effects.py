@@ -19,8 +19,8 @@ import numpy as np
 
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan, TemporalShift
 from dynsearch.search.recipe import StudyRecipe
+from dynsearch.search.source import open_clips
 from dynsearch.training.run import train_and_score
-from dynsearch.training.source import DatasetClips
 
 NETWORKS = {
     "paper's order, online shift": ("paper", "online"),
@@ -32,13 +32,7 @@ NETWORKS = {
 def top1_by_exit(order: str, shift: str, epochs: int, seed: int) -> list[float]:
     """Return test top-1 in percent after 2, 4 and 8 frames."""
     recipe = StudyRecipe.load("motions", settings=[f"training.epochs={epochs}"])
-    source = DatasetClips.open(
-        recipe.dataset,
-        None,
-        calibration_fraction=recipe.calibration_fraction,
-        seed=recipe.seed,
-        frame_cache=recipe.frame_cache,
-    )
+    source = open_clips(recipe)
     plan = Plan(
         backbone="test_resnet",
         num_frames=8,

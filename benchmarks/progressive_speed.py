@@ -1,6 +1,6 @@
 """Whether stopping early saves time as it saves multiply-accumulates.
 
-    python benchmarks/progressive_speed.py [--plans resnet50 msdnet38] [--batches 1 8] [--repeats 5] [--image-size 224]
+    python benchmarks/progressive_speed.py [--plans resnet50 msdnet38] [--batches 1 8] [--repeats 5] [--threads N]
 
 Same run, same random weights, 16 frames. For each plan and batch size it prints, for exit shares that spend 75, 50
 and 25% of the full multiply-accumulates, wall time of progressive inference over wall time of full dense inference,
@@ -8,7 +8,7 @@ divided by the ratio of multiply-accumulates (1.00: time falls as the computing 
 no early stop it prints progressive time over that of the same backbone and shifts with one exit (goal: 1.03). Peak
 memory is that of a fresh process (CPU) or of the allocator (GPU), as progressive over dense.
 
-On a GPU the networks run in bf16 and channels_last, and with --compile compiled; on a CPU in float32, on one thread.
+On a GPU the networks run in bf16 and channels_last, and with --compile compiled; on a CPU in float32.
 Modes are timed in turn, and medians over the repeats are compared.
 """
 
@@ -166,7 +166,6 @@ def _peak_memory(backbone: str, batch: int, image_size: int, mode: str) -> float
 
 
 def _run_once(backbone: str, batch: int, image_size: int, mode: str) -> int:
-    torch.set_num_threads(1)
     device = pick_device()
     network = _ready(build_network(plan_of(backbone, image_size, *EXITS[backbone]), 400), device, False)
     clips = torch.randn(batch, 16, 3, image_size, image_size, device=device)
@@ -187,9 +186,10 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--batches", nargs="+", type=int, default=[1, 8])
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--image-size", type=int, default=224)
+    parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
     parser.add_argument("--compile", action="store_true")
     arguments = parser.parse_args(argv)
-    torch.set_num_threads(1)
+    torch.set_num_threads(arguments.threads)
     rows = [row for b in arguments.plans for n in arguments.batches for row in measure(b, n, arguments)]
     print("  ".join(f"{key:>14s}" for key in rows[0]))
     for row in rows:

@@ -1,6 +1,6 @@
 """Ground truth for search methods: plans of a small space, each trained alone, twice.
 
-    OMP_NUM_THREADS=1 python benchmarks/search_ground_truth.py [--plans 64] [--seeds 2]
+    OMP_NUM_THREADS=1 python benchmarks/search_ground_truth.py [--plans 60] [--seeds 2]
 
 Writes one JSON line per plan and seed into benchmarks/results/search_ground_truth.jsonl: the plan, and its best
 operating points under each budget, chosen on calibration and measured on test, after some of the epochs and at
@@ -25,6 +25,7 @@ from dynsearch.frontier import solve_thresholds
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.search.recipe import StudyRecipe
+from dynsearch.search.source import open_clips
 from dynsearch.space import SearchSpace
 from dynsearch.training.initialise import wake_residual_branches
 from dynsearch.training.loop import EpochReport, train
@@ -50,20 +51,8 @@ SPACE = SearchSpace.model_validate(
 
 
 def recipe() -> StudyRecipe:
-    """Return the embedded data set's own recipe, at fewer epochs."""
+    """Return the embedded data set's own recipe, with fewer epochs."""
     return StudyRecipe.load("motions", settings=[f"training.epochs={EPOCHS}"])
-
-
-def open_clips() -> DatasetClips:
-    """Open the embedded data set as the recipe says."""
-    settings = recipe()
-    return DatasetClips.open(
-        settings.dataset,
-        None,
-        calibration_fraction=settings.calibration_fraction,
-        seed=settings.seed,
-        frame_cache=settings.frame_cache,
-    )
 
 
 def sampled_plans(num_plans: int) -> Iterator[Plan]:
@@ -129,13 +118,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--plans", type=int, default=64)
+    parser.add_argument("--plans", type=int, default=60)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--table", type=Path, default=TABLE)
     arguments = parser.parse_args()
     lines = arguments.table.read_text().splitlines() if arguments.table.is_file() else []
     done = {(row["plan_id"], row["seed"]) for row in map(json.loads, lines)}
-    source = open_clips()
+    source = open_clips(recipe())
     for seed in range(arguments.seeds):
         for plan in sampled_plans(arguments.plans):
             if (plan.plan_id, seed) not in done:

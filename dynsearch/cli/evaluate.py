@@ -27,17 +27,11 @@ def evaluate(
     from dynsearch.export.evaluation import evaluate as run
     from dynsearch.export.loaded import LoadedNetwork
     from dynsearch.report.tables import format_table
-    from dynsearch.training.source import DatasetClips
+    from dynsearch.search.source import open_clips
 
     loaded = LoadedNetwork(bundle)
     plan, recipe = loaded.bundle.plan, loaded.bundle.recipe
-    source = DatasetClips.open(
-        dataset or recipe.dataset,
-        data_root,
-        calibration_fraction=recipe.calibration_fraction,
-        seed=recipe.seed,
-        frame_cache=recipe.frame_cache,
-    )
+    source = open_clips(recipe, data_root, dataset=dataset)
     if tuple(source.dataset.class_names) != loaded.bundle.class_names:
         raise DataError(
             f"its {source.num_classes} classes are not the bundle's {len(loaded.bundle.class_names)}",

@@ -56,17 +56,10 @@ def study(
     recipe = StudyRecipe.load(recipe_file or str(dataset), settings=settings, overrides=overrides)
     folder = StudyFolder.named(name or recipe_name(recipe_file or str(dataset)), studies_root)
 
+    from dynsearch.search.source import open_clips
     from dynsearch.search.study import run_study
-    from dynsearch.training.source import DatasetClips
 
-    source = DatasetClips.open(
-        recipe.dataset,
-        data_root,
-        calibration_fraction=recipe.calibration_fraction,
-        seed=recipe.seed,
-        frame_cache=recipe.frame_cache,
-        write=None if quiet or as_json else click.echo,
-    )
+    source = open_clips(recipe, data_root, write=None if quiet or as_json else click.echo)
     with study_progress(quiet=quiet or as_json, num_epochs=recipe.training.epochs) as progress:
         results = run_study(recipe, folder, source, progress, progress.epoch)
 

@@ -53,16 +53,9 @@ def train(
         raise click.UsageError("--warm-start needs a bundle; a plan file has no weights.")
 
     from dynsearch.export.train import train_bundle
-    from dynsearch.training.source import DatasetClips
+    from dynsearch.search.source import open_clips
 
-    source = DatasetClips.open(
-        recipe.dataset,
-        data_root,
-        calibration_fraction=recipe.calibration_fraction,
-        seed=recipe.seed,
-        frame_cache=recipe.frame_cache,
-        write=click.echo,
-    )
+    source = open_clips(recipe, data_root, write=click.echo)
 
     def show(report: EpochReport) -> None:
         click.echo(

@@ -1,0 +1,37 @@
+"""The clips that a recipe asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from dynsearch.search.recipe import StudyRecipe
+from dynsearch.training.source import DatasetClips
+
+
+def open_clips(
+    recipe: StudyRecipe,
+    data_root: Path | None = None,
+    *,
+    dataset: str | None = None,
+    write: Callable[[str], None] | None = None,
+) -> DatasetClips:
+    """Open the recipe's data set, split and cached as the recipe says.
+
+    Args:
+        recipe: What the study is.
+        data_root: The folder that holds the data set; None takes its place below the data home.
+        dataset: A data set to open instead of the recipe's own.
+        write: Told what is opened.
+
+    Raises:
+        DataError: Its files are missing or can't be used.
+    """
+    return DatasetClips.open(
+        dataset or recipe.dataset,
+        data_root,
+        calibration_fraction=recipe.calibration_fraction,
+        seed=recipe.seed,
+        frame_cache=recipe.frame_cache,
+        write=write,
+    )
