@@ -1,6 +1,6 @@
 """How often promises of the ``risk`` solver and of safe budgets break, over many calibration sets.
 
-    OMP_NUM_THREADS=1 python benchmarks/promises.py [--draws 1000] [--output benchmarks/results/promises.json]
+    OMP_NUM_THREADS=1 python benchmarks/promises.py [--draws 1000] [--sizes 200 2000 20000] [--output FILE]
 
 Calibration sets are drawn, with replacement, from a large simulated pool, which stands for all videos there
 are. A promise made with delta = 0.1 may break in at most a tenth of the draws.
@@ -56,9 +56,10 @@ def summary(draws: list[dict[str, Point]], num_videos: int, max_drop: float, bud
             {
                 "promise": name,
                 "num_videos": num_videos,
+                "draws": len(draws),
                 "broken": float(broken.mean()),
-                "mean_gflops": float(cost.mean()),
-                "mean_drop": float(drop.mean()),
+                "mean_gflops": round(float(cost.mean()), 2),
+                "mean_drop": round(float(drop.mean()), 4),
             }
         )
         print(
@@ -75,7 +76,7 @@ def main() -> None:
     parser.add_argument(
         "--sizes", type=int, nargs="+", help="only sets of these sizes; each is drawn on its own"
     )
-    parser.add_argument("--output", type=Path, help="write the figures to this JSON file")
+    parser.add_argument("--output", type=Path, help="put the figures into this JSON file")
     arguments = parser.parse_args()
     pool = simulated(100_000, 4, seed=0)
     budget = float(0.75 * pool.gmacs_E[0] + 0.25 * pool.gmacs_E[-1])
@@ -92,7 +93,14 @@ def main() -> None:
         rows += summary(draws, num_videos, max_drop, budget)
     print(f"CPU {time.process_time():.0f} s")
     if arguments.output is not None:
-        values = {"delta": DELTA, "draws": arguments.draws, "budget": budget, "results": rows}
+        if arguments.output.is_file():  # Sizes may be drawn one at a time.
+            drawn = {row["num_videos"] for row in rows}
+            before = json.loads(arguments.output.read_text())["results"]
+            rows = sorted(
+                [row for row in before if row["num_videos"] not in drawn] + rows,
+                key=lambda row: row["num_videos"],
+            )
+        values = {"delta": DELTA, "budget": budget, "results": rows}
         arguments.output.write_text(json.dumps(values, indent=1) + "\n")
 
 
