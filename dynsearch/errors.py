@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 
 class DynsearchError(Exception):
     """Base of every error dynsearch raises on purpose.
@@ -20,6 +22,10 @@ class DynsearchError(Exception):
         self.hint = hint
         text = f"{where}: {problem}" if where else problem
         super().__init__(f"{text.rstrip('.')}. {hint}" if hint else text)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Keep everything when it is sent from one process to another."""
+        return _rebuilt, (type(self), self.args, self.__dict__)
 
 
 class InputError(DynsearchError, ValueError):
@@ -86,3 +92,9 @@ class InfeasibleBudgetError(InputError):
 
 class TrainingError(DynsearchError, RuntimeError):
     """Training that can't go on, for instance a loss that is not a number."""
+
+
+def _rebuilt(kind: type[DynsearchError], args: tuple[Any, ...], values: dict[str, Any]) -> DynsearchError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(values)
+    return error

@@ -42,6 +42,14 @@ class StudyProgress:
         if not self.quiet:
             self.write(f"trial {number}: {plan}")
 
+    def retried(self, number: int, reason: str) -> None:
+        """Say why a trial goes on once more."""
+        self.write(f"trial {number} was cut off and goes on once more: {reason}")
+
+    def stopping(self) -> None:
+        """Say what happens after Ctrl-C."""
+        self.write("Stopping once the epoch under way is saved. Ctrl-C again stops at once.")
+
     def ended(self, number: int, point: OperatingPoint | None, error: str | None) -> None:
         """Say how a trial ended."""
         if point is None:

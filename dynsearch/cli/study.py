@@ -20,7 +20,8 @@ from dynsearch.cli import options
 @options.max_gflops
 @click.option("--space", help="Search space: a shipped name, or a .yaml file.")
 @click.option("--strategy", type=click.Choice(["retrain"]), help="retrain: train every proposed plan.")
-@click.option("--engine", type=click.Choice(["local"]), help="Where trials run. local: in this process.")
+@click.option("--engine", type=click.Choice(["local"]), help="Where trials run. local: on this machine.")
+@click.option("--concurrent", type=click.IntRange(min=1), help="Trials under way at once. Default: 1.")
 @click.option("--trials", "num_trials", type=click.IntRange(min=1), help="Plans to train.")
 @click.option("--max-hours", type=float, help="Begin no further trial after this time.")
 @click.option("--name", help="Name of the study. Default: the recipe's name.")
@@ -56,6 +57,9 @@ def study(
     recipe = StudyRecipe.load(recipe_file or str(dataset), settings=settings, overrides=overrides)
     folder = StudyFolder.named(name or recipe_name(recipe_file or str(dataset)), studies_root)
 
+    from dynsearch.search.engines.slot import warm_up
+
+    warm_up()
     from dynsearch.search.source import open_clips
     from dynsearch.search.study import run_study
 

@@ -14,12 +14,15 @@ from dynsearch.cost import cost_table
 from dynsearch.errors import InfeasibleBudgetError, StudyError
 from dynsearch.frontier import solve_thresholds
 from dynsearch.plan import Plan
-from dynsearch.search.engines import Engine, Job, Outcome
+from dynsearch.search.engines import End, Engine, Job, Outcome
 from dynsearch.search.folder import StudyFolder
+from dynsearch.search.interrupts import Interrupts
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.record import (
+    add_fault,
     describe_plan,
     describe_point,
+    faults_of,
     finished,
     set_budget,
     take_up,
@@ -28,7 +31,8 @@ from dynsearch.search.sampler import SeededTPESampler
 from dynsearch.space import SearchSpace
 from dynsearch.thresholds import OperatingPoint
 
-_MAX_ATTEMPTS = 3
+_RETRIED = (End.MEMORY, End.DIED, End.DEVICE)  # once for each kind
+_TICK_SECONDS = 0.5  # how often signals are looked for
 _MAX_REFUSALS = 100  # in a row; then the space is taken to hold no further plan under the budget
 
 
@@ -40,6 +44,12 @@ class Observer(Protocol):
 
     def started(self, number: int, plan: Plan) -> None:
         """A trial began, or went on."""
+
+    def retried(self, number: int, reason: str) -> None:
+        """A trial was cut off and goes on once more."""
+
+    def stopping(self) -> None:
+        """The study was interrupted; what is under way is being saved."""
 
     def ended(self, number: int, point: OperatingPoint | None, error: str | None) -> None:
         """A trial finished with its point under the budget, or failed."""
@@ -71,6 +81,7 @@ class Driver:
     num_classes: int
     observer: Observer
     after_trial: Callable[[], None]
+    _interrupts: Interrupts = field(default_factory=Interrupts)
     _running: dict[int, Trial] = field(default_factory=dict)
     _known: dict[str, int] = field(default_factory=dict)
 
@@ -80,7 +91,14 @@ class Driver:
         Raises:
             InfeasibleBudgetError: No plan of the space has an exit within the budget.
             StudyError: Every trial failed, or the space holds no further plans.
+            KeyboardInterrupt: After Ctrl-C, once the trials under way are saved; after a second one, at once.
+            SystemExit: The same after SIGTERM.
         """
+        with self._interrupts.watched():
+            self._run()
+            self._interrupts.end()
+
+    def _run(self) -> None:
         started = time.monotonic()
         self._check_budget()
         self.study.sampler = SeededTPESampler(self.recipe.seed, parallel=self.engine.num_slots > 1)
@@ -89,21 +107,27 @@ class Driver:
             for trial in self.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.FAIL])
             if "plan_id" in trial.user_attrs
         }
-        for orphan in self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-            self._begin(take_up(self.study, orphan))
+        orphans = self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
         refusals = 0
-        while True:
+        while not self._interrupts.received:
             hours = (time.monotonic() - started) / 3600
             in_time = self.recipe.max_hours is None or hours < self.recipe.max_hours
             wanted = self.recipe.num_trials - self._num_ended() - len(self._running)
             has_slot = len(self._running) < self.engine.num_slots
-            if wanted > 0 and has_slot and in_time and refusals < _MAX_REFUSALS:
+            if orphans and has_slot:
+                self._begin(take_up(self.study, orphans.pop(0)))
+            elif wanted > 0 and has_slot and in_time and refusals < _MAX_REFUSALS:
                 refusals = 0 if self._begin(self.study.ask()) else refusals + 1
             elif self._running:
-                self._end(self.engine.collect())
+                self._collect()
             else:
-                break
-        self._check_outcome(exhausted=refusals >= _MAX_REFUSALS)
+                self._check_outcome(exhausted=refusals >= _MAX_REFUSALS)
+                return
+        if self._running:
+            self.observer.stopping()
+            self.engine.stop()
+        while self._running:
+            self._collect()
 
     def _check_outcome(self, *, exhausted: bool) -> None:
         """Raise the reason when no trial finished."""
@@ -134,7 +158,7 @@ class Driver:
         return len(self.study.get_trials(deepcopy=False, states=states))
 
     def _begin(self, trial: Trial) -> bool:
-        """Send the trial to the engine, unless its plan is over budget, known already, or keeps dying.
+        """Send the trial to the engine, unless its plan is over budget or known already.
 
         Returns:
             Whether the proposal was accepted.
@@ -147,22 +171,42 @@ class Driver:
         if plan.plan_id in self._known:
             return self._refuse(trial, plan, f"the same plan as trial {self._known[plan.plan_id]}")
         describe_plan(trial, plan)
-        attempts = int(trial.user_attrs.get("attempts", 0)) + 1
-        trial.set_user_attr("attempts", attempts)
         self._known[plan.plan_id] = trial.number
-        job = Job(trial.number, plan, self.folder.trial(trial.number))
-        if attempts > _MAX_ATTEMPTS:
-            self._fail(trial, f"the process died {_MAX_ATTEMPTS} times while training it")
-            return True
         self.observer.started(trial.number, plan)
-        self._running[trial.number] = trial
-        self.engine.submit(job)
+        self._submit(trial, plan)
         return True
 
-    def _end(self, outcome: Outcome) -> None:
+    def _submit(self, trial: Trial, plan: Plan) -> None:
+        halvings = faults_of(trial).count(End.MEMORY.value)
+        self._running[trial.number] = trial
+        self.engine.submit(Job(trial.number, plan, self.folder.trial(trial.number), halvings))
+
+    def _collect(self) -> None:
+        """Wait a moment for a job to end, and tell the study how it did."""
+        outcome = self.engine.collect(_TICK_SECONDS)
+        if outcome is None:
+            return
         trial = self._running.pop(outcome.job.number)
+        if outcome.end is End.STOPPED:
+            return  # Left RUNNING, to be taken up again.
+        if outcome.end in _RETRIED and self._has_second_chance(trial, outcome):
+            if not self._interrupts.received:
+                self._submit(trial, outcome.job.plan)
+            return
+        self._end(trial, outcome)
+
+    def _has_second_chance(self, trial: Trial, outcome: Outcome) -> bool:
+        """Record what cut the trial off, and return whether it is the first time."""
+        is_first = outcome.end.value not in faults_of(trial)
+        reason = outcome.error or outcome.end.value
+        add_fault(trial, outcome.end.value, reason)
+        if is_first:
+            self.observer.retried(trial.number, reason)
+        return is_first
+
+    def _end(self, trial: Trial, outcome: Outcome) -> None:
         if outcome.scores is None:
-            self._fail(trial, outcome.error or "unknown")
+            self._fail(trial, outcome.error or outcome.end.value)
             return
         curve = solve_thresholds(outcome.scores.calibration, self.recipe.solver)
         point = curve.best_under(self.recipe.max_gflops)

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
-from dynsearch.search.engines.engine import Job
+from dynsearch.search.engines.engine import Job, Monitor
 from dynsearch.training.config import TrainingConfig
-from dynsearch.training.loop import EpochReport
 from dynsearch.training.run import ClipSource, TrainedScores, train_and_score
 
 
@@ -19,21 +17,26 @@ class TrainingEvaluator:
         source: The clips.
         config: Training settings.
         seed: The study's seed; every plan starts from it, so a plan's result does not depend on its trial.
-        on_epoch: Called with the job after every epoch.
     """
 
     source: ClipSource
     config: TrainingConfig
     seed: int
-    on_epoch: Callable[[Job, EpochReport], None] | None = None
 
-    def __call__(self, job: Job) -> TrainedScores:
+    def __call__(self, job: Job, monitor: Monitor) -> TrainedScores:
         """Return the exit scores of the job's plan; an interrupted training goes on."""
-
-        def report(epoch: EpochReport) -> None:
-            if self.on_epoch:
-                self.on_epoch(job, epoch)
-
         return train_and_score(
-            job.plan, self.source, self.config, job.folder, seed=self.seed, on_epoch=report
+            job.plan,
+            self.source,
+            _with_smaller_batches(self.config, job.halvings),
+            job.folder,
+            seed=self.seed,
+            on_epoch=monitor.epoch,
         )
+
+
+def _with_smaller_batches(config: TrainingConfig, halvings: int) -> TrainingConfig:
+    """Return ``config`` with the batch halved so often, and as many more accumulated for each step."""
+    parts = min(2**halvings, config.batch_size)
+    changes = {"batch_size": -(-config.batch_size // parts), "accumulate": config.accumulate * parts}
+    return config.model_copy(update=changes)

@@ -19,7 +19,7 @@ from dynsearch.search.recipe import StudyRecipe
 from dynsearch.space import SearchSpace
 
 _RECORDED = ("dynsearch", "torch", "torchvision", "timm", "optuna", "numpy", "decord")
-_MAY_CHANGE = ("num_trials", "max_hours", "engine")
+_MAY_CHANGE = ("num_trials", "max_hours", "engine", "concurrent")
 
 
 @dataclass(frozen=True)

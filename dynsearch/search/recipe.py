@@ -46,7 +46,9 @@ class StudyRecipe(BaseModel):
     strategy: Literal["retrain"] = "retrain"
     """``retrain`` trains every plan that is proposed."""
     engine: Literal["local"] = "local"
-    """Where trials run. ``local``: in this process, one after the other."""
+    """Where trials run. ``local``: in processes on this machine."""
+    concurrent: int = Field(default=1, ge=1)
+    """Trials under way at once; with several GPUs they take turns on them."""
     solver: str = "frontier"
     """Threshold solver used on each trial's calibration scores."""
     calibration_fraction: float | None = Field(default=None, gt=0, lt=1)

@@ -79,6 +79,17 @@ def describe_point(trial: Trial, point: OperatingPoint) -> None:
     trial.set_user_attr("exit_share", [round(value, 4) for value in point.exit_share])
 
 
+def add_fault(trial: Trial, kind: str, reason: str) -> None:
+    """Record that the trial was cut off."""
+    faults = trial.user_attrs.get("faults", [])
+    trial.set_user_attr("faults", [*faults, {"kind": kind, "reason": reason}])
+
+
+def faults_of(trial: Trial) -> list[str]:
+    """Return of which kinds the trial's faults were, in their order."""
+    return [fault["kind"] for fault in trial.user_attrs.get("faults", [])]
+
+
 def plan_of(trial: FrozenTrial) -> Plan:
     """Return the plan a recorded trial stands for."""
     values: dict[str, Any] = json.loads(trial.user_attrs["plan"])

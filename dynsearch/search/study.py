@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable
 
 from dynsearch import resources
 from dynsearch.search.driver import Driver, Observer
-from dynsearch.search.engines import Engine, Evaluator, Job, LocalEngine
+from dynsearch.search.engines import Engine, Job, LocalEngine
 from dynsearch.search.evaluator import TrainingEvaluator
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.frontier_files import write_frontier
@@ -17,8 +18,8 @@ from dynsearch.space import SearchSpace
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.run import ClipSource
 
-ENGINES: dict[str, Callable[[Evaluator], Engine]] = {"local": LocalEngine}
-"""Engines by name."""
+ENGINES: dict[str, Callable[..., Engine]] = {"local": LocalEngine}
+"""Engines by name; each takes an evaluator, ``num_slots`` and ``on_epoch``."""
 
 
 def run_study(
@@ -42,15 +43,16 @@ def run_study(
         InfeasibleBudgetError: No plan of the space has an exit within the budget.
     """
     space = SearchSpace.load(resources.find("search_spaces", recipe.space))
-    with folder.driven():
+    evaluator = TrainingEvaluator(source, recipe.training, recipe.seed)
+    engine = ENGINES[recipe.engine](evaluator, num_slots=recipe.concurrent, on_epoch=on_epoch)
+    with folder.driven(), contextlib.closing(engine):
         folder.record(recipe, space)
         study = open_record(folder, create=True)
-        evaluator = TrainingEvaluator(source, recipe.training, recipe.seed, on_epoch)
         driver = Driver(
             study=study,
             recipe=recipe,
             space=space,
-            engine=ENGINES[recipe.engine](evaluator),
+            engine=engine,
             folder=folder,
             num_classes=source.num_classes,
             observer=observer,

@@ -87,7 +87,7 @@ def train_and_score(
         WeightsError: The starting weights can't be had.
         TrainingError: The loss is not a finite number.
     """
-    finished = _read_scores(folder, plan)
+    finished = read_scores(folder, plan)
     if finished is not None:
         return finished
     plan.save(folder / "plan.yaml")
@@ -136,7 +136,8 @@ class MetricsLog:
             self.on_epoch(report)
 
 
-def _read_scores(folder: Path, plan: Plan) -> TrainedScores | None:
+def read_scores(folder: Path, plan: Plan) -> TrainedScores | None:
+    """Return the exit scores that ``train_and_score`` left in ``folder``; None if it has not finished."""
     paths = [folder / f"scores-{split}.npz" for split in HELD_OUT]
     if not all(path.is_file() for path in paths):
         return None

@@ -59,6 +59,15 @@ class DatasetClips:
         self._cache_settings = frame_cache
         self._cache = lru_cache(maxsize=None)(self._make_cache)
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is sent to another process: neither opened caches nor a way to write to this terminal."""
+        return self.__dict__ | {"_write": None, "_cache": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._write = lambda line: None
+        self._cache = lru_cache(maxsize=None)(self._make_cache)
+
     @classmethod
     def open(
         cls,

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
@@ -194,20 +195,31 @@ def test_a_plan_file_is_trained_by_the_data_sets_recipe(work):
 
 
 @pytest.mark.slow
-def test_killed_while_training_the_study_goes_on(work):
-    command = [sys.executable, "-m", "dynsearch.cli", *arguments("--name", "killed")]
-    process = subprocess.Popen(command, cwd=work, stdout=subprocess.PIPE, text=True)
-    state = work / "studies/killed/trials/1/training-state.safetensors"
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+def test_ended_while_training_the_study_goes_on(work, number):
+    name = f"ended-{number}"
+    command = [sys.executable, "-m", "dynsearch.cli", *arguments("--name", name)]
+    process = subprocess.Popen(
+        command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    state = work / "studies" / name / "trials/1/training-state.safetensors"
     limit = time.monotonic() + 120
     while not state.exists():
         assert process.poll() is None
         assert time.monotonic() < limit
         time.sleep(0.005)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
-    study(work, "--name", "killed")
-    killed, undisturbed = (work / "studies" / name / "frontier.csv" for name in ("killed", "sthv2"))
-    assert killed.read_text() == undisturbed.read_text()
+    if number == signal.SIGKILL:
+        process.kill()
+        process.wait()
+    else:
+        os.killpg(process.pid, number)  # as a terminal does: to the driver and its workers
+        _, told = process.communicate()
+        assert process.returncode == 130
+        assert "run the same command again to go on" in told
+        assert "Traceback" not in told
+    study(work, "--name", name)
+    ended, undisturbed = (work / "studies" / one / "frontier.csv" for one in (name, "sthv2"))
+    assert ended.read_text() == undisturbed.read_text()
 
 
 @pytest.mark.parametrize(

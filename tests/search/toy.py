@@ -1,10 +1,21 @@
 """A toy evaluator: real exit scores in milliseconds, drawn from a model of accuracy rising with cost."""
 
+import contextlib
+import os
+import random
+import signal
+import threading
+import time
+
 import numpy as np
 
 from dynsearch.cost import cost_table
 from dynsearch.scores import ExitScores
+from dynsearch.search.driver import Driver
+from dynsearch.search.engines import LocalEngine
+from dynsearch.search.folder import StudyFolder
 from dynsearch.search.recipe import StudyRecipe
+from dynsearch.search.record import open_record
 from dynsearch.space import SearchSpace
 from dynsearch.training.run import TrainedScores
 
@@ -26,21 +37,47 @@ def recipe(**changes):
 
 
 class ToyEvaluator:
-    """Draws logits whose right class stands out the more, the more an exit costs. Deterministic by plan."""
+    """Draws logits whose right class stands out the more, the more an exit costs. Deterministic by plan.
 
-    def __init__(self, fail_on=()):
-        self.evaluated = []
+    Args:
+        fail_on: Trials that fail with a ValueError.
+        killed_on: Trials whose process is killed at a random moment, the first time or every time they are
+            evaluated.
+        killed: ``once`` or ``always``.
+        seconds: How long a trial takes.
+        hang_while: While this file exists, trials never end.
+    """
+
+    def __init__(self, fail_on=(), killed_on=(), killed="once", seconds=0.0, hang_while=None):
         self.fail_on = fail_on
+        self.killed_on = killed_on
+        self.killed = killed
+        self.seconds = seconds
+        self.hang_while = hang_while
 
-    def __call__(self, job):
-        self.evaluated.append(job.number)
+    def __call__(self, job, monitor):
+        note(job)
         if job.number in self.fail_on:
-            raise RuntimeError("out of memory")
+            raise ValueError("no such thing")
+        killer = self._start_killer(job) if job.number in self.killed_on else None
+        while self.hang_while is not None and self.hang_while.exists():
+            time.sleep(0.01)
+        time.sleep(self.seconds)
         path = job.folder / "scores-test.npz"
         scores = {split: self.draw(job.plan, split) for split in ("calibration", "test")}
         for split, measured in scores.items():
             measured.save(path.with_name(f"scores-{split}.npz"))
+        if killer is not None:
+            killer.join()
         return TrainedScores(**scores)
+
+    def _start_killer(self, job):
+        if self.killed == "once" and evaluated(job.folder.parents[1]).count(job.number) > 1:
+            return None
+        moment = random.Random(job.number).uniform(0, 1.5 * self.seconds)
+        killer = threading.Timer(moment, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        killer.start()
+        return killer
 
     @staticmethod
     def draw(plan, split):
@@ -55,11 +92,29 @@ class ToyEvaluator:
         )  # fmt: skip
 
 
+def note(job):
+    """Write down that a trial is evaluated, and where; a line this short is appended whole."""
+    with (job.folder.parent / "evaluated.txt").open("a") as file:
+        file.write(f"{job.number} {os.getpid()}\n")
+
+
+def evaluated(folder):
+    """Return the numbers of the trials evaluated in a study's folder, in order."""
+    return [number for number, _ in evaluations(folder)]
+
+
+def evaluations(folder):
+    """Return (trial, process) of every evaluation begun, in order."""
+    path = folder / "trials" / "evaluated.txt"
+    lines = path.read_text().splitlines() if path.is_file() else []
+    return [tuple(map(int, line.split())) for line in lines]
+
+
 class Silent:
     """An observer that remembers what it was told."""
 
     def __init__(self):
-        self.refusals, self.ends, self.was_exhausted = [], [], False
+        self.refusals, self.retries, self.ends, self.was_exhausted = [], [], [], False
 
     def refused(self, number, plan, reason):
         self.refusals.append((number, reason))
@@ -67,8 +122,33 @@ class Silent:
     def started(self, number, plan):
         pass
 
+    def retried(self, number, reason):
+        self.retries.append((number, reason))
+
+    def stopping(self):
+        pass
+
     def ended(self, number, point, error):
         self.ends.append((number, error))
 
     def exhausted(self):
         self.was_exhausted = True
+
+
+def run(path, evaluator=None, space=SPACE, after_trial=lambda: None, **changes):
+    """Run a study with the toy evaluator and return its record and what an observer heard."""
+    folder = StudyFolder(path)
+    observer = Silent()
+    with folder.driven():
+        study = open_record(folder, create=True)
+        chosen = recipe(**changes)
+        with contextlib.closing(
+            LocalEngine(evaluator or ToyEvaluator(), num_slots=chosen.concurrent)
+        ) as engine:
+            Driver(study, chosen, space, engine, folder, NUM_CLASSES, observer, after_trial).run()
+    return study, observer
+
+
+def summary(study):
+    """What must be the same however often a study was interrupted."""
+    return [(t.number, t.state, t.params, t.values) for t in study.get_trials()]

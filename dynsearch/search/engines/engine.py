@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import enum
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from dynsearch.plan import Plan
-from dynsearch.training.run import TrainedScores
+
+if TYPE_CHECKING:
+    from dynsearch.training.loop import EpochReport
+    from dynsearch.training.run import TrainedScores
 
 
 @dataclass(frozen=True)
@@ -18,11 +22,24 @@ class Job:
         number: The trial's number.
         plan: The plan.
         folder: Where the trial's files go.
+        halvings: How often the batch is halved, because the trial ran out of memory before.
     """
 
     number: int
     plan: Plan
     folder: Path
+    halvings: int = 0
+
+
+class End(enum.Enum):
+    """How a job ended."""
+
+    DONE = "done"
+    FAILED = "failed"
+    MEMORY = "out of memory"
+    DIED = "its process died"
+    DEVICE = "the device failed"
+    STOPPED = "stopped on request; it can go on later"
 
 
 @dataclass(frozen=True)
@@ -30,15 +47,31 @@ class Outcome:
     """What became of a job: scores, or the reason why there are none."""
 
     job: Job
-    scores: TrainedScores | None
+    end: End
+    scores: TrainedScores | None = None
     error: str | None = None
 
 
-class Evaluator(Protocol):
-    """Trains and measures one plan."""
+class Stopped(BaseException):
+    """Raised by a monitor where an evaluation is asked to stop; everything done so far is on disk."""
 
-    def __call__(self, job: Job) -> TrainedScores:
-        """Return the exit scores of the job's plan; called again for the same job it resumes."""
+
+class Monitor(Protocol):
+    """What an evaluation tells while it runs."""
+
+    def epoch(self, report: EpochReport) -> None:
+        """An epoch is finished and its state saved.
+
+        Raises:
+            Stopped: The driver wants to end.
+        """
+
+
+class Evaluator(Protocol):
+    """Trains and measures one plan. It is sent to other processes, so it can be pickled."""
+
+    def __call__(self, job: Job, monitor: Monitor) -> TrainedScores:
+        """Leave the exit scores of the job's plan in its folder; called again for the same job it resumes."""
 
 
 class Engine(Protocol):
@@ -51,7 +84,17 @@ class Engine(Protocol):
     num_slots: int
 
     def submit(self, job: Job) -> None:
-        """Start ``job``, or queue it."""
+        """Start ``job``. There are never more than ``num_slots``."""
 
-    def collect(self) -> Outcome:
-        """Wait until a submitted job ends, and return what became of it."""
+    def collect(self, seconds: float) -> Outcome | None:
+        """Wait until a submitted job ends and return what became of it; None if none ends in ``seconds``.
+
+        Raises:
+            InputError: A mistake of the user's that would fail every job alike.
+        """
+
+    def stop(self) -> None:
+        """Ask all jobs to stop as soon as what they have done is saved."""
+
+    def close(self) -> None:
+        """End all processes at once, and with them the jobs under way."""

@@ -1,37 +1,105 @@
-"""The local engine: jobs run in this process, one after the other."""
+"""The local engine: each trial in a warm worker process of its own on this machine."""
 
 from __future__ import annotations
 
-from collections import deque
+import os
+import time
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import wait
+from typing import TYPE_CHECKING
 
 from dynsearch.errors import InputError
-from dynsearch.search.engines.engine import Evaluator, Job, Outcome
+from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome
+from dynsearch.search.engines.slot import Slot
+from dynsearch.search.engines.worker import Ended
+
+if TYPE_CHECKING:
+    from dynsearch.training.loop import EpochReport
 
 
 class LocalEngine:
-    """Evaluates each job when its outcome is asked for.
+    """Evaluates up to ``num_slots`` jobs at once, each in a process that outlives neither crash nor driver.
 
-    A job that fails is reported with its reason and the study goes on. A mistake in the user's input (a
-    missing file, weights that can't be had) would fail every job alike, so it is raised.
+    A job that fails, or whose process dies, is reported with its reason and the study goes on. A mistake in
+    the user's input (a missing file, weights that can't be had) would fail every job alike, so it is raised.
+
+    Args:
+        evaluator: What evaluates a job.
+        num_slots: Jobs at once; with several GPUs they take turns on them.
+        on_epoch: Called with the job after every epoch.
     """
 
-    num_slots = 1
-
-    def __init__(self, evaluator: Evaluator) -> None:
-        self.evaluator = evaluator
-        self._jobs: deque[Job] = deque()
+    def __init__(
+        self,
+        evaluator: Evaluator,
+        *,
+        num_slots: int = 1,
+        on_epoch: Callable[[Job, EpochReport], None] | None = None,
+    ) -> None:
+        self.num_slots = num_slots
+        self._on_epoch = on_epoch
+        self._slots = [Slot(evaluator, *settings) for settings in _settings(num_slots)]
 
     def submit(self, job: Job) -> None:
-        """Queue ``job``."""
-        self._jobs.append(job)
+        """Start ``job`` in a free slot."""
+        next(slot for slot in self._slots if slot.job is None).give(job)
 
-    def collect(self) -> Outcome:
-        """Run the oldest job and return what became of it."""
-        job = self._jobs.popleft()
-        try:
-            return Outcome(job, self.evaluator(job))
-        except InputError:
-            raise
-        except Exception as error:  # Whatever breaks one trial must not end the study.
-            reason = " ".join(str(error).split())
-            return Outcome(job, None, f"{type(error).__name__}: {reason}"[:500])
+    def collect(self, seconds: float) -> Outcome | None:
+        """Return what became of the next job to end; None if none ends in ``seconds``."""
+        deadline = time.monotonic() + seconds
+        while True:
+            busy = [slot for slot in self._slots if slot.job is not None]
+            signs = [sign for slot in busy for sign in slot.signs]
+            ready = wait(signs, timeout=max(0.0, deadline - time.monotonic()))
+            for slot in busy:
+                if any(sign in ready for sign in slot.signs):
+                    outcome = self._hear(slot)
+                    if outcome is not None:
+                        return outcome
+            if time.monotonic() >= deadline:
+                return None
+
+    def _hear(self, slot: Slot) -> Outcome | None:
+        from dynsearch.training.run import read_scores
+
+        job = slot.job
+        assert job is not None
+        message = slot.take()
+        if isinstance(message, InputError):
+            raise message
+        if not isinstance(message, Ended):
+            if self._on_epoch:
+                self._on_epoch(job, message)
+            return None
+        if message.end is not End.DONE:
+            return Outcome(job, message.end, error=message.error)
+        scores = read_scores(job.folder, job.plan)
+        if scores is None:
+            return Outcome(job, End.FAILED, error=f"its exit scores are missing in {job.folder}")
+        return Outcome(job, End.DONE, scores)
+
+    def stop(self) -> None:
+        """Ask all jobs to stop as soon as what they have done is saved."""
+        for slot in self._slots:
+            slot.stop()
+
+    def close(self) -> None:
+        """End all workers at once."""
+        for slot in self._slots:
+            slot.close()
+
+
+def _settings(num_slots: int) -> Iterator[tuple[dict[str, str], int | None]]:
+    """Yield each slot's environment and threads: GPUs in turns, or the cores shared out."""
+    if num_slots == 1:
+        yield {}, None
+        return
+    import torch
+
+    from dynsearch.data.workers import available_cores
+
+    count = torch.cuda.device_count()
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
+    threads = None if count else max(1, min(torch.get_num_threads(), available_cores() // num_slots))
+    for index in range(num_slots):
+        yield ({"CUDA_VISIBLE_DEVICES": visible.split(",")[index % count]} if count > 1 else {}), threads

@@ -1,0 +1,118 @@
+"""The inside of a worker process: it evaluates one job after the other and dies with its driver."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import queue
+import signal
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dynsearch.errors import InputError
+from dynsearch.search.engines.engine import End, Evaluator, Job, Stopped
+from dynsearch.search.engines.faults import describe
+
+if TYPE_CHECKING:
+    from dynsearch.training.loop import EpochReport
+
+STOP = "stop"
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A worker's last word on a job."""
+
+    end: End
+    error: str | None = None
+
+
+def serve(connection: Connection, environment: Mapping[str, str], num_threads: int | None) -> None:
+    """Take an evaluator and then jobs from ``connection`` until the driver is gone.
+
+    Sends an ``EpochReport`` after every epoch, and for every job ``Ended`` or the user's ``InputError``.
+
+    Args:
+        connection: To the driver.
+        environment: Changes of the environment, for instance which GPU to use.
+        num_threads: Threads of torch; None leaves them.
+    """
+    # Ctrl-C and batch systems signal every process of a group; what happens then is the driver's decision.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    os.environ.update(environment)
+    if num_threads is not None:
+        import torch
+
+        torch.set_num_threads(num_threads)
+    desk = _Desk(connection)
+    evaluator: Evaluator = desk.next()
+    while True:
+        job: Job = desk.next()
+        desk.send(_evaluate(evaluator, job, desk))
+
+
+class _Desk:
+    """The worker's end of the connection, read by a thread so that a dead driver is noticed at once."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._stop = threading.Event()
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        try:
+            while True:
+                message = self._connection.recv()
+                if message == STOP:
+                    self._stop.set()
+                else:
+                    self._inbox.put(message)
+        except (EOFError, OSError):
+            pass
+        finally:
+            # The driver is gone. A new one may take this trial up at any moment.
+            os._exit(1)
+
+    def next(self) -> Any:
+        return self._inbox.get()
+
+    def send(self, message: object) -> None:
+        self._connection.send(message)
+
+    def epoch(self, report: EpochReport) -> None:
+        self.send(report)
+        if self._stop.is_set():
+            raise Stopped
+
+
+def _evaluate(evaluator: Evaluator, job: Job, desk: _Desk) -> Ended | InputError:
+    try:
+        with _alone_in(job.folder):
+            evaluator(job, desk)
+    except Stopped:
+        return Ended(End.STOPPED)
+    except InputError as error:
+        return error
+    except Exception as error:  # Whatever breaks one trial must not end the study.
+        return Ended(*describe(error))
+    return Ended(End.DONE)
+
+
+@contextlib.contextmanager
+def _alone_in(folder: Path) -> Iterator[None]:
+    """Wait until no other process has the trial's folder, for instance a paused worker of a dead driver."""
+    folder.mkdir(parents=True, exist_ok=True)
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # Some network file systems have no locks.
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)

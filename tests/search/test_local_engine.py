@@ -1,0 +1,157 @@
+"""Worker processes that die, hang on to dead drivers, or are shared by many trials."""
+
+import contextlib
+import os
+import pickle
+import random
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from dynsearch.errors import InfeasibleBudgetError, WeightsError
+from dynsearch.scores import ExitScores
+from dynsearch.search.engines import slot
+from dynsearch.search.folder import StudyFolder
+from dynsearch.search.record import finished
+from tests.search.toy import ToyEvaluator, evaluated, evaluations, run, summary
+
+
+def when(condition, action):
+    """Do ``action`` as soon as ``condition`` holds, in a thread."""
+
+    def watch():
+        while not condition():
+            time.sleep(0.01)
+        action()
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    return thread
+
+
+def wait_until_gone(process):
+    """Wait until a process has ended; a test that waits for ever has failed."""
+    state = Path(f"/proc/{process}/stat")
+    with contextlib.suppress(OSError):
+        while state.read_text().rpartition(")")[2].split()[0] != "Z":
+            time.sleep(0.01)
+
+
+def test_one_warm_process_serves_all_trials_and_is_not_the_drivers(tmp_path):
+    run(tmp_path / "s", num_trials=5)
+    processes = {process for _, process in evaluations(tmp_path / "s")}
+    assert len(processes) == 1
+    assert os.getpid() not in processes
+    wait_until_gone(processes.pop())
+
+
+def test_several_trials_run_at_once_in_a_process_each(tmp_path):
+    hang = tmp_path / "hang"
+    hang.touch()
+    engine_is_full = when(lambda: len(evaluations(tmp_path / "s")) == 3, hang.unlink)
+    study, _ = run(tmp_path / "s", ToyEvaluator(hang_while=hang), num_trials=6, concurrent=3)
+    engine_is_full.join()
+    assert len(finished(study)) == 6
+    assert sorted(evaluated(tmp_path / "s")) == [trial.number for trial in finished(study)]
+    assert len({process for _, process in evaluations(tmp_path / "s")}) == 3
+
+
+def test_a_process_killed_once_costs_the_trial_nothing(tmp_path):
+    study, observer = run(tmp_path / "s", ToyEvaluator(killed_on={0, 2}), max_gflops=1, num_trials=4)
+    assert observer.retries == [
+        (0, "its process was killed (signal 9), perhaps out of memory"),
+        (2, "its process was killed (signal 9), perhaps out of memory"),
+    ]
+    assert [fault["reason"] for fault in study.trials[2].user_attrs["faults"]] == [observer.retries[1][1]]
+    assert summary(study) == summary(run(tmp_path / "undisturbed", max_gflops=1, num_trials=4)[0])
+
+
+def test_a_trial_whose_process_always_dies_fails_alone_with_the_reason(tmp_path):
+    evaluator = ToyEvaluator(killed_on={1}, killed="always")
+    study, _ = run(tmp_path / "s", evaluator, max_gflops=1, num_trials=3)
+    assert [trial.state for trial in study.trials] == [
+        TrialState.COMPLETE, TrialState.FAIL, TrialState.COMPLETE,
+    ]  # fmt: skip
+    assert study.trials[1].user_attrs["error"] == "its process was killed (signal 9), perhaps out of memory"
+    assert evaluated(tmp_path / "s") == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        WeightsError("missing", where="w.pth", hint="Look elsewhere"),
+        InfeasibleBudgetError(1.0, 2.0, where="here"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_errors_keep_everything_on_their_way_between_processes(error):
+    copy = pickle.loads(pickle.dumps(error))
+    assert type(copy) is type(error)
+    assert str(copy) == str(error)
+    assert vars(copy) == vars(error)
+
+
+def drive(path, evaluator, **changes):
+    run(path, evaluator, **changes)
+
+
+def start_driver(path, evaluator, **changes):
+    process = slot._CONTEXT.Process(target=drive, args=(path, evaluator), kwargs=changes)
+    process.start()
+    return process
+
+
+def wait_for(condition, process):
+    """Wait until ``condition`` holds or the process has ended; there is no time limit to be missed."""
+    while not condition() and process.is_alive():
+        time.sleep(0.01)
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_the_study_ends_as_if_undisturbed(tmp_path):
+    """kill -9 of 12 trials' processes and 8 drivers, at seeded random moments; nothing is lost or repeated."""
+    num_trials, path = 16, tmp_path / "killed"
+    expected = summary(run(tmp_path / "undisturbed", num_trials=num_trials)[0])
+    moments = random.Random(0)
+    hang = tmp_path / "hang"
+    hang.touch()
+    deadly = set(moments.sample([trial[0] for trial in expected if trial[1] == TrialState.COMPLETE], 12))
+    evaluator = ToyEvaluator(killed_on=deadly, seconds=0.2, hang_while=hang)
+    kills = 0
+    while kills < 8:
+        driver = start_driver(path, evaluator, num_trials=num_trials)
+        seen, wanted = len(evaluations(path)), moments.randint(1, 3)
+        wait_for(lambda seen=seen, wanted=wanted: len(evaluations(path)) >= seen + wanted, driver)
+        time.sleep(moments.uniform(0, 0.3))
+        driver.kill()
+        driver.join()
+        if driver.exitcode == 0:
+            break
+        kills += 1
+        hang.unlink(missing_ok=True)
+    assert kills >= 1  # with the file there, no driver gets to the end
+    study, _ = run(path, evaluator, num_trials=num_trials)
+    assert summary(study) == expected
+    assert all(trial.state != TrialState.RUNNING for trial in study.get_trials())
+    for trial in finished(study):
+        folder = StudyFolder(path).trial(trial.number)
+        assert sorted(file.name for file in folder.iterdir()) == ["scores-calibration.npz", "scores-test.npz"]
+        assert {ExitScores.load(file).plan_id for file in folder.iterdir()} == {trial.user_attrs["plan_id"]}
+
+
+def test_a_worker_does_not_outlive_its_driver_and_the_trial_pays_nothing_for_it(tmp_path):
+    hang, path = tmp_path / "hang", tmp_path / "s"
+    hang.touch()
+    for killed in range(1, 4):
+        driver = start_driver(path, ToyEvaluator(hang_while=hang), num_trials=2, max_gflops=1)
+        wait_for(lambda killed=killed: len(evaluations(path)) == killed, driver)
+        driver.kill()
+        driver.join()
+        wait_until_gone(evaluations(path)[-1][1])
+    hang.unlink()
+    study, _ = run(path, num_trials=2, max_gflops=1)
+    assert evaluated(path) == [0, 0, 0, 0, 1]
+    assert "faults" not in study.trials[0].user_attrs
