@@ -1,34 +1,84 @@
-"""``dynsearch export``: one point of a study's frontier as a bundle."""
+"""``dynsearch export``: one point of a study's frontier as a bundle, and a bundle as graph files."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dynsearch.cli import options
 
+if TYPE_CHECKING:
+    from dynsearch.export import Bundle
 
-@click.command(short_help="Write a study's best point under a budget as a bundle.")
-@click.argument("study")
+
+@click.command(
+    short_help="Write a study's best point under a budget as a bundle; or graph files.",
+    epilog="Graph files (one for each step from exit to exit) and run.py go into OUTPUT/FORMAT/. run.py stops "
+    "early with onnxruntime and needs neither torch nor dynsearch.",
+)
+@click.argument("source", metavar="STUDY|BUNDLE")
 @options.max_gflops
-@click.option("--output", type=click.Path(path_type=Path), required=True, help="Folder of the bundle.")
+@click.option(
+    "--output", type=click.Path(path_type=Path), help="Folder of the bundle. Default for a BUNDLE: itself."
+)
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["bundle", "onnx", "torch-export"]),
+    default="bundle",
+    show_default=True,
+    help="Also write graph files.",
+)
 @options.data_root
 @options.studies_root
 def export(
-    study: str, max_gflops: float | None, output: Path, data_root: Path | None, studies_root: Path
+    source: str,
+    max_gflops: float | None,
+    output: Path | None,
+    format_: str,
+    data_root: Path | None,
+    studies_root: Path,
 ) -> None:
     """Write the best point of STUDY under a budget as a bundle: plan, weights, thresholds, labels, card.
 
-    The point is chosen on the calibration split. Default budget: the study's own.
+    The point is chosen on the calibration split. Default budget: the study's own. A BUNDLE given instead, for
+    instance one trained in full, is written as graph files.
     """
+    given = Path(source)
+    if (given / "policy.yaml").is_file():
+        from dynsearch.export import Bundle
+
+        if format_ == "bundle":
+            raise click.UsageError(f"{given} is a bundle already; give --format onnx or torch-export.")
+        if max_gflops is not None:
+            raise click.UsageError("--max-gflops chooses from a study; a bundle has its thresholds.")
+        bundle = Bundle.load(given)
+    elif output is None:
+        raise click.UsageError("Give --output, the folder of the bundle.")
+    else:
+        bundle = _from_study(source, max_gflops, output, data_root, studies_root)
+    if format_ != "bundle":
+        from dynsearch.export.graphs import write_graphs
+
+        folder = (output or given) / format_
+        write_graphs(bundle, folder, format_)
+        click.echo(f"{folder}: {len(bundle.plan.exits)} graphs; python {folder / 'run.py'} VIDEO...")
+
+
+def _from_study(
+    name: str, max_gflops: float | None, output: Path, data_root: Path | None, studies_root: Path
+) -> Bundle:
+    """Write a study's best point as a bundle, and say what it is."""
     from dynsearch.data.catalogue import open_dataset
     from dynsearch.export import write_bundle
     from dynsearch.search.folder import StudyFolder
     from dynsearch.search.record import open_record
-    from dynsearch.search.results import read_results
+    from dynsearch.search.results import full_policy, read_results
+    from dynsearch.thresholds import evaluate_policy
 
-    folder = StudyFolder.existing(study, studies_root)
+    folder = StudyFolder.existing(name, studies_root)
     recipe = folder.recipe()
     if max_gflops is not None:
         recipe = recipe.model_copy(update={"max_gflops": max_gflops})
@@ -37,10 +87,13 @@ def export(
     dataset = open_dataset(
         recipe.dataset, data_root, calibration_fraction=recipe.calibration_fraction, seed=recipe.seed
     )
+    test = results.scores[point.key][1]
     bundle = write_bundle(
         output,
         plan=results.plans[point.key],
         point=point,
+        full=evaluate_policy(full_policy(test), test),
+        frontier=[(results.plans[other.key], other) for other in results.points],
         weights=folder.trial(point.key) / "weights.safetensors",
         class_names=dataset.class_names,
         recipe=recipe,
@@ -49,3 +102,4 @@ def export(
         f"{bundle.folder}: trial {point.key}, plan {bundle.plan.plan_id}, top-1 {100 * point.test.top1:.1f}% at "
         f"{point.test.gflops:.4g} GFLOPs per video on test\n{bundle.plan}"
     )
+    return bundle

@@ -12,13 +12,20 @@ from pydantic import ValidationError
 
 from dynsearch.cost import cost_table
 from dynsearch.errors import BundleError, DynsearchError
-from dynsearch.export.card import model_card
+from dynsearch.export.card import CardFacts, model_card
 from dynsearch.files import read_yaml, write_text, write_yaml, written_whole
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
 from dynsearch.search.recipe import StudyRecipe
-from dynsearch.thresholds import ExitPolicy
+from dynsearch.thresholds import ExitPolicy, OperatingPoint
 from dynsearch.validation import describe
+
+WEIGHTS = "weights.safetensors"
+HUB_WEIGHTS = "model.safetensors"
+"""The same under the name that model hubs look for."""
+
+FILES = ("plan.yaml", "policy.yaml", "labels.txt", "recipe.yaml")
+"""What makes a folder a bundle, with the weights."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +49,7 @@ class Bundle:
     @property
     def weights(self) -> Path:
         """The network's weights, as safetensors."""
-        return self.folder / "weights.safetensors"
+        return _weights_in(self.folder)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Bundle:
@@ -54,8 +61,8 @@ class Bundle:
             PolicyError: ``policy.yaml`` can't be used, or is for another network.
         """
         folder = Path(folder)
-        wanted = ("plan.yaml", "weights.safetensors", "policy.yaml", "labels.txt", "recipe.yaml")
-        missing = [name for name in wanted if not (folder / name).is_file()]
+        wanted = (folder / "plan.yaml", _weights_in(folder), *(folder / name for name in FILES[1:]))
+        missing = [path.name for path in wanted if not path.is_file()]
         if missing:
             raise BundleError(
                 f"is no bundle: {', '.join(missing)} missing",
@@ -80,6 +87,8 @@ def write_bundle(
     *,
     plan: Plan,
     point: MergedPoint[int],
+    full: OperatingPoint,
+    frontier: Sequence[tuple[Plan, MergedPoint[int]]],
     weights: Path,
     class_names: Sequence[str],
     recipe: StudyRecipe,
@@ -90,6 +99,8 @@ def write_bundle(
         folder: Made if it is not there. Files of an earlier bundle are replaced.
         plan: The plan.
         point: The operating point, on calibration and on test.
+        full: The same network on test if no video stopped early.
+        frontier: The points it was chosen from, itself among them, each with its plan.
         weights: The trained weights; copied.
         class_names: K names, in label order.
         recipe: How the network was trained.
@@ -100,7 +111,7 @@ def write_bundle(
     """
     if folder.exists() and not folder.is_dir():
         raise BundleError("is a file; a bundle is a folder", where=str(folder), hint="Give another --output")
-    target = folder / "weights.safetensors"
+    target = folder / WEIGHTS
     if not weights.is_file():
         raise DynsearchError("the trained weights are gone", where=str(weights), hint="Train the plan again")
     if weights.resolve() != target.resolve():
@@ -110,6 +121,12 @@ def write_bundle(
     write_text(folder / "labels.txt", "".join(f"{name}\n" for name in class_names))
     write_yaml(folder / "recipe.yaml", recipe.resolved())
     table = cost_table(plan, len(class_names))
-    write_text(folder / "README.md", model_card(plan, point, table, recipe, len(class_names)))
+    facts = CardFacts(plan, point, full, frontier, table, recipe, class_names)
+    write_text(folder / "README.md", model_card(facts))
     point.calibration.policy.save(folder / "policy.yaml")
     return Bundle.load(folder)
+
+
+def _weights_in(folder: Path) -> Path:
+    on_hub = folder / HUB_WEIGHTS
+    return on_hub if on_hub.is_file() and not (folder / WEIGHTS).is_file() else folder / WEIGHTS

@@ -2,54 +2,150 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import yaml
+
 from dynsearch.cost import CostTable
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
 from dynsearch.search.recipe import StudyRecipe
+from dynsearch.thresholds import OperatingPoint
+
+_POINTS_SHOWN = 12
 
 
-def model_card(
-    plan: Plan, point: MergedPoint[int], table: CostTable, recipe: StudyRecipe, num_classes: int
-) -> str:
+@dataclass(frozen=True)
+class CardFacts:
+    """What a model card says.
+
+    Attributes:
+        plan: The plan.
+        point: The operating point, on calibration and on test.
+        full: The same network on test if no video stopped early.
+        frontier: The points the operating point was chosen from, rising in GFLOPs; each with its plan.
+        table: The plan's cost.
+        recipe: How the network was trained.
+        class_names: K names.
+    """
+
+    plan: Plan
+    point: MergedPoint[int]
+    full: OperatingPoint
+    frontier: Sequence[tuple[Plan, MergedPoint[int]]]
+    table: CostTable
+    recipe: StudyRecipe
+    class_names: Sequence[str]
+
+
+def model_card(facts: CardFacts) -> str:
     """Return the bundle's ``README.md``: what it is, what it achieves, how it was made and how to use it."""
-    rows = "\n".join(
-        f"| {exit_} | {plan.frames_seen(exit_)} | {gmacs:.4g} | {_threshold(threshold)} | {100 * share:.1f}% |"
-        for exit_, gmacs, threshold, share in zip(
-            plan.exits.exits, table.gmacs_E, point.test.thresholds, point.test.exit_share, strict=True
-        )
-    )
+    plan, point, recipe, table = facts.plan, facts.point, facts.recipe, facts.table
     low, high = (100 * end for end in point.test_interval)
-    measured = "\n".join(
-        f"| {name} | {p.num_videos} | {100 * p.top1:.2f}% | {p.gflops:.4g} |"
-        for name, p in (
-            (f"test (95% interval {low:.1f} to {high:.1f})", point.test),
-            ("calibration (chose the thresholds, so optimistic)", point.calibration),
-        )
-    )
-    return f"""# {plan.backbone} on {recipe.dataset}, plan {plan.plan_id}
+    return f"""---
+{yaml.safe_dump(_metadata(facts), sort_keys=False, allow_unicode=True).strip()}
+---
+
+# {plan.backbone} on {recipe.dataset}, plan {plan.plan_id}
 
 A multi-exit video action network that stops early on easy videos, made with dynsearch.
-{num_classes} classes, {plan.num_frames} frames of {plan.image_size} x {plan.image_size} pixels in
+{len(facts.class_names)} classes, {plan.num_frames} frames of {plan.image_size} x {plan.image_size} pixels in
 {plan.num_sets} frame sets, order {plan.frame_order}, {plan.temporal_shift},
 {table.parameters / 1e6:.2f} million parameters.
 
+    import dynsearch
+    net = dynsearch.load("path/of/this/folder")
+    print(net.predict("video.mp4"))
+
+## What it achieves
+
 | measured on | videos | top-1 | GFLOPs per video |
 |---|---|---|---|
-{measured}
+| test (95% interval {low:.1f} to {high:.1f}) | {_measured(point.test)} |
+| test, if no video stopped early | {_measured(facts.full)} |
+| calibration (chose the thresholds, so optimistic) | {_measured(point.calibration)} |
 
-GFLOPs are 10^9 multiply-accumulates. Full inference costs {table.gmacs_E[-1]:.4g}.
+GFLOPs are 10^9 multiply-accumulates. The point was chosen on calibration videos, which training did not see; what
+counts are the figures on test, which decided nothing. They hold for videos like those of {recipe.dataset}, read
+and cropped as here: on others, calibrate again (`dynsearch calibrate`) before relying on them.
 
 | exit (sets x depth) | frames | GFLOPs up to here | threshold | test videos that stop here |
 |---|---|---|---|---|
-{rows}
+{_exits(facts)}
 
 A video stops at the first exit whose confidence ({point.test.policy.confidence}) is above its threshold.
-Trained for {recipe.training.epochs} epochs with seed {recipe.seed}; `recipe.yaml` has all settings.
+
+## The frontier it was chosen from
+
+| | plan | exits | GFLOPs on calibration | GFLOPs on test | top-1 on test | 95% interval |
+|---|---|---|---|---|---|---|
+{_frontier(facts)}
+
+## How it was made
+
+Trained for {recipe.training.epochs} epochs with seed {recipe.seed}, budget {recipe.max_gflops:g} GFLOPs per video;
+`recipe.yaml` has all settings.
 
     dynsearch evaluate . --dataset {recipe.dataset}
     dynsearch predict . video.mp4
     dynsearch train . --output longer --set training.epochs={2 * recipe.training.epochs}
 """
+
+
+def _metadata(facts: CardFacts) -> dict[str, object]:
+    """Return the card's head, by which a model hub finds and lists it."""
+    measured = {
+        "top1": round(facts.point.test.top1, 4),
+        "gflops_per_video": round(facts.point.test.gflops, 5),
+    }
+    return {
+        "library_name": "dynsearch",
+        "pipeline_tag": "video-classification",
+        "tags": ["early-exit", "dynamic-inference", "action-recognition"],
+        "datasets": [facts.recipe.dataset],
+        "model-index": [
+            {
+                "name": f"{facts.plan.backbone}-{facts.plan.plan_id}",
+                "results": [
+                    {
+                        "task": {"type": "video-classification"},
+                        "dataset": {"name": facts.recipe.dataset, "type": facts.recipe.dataset, "split": "test"},
+                        "metrics": [{"type": name, "value": value} for name, value in measured.items()],
+                    }
+                ],
+            }
+        ],
+    }  # fmt: skip
+
+
+def _measured(point: OperatingPoint) -> str:
+    return f"{point.num_videos} | {100 * point.top1:.2f}% | {point.gflops:.4g}"
+
+
+def _exits(facts: CardFacts) -> str:
+    plan, test = facts.plan, facts.point.test
+    return "\n".join(
+        f"| {exit_} | {plan.frames_seen(exit_)} | {gmacs:.4g} | {_threshold(threshold)} | {100 * share:.1f}% |"
+        for exit_, gmacs, threshold, share in zip(
+            plan.exits.exits, facts.table.gmacs_E, test.thresholds, test.exit_share, strict=True
+        )
+    )
+
+
+def _frontier(facts: CardFacts) -> str:
+    """Return up to a dozen points, evenly spread, this one always among them."""
+    points = list(facts.frontier)
+    here = next(i for i, (_, point) in enumerate(points) if point is facts.point)
+    steps = range(min(_POINTS_SHOWN, len(points)))
+    shown = {round(i * (len(points) - 1) / max(len(steps) - 1, 1)) for i in steps} | {here}
+    return "\n".join(
+        f"| {'this' if i == here else ''} | {plan.plan_id} | {plan.exits} | {point.calibration.gflops:.4g} | "
+        f"{point.test.gflops:.4g} | {100 * point.test.top1:.2f}% | "
+        f"{100 * point.test_interval.low:.1f} to {100 * point.test_interval.high:.1f} |"
+        for i, (plan, point) in enumerate(points)
+        if i in shown
+    )
 
 
 def _threshold(value: float) -> str:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import torch
+from huggingface_hub import ModelHubMixin
 
 from dynsearch.cost import build_network
 from dynsearch.data.augmentation import centre_crop, normalise, resize_short_side
 from dynsearch.data.reader import read_frames
 from dynsearch.data.sampling import segment_centres
 from dynsearch.export.bundle import Bundle
+from dynsearch.export.hub import download, write_hub_files
 from dynsearch.training.device import pick_device
 from dynsearch.training.source import TEST_RESIZE
 from dynsearch.training.weights import load_weights
@@ -41,8 +44,10 @@ class Prediction:
     top5: tuple[tuple[str, float], ...]
 
 
-class LoadedNetwork:
+class LoadedNetwork(ModelHubMixin):
     """A trained multi-exit network with its exit policy, on the first CUDA device or the CPU.
+
+    ``save_pretrained``, ``push_to_hub`` and ``from_pretrained`` are those of ``huggingface_hub``'s mixin.
 
     Args:
         bundle: A bundle's folder, or the bundle itself.
@@ -55,8 +60,8 @@ class LoadedNetwork:
     def __init__(self, bundle: Bundle | str | os.PathLike[str]) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         self.device = pick_device()
-        network = build_network(self.bundle.plan, len(self.bundle.class_names))
-        load_weights(network, self.bundle.weights)
+        self._hub_mixin_config = {"library_name": "dynsearch", "plan": self.bundle.plan.to_dict()}
+        network = load_network(self.bundle)
         self.network: Any = network.to(self.device, memory_format=torch.channels_last).eval()
 
     def read_clip(self, path: str | os.PathLike[str]) -> torch.Tensor:
@@ -65,11 +70,12 @@ class LoadedNetwork:
         Raises:
             VideoError: The video can't be read.
         """
-        plan, cache = self.bundle.plan, self.bundle.recipe.frame_cache
-        short_side = cache.size if cache else round(plan.image_size * TEST_RESIZE)
+        plan = self.bundle.plan
         frames = read_frames(path, lambda count: segment_centres(count, plan.num_frames).tolist())
         frames_TCHW = torch.from_numpy(frames).permute(0, 3, 1, 2)
-        return normalise(centre_crop(resize_short_side(frames_TCHW, short_side), plan.image_size))
+        return normalise(
+            centre_crop(resize_short_side(frames_TCHW, short_side(self.bundle)), plan.image_size)
+        )
 
     def predict(self, path: str | os.PathLike[str]) -> Prediction:
         """Return the answer for one video file.
@@ -93,3 +99,27 @@ class LoadedNetwork:
             gflops=float(result.gmacs[0]),
             top5=top5,
         )
+
+    def _save_pretrained(self, save_directory: Path) -> None:
+        write_hub_files(self.bundle, save_directory)
+
+    @classmethod
+    def _from_pretrained(cls, *, model_id: str, **options: Any) -> LoadedNetwork:
+        return cls(download(model_id, **options))
+
+
+def load_network(bundle: Bundle) -> Any:
+    """Return the bundle's network with its weights, on the CPU.
+
+    Raises:
+        WeightsError: The weights are damaged or of another network.
+    """
+    network = build_network(bundle.plan, len(bundle.class_names))
+    load_weights(network, bundle.weights)
+    return network
+
+
+def short_side(bundle: Bundle) -> int:
+    """Return to how many pixels the short side of a frame is resized before its middle is cut out."""
+    cache = bundle.recipe.frame_cache
+    return cache.size if cache else round(bundle.plan.image_size * TEST_RESIZE)

@@ -10,6 +10,8 @@ from dynsearch.export.bundle import Bundle, write_bundle
 from dynsearch.frontier import MergedPoint, merge
 from dynsearch.plan import Plan
 from dynsearch.search.recipe import StudyRecipe
+from dynsearch.search.results import full_policy
+from dynsearch.thresholds import evaluate_policy
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.run import train_and_score
 from dynsearch.training.source import DatasetClips
@@ -54,6 +56,8 @@ def train_bundle(
         folder,
         plan=plan,
         point=inside[-1],
+        full=evaluate_policy(full_policy(scores.test), scores.test),
+        frontier=[(plan, point) for point in points],
         weights=folder / "weights.safetensors",
         class_names=source.dataset.class_names,
         recipe=recipe,

@@ -24,7 +24,8 @@ from dynsearch.scores.exit_scores import ExitScores
 LEARNED_GAIN = "learned-gain"
 
 _NUM_QUANTILES = 64
-_HINGES = (-1.5, -0.8, -0.25, 0.25, 0.8, 1.5)
+HINGES = (-1.5, -0.8, -0.25, 0.25, 0.8, 1.5)
+"""Where the effect of a confidence may bend, on the scale of a normal variable."""
 _RIDGE = 30.0
 
 
@@ -144,10 +145,15 @@ def _quantiles(confidence_N: NDArray[np.float64]) -> tuple[float, ...]:
     return tuple(np.quantile(finite, np.linspace(0, 1, _NUM_QUANTILES)).tolist())
 
 
+def normal_scale() -> list[float]:
+    """Return what the Q quantiles become: the quantiles of a normal variable at the same ranks."""
+    values: list[float] = ndtri(np.linspace(0, 1, _NUM_QUANTILES).clip(0.005, 0.995)).tolist()
+    return values
+
+
 def _scaled(seen: NDArray[Any], quantiles: tuple[tuple[float, ...], ...]) -> NDArray[np.float64]:
     """Return confidences on the scale of a normal variable, by their ranks; missing ones in the middle."""
-    normal_Q = ndtri(np.linspace(0, 1, _NUM_QUANTILES).clip(0.005, 0.995))
-    scaled = [np.interp(row, values, normal_Q) for row, values in zip(seen, quantiles, strict=False)]
+    scaled = [np.interp(row, values, normal_scale()) for row, values in zip(seen, quantiles, strict=False)]
     return np.nan_to_num(np.stack(scaled), nan=0.0)
 
 
@@ -155,7 +161,7 @@ def _features(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return (N, P): an intercept, every confidence, bends of the last two, and how they go together."""
     now = scaled[-1]
     columns = [np.ones(len(now)), *scaled]
-    columns += [np.maximum(row - hinge, 0) for row in scaled[-2:] for hinge in _HINGES]
+    columns += [np.maximum(row - hinge, 0) for row in scaled[-2:] for hinge in HINGES]
     if len(scaled) > 1:
         columns += [now * scaled[-2], now * scaled[:-1].mean(axis=0)]
     return np.stack(columns, axis=1)
@@ -163,7 +169,7 @@ def _features(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _num_features(exit_index: int) -> int:
     earlier = exit_index > 0
-    return 2 + exit_index + len(_HINGES) * (1 + earlier) + 2 * earlier
+    return 2 + exit_index + len(HINGES) * (1 + earlier) + 2 * earlier
 
 
 def _ridge(square_PP: Any, product_P: Any) -> NDArray[np.float64]:

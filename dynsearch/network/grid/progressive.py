@@ -20,25 +20,35 @@ if TYPE_CHECKING:
 class GridPass:
     """What has been computed for the videos still running, and nothing that no later cell needs.
 
-    Done so far is the rectangle of ``frames_done`` frames x ``depth_done`` stages. Of it are kept the output
-    of its deepest stage (if a later exit is deeper), the sum over frames of what its exits read, and the tails
-    of the temporal shift (if later exits see more frames).
+    Done so far is the rectangle of ``frames_done`` frames x ``depth_done`` stages. The tails of the temporal
+    shift are kept in the network's history, if later exits see more frames.
+
+    Attributes:
+        num_videos: B, the videos still running.
+        frames_done: Frames fed so far.
+        depth_done: Depth stages done for all of them.
+        row: Output of the deepest stage done, (B x T', ...), if a later exit is deeper; else None.
+        total: What that stage's exits read, summed over frames, (B, C) or (B, C, H, W).
     """
 
-    def __init__(self, network: GridNetwork, clips_BTCHW: torch.Tensor) -> None:
+    def __init__(self, network: GridNetwork, num_videos: int) -> None:
         self.network = network
-        self.clips_BTCHW = clips_BTCHW
+        self.num_videos = num_videos
         self.frames_done = 0
         self.depth_done = 0
-        self._row: State = None
-        self._sum = torch.zeros(())
+        self.row: State = None
+        self.total = torch.zeros(())
 
-    def extend_to(self, exit_: Exit, later: tuple[Exit, ...]) -> torch.Tensor:
+    def extend_to(
+        self, exit_: Exit, later: tuple[Exit, ...], new_frames: torch.Tensor | None
+    ) -> torch.Tensor:
         """Compute the cells up to ``exit_`` that are not done yet.
 
         Args:
             exit_: The next exit, not before the last one in either axis.
             later: The exits after it; they decide what is kept.
+            new_frames: The frames not fed yet that the exit sees, in feeding order, (B x T', C, H, W); None if
+                it sees no more than the last one.
 
         Returns:
             What the exit's stage reads, averaged over all frames seen, (B, C) or (B, C, H, W).
@@ -46,32 +56,39 @@ class GridPass:
         frames_now = self.network.plan.frames_seen(exit_)
         more_frames = bool(later) and later[-1].sets > exit_.sets
         deeper = bool(later) and later[-1].depth > exit_.depth
-        new = None
-        if frames_now > self.frames_done:
-            new = self.network.frames(self.clips_BTCHW, self.frames_done, frames_now)
+        new: State = new_frames
+        if new is not None:
             self.network.begin_pass(self.frames_done, frames_now, keep_tails=more_frames)
             new = self._run(new, 0, self.depth_done)
         if exit_.depth > self.depth_done:
             self.network.begin_pass(0, frames_now, keep_tails=more_frames)
-            row = self._run(self._join(self._row, new), self.depth_done, exit_.depth)
-            self._sum = self._summed(row, exit_.depth)
-            self._row = row if deeper else None
+            row = self._run(self._join(self.row, new), self.depth_done, exit_.depth)
+            self.total = self._summed(row, exit_.depth)
+            self.row = row if deeper else None
         elif new is not None:
-            self._sum = self._sum + self._summed(new, exit_.depth)
-            self._row = self._join(self._row, new) if deeper else None
+            self.total = self.total + self._summed(new, exit_.depth)
+            self.row = self._join(self.row, new) if deeper else None
         self.frames_done, self.depth_done = frames_now, exit_.depth
-        return self._sum / frames_now
+        return self.total / frames_now
+
+    def logits(self, k: int, mean: torch.Tensor) -> torch.Tensor:
+        """Return the logits (B, K) of exit ``k`` for what :meth:`extend_to` returned there."""
+        slot = self.network.slots[k]
+        head, reader = self.network.head(k), self.network.readers[slot.depth - 1]
+        logits: torch.Tensor = head(reader.for_head(mean, maps=head.wants_maps))
+        return logits.float()
 
     def keep(self, rows: torch.Tensor) -> None:
         """Drop every video but those at the positions ``rows``."""
-        num_videos = len(self.clips_BTCHW)
-        self.clips_BTCHW = self.clips_BTCHW[rows]
-        self._sum = self._sum[rows]
-        if self._row is not None:
-            self._row = map_state(lambda x: x.unflatten(0, (num_videos, -1))[rows].flatten(0, 1), self._row)
+        self.total = self.total[rows]
+        if self.row is not None:
+            self.row = map_state(
+                lambda x: x.unflatten(0, (self.num_videos, -1))[rows].flatten(0, 1), self.row
+            )
         tails = self.network.history.tails
         for name in tails:
             tails[name] = tails[name][rows]
+        self.num_videos = len(rows)
 
     def _run(self, state: State, first: int, last: int) -> State:
         for stage in range(first, last):
@@ -82,17 +99,16 @@ class GridPass:
         """Return old and new frames of each video one after the other, (B x T', ...)."""
         if old is None or new is None:
             return new if old is None else old
-        num_videos = len(self.clips_BTCHW)
 
         def join(*parts: torch.Tensor) -> torch.Tensor:
-            return torch.cat([x.unflatten(0, (num_videos, -1)) for x in parts], dim=1).flatten(0, 1)
+            return torch.cat([x.unflatten(0, (self.num_videos, -1)) for x in parts], dim=1).flatten(0, 1)
 
         return map_state(join, old, new)
 
     def _summed(self, state: State, depth: int) -> torch.Tensor:
         """Return what the exits at ``depth`` read, summed over frames."""
         read = self.network.readers[depth - 1].read(state)
-        return read.unflatten(0, (len(self.clips_BTCHW), -1)).sum(dim=1)
+        return read.unflatten(0, (self.num_videos, -1)).sum(dim=1)
 
 
 def run_until(network: GridNetwork, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:
@@ -104,11 +120,12 @@ def run_until(network: GridNetwork, clips_BTCHW: torch.Tensor, policy: ExitPolic
     logits_BK = torch.empty(num_videos, network.num_classes)
     seen = np.empty((0, num_videos))  # by exit met, what each running video's confidence is made of
     network.history.tails = {}
-    grid_pass = GridPass(network, clips_BTCHW)
+    grid_pass = GridPass(network, num_videos)
     for k, exit_ in enumerate(exits):
-        mean = grid_pass.extend_to(exit_, exits[k + 1 :])
-        head, reader = network.head(k), network.readers[exit_.depth - 1]
-        logits = head(reader.for_head(mean, maps=head.wants_maps)).float().cpu()
+        done, now = grid_pass.frames_done, network.plan.frames_seen(exit_)
+        new_frames = network.frames(clips_BTCHW, done, now) if now > done else None
+        mean = grid_pass.extend_to(exit_, exits[k + 1 :], new_frames)
+        logits = grid_pass.logits(k, mean).cpu()
         stops = np.ones(len(running), dtype=bool)
         if k < len(exits) - 1:
             seen = np.vstack([seen, confidence_from_logits(policy.measure, logits.numpy())])
@@ -120,7 +137,9 @@ def run_until(network: GridNetwork, clips_BTCHW: torch.Tensor, policy: ExitPolic
         if stops.any():
             rows = np.flatnonzero(~stops)
             running, seen = running[rows], seen[:, rows]
-            grid_pass.keep(torch.from_numpy(rows).to(clips_BTCHW.device))
+            kept = torch.from_numpy(rows).to(clips_BTCHW.device)
+            clips_BTCHW = clips_BTCHW[kept]
+            grid_pass.keep(kept)
     network.history.tails = {}
     gmacs = np.asarray(network.gmacs_E)[exit_B] if network.gmacs_E else np.full(num_videos, np.nan)
     return ProgressiveResult(logits_BK, exit_B, gmacs)

@@ -1,0 +1,193 @@
+"""Runs the graphs in this folder and stops each video at the first exit that is sure enough.
+
+Needs numpy and onnxruntime for ``.onnx`` graphs (torch for ``.pt2``); to read videos, also av and pillow.
+
+    python run.py VIDEO...                      prints one line of JSON for each video
+
+    from run import Network
+    network = Network("folder")
+    network.predict("video.mp4")                # label, probability, exit, frames, gflops
+    logits, exits = network.run(clips)          # clips float32 (B, T, 3, H, W), normalised, T in time's order
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+
+class Network:
+    """A multi-exit network as graphs, one for each step from exit to exit.
+
+    Args:
+        folder: Where the graphs and ``network.json`` lie. None: where this file lies.
+        threads: Threads of onnxruntime; 0 lets it choose.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str] | None = None, threads: int = 0) -> None:
+        folder = pathlib.Path(folder or pathlib.Path(__file__).parent)
+        self.facts = json.loads((folder / "network.json").read_text(encoding="utf-8"))
+        self.labels = self.facts["labels"]
+        self.steps = self.facts["steps"]
+        self.thresholds = [float(value) for value in self.facts["thresholds"]]
+        self._graphs = [_open(folder / step["graph"], threads) for step in self.steps]
+
+    def run(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return the logits (B, K) at which each video stopped, and its exit (B,), counted from 0."""
+        clips = np.asarray(clips, dtype=np.float32)
+        running = np.arange(len(clips))
+        exits = np.full(len(clips), len(self.steps) - 1)
+        logits = np.empty((len(clips), len(self.labels)), dtype=np.float32)
+        seen: list[np.ndarray] = []
+        kept: dict[str, np.ndarray] = {}
+        for k, (step, graph) in enumerate(zip(self.steps, self._graphs, strict=True)):
+            order = self.facts["frame_order"][step["start"] : step["stop"]]
+            given = {**kept, "frames": clips[running][:, order]} if order else kept
+            results = dict(
+                zip(step["outputs"], graph({name: given[name] for name in step["inputs"]}), strict=True)
+            )
+            now = results.pop("logits")
+            kept.update((name[len("next_") :], value) for name, value in results.items())
+            later = {name for other in self.steps[k + 1 :] for name in other["inputs"]}
+            kept = {name: value for name, value in kept.items() if name in later}
+            stops = np.ones(len(running), dtype=bool)
+            if k < len(self.steps) - 1:
+                seen = [*seen, _measure(self._base, now)]
+                stops = self._confidence(seen) > self.thresholds[k]
+            logits[running[stops]], exits[running[stops]] = now[stops], k
+            if stops.all():
+                break
+            running, seen = running[~stops], [row[~stops] for row in seen]
+            kept = {name: value[~stops] for name, value in kept.items()}
+        return logits, exits
+
+    def predict(self, path: str | os.PathLike[str]) -> dict[str, Any]:
+        """Return the answer for one video file: label, probability, exit (from 1), frames, gflops."""
+        logits, exits = self.run(self.read(path)[None])
+        step = self.steps[exits[0]]
+        probabilities = _softmax(logits)[0]
+        best = int(probabilities.argmax())
+        return {
+            "video": str(path),
+            "label": self.labels[best],
+            "probability": float(probabilities[best]),
+            "exit": int(exits[0]) + 1,
+            "frames": step["stop"],
+            "gflops": step["gflops"],
+        }
+
+    def read(self, path: str | os.PathLike[str]) -> np.ndarray:
+        """Return the frames of a video as the network wants them, float32 (T, 3, H, W)."""
+        import av
+
+        with av.open(str(path)) as container:
+            shown = sum(1 for _ in container.decode(video=0))
+        count = self.facts["num_frames"]
+        middles = ((2 * np.arange(count) + 1) * shown // (2 * count)).tolist()
+        with av.open(str(path)) as container:
+            chosen = {
+                i: self._prepared(frame.to_image().rotate(90 * round(frame.rotation / 90), expand=True))
+                for i, frame in enumerate(container.decode(video=0))
+                if i in middles
+            }
+        frames = np.stack([chosen[i] for i in middles])
+        mean, std = (np.array(self.facts[name], dtype=np.float32) for name in ("mean", "std"))
+        return ((frames / np.float32(255) - mean) / std).transpose(0, 3, 1, 2)
+
+    def _prepared(self, picture: Any) -> np.ndarray:
+        """Return a picture with its short side resized and the middle square cut out, (H, W, 3)."""
+        from PIL import Image
+
+        width, height = picture.size
+        short, side = self.facts["short_side"], self.facts["image_size"]
+        if width <= height:  # noqa: SIM108
+            size = (short, int(short * height / width))
+        else:
+            size = (int(short * width / height), short)
+        left, top = (size[0] - side) // 2, (size[1] - side) // 2
+        picture = picture.resize(size, Image.Resampling.BILINEAR)
+        return np.asarray(picture.crop((left, top, left + side, top + side)), dtype=np.float32)
+
+    @property
+    def _base(self) -> str:
+        gain = self.facts["gain"]
+        return gain["base"] if gain else self.facts["confidence"]
+
+    def _confidence(self, seen: list[np.ndarray]) -> np.ndarray:
+        """Return (B,): what the threshold of the exit seen last is compared with."""
+        if self.facts["gain"]:
+            return _gain(self.facts["gain"], seen)
+        if self.facts["confidence"] == "patience":
+            same = [row == seen[-1] for row in seen[-2::-1]]
+            return np.cumprod(same, axis=0).sum(axis=0) if same else np.zeros(len(seen[-1]))
+        return seen[-1]
+
+
+def _open(path: pathlib.Path, threads: int) -> Callable[[dict[str, np.ndarray]], Any]:
+    """Return a function from the graph's inputs by name to its outputs, a list."""
+    if path.suffix == ".pt2":
+        import torch
+
+        module = torch.export.load(path).module()
+
+        def run(given: dict[str, np.ndarray]) -> list[np.ndarray]:
+            with torch.inference_mode():
+                results = module(tuple(torch.from_numpy(np.ascontiguousarray(x)) for x in given.values()))
+            return [result.numpy() for result in results]
+
+        return run
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = onnxruntime.InferenceSession(
+        str(path), options, providers=onnxruntime.get_available_providers()
+    )
+    used = {given.name for given in session.get_inputs()}
+    return lambda given: session.run(None, {name: x for name, x in given.items() if name in used})
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    weights = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
+    return weights / weights.sum(axis=1, keepdims=True)
+
+
+def _measure(name: str, logits: np.ndarray) -> np.ndarray:
+    """Return how sure each row of logits is, (B,); higher is surer."""
+    if name == "max-sigmoid":
+        return 1 / (1 + np.exp(-logits.max(axis=1).astype(np.float64)))
+    if name == "patience":
+        return logits.argmax(axis=1)
+    probabilities = _softmax(logits)
+    if name == "max-softmax":
+        return probabilities.max(axis=1)
+    if name == "margin":
+        top = np.sort(probabilities, axis=1)
+        return top[:, -1] - top[:, -2] if top.shape[1] > 1 else top[:, -1]
+    if name == "neg-entropy":
+        return (probabilities * np.log(np.maximum(probabilities, 1e-300))).sum(axis=1)
+    raise ValueError(f"no confidence measure {name!r}")
+
+
+def _gain(gain: dict[str, Any], seen: list[np.ndarray]) -> np.ndarray:
+    """Return (B,): the learned gain of stopping at the exit seen last."""
+    scaled = [
+        np.interp(row, values, gain["scale"]) for row, values in zip(seen, gain["quantiles"], strict=False)
+    ]
+    columns = [np.ones(len(scaled[-1])), *scaled]
+    columns += [np.maximum(row - hinge, 0) for row in scaled[-2:] for hinge in gain["hinges"]]
+    if len(scaled) > 1:
+        columns += [scaled[-1] * scaled[-2], scaled[-1] * np.mean(scaled[:-1], axis=0)]
+    return np.stack(columns, axis=1) @ np.array(gain["weights"][len(seen) - 1])
+
+
+if __name__ == "__main__":
+    network = Network()
+    for video in sys.argv[1:]:
+        print(json.dumps(network.predict(video)), flush=True)

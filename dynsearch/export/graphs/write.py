@@ -1,0 +1,139 @@
+"""Writes a bundle's network as graph files, with what a runtime needs to stop early."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import shutil
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dynsearch.data.augmentation import IMAGENET_MEAN, IMAGENET_STD
+from dynsearch.errors import BundleError
+from dynsearch.export.bundle import Bundle
+from dynsearch.export.graphs import runner
+from dynsearch.export.graphs.share import share_weights
+from dynsearch.export.graphs.step import Step, steps_of
+from dynsearch.export.loaded import load_network, short_side
+from dynsearch.files import write_text, written_whole
+from dynsearch.scores.gain import HINGES, normal_scale
+
+FORMATS = {"onnx": ".onnx", "torch-export": ".pt2"}
+"""Suffix of the graph files by format."""
+
+_MANIFEST = "network.json"
+_MAX_BATCH = 4096
+
+
+def write_graphs(bundle: Bundle, folder: Path, format_: str) -> None:
+    """Write one graph for each step from exit to exit, ``network.json`` and ``run.py`` into ``folder``.
+
+    ``run.py`` needs neither torch (for ONNX) nor dynsearch. The manifest ``network.json`` comes last and makes
+    the folder complete. Batches of any size can be run.
+
+    Args:
+        bundle: The network with its policy.
+        folder: Made if it is not there.
+        format_: A key of :data:`FORMATS`.
+
+    Raises:
+        BundleError: The format is unknown, what writes it is not installed, or the network can't be traced.
+        WeightsError: The weights are damaged or of another network.
+    """
+    if format_ not in FORMATS:
+        raise BundleError(f"there is no graph format {format_!r}", hint=f"Formats: {', '.join(FORMATS)}")
+    if format_ == "onnx":
+        _check_onnx()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / _MANIFEST).unlink(missing_ok=True)
+    network = load_network(bundle).eval()
+    plan = bundle.plan
+    clips = torch.randn(2, plan.num_frames, 3, plan.image_size, plan.image_size)
+    files = []
+    steps = steps_of(network, clips)
+    for step, tensors in steps:
+        path = folder / f"step{step.k}{FORMATS[format_]}"
+        try:
+            with _quiet():
+                _write_step(step, tensors, path, format_)
+        except RuntimeError as error:
+            reason = " ".join(str(error).split())[:200]
+            raise BundleError(f"{plan.backbone} can't be traced: {reason}", where=str(path)) from error
+        files.append(path)
+    if format_ == "onnx":
+        share_weights(files, folder / "weights.bin")
+    with written_whole(folder / "run.py") as temporary:
+        shutil.copyfile(runner.__file__, temporary)
+    manifest = _manifest(bundle, network, [step for step, _ in steps], files)
+    write_text(folder / _MANIFEST, json.dumps(manifest, indent=1, allow_nan=False) + "\n")
+
+
+def _write_step(step: Step, tensors: tuple[torch.Tensor, ...], path: Path, format_: str) -> None:
+    batch = torch.export.Dim("batch", min=1, max=_MAX_BATCH)
+    program = torch.export.export(step, (tensors,), dynamic_shapes=(tuple({0: batch} for _ in tensors),))
+    with written_whole(path) as temporary:
+        if format_ == "onnx":
+            graph = torch.onnx.export(
+                program, input_names=step.inputs, output_names=step.outputs, verbose=False
+            )
+            assert graph is not None
+            graph.save(temporary, external_data=False)
+        else:
+            torch.export.save(program, temporary)
+
+
+def _manifest(bundle: Bundle, network: Any, steps: list[Step], files: list[Path]) -> dict[str, Any]:
+    plan, policy = bundle.plan, bundle.policy
+    gain = policy.gain and {**policy.gain.to_dict(), "scale": normal_scale(), "hinges": list(HINGES)}
+    return {
+        "plan_id": plan.plan_id,
+        "plan": str(plan),
+        "labels": list(bundle.class_names),
+        "num_frames": plan.num_frames,
+        "frame_order": network.frames_in_order,
+        "short_side": short_side(bundle),
+        "image_size": plan.image_size,
+        "mean": IMAGENET_MEAN,
+        "std": IMAGENET_STD,
+        "confidence": policy.confidence,
+        # JSON has no infinity; Python's float() reads these texts.
+        "thresholds": [str(value) if value in (float("inf"), -float("inf")) else value
+                       for value in policy.thresholds],
+        "gain": gain,
+        "steps": [
+            {
+                "graph": path.name,
+                "exit": str(plan.exits.exits[step.k]),
+                "start": step.start,
+                "stop": step.stop,
+                "gflops": network.gmacs_E[step.k],
+                "inputs": step.inputs,
+                "outputs": step.outputs,
+            }
+            for step, path in zip(steps, files, strict=True)
+        ],
+    }  # fmt: skip
+
+
+def _check_onnx() -> None:
+    try:
+        import onnx  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise BundleError(
+            "writing ONNX needs packages that are not installed",
+            hint="Install them with: pip install 'dynsearch[onnx]'",
+        ) from error
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """The exporter prints its own steps, and warns of its own innards."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        yield

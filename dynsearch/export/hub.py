@@ -1,0 +1,47 @@
+"""A bundle laid out as model hubs want it: the same files, with the weights under the hub's name."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+from dynsearch.errors import BundleError
+from dynsearch.export.bundle import FILES, HUB_WEIGHTS, WEIGHTS, Bundle
+from dynsearch.files import written_whole
+
+
+def write_hub_files(bundle: Bundle, folder: Path) -> None:
+    """Copy the bundle's files and its model card into ``folder``; ``config.json`` is the mixin's to write."""
+    for source in (*(bundle.folder / name for name in (*FILES, "README.md")), bundle.weights):
+        if source.is_file():
+            name = HUB_WEIGHTS if source == bundle.weights else source.name
+            with written_whole(folder / name) as temporary:
+                shutil.copyfile(source, temporary)
+
+
+def download(model_id: str, **options: Any) -> Path:
+    """Return the folder of a bundle: ``model_id`` itself, or a copy of that repository of the hub.
+
+    Args:
+        model_id: A local folder, or ``owner/name`` on the hub.
+        **options: As ``huggingface_hub.snapshot_download`` takes them.
+
+    Raises:
+        BundleError: The hub can't be reached, or has no such repository.
+    """
+    if os.path.isdir(model_id):
+        return Path(model_id)
+    try:
+        wanted = [*FILES, HUB_WEIGHTS, WEIGHTS]
+        return Path(snapshot_download(model_id, allow_patterns=wanted, **options))
+    except (HfHubHTTPError, LocalEntryNotFoundError) as error:
+        raise BundleError(
+            f"can't be downloaded: {str(error).splitlines()[0]}",
+            where=model_id,
+            hint="Check the name, the network and `hf auth login`; or give a local folder",
+        ) from error

@@ -1,0 +1,182 @@
+"""Graph files in other runtimes: the same answers, the same exits, and really fewer steps run."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from dynsearch.errors import BundleError
+from dynsearch.export.graphs import runner, write_graphs
+from dynsearch.export.graphs.step import steps_of
+from dynsearch.export.loaded import LoadedNetwork
+from dynsearch.plan import TemporalShift
+from dynsearch.scores import CONFIDENCE_MEASURES, ExitScores
+from dynsearch.scores.gain import HINGES, fit_gain, normal_scale
+from dynsearch.scores.patience import patience
+from dynsearch.thresholds import ExitPolicy
+from tests.export.bundles import toy_bundle
+from tests.network.nets import lively_network, random_clips
+from tests.plans import small_plan
+
+INSIDE = TemporalShift(across_groups=False)
+PLANS = {
+    "paper's order": small_plan(image_size=48),
+    "groups apart, two frames a set": small_plan(
+        "1x2", "1x3", "3x3", "4x5", num_frames=8, image_size=48, temporal_shift=INSIDE
+    ),
+    "in time's order, convolutional heads": small_plan(
+        "1x4", "2x4", "4x4", order="sequential", image_size=48, head="conv128+linear", share_heads=True
+    ),
+    "no shift, one exit": small_plan("4x5", image_size=48, temporal_shift=TemporalShift("none")),
+}
+
+
+def assert_same_answers(bundle, folder, batch=6):
+    clips = random_clips(bundle.plan, batch=batch, seed=3)
+    ours = LoadedNetwork(bundle).network.forward_until(clips, bundle.policy)
+    logits, exits = runner.Network(folder, threads=1).run(clips.numpy())
+    assert exits.tolist() == ours.exit.tolist()
+    np.testing.assert_allclose(logits, ours.logits.numpy(), atol=1e-4, rtol=1e-4)
+    return set(exits.tolist())
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_steps_one_after_the_other_are_the_network(name):
+    """The cut itself, without any exporter: cheap enough for every plan."""
+    plan = PLANS[name]
+    network, clips = lively_network(plan), random_clips(plan)
+    with torch.inference_mode():
+        expected = network(clips)
+    for step, tensors in steps_of(network, clips):
+        with torch.inference_mode():
+            torch.testing.assert_close(step(tensors)[0], expected[step.k], atol=1e-5, rtol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def onnx_bundle(tmp_path_factory):
+    pytest.importorskip("onnxscript", reason="needs the extra 'onnx'")
+    pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+    bundle = toy_bundle(tmp_path_factory.mktemp("onnx") / "net", PLANS["paper's order"])
+    write_graphs(bundle, bundle.folder / "onnx", "onnx")
+    return bundle
+
+
+def test_onnx_gives_our_answers_and_stops_where_we_stop(onnx_bundle):
+    assert len(assert_same_answers(onnx_bundle, onnx_bundle.folder / "onnx")) > 1
+    assert_same_answers(onnx_bundle, onnx_bundle.folder / "onnx", batch=1)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", [name for name in PLANS if name != "paper's order"])
+def test_onnx_of_every_kind_of_plan(tmp_path, name):
+    pytest.importorskip("onnxscript", reason="needs the extra 'onnx'")
+    pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+    bundle = toy_bundle(tmp_path / "net", PLANS[name])
+    write_graphs(bundle, tmp_path / "graphs", "onnx")
+    assert_same_answers(bundle, tmp_path / "graphs")
+
+
+def test_torch_export_gives_our_answers(tmp_path):
+    plan = small_plan("1x3", "3x4", num_frames=8, image_size=48, temporal_shift=INSIDE)
+    bundle = toy_bundle(tmp_path / "net", plan)
+    write_graphs(bundle, tmp_path / "graphs", "torch-export")
+    assert assert_same_answers(bundle, tmp_path / "graphs")
+
+
+def test_steps_beyond_the_exit_are_not_run(onnx_bundle):
+    network = runner.Network(onnx_bundle.folder / "onnx", threads=1)
+    network.thresholds = [float("inf"), float("-inf"), float("-inf")]
+    network._graphs[2] = None  # Calling it would fail.
+    _, exits = network.run(random_clips(onnx_bundle.plan).numpy())
+    assert exits.tolist() == [1, 1, 1]
+
+
+def test_weights_are_kept_once_for_all_graphs(onnx_bundle):
+    folder = onnx_bundle.folder / "onnx"
+    graphs = sum(path.stat().st_size for path in folder.glob("*.onnx"))
+    weights, once = ((folder / "weights.bin").stat().st_size, onnx_bundle.weights.stat().st_size)
+    assert weights < 1.3 * once  # Every tensor begins at a page.
+    assert graphs < once
+
+
+def test_the_folder_runs_where_torch_and_dynsearch_are_not(onnx_bundle, tmp_path):
+    """A video through run.py in a process that refuses to import either, from another folder."""
+    from tests.cli.miniature import write_webm
+
+    write_webm(tmp_path / "video.webm", (2, 0), seed=1)
+    code = (
+        "import sys\n"
+        "class No:\n"
+        "    def find_spec(self, name, *rest):\n"
+        "        assert name.split('.')[0] not in ('torch', 'dynsearch', 'timm'), name\n"
+        "sys.meta_path.insert(0, No())\n"
+        "import runpy\n"
+        "sys.argv = ['run.py', 'video.webm']\n"
+        f"runpy.run_path({str(onnx_bundle.folder / 'onnx' / 'run.py')!r}, run_name='__main__')\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    theirs = json.loads(done.stdout)
+    ours = LoadedNetwork(onnx_bundle).predict(tmp_path / "video.webm")
+    assert (theirs["label"], theirs["exit"], theirs["frames"]) == (ours.label, ours.exit, ours.frames)
+    assert theirs["gflops"] == pytest.approx(ours.gflops)
+    # Pillow and torchvision resize to within a level or two of 255.
+    assert theirs["probability"] == pytest.approx(ours.probability, abs=0.02)
+
+
+def test_pictures_are_prepared_as_we_prepare_them(onnx_bundle, tmp_path):
+    from tests.cli.miniature import write_webm
+
+    write_webm(tmp_path / "video.webm", (2, 0), seed=1)
+    ours = LoadedNetwork(onnx_bundle).read_clip(tmp_path / "video.webm").numpy()
+    theirs = runner.Network(onnx_bundle.folder / "onnx", threads=1).read(tmp_path / "video.webm")
+    one_level = 1 / 255 / 0.224
+    assert np.abs(theirs - ours).max() < 2.5 * one_level
+    assert np.abs(theirs - ours).mean() < 0.2 * one_level
+
+
+@pytest.mark.parametrize("measure", [*CONFIDENCE_MEASURES, "patience", "learned-gain"])
+def test_the_runners_confidences_are_ours(measure):
+    rng = np.random.default_rng(0)
+    logits_ENK = rng.normal(0, 3, (4, 50, 7)).astype(np.float32)
+    labels_N = rng.integers(0, 7, 50)
+    scores = ExitScores.from_logits(logits_ENK, labels_N, np.arange(1.0, 5.0))
+    facts = {"confidence": measure, "gain": None}
+    if measure == "learned-gain":
+        gain, _ = fit_gain(scores)
+        facts["gain"] = {**gain.to_dict(), "scale": normal_scale(), "hinges": HINGES}
+        expected = ExitPolicy((0.0, 0.0, 0.0, float("-inf")), measure, gain=gain).confidence_of(scores)
+    elif measure == "patience":
+        expected = patience(logits_ENK.argmax(axis=2))
+    else:
+        expected = scores.confidence(measure)
+    network = runner.Network.__new__(runner.Network)
+    network.facts = facts
+    seen = []
+    for k in range(3):
+        seen.append(runner._measure(network._base, logits_ENK[k]))
+        np.testing.assert_allclose(network._confidence(seen), expected[k], atol=1e-9)
+
+
+def test_an_unknown_format_is_refused(tmp_path):
+    bundle = toy_bundle(tmp_path / "net")
+    with pytest.raises(BundleError, match="no graph format 'caffe'. Formats: onnx, torch-export"):
+        write_graphs(bundle, tmp_path / "graphs", "caffe")
+    assert not (tmp_path / "graphs").exists()
+
+
+def test_an_unfinished_folder_has_no_manifest(onnx_bundle, tmp_path, monkeypatch):
+    """Broken off while it writes over an older export, a folder does not pass for whole."""
+    import shutil
+
+    shutil.copytree(onnx_bundle.folder / "onnx", tmp_path / "graphs")
+    broken = replace(onnx_bundle, plan=replace(onnx_bundle.plan, backbone="resnet18"))
+    with pytest.raises(Exception, match="another network"):
+        write_graphs(broken, tmp_path / "graphs", "onnx")
+    assert not (tmp_path / "graphs" / "network.json").exists()
