@@ -74,6 +74,10 @@ class StudyError(InputError):
     """A study that does not exist, is in use, or was made with other settings."""
 
 
+class StudyFailedError(DynsearchError, RuntimeError):
+    """A study in which every trial failed."""
+
+
 class InfeasibleBudgetError(InputError):
     """A GFLOPs budget below the cheapest point there is.
 

@@ -11,7 +11,7 @@ import optuna
 from optuna.trial import Trial, TrialState
 
 from dynsearch.cost import cost_table
-from dynsearch.errors import InfeasibleBudgetError, StudyError
+from dynsearch.errors import InfeasibleBudgetError, StudyError, StudyFailedError
 from dynsearch.frontier import solve_thresholds
 from dynsearch.plan import Plan
 from dynsearch.search.engines import End, Engine, Job, Outcome
@@ -90,7 +90,8 @@ class Driver:
 
         Raises:
             InfeasibleBudgetError: No plan of the space has an exit within the budget.
-            StudyError: Every trial failed, or the space holds no further plans.
+            StudyFailedError: Every trial failed.
+            StudyError: The space holds no further plans, and no trial finished.
             KeyboardInterrupt: After Ctrl-C, once the trials under way are saved; after a second one, at once.
             SystemExit: The same after SIGTERM.
         """
@@ -137,7 +138,7 @@ class Driver:
             return
         failed = self.study.get_trials(deepcopy=False, states=[TrialState.FAIL])
         if failed:
-            raise StudyError(
+            raise StudyFailedError(
                 f"every trial failed; the last: {failed[-1].user_attrs['error']}", where=self.folder.name
             )
         if exhausted:

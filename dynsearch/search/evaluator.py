@@ -28,15 +28,14 @@ class TrainingEvaluator:
         return train_and_score(
             job.plan,
             self.source,
-            _with_smaller_batches(self.config, job.halvings),
+            self.config_for(job.halvings),
             job.folder,
             seed=self.seed,
             on_epoch=monitor.epoch,
         )
 
-
-def _with_smaller_batches(config: TrainingConfig, halvings: int) -> TrainingConfig:
-    """Return ``config`` with the batch halved so often, and as many more accumulated for each step."""
-    parts = min(2**halvings, config.batch_size)
-    changes = {"batch_size": -(-config.batch_size // parts), "accumulate": config.accumulate * parts}
-    return config.model_copy(update=changes)
+    def config_for(self, halvings: int) -> TrainingConfig:
+        """Return the settings with the batch halved so often, and as many more accumulated for each step."""
+        parts = min(2**halvings, self.config.batch_size)
+        batch_size, accumulate = -(-self.config.batch_size // parts), self.config.accumulate * parts
+        return self.config.model_copy(update={"batch_size": batch_size, "accumulate": accumulate})

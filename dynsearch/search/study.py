@@ -39,7 +39,8 @@ def run_study(
         on_epoch: Called with the job after every epoch.
 
     Raises:
-        StudyError: Another process runs the study, it began with other settings, or every trial failed.
+        StudyError: Another process runs the study, or it began with other settings.
+        StudyFailedError: Every trial failed.
         InfeasibleBudgetError: No plan of the space has an exit within the budget.
     """
     space = SearchSpace.load(resources.find("search_spaces", recipe.space))

@@ -6,7 +6,7 @@ import pytest
 from optuna.trial import FixedTrial, TrialState
 
 from dynsearch.cost import cost_table
-from dynsearch.errors import DynsearchError, InfeasibleBudgetError, StudyError, WeightsError
+from dynsearch.errors import DynsearchError, InfeasibleBudgetError, StudyError, StudyFailedError, WeightsError
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.record import finished, open_record, plan_of
 from dynsearch.search.results import read_results, saving_at_equal_accuracy, spread
@@ -79,8 +79,11 @@ def test_a_failed_trial_is_recorded_and_the_study_goes_on(tmp_path):
 
 
 def test_a_study_in_which_everything_failed_says_why(tmp_path):
-    with pytest.raises(StudyError, match="every trial failed; the last: ValueError: no such thing"):
+    with pytest.raises(
+        StudyFailedError, match="every trial failed; the last: ValueError: no such thing"
+    ) as caught:
         run(tmp_path / "s", ToyEvaluator(fail_on=range(100)))
+    assert caught.value.exit_code == 1
 
 
 def test_a_users_mistake_ends_the_study_and_spoils_no_trial(tmp_path):
