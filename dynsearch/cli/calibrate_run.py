@@ -31,7 +31,7 @@ from dynsearch.scores.overlap import check_disjoint
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
 from dynsearch.thresholds.drift import Drift, check_drift, rematch
 from dynsearch.thresholds.groups import GroupView, by_group
-from dynsearch.thresholds.multi_label import policy_map
+from dynsearch.thresholds.policy_metrics import policy_metric
 from dynsearch.thresholds.pvalues import enough_videos
 
 _SAFE_DELTA = 0.1
@@ -207,7 +207,7 @@ def _about_point(
     about: dict[str, Any] = {}
     for name, scores in (("point_map", calibration), ("applied_map", other)):
         if scores is not None and scores.labels_N is not None and scores.labels_N.ndim == 2:
-            about[name] = policy_map(point.policy, scores)
+            about[name] = policy_metric("map", point.policy, scores)
     if request.by_class:
         about["groups"] = by_group(point.policy, calibration)
     if request.by_group is not None:

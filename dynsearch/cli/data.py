@@ -44,6 +44,7 @@ def list_datasets(as_json: bool) -> None:
     """Show every known data set: classes, sizes, files expected, licence and where to get it."""
     from dynsearch.data.catalogue import CATALOGUE
     from dynsearch.data.home import dataset_root
+    from dynsearch.scores.metrics import TITLES
 
     roots = {name: str(dataset_root(name)) for name in CATALOGUE}
     if as_json:
@@ -57,6 +58,7 @@ def list_datasets(as_json: bool) -> None:
         )
         click.echo(f"{info.name}: {info.title}")
         click.echo(f"  {known}; {100 * info.calibration_fraction:.0f}% of train calibrates by default")
+        click.echo(f"  measure  {', '.join(TITLES[name] for name in info.metrics)}")
         click.echo(f"  splits   {info.splits}")
         click.echo(f"  files    {info.layout}")
         click.echo(f"  licence  {info.licence_page}")

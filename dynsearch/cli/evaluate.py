@@ -23,10 +23,12 @@ def evaluate(
     """Run BUNDLE on a split, really stopping early, and show accuracy, GFLOPs, exits used and seconds."""
     from dataclasses import asdict
 
+    from dynsearch.data.catalogue import get_metrics
     from dynsearch.errors import DataError
     from dynsearch.export.evaluation import evaluate as run
     from dynsearch.export.loaded import LoadedNetwork
     from dynsearch.report.tables import format_table
+    from dynsearch.scores.metrics import TITLES
     from dynsearch.search.source import open_clips
 
     loaded = LoadedNetwork(bundle)
@@ -39,12 +41,15 @@ def evaluate(
             hint="Evaluate on the data set the bundle was trained on",
         )
     config = recipe.training.model_copy(update={"batch_size": batch_size})
-    measured = run(loaded, source.loader(split, plan, config, training=False, seed=recipe.seed))
+    loader = source.loader(split, plan, config, training=False, seed=recipe.seed)
+    measured = run(loaded, loader, get_metrics(source.dataset.name))
     if as_json:
         click.echo(json.dumps({"plan_id": plan.plan_id, "split": split, **asdict(measured)}, indent=1))
         return
     click.echo(
-        f"{measured.num_videos} {split} videos: top-1 {100 * measured.top1:.2f}% at {measured.gflops:.4g} GFLOPs "
+        f"{measured.num_videos} {split} videos: top-1 {100 * measured.top1:.2f}%"
+        + "".join(f", {TITLES[name]} {100 * value:.2f}%" for name, value in measured.metrics.items())
+        + f" at {measured.gflops:.4g} GFLOPs "
         f"per video ({100 * measured.gflops / measured.full_gflops:.0f}% of full inference), "
         f"{measured.num_videos / measured.seconds:.0f} videos per second\n"
     )

@@ -12,7 +12,7 @@ from dynsearch.data.records import Annotations, VideoDataset
 from dynsearch.data.splits import carve_calibration, check_disjoint
 from dynsearch.errors import DataError, InputError
 
-__all__ = ["CATALOGUE", "DatasetInfo", "get_info", "open_dataset", "read_annotations"]
+__all__ = ["CATALOGUE", "DatasetInfo", "get_info", "get_metrics", "open_dataset", "read_annotations"]
 
 TEST_FRACTION = 0.2
 """Share of the videos that are the test split where a data set has none of its own."""
@@ -33,6 +33,12 @@ def get_info(name: str) -> DatasetInfo:
     if info.variant is None:
         raise InputError(f"{base} has no variants, got {name!r}", hint=f"Call it {base}")
     return dataclasses.replace(info, name=name, read=info.variant(variant))
+
+
+def get_metrics(name: str) -> tuple[str, ...]:
+    """Return what a data set's results are measured by; top-1 and top-5 for one that is not in the catalogue."""
+    base = name.partition("@")[0]
+    return CATALOGUE[base].metrics if base in CATALOGUE else ("top1", "top5")
 
 
 def read_annotations(

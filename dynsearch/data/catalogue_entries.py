@@ -6,8 +6,10 @@ import functools
 
 from dynsearch.data.dataset_info import DatasetInfo, Layout
 from dynsearch.data.layouts import hmdb51, ucf101
+from dynsearch.data.layouts.activitynet import read_activitynet
 from dynsearch.data.layouts.class_folders import read_class_folders
 from dynsearch.data.layouts.csv_videos import read_csv_videos
+from dynsearch.data.layouts.fcvid import read_fcvid
 from dynsearch.data.layouts.kinetics import read_kinetics400, read_mini_kinetics
 from dynsearch.data.layouts.numbered_clips import read_numbered_clips
 from dynsearch.data.motions.dataset import DEFAULT_SIZES, generate_motions
@@ -39,10 +41,14 @@ _JESTER_PAGE = "https://www.qualcomm.com/developer/software/jester-dataset"
 _UCF101_PAGE = "https://www.crcv.ucf.edu/data/UCF101.php"
 _HMDB51_PAGE = "https://serre-lab.clps.brown.edu/resource/hmdb-a-large-human-motion-database/"
 _KINETICS_PAGE = "https://github.com/cvdfoundation/kinetics-dataset"
+_ACTIVITYNET_PAGE = "http://activity-net.org/download.html"
+_FCVID_PAGE = "https://fvl.fudan.edu.cn/dataset/fcvid/list.htm"
 _MINI_KINETICS_PAGE = "https://github.com/s9xie/Mini-Kinetics-200"
 _VALIDATION_IS_TEST = (
     "the official validation videos are the test split, because the test labels are not public"
 )
+_BY_CLASS = ("top1", "top5", "mean_class")
+_SEVERAL_LABELS = ("map", "top1")
 _OWN = "your own data: its licence is yours to know"
 _OWN_SPLITS = (
     "without a test split, a fifth of the videos or of their groups is one; NAME@A+B tests on groups A and B"
@@ -132,6 +138,7 @@ _DOWNLOADED = (
         read=ucf101.read_ucf101,
         splits="split 1; ucf101@2 and ucf101@3 are the others; calibration takes whole groups (g01 to g25)",
         variant=_ucf101_split,
+        metrics=_BY_CLASS,
     ),
     DatasetInfo(
         name="hmdb51",
@@ -149,6 +156,7 @@ _DOWNLOADED = (
         read=hmdb51.read_hmdb51,
         splits="split 1; hmdb51@2 and hmdb51@3 are the others; calibration takes whole films",
         variant=_hmdb51_split,
+        metrics=_BY_CLASS,
     ),
     DatasetInfo(
         name="kinetics400",
@@ -182,6 +190,40 @@ _DOWNLOADED = (
         cache_size=256,
         read=read_mini_kinetics,
         splits="the official validation videos are the test split; clips without a file are left out and listed",
+    ),
+    DatasetInfo(
+        name="activitynet",
+        title="ActivityNet 1.3, untrimmed videos with several labels",
+        num_classes=200,
+        layout="videos called v_ID.mp4 (mkv, webm) anywhere below; activity_net.v1-3.min.json, or "
+        "anet_train_video.txt, anet_val_video_multi_label.txt and action_name.csv",
+        licence_page=_ACTIVITYNET_PAGE,
+        how_to_get=f"Download activity_net.v1-3.min.json from {_ACTIVITYNET_PAGE}, and the videos as that page "
+        "says (missing ones can be asked for there), and give the folder that holds both as --data-root",
+        num_videos={"train": 10_024, "test": 4_926},
+        calibration_fraction=0.1,
+        cache_frames=32,
+        cache_size=256,
+        read=read_activitynet,
+        splits="the official validation videos are the test split; videos without a file are left out and listed",
+        metrics=_SEVERAL_LABELS,
+    ),
+    DatasetInfo(
+        name="fcvid",
+        title="FCVID, videos with several labels",
+        num_classes=239,
+        layout="CLASS/VIDEO.mp4 (avi, flv) anywhere below; FCVID_VideoName_TrainTestSplit.txt and "
+        "FCVID_Label.txt, beside them or in materials/",
+        licence_page=_FCVID_PAGE,
+        how_to_get=f"Ask for the data set as {_FCVID_PAGE} says, unpack the videos and the materials in one "
+        "folder, and give it as --data-root",
+        num_videos={"train": 45_611, "test": 45_612},
+        calibration_fraction=0.1,
+        cache_frames=32,
+        cache_size=256,
+        read=read_fcvid,
+        splits="the standard split; videos without a file are left out and listed",
+        metrics=_SEVERAL_LABELS,
     ),
 )
 

@@ -23,11 +23,29 @@ from dynsearch.data.records import VideoRecord
 from dynsearch.data.sampling import random_in_segments, sample_rng, segment_centres
 from dynsearch.errors import InputError
 
-Clip = tuple[torch.Tensor, int, int]
-"""One clip float32 (T, C, H, W) in temporal order, its label, its index."""
+Clip = tuple[torch.Tensor, int | torch.Tensor, int]
+"""One clip float32 (T, C, H, W) in temporal order, its label (or labels, uint8 (K,)), its index."""
 
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
-"""Clips float32 (B, T, C, H, W) in temporal order, labels int64 (B,), indices int64 (B,)."""
+"""Clips float32 (B, T, C, H, W) in temporal order, labels, indices int64 (B,).
+
+Labels are int64 (B,), or uint8 0/1 (B, K) in data sets with several labels a video."""
+
+
+def label_tensor(records: Sequence[VideoRecord], num_classes: int | None = None) -> torch.Tensor:
+    """Return the labels of N videos: int64 (N,), or uint8 0/1 (N, K) where videos may have several.
+
+    Raises:
+        InputError: There are several and ``num_classes`` is not given.
+    """
+    if not records[0].is_multi_label:
+        return torch.tensor([record.label for record in records], dtype=torch.int64)
+    if num_classes is None:
+        raise InputError("videos with several labels need num_classes")
+    labels_NK = torch.zeros(len(records), num_classes, dtype=torch.uint8)
+    for row, record in zip(labels_NK, records, strict=True):
+        row[list(record.labels)] = 1
+    return labels_NK
 
 
 class ClipDataset(Dataset[Clip]):
@@ -48,6 +66,7 @@ class ClipDataset(Dataset[Clip]):
         short_side: Pixels the short side is resized to before the middle is cropped; None means the
             cache's size, or ``image_size`` without one.
         multi_scale_crop: In training, crop and resize as TSN does.
+        num_classes: K; needed where the videos have several labels.
 
     Raises:
         InputError: There are no videos, or the cache or a size does not fit.
@@ -65,6 +84,7 @@ class ClipDataset(Dataset[Clip]):
         reader: str = "auto",
         short_side: int | None = None,
         multi_scale_crop: bool = True,
+        num_classes: int | None = None,
     ) -> None:
         if not records or num_frames < 1 or image_size < 1:
             raise InputError(
@@ -88,7 +108,7 @@ class ClipDataset(Dataset[Clip]):
         self.reader = reader
         self.multi_scale_crop = training and multi_scale_crop
         self.epoch = 0
-        self._labels_N = torch.tensor([record.label for record in records], dtype=torch.int64)
+        self._labels_N = label_tensor(records, num_classes)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -104,7 +124,8 @@ class ClipDataset(Dataset[Clip]):
             VideoError: The video can't be read; it is named.
         """
         clips, _, _ = self.batch([index])
-        return clips[0], self.records[index].label, index
+        label = self._labels_N[index]
+        return clips[0], label if label.ndim else int(label), index
 
     def __getitems__(self, indices: Sequence[int]) -> Batch:
         """Return a whole batch; torch's data loader prefers this over single items."""

@@ -48,6 +48,7 @@ class DatasetInfo:
         splits: In words, which split is meant without a variant, and which variants there are.
         variant: Gives the layout of a variant; None where there are none.
         generate: Makes it where it is absent; None for data that has to be downloaded.
+        metrics: What its results are measured by, keys of ``scores.metrics.METRICS``; the first leads.
     """
 
     name: str
@@ -64,3 +65,4 @@ class DatasetInfo:
     splits: str
     variant: Callable[[str], Layout] | None = None
     generate: Generator | None = None
+    metrics: tuple[str, ...] = ("top1", "top5")

@@ -15,10 +15,11 @@ class VideoRecord:
     Attributes:
         video_id: The name the annotation files use.
         path: The video file, or the folder of its frames.
-        label: Index into the data set's ``class_names``.
+        label: Index into the data set's ``class_names``; the first of ``labels`` where there are several.
         group: What it shares with other videos (person, source film); a group is never split. None where
             the data set has no groups.
         seconds: (start, end) of the labelled part; None means the whole file.
+        labels: All its classes, rising, in a data set whose videos may have several; empty in others.
     """
 
     video_id: str
@@ -26,6 +27,12 @@ class VideoRecord:
     label: int
     group: str | None = None
     seconds: tuple[float, float] | None = None
+    labels: tuple[int, ...] = ()
+
+    @property
+    def is_multi_label(self) -> bool:
+        """Whether it comes from a data set whose videos may have several classes."""
+        return bool(self.labels)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

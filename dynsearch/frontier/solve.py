@@ -8,6 +8,7 @@ from dynsearch.errors import InputError
 from dynsearch.frontier.frontier import Frontier
 from dynsearch.frontier.learned import solve_learned
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
+from dynsearch.scores.confidence import SEVERAL_LABELS_MEASURE
 from dynsearch.scores.gain import LEARNED_GAIN
 from dynsearch.thresholds import SOLVERS, OperatingPoint
 
@@ -18,7 +19,7 @@ def solve_thresholds(
     scores: ExitScores,
     solver: str = DEFAULT_SOLVER,
     *,
-    confidence: str = DEFAULT_MEASURE,
+    confidence: str | None = None,
     **options: Any,
 ) -> Frontier:
     """Return the frontier of operating points that ``solver`` finds on calibration scores.
@@ -26,7 +27,8 @@ def solve_thresholds(
     Args:
         scores: Labelled scores of videos that neither training nor testing touches.
         solver: A name of ``dynsearch.thresholds.SOLVERS``.
-        confidence: A measure's name, ``given``, or ``learned-gain``.
+        confidence: A measure's name, ``given``, or ``learned-gain``; None takes the largest softmax
+            probability, or the largest sigmoid where videos have several labels.
         options: The solver's own options.
 
     Raises:
@@ -35,6 +37,10 @@ def solve_thresholds(
     """
     if solver not in SOLVERS:
         raise InputError(f"no threshold solver {solver!r}", hint=f"Known solvers: {', '.join(SOLVERS)}")
+
+    if confidence is None:
+        several = scores.labels_N is not None and scores.labels_N.ndim == 2
+        confidence = SEVERAL_LABELS_MEASURE if several else DEFAULT_MEASURE
 
     def solve(labelled: ExitScores, measure: str) -> list[OperatingPoint]:
         return SOLVERS[solver](labelled, confidence=measure, **options)

@@ -7,15 +7,20 @@ from typing import Any
 
 from dynsearch.report.tables import format_table
 
+_LEADING = {"test_map": "mAP"}
+_FURTHER = {"test_top5": "top-5", "test_mean_class": "mean class"}
+
 
 def frontier_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows of ``frontier.csv`` as a table: GFLOPs, test top-1 with its interval, and the plan."""
+    """Return rows of ``frontier.csv`` as a table: GFLOPs, the metrics on test, and the plan."""
     return format_table(
         [
             {
                 "GFLOPs": f"{row['test_gflops']:.4g}",
+                **{title: f"{100 * row[key]:.1f}%" for key, title in _LEADING.items() if key in row},
                 "top-1": f"{100 * row['test_top1']:.1f}%",
                 "95% interval": f"{100 * row['test_top1_low']:.1f} - {100 * row['test_top1_high']:.1f}",
+                **{title: f"{100 * row[key]:.1f}%" for key, title in _FURTHER.items() if key in row},
                 "trial": str(row["trial"]),
                 "frames": str(row["num_frames"]),
                 "order": str(row["frame_order"]),

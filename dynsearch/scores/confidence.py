@@ -19,6 +19,8 @@ from scipy.special import expit
 from dynsearch.errors import ScoresError
 
 DEFAULT_MEASURE = "max-softmax"
+SEVERAL_LABELS_MEASURE = "max-sigmoid"
+"""The measure where classes do not exclude each other."""
 FIRST_CHOICE = "first-choice"
 """What patience is counted from, readable like a measure."""
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import optuna
 
+from dynsearch.data.catalogue import get_metrics
 from dynsearch.errors import InfeasibleBudgetError, StudyError
 from dynsearch.frontier import Interval, MergedPoint, bootstrap_difference, merge
 from dynsearch.plan import Plan
@@ -15,6 +17,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.record import finished, plan_of
 from dynsearch.thresholds import ExitPolicy, evaluate_policy
+from dynsearch.thresholds.policy_metrics import policy_metric
 
 Scores = dict[int, tuple[ExitScores, ExitScores]]
 
@@ -27,11 +30,13 @@ class StudyResults:
         plans: By trial number.
         scores: By trial number, exit scores on calibration and test.
         points: The study's frontier: chosen on calibration, rising in GFLOPs, claimed on test.
+        metrics: What the data set's results are measured by, besides top-1.
     """
 
     plans: dict[int, Plan]
     scores: Scores
     points: list[MergedPoint[int]]
+    metrics: tuple[str, ...] = ()
 
     def best_under(self, max_gflops: float) -> MergedPoint[int]:
         """Return the most accurate point that, on calibration, costs at most ``max_gflops``.
@@ -46,7 +51,14 @@ class StudyResults:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the frontier's points as rows of ``frontier.csv``."""
-        return [_row(self.plans[point.key], point) for point in self.points]
+        return [dict(row) for row in self._rows]
+
+    @cached_property
+    def _rows(self) -> list[dict[str, Any]]:
+        return [
+            _row(self.plans[point.key], point) | _metrics(point, *self.scores[point.key], self.metrics)
+            for point in self.points
+        ]
 
     def correct(self, point: MergedPoint[int]) -> Any:
         """Return (N,) whether the point's answer is right, for each test video."""
@@ -99,7 +111,8 @@ def read_results(study: optuna.Study, folder: StudyFolder, *, solver: str) -> St
         for trial in trials
     }
     plans = {trial.number: plan_of(trial) for trial in trials}
-    return StudyResults(plans, scores, merge(scores, solver=solver))
+    metrics = tuple(name for name in get_metrics(folder.recipe().dataset) if name != "top1")
+    return StudyResults(plans, scores, merge(scores, solver=solver), metrics)
 
 
 def saving_at_equal_accuracy(results: StudyResults) -> Saving:
@@ -147,3 +160,17 @@ def _row(plan: Plan, point: MergedPoint[int]) -> dict[str, Any]:
         "test_top1_low": point.test_interval.low,
         "test_top1_high": point.test_interval.high,
     }
+
+
+def _metrics(
+    point: MergedPoint[int], calibration: ExitScores, test: ExitScores, names: Sequence[str]
+) -> dict[str, float]:
+    """Return the columns of further metrics, for instance ``test_top5``."""
+    policy = point.calibration.policy
+    values: dict[str, float] = {}
+    for name in names:
+        if name == "map":
+            # It is not what points are chosen by, so it is worth seeing on both splits.
+            values["calibration_map"] = policy_metric(name, policy, calibration)
+        values[f"test_{name}"] = policy_metric(name, policy, test)
+    return values

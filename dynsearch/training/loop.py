@@ -26,7 +26,7 @@ class EpochReport:
     Attributes:
         epoch: Finished epochs, this one included.
         loss: Mean over batches of the loss over all exits.
-        top1: Share of training videos right at the last exit, 0..1.
+        top1: Share of training videos whose first choice at the last exit is (one of) their label, 0..1.
         learning_rate: At the epoch's last step.
         seconds: How long it took.
     """

@@ -26,7 +26,8 @@ def score(
 
     Args:
         network: A trained, costed multi-exit network.
-        loader: Batches of (clips, labels, indices); indices point into ``video_ids``.
+        loader: Batches of (clips, labels, indices); indices point into ``video_ids``; labels are (B,) classes
+            or 0/1 (B, K).
         video_ids: Names of the split's videos.
         split: Name of the split.
         device: Where to compute.
@@ -34,13 +35,15 @@ def score(
     network.to(device=device, memory_format=torch.channels_last).eval()
     num_exits, num_videos = len(network.gmacs_E), len(video_ids)
     logits_ENK = np.empty((num_exits, num_videos, network.num_classes), dtype=np.float32)
-    labels_N = np.empty(num_videos, dtype=np.int64)
+    all_labels: np.ndarray | None = None
     for clips, labels, indices in loader:
         logits_ENK[:, indices.numpy()] = network(clips.to(device)).float().cpu().numpy()
-        labels_N[indices.numpy()] = labels.numpy()
+        if all_labels is None:
+            all_labels = np.empty((num_videos, *labels.shape[1:]), dtype=labels.numpy().dtype)
+        all_labels[indices.numpy()] = labels.numpy()
     return ExitScores.from_logits(
         logits_ENK,
-        labels_N,
+        all_labels,
         np.asarray(network.gmacs_E),
         video_ids=np.asarray(video_ids),
         plan_id=network.plan.plan_id,

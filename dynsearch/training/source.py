@@ -123,6 +123,7 @@ class DatasetClips:
             cache=cache,
             short_side=None if cache else round(plan.image_size * TEST_RESIZE),
             multi_scale_crop=config.multi_scale_crop,
+            num_classes=self.num_classes,
         )
         in_one_go = cache is not None and not clips.multi_scale_crop
         return make_loader(

@@ -10,7 +10,7 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import amp_dtype, autocast
-from dynsearch.training.losses import EXIT_LOSSES
+from dynsearch.training.losses import EXIT_LOSSES, num_hits
 from dynsearch.training.state import TrainingState
 
 
@@ -81,7 +81,7 @@ class Stepper:
 
         Args:
             clips: (B, T, C, H, W).
-            labels: (B,) int64.
+            labels: (B,) int64, or for several labels a video 0/1 (B, K).
             rate: Learning rate.
             share: What the batch counts for in its step, 1 over the number of batches accumulated.
             update: Whether this is the step's last batch.
@@ -98,7 +98,7 @@ class Stepper:
         self.scaler.scale(loss * share).backward()
         if update:
             self._update(rate)
-        return value, int((logits_EBK[-1].argmax(dim=1) == labels).sum())
+        return value, num_hits(logits_EBK[-1], labels)
 
     def _update(self, rate: float) -> None:
         for group in self.optimizer.param_groups:

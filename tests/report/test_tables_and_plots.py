@@ -29,6 +29,16 @@ def test_the_frontier_table_says_what_thresholds_mean():
     assert second.endswith("always never")
 
 
+def test_a_data_sets_own_metrics_are_shown():
+    row = ROWS[0] | {"test_map": 0.612, "calibration_map": 0.7}
+    assert frontier_table([row]).splitlines()[0].split()[:3] == ["GFLOPs", "mAP", "top-1"]
+    assert "61.2%" in frontier_table([row])
+    title, line = frontier_table([ROWS[1] | {"test_top5": 0.99, "test_mean_class": 0.456}]).splitlines()
+    assert "top-5  mean class" in title
+    assert "99.0%" in line
+    assert "45.6%" in line
+
+
 def test_csv_round_trip(tmp_path):
     write_csv(ROWS, tmp_path / "f.csv")
     with (tmp_path / "f.csv").open() as file:

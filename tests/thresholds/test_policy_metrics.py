@@ -8,7 +8,7 @@ from dynsearch.frontier import solve_thresholds
 from dynsearch.scores import ExitScores
 from dynsearch.scores.accuracy import mean_average_precision
 from dynsearch.thresholds import ExitPolicy
-from dynsearch.thresholds.multi_label import policy_map
+from dynsearch.thresholds.policy_metrics import policy_metric
 from tests.thresholds.tables import random_scores
 
 
@@ -27,18 +27,18 @@ def multi_label_scores(num_videos=400):
 def test_whole_exits_have_their_own_map(threshold, exit_index):
     scores = multi_label_scores()
     expected = mean_average_precision(scores.logits_ENK[exit_index], scores.labels_N)
-    assert policy_map(ExitPolicy((threshold, -math.inf)), scores) == pytest.approx(expected)
+    assert policy_metric("map", ExitPolicy((threshold, -math.inf)), scores) == pytest.approx(expected)
 
 
 def test_the_same_solvers_serve_several_labels_by_their_surrogate():
     scores = multi_label_scores()
     curve = solve_thresholds(scores, confidence="max-sigmoid")
     half = curve.best_under(2.5)
-    full = policy_map(ExitPolicy((math.inf, -math.inf), "max-sigmoid"), scores)
-    first = policy_map(ExitPolicy((-math.inf, -math.inf), "max-sigmoid"), scores)
-    assert first < policy_map(half.policy, scores) <= full + 0.02
+    full = policy_metric("map", ExitPolicy((math.inf, -math.inf), "max-sigmoid"), scores)
+    first = policy_metric("map", ExitPolicy((-math.inf, -math.inf), "max-sigmoid"), scores)
+    assert first < policy_metric("map", half.policy, scores) <= full + 0.02
 
 
 def test_single_labels_have_no_map():
     with pytest.raises(ScoresError, match="mAP needs"):
-        policy_map(ExitPolicy((0.5, 0.5, 0.5, -math.inf)), random_scores(0))
+        policy_metric("map", ExitPolicy((0.5, 0.5, 0.5, -math.inf)), random_scores(0))

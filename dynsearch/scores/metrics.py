@@ -1,0 +1,61 @@
+"""What results are measured by, by name: top-1, top-5, mean class accuracy, mAP. All are fractions in 0..1.
+
+Shapes: N videos, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynsearch.errors import ScoresError
+from dynsearch.scores.accuracy import mean_average_precision, mean_class_accuracy, top1, top_k
+from dynsearch.scores.exit_scores import ExitScores
+
+TITLES: Mapping[str, str] = MappingProxyType(
+    {"top1": "top-1", "top5": "top-5", "mean_class": "mean class accuracy", "map": "mAP"}
+)
+
+
+def hit_rate(logits_NK: NDArray[Any], labels_NK: NDArray[Any]) -> float:
+    """Return the share of videos whose first choice is one of their labels: top-1 of several labels a video."""
+    return float((labels_NK[np.arange(len(labels_NK)), logits_NK.argmax(axis=1)] > 0).mean())
+
+
+def _top1(logits_NK: NDArray[Any], labels: NDArray[Any]) -> float:
+    return hit_rate(logits_NK, labels) if labels.ndim == 2 else top1(logits_NK, labels)
+
+
+def _top5(logits_NK: NDArray[Any], labels_N: NDArray[Any]) -> float:
+    return top_k(logits_NK, labels_N, k=min(5, logits_NK.shape[1]))
+
+
+METRICS: Mapping[str, Callable[[NDArray[Any], NDArray[Any]], float]] = MappingProxyType(
+    {"top1": _top1, "top5": _top5, "mean_class": mean_class_accuracy, "map": mean_average_precision}
+)
+
+
+def measure(name: str, scores: ExitScores, exit_N: NDArray[np.int64]) -> float:
+    """Return one metric of the logits at the exits where the videos stop.
+
+    Args:
+        name: A key of ``METRICS``.
+        scores: Labelled scores with logits.
+        exit_N: The exit of each video.
+
+    Raises:
+        ScoresError: There are no logits or labels, or the metric is not for labels of this form.
+    """
+    several = scores.labels_N is not None and scores.labels_N.ndim == 2
+    if scores.logits_ENK is None or scores.labels_N is None or (name == "map") > several:
+        raise ScoresError(
+            f"{TITLES[name]} needs logits and labels of the form (videos{', classes' if name == 'map' else ''})"
+        )
+    if several and name not in ("map", "top1"):
+        raise ScoresError(f"{TITLES[name]} is for one label a video", hint="Use mAP")
+    logits_NK = scores.logits_ENK[exit_N, np.arange(scores.num_videos)]
+    return METRICS[name](logits_NK, scores.labels_N)
