@@ -61,7 +61,7 @@ def test_the_real_lists_are_read_and_the_same_as_json(tmp_path, shared_data):
     lists = read("activitynet", tmp_path, allow_missing=True)
 
     assert (len(lists.train), len(lists.test), len(lists.class_names)) == (10_024, 4_926, 200)
-    labels = {record.video_id: record.labels for record in lists.train}
+    labels = {record.video_id: record.labels for record in [*lists.train, *lists.test]}
     assert lists.class_names[labels["sJFgo9H6zNo"][0]] == "Fun sliding down"
     assert labels["N-LaOcSqZaM"] == (58, 189)
 
