@@ -8,7 +8,7 @@ Shapes: S frame sets, M depth stages, N videos, K classes, E exits.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -97,33 +97,32 @@ class ScoreGrid:
     def gmacs_E(self, placement: ExitPlacement) -> NDArray[np.float64]:
         """Return (E,) the cumulative GMACs at each exit: the cells up to it, and the heads met on the way.
 
-        Summed in whole multiply-accumulates, as a plan's cost table does, so that both agree to the last bit.
+        Rounded to whole multiply-accumulates, so that a plan's cost table agrees to the last bit.
 
         Raises:
             PlanError: An exit lies outside the grid.
         """
-        cells = self.cells(placement)
+        cells = [self.cell(exit_) for exit_ in placement.exits]
         trunk_E, head_E = (
-            np.array([np.rint(table[cell] * MACS_PER_GFLOP) for cell in cells])
-            for table in (self.trunk_gmacs_SM, self.head_gmacs_SM)
+            np.array([table[cell] for cell in cells]) for table in (self.trunk_gmacs_SM, self.head_gmacs_SM)
         )
-        return (trunk_E + np.cumsum(head_E)) / MACS_PER_GFLOP
+        gmacs_E = trunk_E + np.cumsum(head_E)
+        return np.asarray(np.rint(gmacs_E * MACS_PER_GFLOP) / MACS_PER_GFLOP)
 
-    def cells(self, placement: ExitPlacement) -> list[tuple[int, int]]:
-        """Return the row and column of each exit.
+    def cell(self, exit_: Exit) -> tuple[int, int]:
+        """Return the row and column of an exit.
 
         Raises:
-            PlanError: An exit lies outside the grid.
+            PlanError: It lies outside the grid.
         """
-        cells = [(exit_.sets - 1, exit_.depth - self.first_depth) for exit_ in placement.exits]
-        for (row, column), exit_ in zip(cells, placement.exits, strict=True):
-            if row >= self.num_sets or not 0 <= column < self.num_depths:
-                raise PlanError(
-                    f"the exit {exit_} lies outside the score grid, which has"
-                    f" {Exit(1, self.first_depth)} to {self.last}",
-                    where="exits",
-                )
-        return cells
+        row, column = exit_.sets - 1, exit_.depth - self.first_depth
+        if row >= self.num_sets or not 0 <= column < self.num_depths:
+            raise PlanError(
+                f"the exit {exit_} lies outside the score grid, which has"
+                f" {Exit(1, self.first_depth)} to {self.last}",
+                where="exits",
+            )
+        return row, column
 
     def exit_scores(self, placement: ExitPlacement, *, plan_id: str = "") -> ExitScores:
         """Return what a network with these exits says, and what its exits cost.
@@ -131,10 +130,10 @@ class ScoreGrid:
         Raises:
             PlanError: An exit lies outside the grid.
         """
-        logits_ENK = [self.logits_SMNK[cell].astype(np.float32, copy=False) for cell in self.cells(placement)]
+        cells = [self.cell(exit_) for exit_ in placement.exits]
         return ExitScores(
             gmacs_E=self.gmacs_E(placement),
-            logits_ENK=np.stack(logits_ENK),
+            logits_ENK=np.stack([self.logits_SMNK[cell].astype(np.float32, copy=False) for cell in cells]),
             labels_N=self.labels_N,
             video_ids_N=self.video_ids_N,
             plan_id=plan_id,
@@ -150,7 +149,7 @@ class ScoreGrid:
             PlanError: An exit lies outside the grid.
             ScoresError: There is no such measure.
         """
-        rows, columns = zip(*self.cells(placement), strict=True)
+        rows, columns = zip(*map(self.cell, placement.exits), strict=True)
         return ExitScores(
             gmacs_E=self.gmacs_E(placement),
             confidence_EN=self.confidence(measure)[rows, columns],
@@ -158,6 +157,15 @@ class ScoreGrid:
             video_ids_N=self.video_ids_N,
             plan_id=plan_id,
             split=self.split,
+        )
+
+    def select(self, videos: NDArray[Any]) -> ScoreGrid:
+        """Return the grid of some videos, in memory, by an index array or a mask over N."""
+        return replace(
+            self,
+            logits_SMNK=np.asarray(self.logits_SMNK)[:, :, videos],
+            labels_N=self.labels_N[videos],
+            video_ids_N=None if self.video_ids_N is None else self.video_ids_N[videos],
         )
 
     def confidence(self, measure: str = DEFAULT_MEASURE) -> NDArray[np.float64]:

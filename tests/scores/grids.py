@@ -26,3 +26,56 @@ def random_grid(seed, *, num_sets=3, num_depths=3, num_videos=24, num_classes=4,
         "split": "calibration",
     } | fields
     return ScoreGrid(**fields)
+
+
+def simulated_grid(
+    num_videos, *, num_sets=8, num_depths=5, num_classes=20, seed=0, create=None, order="simulated"
+):
+    """The grid of an imagined network: evidence adds up over frame sets, and cells share their mistakes.
+
+    Every frame set says something about the label, more so at deeper stages, and not equally much for every
+    video and set. Noise is shared by all cells of a video, by the stages of a set, and by the sets at a stage.
+
+    Args:
+        create: A writer of a grid with these logits to be filled, made from (trunk, head, labels); None for a
+            grid in memory.
+    """
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, num_classes, num_videos)
+    skill_M = np.linspace(0.25, 1.0, num_depths)
+    trunk = np.outer(np.arange(1, num_sets + 1), np.cumsum([0.12, 0.67, 1.03, 1.46, 0.81][:num_depths]))
+    head = np.tile(np.linspace(0.001, 0.02, num_depths), (num_sets, 1))
+    writer = None if create is None else create(trunk, head, labels)
+    chunks = []
+    for start in range(0, num_videos, 1000):
+        own_NK = np.eye(num_classes, dtype=np.float32)[labels[start : start + 1000]]
+
+        def draw(shape=own_NK.shape):
+            return rng.standard_normal(shape, dtype=np.float32)
+
+        ease_N1, video_NK = 1 + 0.9 * draw((len(own_NK), 1)), draw()
+        stage_MNK = [0.5 * (1 - skill) * draw() for skill in skill_M]
+        sums_MNK = np.zeros((num_depths, *own_NK.shape), np.float32)
+        logits = np.empty((num_sets, *sums_MNK.shape), np.float32)
+        for row in range(num_sets):
+            useful_N1, set_NK = np.exp(0.5 * draw((len(own_NK), 1))), draw()
+            for column, skill in enumerate(skill_M):
+                noise_NK = 0.5 * video_NK + stage_MNK[column] + 0.9 * set_NK + 0.9 * draw()
+                sums_MNK[column] += 1.6 * skill * ease_N1 * useful_N1 * own_NK + noise_NK
+                sharpness = (1.3 + 0.25 * np.sqrt(row)) * (0.8 + 0.8 * skill)
+                logits[row, column] = sharpness * sums_MNK[column] / (row + 1)
+        if writer is None:
+            chunks.append(logits)
+        else:
+            writer.write(logits)
+    if writer is not None:
+        writer.finish()
+        return ScoreGrid.load(writer.folder)
+    return ScoreGrid(
+        logits_SMNK=np.concatenate(chunks, axis=2),
+        labels_N=labels,
+        trunk_gmacs_SM=trunk,
+        head_gmacs_SM=head,
+        order=order,
+        split="calibration",
+    )

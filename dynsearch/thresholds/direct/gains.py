@@ -100,7 +100,7 @@ class Gains:
             outcome_N = self._outcome_EN[-1].copy()
             for k in range(self.num_thresholds - 1, -1, -1):
                 accuracy, gflops = self._histograms(k, reach[k], outcome_N)
-                gain = _sum_above(smoothed(accuracy, self.width) - price * gflops)
+                gain = sum_above(smoothed(accuracy, self.width) - price * gflops)
                 best = int(gain.argmax())
                 if gain[best] > gain[current[k]] + 1e-9:
                     current[k] = best
@@ -118,7 +118,7 @@ class Gains:
             histograms[:, k] = self._histograms(k, reach[k], outcome_N)
             self._stop(k, positions[k], outcome_N)
         histograms[0] = smoothed(histograms[0], self.width)
-        gain = _sum_above(histograms)
+        gain = sum_above(histograms)
         gain -= np.take_along_axis(gain, np.array(positions, dtype=np.intp)[None, :, None], axis=2)
         gain /= self.num_videos
         return Changes(gain[0], gain[1])
@@ -173,7 +173,7 @@ class Gains:
         return result
 
 
-def _sum_above(histogram: NDArray[np.float64]) -> NDArray[np.float64]:
+def sum_above(histogram: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return for each position (last axis) the sum over the bins above it: what stopping them is worth."""
     total = np.zeros_like(histogram)
     total[..., :-1] = np.cumsum(histogram[..., :0:-1], axis=-1)[..., ::-1]

@@ -1,0 +1,210 @@
+"""The cells of a score grid that exits may sit on, and the rules for placements on them.
+
+Shapes: C cells, N videos, P = bins + 1 positions of a threshold.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynsearch.errors import InputError
+from dynsearch.plan import Exit, ExitPlacement
+from dynsearch.scores import ScoreGrid
+from dynsearch.thresholds.direct.bins import Bins, bin_confidences
+from dynsearch.units import MACS_PER_GFLOP
+
+
+class Chain(NamedTuple):
+    """A placement with its thresholds, in numbers.
+
+    Args:
+        cells: The cell of each exit.
+        positions: For every exit but the last: a video stops where its bin is above the position.
+    """
+
+    cells: tuple[int, ...]
+    positions: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Which placements may be proposed.
+
+    Args:
+        min_exits: Fewest exits.
+        max_exits: Most exits.
+        min_depth: The shallowest depth stage an exit may have.
+        max_depth: The deepest; None is the grid's own.
+        last: ``full``: the last exit has seen all sets and stages; ``free``: it may sit anywhere.
+
+    Raises:
+        InputError: A number is out of range, or ``last`` is unknown.
+    """
+
+    min_exits: int = 1
+    max_exits: int = 6
+    min_depth: int = 1
+    max_depth: int | None = None
+    last: Literal["full", "free"] = "full"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.min_exits <= self.max_exits:
+            raise InputError(
+                f"the number of exits must be within 1 <= min_exits <= max_exits, got {self.min_exits}"
+                f" to {self.max_exits}"
+            )
+        if self.last not in ("full", "free"):
+            raise InputError(f"last must be 'full' or 'free', got {self.last!r}")
+
+    def exits_of(self, grid: ScoreGrid) -> tuple[Exit, ...]:
+        """Return the cells of the grid that exits may sit on, by sets and then depth.
+
+        Raises:
+            InputError: There is none.
+        """
+        deepest = grid.last.depth if self.max_depth is None else min(self.max_depth, grid.last.depth)
+        depths = range(max(self.min_depth, grid.first_depth), deepest + 1)
+        exits = tuple(Exit(sets + 1, depth) for sets in range(grid.num_sets) for depth in depths)
+        if not exits:
+            raise InputError(
+                f"no cell of the grid has a depth in {self.min_depth}..{self.max_depth or grid.last.depth};"
+                f" it has {grid.first_depth}..{grid.last.depth}"
+            )
+        if len(depths) + grid.num_sets - 1 < self.min_exits:
+            raise InputError(
+                f"a placement on {grid.num_sets} sets x {len(depths)} depths has at most"
+                f" {len(depths) + grid.num_sets - 1} exits, not {self.min_exits}"
+            )
+        return exits
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """All that a search needs to know of the cells.
+
+    Args:
+        exits: Where each of the C cells is, by sets and then depth.
+        bins: Bin numbers of each cell's confidences, (C, N), and the thresholds between them.
+        correct_CN: Whether each cell is right.
+        trunk_C: GFLOPs of the rectangle of cells up to each.
+        head_C: GFLOPs of the head of each.
+        rules: Which placements count.
+    """
+
+    exits: tuple[Exit, ...]
+    bins: Bins
+    correct_CN: NDArray[np.bool_]
+    trunk_C: NDArray[np.float64]
+    head_C: NDArray[np.float64]
+    rules: Rules
+
+    @classmethod
+    def of(
+        cls,
+        grid: ScoreGrid,
+        rules: Rules,
+        measure: str,
+        max_bins: int,
+        videos: NDArray[np.intp] | None = None,
+    ) -> Cells:
+        """Return the cells of ``grid`` that the rules allow, confidences in at most ``max_bins`` bins.
+
+        Args:
+            grid: The scores of all cells.
+            rules: Which placements count.
+            measure: The confidence measure.
+            max_bins: Most bins of a cell.
+            videos: Which videos to look at; None for all.
+
+        Raises:
+            InputError: The rules allow no placement, or there is no such measure.
+        """
+        exits = rules.exits_of(grid)
+        rows, columns = (list(axis) for axis in zip(*map(grid.cell, exits), strict=True))
+        chosen = slice(None) if videos is None else videos
+        confidence_CN = grid.confidence(measure)[rows, columns][:, chosen]
+        # The last row given is that of an exit that takes all: it has no bins.
+        bins = bin_confidences(np.vstack([confidence_CN, confidence_CN[:1]]), max_bins)
+        correct_CN = grid.correct()[rows, columns][:, chosen]
+        return cls(
+            exits,
+            bins,
+            correct_CN,
+            grid.trunk_gmacs_SM[rows, columns],
+            grid.head_gmacs_SM[rows, columns],
+            rules,
+        )
+
+    def select(self, videos: NDArray[np.intp]) -> Cells:
+        """Return the same cells for some of the videos."""
+        return replace(self, bins=self.bins.select(videos), correct_CN=self.correct_CN[:, videos])
+
+    @property
+    def num_videos(self) -> int:
+        """N."""
+        return self.correct_CN.shape[1]
+
+    @property
+    def num_positions(self) -> int:
+        """P, how many positions a threshold has; at the last one no video stops."""
+        return self.bins.num_bins + 1
+
+    @cached_property
+    def before_CC(self) -> NDArray[np.bool_]:
+        """Whether the cell of a row may be an exit before that of a column."""
+        sets_C, depth_C = (np.array([getattr(e, name) for e in self.exits]) for name in ("sets", "depth"))
+        rises = (sets_C[:, None] <= sets_C) & (depth_C[:, None] <= depth_C)
+        return np.asarray(rises & ~np.eye(len(self.exits), dtype=bool))
+
+    @cached_property
+    def key_CN(self) -> NDArray[Any]:
+        """The place of each video in a histogram over (right there, bin)."""
+        key = self.num_positions * self.correct_CN + self.bins.codes
+        return key.astype(np.min_scalar_type(2 * self.num_positions))
+
+    def between(self, low: int | None, high: int | None) -> NDArray[np.intp]:
+        """Return the cells that may be an exit after ``low`` and before ``high``; None is no limit."""
+        fits_C = np.ones(len(self.exits), dtype=bool)
+        if low is not None:
+            fits_C &= self.before_CC[low]
+        if high is not None:
+            fits_C &= self.before_CC[:, high]
+        return np.flatnonzero(fits_C)
+
+    def cost_E(self, cells: Sequence[int]) -> NDArray[np.float64]:
+        """Return the GFLOPs up to each exit of a placement, the heads met on the way included."""
+        chosen = list(cells)
+        gflops_E = self.trunk_C[chosen] + np.cumsum(self.head_C[chosen])
+        # Whole multiply-accumulates, as in the cost table.
+        return np.asarray(np.rint(gflops_E * MACS_PER_GFLOP) / MACS_PER_GFLOP)
+
+    def chains_of(self, num_exits: int) -> Iterator[tuple[int, ...]]:
+        """Yield the cells of every placement with ``num_exits`` exits that the rules allow."""
+        last = len(self.exits) - 1
+
+        def grown(cells: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+            if len(cells) == num_exits:
+                yield cells
+                return
+            for cell in self.between(None, cells[0]):
+                yield from grown((int(cell), *cells))
+
+        for end in [last] if self.rules.last == "full" else range(last + 1):
+            yield from grown((end,))
+
+    def placement(self, chain: Chain) -> ExitPlacement:
+        """Return where a chain's exits sit."""
+        return ExitPlacement(tuple(self.exits[cell] for cell in chain.cells))
+
+    def thresholds(self, chain: Chain) -> tuple[float, ...]:
+        """Return T_k of every exit of a chain."""
+        tables = [self.bins.thresholds[cell] for cell in chain.cells[:-1]]
+        inner = (float(t[min(p, len(t) - 1)]) for t, p in zip(tables, chain.positions, strict=True))
+        return (*inner, -math.inf)

@@ -1,0 +1,75 @@
+"""From cells to good chains for all costs, and what a chain is worth.
+
+Problems small enough are enumerated. On others an archive keeps the best chain of each slot of the cost axis
+and tries every change of one exit of its members: another cell, another threshold, an exit more, an exit less.
+Accuracy gains are smoothed over thresholds, as in the ``frontier`` solver.
+
+Shapes: N videos.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from dynsearch.frontier.placements.archive import ChainArchive
+from dynsearch.frontier.placements.cells import Cells, Chain
+from dynsearch.frontier.placements.enumeration import enumerate_chains, is_small
+from dynsearch.frontier.placements.seeds import seed_chains
+from dynsearch.thresholds import ExitPolicy, OperatingPoint
+from dynsearch.thresholds.direct.smoothing import smoothing_width
+from dynsearch.thresholds.direct.subsample import systematic_sample
+from dynsearch.thresholds.operating_point import measured
+from dynsearch.thresholds.policy import stops_above
+
+_MAX_SEARCHED_VIDEOS = 25_000
+_FEWEST_SMOOTHED = 65  # with fewer videos the best fit to them is what is asked for
+_NUM_SLOTS = 1000
+_EXPANSIONS = (64, *(300,) * 14)
+_FEW_EXPANSIONS = 20  # when fewer members than this are new, the archive is as good as done
+
+
+def find_chains(cells: Cells, smoothing: float) -> list[Chain]:
+    """Return chains that together are near the best at every cost; all of the best on a small problem.
+
+    Args:
+        cells: The problem.
+        smoothing: Bandwidth at 500 videos as a share of the confidence ranks; 0 fits the videos as they are.
+    """
+    if cells.num_videos < _FEWEST_SMOOTHED:
+        smoothing = 0.0
+    return enumerate_chains(cells) if smoothing == 0 and is_small(cells) else improve_chains(cells, smoothing)
+
+
+def improve_chains(cells: Cells, smoothing: float) -> list[Chain]:
+    """Return chains near the best at every cost, found by changing one exit at a time."""
+    if cells.num_videos > _MAX_SEARCHED_VIDEOS:
+        rows = np.vstack([cells.correct_CN, cells.bins.codes])
+        cells = cells.select(systematic_sample(rows, _MAX_SEARCHED_VIDEOS))
+    width = smoothing_width(cells.num_videos, cells.bins.num_bins, smoothing)
+    archive = ChainArchive(cells, _NUM_SLOTS, width)
+    for chain in seed_chains(cells):
+        archive.offer(chain)
+    for max_members in _EXPANSIONS:
+        if archive.expand(max_members) < _FEW_EXPANSIONS and max_members > _EXPANSIONS[0]:
+            break
+    return archive.members()
+
+
+def measure_chains(cells: Cells, chains: Iterable[Chain], confidence: str) -> list[OperatingPoint]:
+    """Return what each chain achieves on the videos of ``cells``.
+
+    Args:
+        cells: The videos.
+        chains: Cells and thresholds.
+        confidence: The measure that the bins are of.
+    """
+    points = []
+    for chain in chains:
+        # The bins stop the same videos as the thresholds between them, and are compared faster.
+        chosen = list(chain.cells)
+        stops_EN = stops_above(cells.bins.codes[chosen[:-1]], chain.positions)
+        policy = ExitPolicy(cells.thresholds(chain), confidence)
+        points.append(measured(policy, stops_EN, cells.correct_CN[chosen], cells.cost_E(chosen)))
+    return points

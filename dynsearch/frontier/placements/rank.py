@@ -1,0 +1,134 @@
+"""Which plans are worth training alone: a few placements that together keep most of the frontier."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Generic, TypeVar
+
+from dynsearch.errors import InfeasibleBudgetError, InputError
+from dynsearch.frontier.frontier import Frontier
+from dynsearch.frontier.hypervolume import hypervolume
+from dynsearch.frontier.placements.points import PlacementFrontier
+from dynsearch.frontier.solve import solve_thresholds
+from dynsearch.plan import ExitPlacement
+from dynsearch.scores import ScoreGrid
+from dynsearch.scores.exit_scores import GIVEN_MEASURE
+
+Key = TypeVar("Key", bound=Hashable)
+
+_MOST_CANDIDATES = 40
+_LEAST_GAIN = 1e-9  # of the hypervolume: what a further plan must add
+
+
+@dataclass(frozen=True)
+class RankedPlan(Generic[Key]):
+    """A placement on one of the grids, with all that its thresholds can do.
+
+    Args:
+        key: Which grid.
+        placement: Where the exits sit.
+        curve: Its own frontier, on the videos it was chosen on; optimistic.
+        kept: Share of the hypervolume of all candidates that this plan keeps, with those ranked before it.
+    """
+
+    key: Key
+    placement: ExitPlacement
+    curve: Frontier
+    kept: float
+
+
+def rank_plans(
+    searched: Mapping[Key, tuple[ScoreGrid, PlacementFrontier]],
+    num_plans: int,
+    *,
+    max_gflops: float | None = None,
+) -> list[RankedPlan[Key]]:
+    """Return at most ``num_plans`` different plans that together keep the most hypervolume, best first.
+
+    Each next plan is the one that adds most to those before it (greedy, as good as 1 - 1/e of the best choice:
+    Nemhauser et al., 1978); plans that add nothing are left out.
+
+    Args:
+        searched: For each frame order (or any other key) its grid and what the search found on it.
+        num_plans: How many at most.
+        max_gflops: Costs above it do not count; None counts all.
+
+    Raises:
+        InputError: There are no grids, or ``num_plans`` is below 1.
+        InfeasibleBudgetError: ``max_gflops`` is below the cheapest point of all.
+    """
+    if not searched:
+        raise InputError("no score grids to choose plans from")
+    if num_plans < 1:
+        raise InputError(f"num_plans must be at least 1, got {num_plans}")
+    dearest = max(found[-1].gflops for _, found in searched.values())
+    limit = dearest if max_gflops is None else max_gflops
+    cheapest = min(found[0].gflops for _, found in searched.values())
+    if not cheapest <= limit:
+        raise InfeasibleBudgetError(limit, cheapest)
+    curves = {
+        (key, placement): _curve(searched[key][0], placement, searched[key][1])
+        for key, placement in _candidates(searched, limit)
+    }
+    return _greedy(curves, num_plans, limit)
+
+
+def _candidates(
+    searched: Mapping[Key, tuple[ScoreGrid, PlacementFrontier]], limit: float
+) -> list[tuple[Key, ExitPlacement]]:
+    """Return the placements whose own points on their frontiers are worth most."""
+    points: dict[tuple[Key, ExitPlacement], list[tuple[float, float]]] = {}
+    for key, (_, found) in searched.items():
+        for point in found:
+            if point.gflops <= limit:
+                points.setdefault((key, point.placement), []).append((point.gflops, point.top1))
+    if len(points) <= _MOST_CANDIDATES:
+        return list(points)
+    worth = _Worth(limit)
+    chosen: list[tuple[Key, ExitPlacement]] = []
+    kept: list[tuple[float, float]] = []
+    while len(chosen) < _MOST_CANDIDATES:
+        best = max((c for c in points if c not in chosen), key=lambda c: worth.of(kept + points[c]))
+        chosen.append(best)
+        kept += points[best]
+    return chosen
+
+
+def _greedy(
+    curves: Mapping[tuple[Key, ExitPlacement], Frontier], num_plans: int, limit: float
+) -> list[RankedPlan[Key]]:
+    worth = _Worth(limit)
+    points = {candidate: [(p.gflops, p.top1) for p in curve] for candidate, curve in curves.items()}
+    total = worth.of([point for own in points.values() for point in own])
+    ranked: list[RankedPlan[Key]] = []
+    kept: list[tuple[float, float]] = []
+    while points and len(ranked) < num_plans:
+        value, best = max(
+            ((worth.of(kept + own), candidate) for candidate, own in points.items()), key=lambda pair: pair[0]
+        )
+        if ranked and value - worth.of(kept) <= _LEAST_GAIN * total:
+            break
+        kept += points.pop(best)
+        ranked.append(RankedPlan(*best, curves[best], value / total if total > 0 else 1.0))
+    return ranked
+
+
+@dataclass(frozen=True)
+class _Worth:
+    """Hypervolume of (GFLOPs, top-1) points up to a cost."""
+
+    limit: float
+
+    def of(self, points: Sequence[tuple[float, float]]) -> float:
+        costs, values = zip(*points, strict=True) if points else ((), ())
+        return hypervolume(costs, values, reference_cost=self.limit)
+
+
+def _curve(grid: ScoreGrid, placement: ExitPlacement, found: PlacementFrontier) -> Frontier:
+    """Return all that thresholds can do with a placement: solved anew, and what the search found."""
+    own = [point.chosen for point in found if point.placement == placement]
+    measure = own[0].policy.confidence
+    solved = solve_thresholds(grid.reduced_scores(placement, measure), confidence=GIVEN_MEASURE)
+    named = [replace(point, policy=replace(point.policy, confidence=measure)) for point in solved]
+    return Frontier(own + named)
