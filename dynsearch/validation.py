@@ -12,7 +12,7 @@ def describe(error: ValidationError) -> str:
         field = ".".join(str(part) for part in item["loc"])
         if item["type"] == "missing":
             problems.append(f"{field}: is missing")
-        elif item["type"] == "extra_forbidden":
+        elif item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             problems.append(f"{field}: unknown field")
         else:
             message = item["msg"].removeprefix("Value error, ")

@@ -2,7 +2,15 @@
 
 from hypothesis import strategies as st
 
-from dynsearch.plan import NAMED_ORDERS, ExitPlacement, FrameOrder, Plan, TemporalShift
+from dynsearch.plan import (
+    NAMED_ORDERS,
+    AdaFocusOptions,
+    CompressionOptions,
+    ExitPlacement,
+    FrameOrder,
+    Plan,
+    TemporalShift,
+)
 
 NUM_STAGES = 5  # of timm's test_resnet
 
@@ -42,3 +50,30 @@ def small_plan(*exits, num_frames=4, num_sets=4, order="paper", **fields):
     return Plan(
         num_frames=num_frames, frame_order=FrameOrder.named(order, num_sets), exits=placement, **fields
     )
+
+
+def focus_plan(patch_per="frame", num_frames=4, exits=None, **fields):
+    """An AdaFocusV2 plan small enough for tests; options among the fields go to the options."""
+    own = {"local_backbone": "test_resnet", "patch_size": 24, "policy_width": 16}
+    if patch_per == "frame":
+        own["classifier_width"] = 24
+    own |= {name: fields.pop(name) for name in list(fields) if name in AdaFocusOptions.__dataclass_fields__}
+    ends = (f"{num_frames}x2",) if patch_per == "video" else [f"{i}x1" for i in range(1, num_frames + 1)]
+    defaults = {
+        "num_frames": num_frames, "num_sets": num_frames, "image_size": 48,
+        "order": "adafocus" if patch_per == "frame" else "sequential",
+        "temporal_shift": TemporalShift("none" if patch_per == "frame" else "bidirectional"),
+    }  # fmt: skip
+    options = AdaFocusOptions(patch_per=patch_per, **own)
+    return small_plan(*(exits or ends), family="adafocus", options=options, **(defaults | fields))
+
+
+def compressed_plan(*exits, num_frames=8, **fields):
+    """An SFC plan small enough for tests; options among the fields go to the options."""
+    own = {"split": 3, "time_ratio": 2}
+    own |= {
+        name: fields.pop(name) for name in list(fields) if name in CompressionOptions.__dataclass_fields__
+    }
+    defaults = {"num_frames": num_frames, "num_sets": num_frames, "order": "sequential", "image_size": 48}
+    placement = exits or (f"{num_frames}x5",)
+    return small_plan(*placement, family="sfc", options=CompressionOptions(**own), **(defaults | fields))

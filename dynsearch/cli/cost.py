@@ -42,9 +42,9 @@ def cost(
 ) -> None:
     """Show what every grid cell and exit of a plan, or of a backbone, costs.
 
-    PLAN is a YAML file or the name of one of the paper's plans, for instance joint-resnet50. GFLOPs are 10^9
-    multiply-accumulates per video, counted on the real network; at exits twice: with each head run once on the
-    averaged features, as this program does, and with heads run on every frame, as the paper counts.
+    PLAN is a YAML file or the name of one of the papers' plans, for instance joint-resnet50. GFLOPs are 10^9
+    multiply-accumulates per video, counted on the real network; of a grid network at exits twice: with each head
+    run once on the averaged features, as this program does, and with heads run on every frame, as the paper counts.
     """
     if (plan_file is None) == (backbone is None):
         raise click.UsageError("Give either a plan file or --backbone.")
@@ -60,8 +60,13 @@ def cost(
 
     from dynsearch.cost import cost_table
 
-    table = cost_table(plan, num_classes)
+    table: Any = cost_table(plan, num_classes)
     share = _shares(exit_share) if exit_share is not None else None
+    if plan.family != "grid":
+        from dynsearch.cli.cost_parts import print_parts
+
+        print_parts(table, share, as_json=as_json)
+        return
     if as_json:
         click.echo(json.dumps(_as_dict(table, share), indent=1))
     else:

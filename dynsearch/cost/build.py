@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynsearch.cost.table import cost_table
+from dynsearch.cost.family import cost_table
 from dynsearch.network import build_module
 from dynsearch.plan import Plan
 

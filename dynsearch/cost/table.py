@@ -131,8 +131,8 @@ def average_gmacs(gmacs_E: Sequence[float], exit_share: Sequence[float]) -> floa
     return sum(products) / sum(exit_share)
 
 
-def cost_table(plan: Plan, num_classes: int) -> CostTable:
-    """Return the cost of every cell and exit of ``plan``.
+def grid_cost(plan: Plan, num_classes: int) -> CostTable:
+    """Return the cost of every cell and exit of a plan of family ``grid``.
 
     The backbone is counted once per image size; a table for another plan on it is arithmetic.
 

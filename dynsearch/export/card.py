@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import yaml
 
-from dynsearch.cost import CostTable
+from dynsearch.cost import NetworkCost
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
 from dynsearch.search.recipe import StudyRecipe
@@ -34,7 +34,7 @@ class CardFacts:
     point: MergedPoint[int]
     full: OperatingPoint
     frontier: Sequence[tuple[Plan, MergedPoint[int]]]
-    table: CostTable
+    table: NetworkCost
     recipe: StudyRecipe
     class_names: Sequence[str]
 

@@ -8,6 +8,8 @@ from typing import Any, Protocol
 import torch
 
 from dynsearch.errors import PlanError
+from dynsearch.network.adafocus import build_adafocus
+from dynsearch.network.grid.backbone import Backbone
 from dynsearch.network.grid.network import GridNetwork
 from dynsearch.network.progress import ProgressiveResult
 from dynsearch.plan import Plan
@@ -25,6 +27,10 @@ class MultiExitNetwork(Protocol):
     plan: Plan
     gmacs_E: tuple[float, ...]
 
+    @property
+    def backbones(self) -> tuple[Backbone, ...]:
+        """The timm models inside, for starting weights and activation checkpointing."""
+
     def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:
         """Return the logits of all exits, (E, B, K), for clips whose frames are in temporal order."""
 
@@ -32,8 +38,22 @@ class MultiExitNetwork(Protocol):
         """Run from exit to exit and really stop each video at the first exit that is sure enough."""
 
 
-FAMILIES: dict[str, Callable[..., Any]] = {"grid": GridNetwork}
+FAMILIES: dict[str, Callable[..., Any]] = {"grid": GridNetwork, "adafocus": build_adafocus}
 """Network families by the name used in a plan's ``family``."""
+
+
+def check_known(family: str) -> None:
+    """Refuse a family that is not in the table.
+
+    Raises:
+        PlanError: It isn't.
+    """
+    if family not in FAMILIES:
+        raise PlanError(
+            f"there is no network family {family!r}",
+            where="family",
+            hint=f"Families: {', '.join(FAMILIES)}",
+        )
 
 
 def build_module(plan: Plan, num_classes: int, *, dropout: float = 0.0) -> Any:
@@ -47,10 +67,5 @@ def build_module(plan: Plan, num_classes: int, *, dropout: float = 0.0) -> Any:
     Raises:
         PlanError: The family or the backbone is unknown, or an exit lies outside the grid.
     """
-    if plan.family not in FAMILIES:
-        raise PlanError(
-            f"there is no network family {plan.family!r}",
-            where="family",
-            hint=f"Families: {', '.join(FAMILIES)}",
-        )
+    check_known(plan.family)
     return FAMILIES[plan.family](plan, num_classes, dropout=dropout)

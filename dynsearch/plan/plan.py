@@ -12,11 +12,12 @@ from dynsearch.errors import PlanError
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.plan.exit_placement import Exit, ExitPlacement
 from dynsearch.plan.frame_order import FIRST_NAMES, FrameOrder
+from dynsearch.plan.options import FamilyOptions, check_family, options_from_dict, options_to_dict
 from dynsearch.plan.temporal_shift import TemporalShift
 
 _FIELDS = (
     "family", "backbone", "num_frames", "num_sets", "image_size", "frame_order", "temporal_shift", "exits", "head",
-    "stages", "share_heads",
+    "stages", "share_heads", "options",
 )  # fmt: skip
 
 
@@ -37,6 +38,7 @@ class Plan:
         family: Kind of network.
         stages: M, the number of depth stages. None takes the backbone's own; more cut it finer, by block.
         share_heads: Whether exits at the same depth share a head.
+        options: What the family has beyond these fields; None for the grid.
 
     Raises:
         PlanError: The fields contradict each other. Depth is checked when the backbone is known.
@@ -52,6 +54,7 @@ class Plan:
     family: str = "grid"
     stages: int | None = None
     share_heads: bool = False
+    options: FamilyOptions | None = None
 
     def __post_init__(self) -> None:
         if self.num_frames < 1 or self.num_frames % self.num_sets:
@@ -78,6 +81,9 @@ class Plan:
                 hint="Use the online shift for exits that see only part of the video",
             )
         object.__setattr__(self, "temporal_shift", self._canonical_shift())
+        check_family(self.family, self.options)
+        if self.options is not None:
+            object.__setattr__(self, "options", self.options.completed(self))
 
     def _canonical_shift(self) -> TemporalShift:
         shift = self.temporal_shift
@@ -117,6 +123,8 @@ class Plan:
         later: dict[str, Any] = {} if self.stages is None else {"stages": self.stages}
         if self.share_heads:
             later["share_heads"] = True
+        if self.options is not None:
+            later["options"] = options_to_dict(self.options)
         return later | {
             "family": self.family,
             "backbone": self.backbone,
@@ -148,6 +156,7 @@ class Plan:
         num_frames = _get(values, "num_frames", int)
         num_sets = _get(values, "num_sets", int, num_frames)
         exits = _get(values, "exits", list)
+        family = _get(values, "family", str, "grid")
         return cls(
             backbone=_get(values, "backbone", str),
             num_frames=num_frames,
@@ -156,9 +165,10 @@ class Plan:
             image_size=_get(values, "image_size", int, 224),
             temporal_shift=_temporal_shift(_get(values, "temporal_shift", dict, {})),
             head=_get(values, "head", str, "linear"),
-            family=_get(values, "family", str, "grid"),
+            family=family,
             stages=_get(values, "stages", int) if values.get("stages") is not None else None,
             share_heads=_get(values, "share_heads", bool, False),
+            options=options_from_dict(family, values.get("options")),
         )
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -180,9 +190,10 @@ class Plan:
             raise PlanError(error.problem, where=where, hint=error.hint) from error
 
     def __str__(self) -> str:
+        options = f", {self.options}" if self.options is not None else ""
         return (
             f"{self.backbone}, {self.num_frames} frames of {self.image_size} px in {self.num_sets} sets, "
-            f"order {self.frame_order}, {self.temporal_shift}, exits {self.exits}"
+            f"order {self.frame_order}, {self.temporal_shift}, exits {self.exits}{options}"
         )
 
 

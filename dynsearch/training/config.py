@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Part = Literal["backbone", "heads", "global_net", "local_net", "policy", "classifier", "compression"]
+"""Names of parts that networks have."""
 
 
 class TrainingConfig(BaseModel):
@@ -36,6 +39,8 @@ class TrainingConfig(BaseModel):
     gamma: float = Field(default=0.1, gt=0, le=1)
     warmup_epochs: float = Field(default=0.0, ge=0)
     """Epochs, or parts of one, over which the learning rate rises linearly."""
+    part_rates: dict[Part, Annotated[float, Field(gt=0)]] = {}
+    """By name of a part of a network, what its learning rate is multiplied by. Families have different parts."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
     grad_clip: float | None = Field(default=None, gt=0)
     """Largest norm of the gradient of all parameters; none means no limit."""

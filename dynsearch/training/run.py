@@ -19,12 +19,11 @@ from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
-from dynsearch.training.initialise import wake_residual_branches
 from dynsearch.training.loop import EpochReport, train
 from dynsearch.training.scorer import score
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
-from dynsearch.training.weights import load_weights, save_weights, start_backbone
+from dynsearch.training.weights import load_weights, save_weights, start_backbones
 
 HELD_OUT = ("calibration", "test")
 
@@ -101,10 +100,8 @@ def train_and_score(
     else:
         if start_from is not None:
             load_weights(network, start_from)
-        elif config.pretrained or config.weights is not None:
-            start_backbone(network, pretrained=config.pretrained, weights=config.weights)
         else:
-            wake_residual_branches(network)
+            start_backbones(network, pretrained=config.pretrained, weights=config.weights)
         loader = source.loader("train", plan, config, training=True, seed=seed)
         log = MetricsLog(folder / "metrics.jsonl", on_epoch)
         train(network, loader, config, device=device, seed=seed, state=state, on_epoch=log.add)

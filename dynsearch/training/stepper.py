@@ -11,6 +11,8 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import amp_dtype, autocast
 from dynsearch.training.losses import EXIT_LOSSES, num_hits
+from dynsearch.training.objectives import OBJECTIVES
+from dynsearch.training.parts import rated_parameters
 from dynsearch.training.state import TrainingState
 
 
@@ -32,11 +34,13 @@ class Stepper:
             network.to(device=device, memory_format=torch.channels_last)
         else:
             network.to(device=device)
-        network.backbone.recompute = config.recompute
+        for backbone in network.backbones:
+            backbone.recompute = config.recompute
         self.forward = torch.compile(network) if config.compile else network
+        self.objective = OBJECTIVES[network.plan.family]
         self.loss = EXIT_LOSSES[config.exit_loss]
         self.optimizer = torch.optim.SGD(
-            network.parameters(),
+            rated_parameters(network, config.part_rates),
             lr=config.learning_rate,
             momentum=config.momentum,
             nesterov=config.nesterov,
@@ -90,8 +94,7 @@ class Stepper:
             The loss, and how many videos the last exit has right. Nothing moves if the loss is not finite.
         """
         with autocast(self.dtype, self.device):
-            logits_EBK = self.forward(clips)
-        loss = self.loss(logits_EBK.float(), labels)
+            loss, logits_EBK = self.objective(self.forward, clips, labels, self.loss)
         value = float(loss.detach())
         if value - value != 0:  # Infinite, or no number.
             return value, 0
@@ -102,7 +105,7 @@ class Stepper:
 
     def _update(self, rate: float) -> None:
         for group in self.optimizer.param_groups:
-            group["lr"] = rate
+            group["lr"] = rate * group["part_rate"]
         if self.grad_clip is not None:
             self.scaler.unscale_(self.optimizer)
             torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.grad_clip)
@@ -116,5 +119,6 @@ class Stepper:
         """Switch to evaluation mode, with the averaged weights if an average was kept."""
         if self.average is not None:
             self.network.load_state_dict(self.average.module.state_dict())
-        self.network.backbone.recompute = False
+        for backbone in self.network.backbones:
+            backbone.recompute = False
         self.network.eval()

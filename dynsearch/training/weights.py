@@ -13,8 +13,10 @@ from torch import nn
 
 from dynsearch.errors import WeightsError
 from dynsearch.files import written_whole
+from dynsearch.network.grid import GridNetwork
+from dynsearch.network.grid.backbone import Backbone
 from dynsearch.network.grid.timm_models import create_timm_model
-from dynsearch.plan import Plan
+from dynsearch.training.initialise import wake_residual_branches
 from dynsearch.training.key_maps import PublicWeights, to_our_names
 
 
@@ -34,30 +36,37 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
     _load_strictly(network, read_tensors(path), path)
 
 
-def start_backbone(network: Any, *, pretrained: bool, weights: Path | None) -> None:
-    """Give the backbone of ``network`` its starting weights, and the heads theirs if the file has any that fit.
+def start_backbones(network: Any, *, pretrained: bool, weights: Path | None) -> None:
+    """Give the backbones of ``network`` their starting weights, and a grid's heads theirs if the file has any that fit.
+
+    A backbone that gets none is left as it was initialised, with its residual branches awake.
 
     Args:
-        network: A grid network.
-        pretrained: Take timm's weights for the plan's backbone.
-        weights: Take this file instead: timm's key layout or a public one that
+        network: A multi-exit network.
+        pretrained: Take timm's weights.
+        weights: For the plan's backbone take this file instead: timm's key layout or a public one that
             :mod:`dynsearch.training.key_maps` knows, with or without a classifier.
 
     Raises:
         WeightsError: The weights can't be had, or are of another architecture.
     """
-    plan = network.plan
-    if weights is not None:
-        public, source = to_our_names(read_tensors(weights)), str(weights)
-    elif pretrained:
-        public, source = PublicWeights(_pretrained_state(plan)), "timm"
-    else:
-        return
-    model = network.backbone.model
-    wanted = model.state_dict()
-    spare = {*_timm_names(plan.backbone), "fc.weight", "fc.bias", "head.weight", "head.bias"}
-    used = {name: value for name, value in public.backbone.items() if name in wanted or name not in spare}
-    _load_strictly(model, used, source)
+    for backbone in network.backbones:
+        if weights is not None and backbone.name == network.plan.backbone:
+            public, source = to_our_names(read_tensors(weights)), str(weights)
+        elif pretrained:
+            public, source = PublicWeights(_pretrained_state(backbone)), "timm"
+        else:
+            wake_residual_branches(backbone)
+            continue
+        wanted = backbone.model.state_dict()
+        spare = {*_timm_names(backbone.name), "fc.weight", "fc.bias", "head.weight", "head.bias"}
+        used = {name: value for name, value in public.backbone.items() if name in wanted or name not in spare}
+        _load_strictly(backbone.model, used, source)
+        if isinstance(network, GridNetwork):
+            _start_heads(network, public)
+
+
+def _start_heads(network: GridNetwork, public: PublicWeights) -> None:
     for k, slot in enumerate(network.slots):
         depth = 0 if k == len(network.slots) - 1 and 0 in public.heads else slot.depth
         _load_fitting(network.head(k), public.heads.get(depth, {}))
@@ -77,12 +86,12 @@ def _timm_names(backbone: str) -> set[str]:
         return set(timm.create_model(backbone, pretrained=False).state_dict())
 
 
-def _pretrained_state(plan: Plan) -> dict[str, torch.Tensor]:
+def _pretrained_state(backbone: Backbone) -> dict[str, torch.Tensor]:
     try:
-        return create_timm_model(plan.backbone, plan.image_size, pretrained=True).state_dict()
+        return create_timm_model(backbone.name, backbone.image_size, pretrained=True).state_dict()
     except Exception as error:  # The hub client raises errors of many unrelated types.
         raise WeightsError(
-            f"timm's weights for {plan.backbone} can't be had: {' '.join(str(error).split())[:200]}",
+            f"timm's weights for {backbone.name} can't be had: {' '.join(str(error).split())[:200]}",
             where="training.pretrained",
             hint="Give a local file with training.weights=FILE, or start from random weights "
             "with training.pretrained=false",

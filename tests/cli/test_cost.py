@@ -62,10 +62,10 @@ def test_the_other_plans(name, parameters, full):
 
 def test_all_shipped_plans_load_and_none_is_taken_for_a_recipe():
     names = resources.names("studies/paper")
-    assert len(names) == 13
+    assert len(names) == 19
     plans = {name: Plan.load(ROOT / "studies" / "paper" / f"{name}.yaml") for name in names}
     assert len({plan.plan_id for plan in plans.values()}) == len(names)
-    assert all(cost_table(plan, 400).gmacs_E[-1] > 30 for plan in plans.values())
+    assert all(cost_table(plan, 400).gmacs_E[-1] > 18 for plan in plans.values())
     assert not set(names) & set(resources.names("studies"))
     assert all("/" not in name for name in resources.names("studies"))
 
@@ -92,3 +92,18 @@ def test_finer_stages_on_a_backbone():
 )
 def test_what_cannot_be_costed_says_why(arguments, says, tmp_path):
     assert says in dynsearch("cost", *arguments, cwd=tmp_path, code=2).err
+
+
+def test_the_parts_of_another_family(tmp_path):
+    shown = dynsearch("cost", "adafocus-sthv2-128", "--num-classes", 174, cwd=tmp_path).out
+    assert "local network resnet50 at 128 px, a frame" in shown
+    assert "12x2      12   18.45   100.0%" in shown
+    values = in_process(
+        "adafocus-activitynet-128", "--num-classes", "200", "--exit-share", " ".join("1" * 16)
+    )
+    assert values["gmacs_full"] == values["exits"][15]["gmacs"] == pytest.approx(26.95, abs=0.005)
+    mean = sum(exit_["gmacs"] for exit_ in values["exits"]) / 16
+    assert values["average"]["gmacs"] == pytest.approx(mean)
+    assert values["gmacs_full"] == pytest.approx(
+        sum(part["gmacs"] * part["runs"] for part in values["parts"])
+    )

@@ -15,7 +15,7 @@ def enliven(network):
     """Put a network in eval mode and its batch statistics and heads far from their defaults."""
     network.eval()
     for module in network.modules():
-        if isinstance(module, torch.nn.BatchNorm2d):
+        if isinstance(module, torch.nn.BatchNorm2d | torch.nn.BatchNorm1d):
             module.running_mean.normal_(0, 0.1)
             module.running_var.uniform_(0.5, 1.5)
         if isinstance(module, torch.nn.Linear):

@@ -99,3 +99,10 @@ def test_msdnet_is_shifted_at_the_coarsest_scale_only():
     assert torch.equal(seen["x4"][:, fold:], coarsest[:, fold:])
     assert torch.equal(seen["x3"], seen["scales"][2])
     assert torch.equal(seen["out"][3][:, : coarsest.shape[1]], coarsest)
+
+
+@pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])
+def test_branches_are_found_where_gradients_are_off(mode):
+    anatomy.cache_clear()
+    with mode():
+        assert len(anatomy("resnet18", 64).branches) == 8

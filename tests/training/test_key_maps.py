@@ -7,7 +7,7 @@ from dynsearch.cost import build_network
 from dynsearch.errors import WeightsError
 from dynsearch.network.grid.timm_models import create_timm_model
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan, TemporalShift
-from dynsearch.training.weights import start_backbone
+from dynsearch.training.weights import start_backbones
 
 
 def msdnet_plan(*exits):
@@ -85,7 +85,7 @@ def test_the_generated_file_has_the_public_files_size(msdnet_file):
 def test_the_public_msdnet_loads_whole(msdnet_file):
     path, state = msdnet_file
     network = build_network(msdnet_plan("2x1", "2x2", "2x3", "2x4", "2x5"), 1000)
-    start_backbone(network, pretrained=False, weights=path)
+    start_backbones(network, pretrained=False, weights=path)
     ours = network.state_dict()
     assert len(ours) == len(state)
     pairs = {
@@ -108,7 +108,7 @@ def test_the_public_msdnet_loads_whole(msdnet_file):
 def test_with_other_classes_only_the_last_layers_start_afresh(msdnet_file):
     path, state = msdnet_file
     network = build_network(msdnet_plan("1x1", "2x2"), 7)
-    start_backbone(network, pretrained=False, weights=path)
+    start_backbones(network, pretrained=False, weights=path)
     assert torch.equal(network.heads[1].convs[0].weight, state["classifier.1.m.0.net.0.weight"])
     assert network.heads[1].linear.weight.shape == (7, 640)
 
@@ -128,7 +128,7 @@ def test_public_tsn_and_tsm_files_load(tmp_path, shifted):
     order = FrameOrder.named("sequential", 2)
     plan = Plan("resnet50", 2, order, ExitPlacement.of("2x5"), image_size=32, temporal_shift=shift)
     network = build_network(plan, 9)
-    start_backbone(network, pretrained=False, weights=tmp_path / "tsm.pth")
+    start_backbones(network, pretrained=False, weights=tmp_path / "tsm.pth")
     loaded = network.backbone.model.state_dict()
     assert all(torch.equal(value, loaded[name]) for name, value in model.state_dict().items())
     assert torch.equal(network.heads[0].linear.weight, state["module.new_fc.weight"])
@@ -138,7 +138,7 @@ def test_a_file_of_another_architecture_lists_the_first_keys(tmp_path, msdnet_fi
     path, _ = msdnet_file
     plan = Plan("resnet18", 1, FrameOrder.named("sequential", 1), ExitPlacement.of("1x5"), image_size=32)
     with pytest.raises(WeightsError, match=r"missing conv1.weight, bn1.weight.*unexpected stem.finest.conv"):
-        start_backbone(build_network(plan, 5), pretrained=False, weights=path)
+        start_backbones(build_network(plan, 5), pretrained=False, weights=path)
 
 
 def test_a_timm_file_with_more_than_is_needed_loads(tmp_path):
@@ -149,5 +149,5 @@ def test_a_timm_file_with_more_than_is_needed_loads(tmp_path):
         "mobilenetv3_large_100", 1, FrameOrder.named("sequential", 1), ExitPlacement.of("1x3"), image_size=32
     )
     network = build_network(plan, 5)
-    start_backbone(network, pretrained=False, weights=tmp_path / "w.pth")
+    start_backbones(network, pretrained=False, weights=tmp_path / "w.pth")
     assert torch.equal(network.backbone.model.conv_stem.weight, model.conv_stem.weight)

@@ -10,7 +10,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.training import TrainingConfig
 from dynsearch.training.losses import sum_of_cross_entropies
 from dynsearch.training.run import train_and_score
-from dynsearch.training.weights import load_weights, read_tensors, save_weights, start_backbone
+from dynsearch.training.weights import load_weights, read_tensors, save_weights, start_backbones
 from tests.network.nets import lively_network, random_clips
 from tests.plans import small_plan
 from tests.training.fakes import ArraySource
@@ -163,7 +163,7 @@ class TestWeights:
         path = tmp_path / f"backbone{suffix}"
         (save_file if suffix == ".safetensors" else torch.save)(model.state_dict(), path)
         network = lively_network(small_plan("1x3", "4x4"))
-        start_backbone(network, pretrained=False, weights=path)
+        start_backbones(network, pretrained=False, weights=path)
         state = network.backbone.model.state_dict()
         assert all(torch.equal(state[name], model.state_dict()[name]) for name in state)
         assert not any(name.startswith(("fc", "layer4")) for name in state)
@@ -199,7 +199,7 @@ class TestWeights:
         with pytest.raises(
             WeightsError, match=r"training.pretrained: .*resnet18 can't be had.*training.weights=FILE"
         ):
-            start_backbone(lively_network(plan), pretrained=True, weights=None)
+            start_backbones(lively_network(plan), pretrained=True, weights=None)
 
 
 def test_steps_are_torchs_nesterov_momentum():

@@ -12,7 +12,7 @@ from dynsearch.network.grid.layout import State
 from dynsearch.network.grid.recompute import run_recomputed
 from dynsearch.network.grid.stages import backbone_stages
 from dynsearch.network.grid.timm_models import create_timm_model
-from dynsearch.plan import Plan
+from dynsearch.plan import Plan, TemporalShift
 
 
 class Backbone(nn.Module):
@@ -27,6 +27,8 @@ class Backbone(nn.Module):
         num_stages: M, or None for timm's own feature stages.
 
     Attributes:
+        name: Name of the timm model.
+        image_size: Side of the square input, in pixels.
         recompute: Whether training keeps only what passes between stages, and computes the rest again for the
             backward pass: slower, in much less memory.
 
@@ -36,6 +38,8 @@ class Backbone(nn.Module):
 
     def __init__(self, name: str, image_size: int, depth: int, num_stages: int | None = None) -> None:
         super().__init__()
+        self.name = name
+        self.image_size = image_size
         self.recompute = False
         stages = backbone_stages(name, image_size, num_stages)
         check_depth(name, depth, len(stages))
@@ -65,9 +69,18 @@ def check_shift(plan: Plan) -> None:
     Raises:
         PlanError: There is none.
     """
-    if plan.temporal_shift.kind != "none" and not anatomy(plan.backbone, plan.image_size).branches:
+    check_branches(plan.temporal_shift, plan.backbone, plan.image_size)
+
+
+def check_branches(shift: TemporalShift, name: str, image_size: int) -> None:
+    """Refuse ``shift`` on a backbone that has no residual branch for it.
+
+    Raises:
+        PlanError: There is none.
+    """
+    if shift.kind != "none" and not anatomy(name, image_size).branches:
         raise PlanError(
-            f"{plan.backbone} has no residual block to shift in",
+            f"{name} has no residual block to shift in",
             where="temporal_shift",
             hint="Set temporal_shift.kind to none",
         )

@@ -78,7 +78,7 @@ def anatomy(name: str, image_size: int) -> Anatomy:
     Raises:
         PlanError: timm has no such model, or it can't be cut; the message says why.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), torch.inference_mode(False):
         model: Any = create_timm_model(name, image_size).eval()
         frames = torch.empty(3, 3, image_size, image_size)
     try:
@@ -87,7 +87,8 @@ def anatomy(name: str, image_size: int) -> Anatomy:
         raise _uncut(name, f"its forward pass can't be traced: {_first_line(error)}") from error
     try:
         observer = _Observer(fx.GraphModule(model, graph), getattr(model, "num_prefix_tokens", 0) or 0)
-        observer.run(frames)
+        with torch.inference_mode(False), torch.enable_grad():  # Branches are found in what autograd records.
+            observer.run(frames)
     except Exception as error:  # Likewise.
         reason = f"between blocks it does more than pass on features, or refuses {image_size} px: {_first_line(error)}"
         raise _uncut(name, reason) from error

@@ -60,6 +60,11 @@ class GridNetwork(nn.Module):
         )
         self.frames_in_order = list(plan.frame_order.frame_indices(plan.frames_per_set))
 
+    @property
+    def backbones(self) -> tuple[Backbone, ...]:
+        """The one backbone."""
+        return (self.backbone,)
+
     def head(self, exit_: int) -> Any:
         """Return the head of an exit, counted from 0."""
         return self.heads[self.slots[exit_].index]

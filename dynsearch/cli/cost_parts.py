@@ -1,0 +1,79 @@
+"""What ``dynsearch cost`` shows of networks that are no grid: their parts and exits."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from dynsearch.cost import PartsTable
+
+
+def print_parts(table: PartsTable, share: list[float] | None, *, as_json: bool) -> None:
+    """Print the cost of every part and exit; ``share`` is how many videos leave at each exit."""
+    from dynsearch.cost.table import average_gmacs
+    from dynsearch.report.tables import format_table
+
+    plan = table.plan
+    average = None if share is None else average_gmacs(table.gmacs_E, share)
+    exits = zip(plan.exits.exits, table.gmacs_E, strict=True)
+    parts: list[dict[str, Any]] = [
+        {
+            "part": part.name,
+            "gmacs": part.macs / 1e9,
+            "runs": part.runs_E[-1],
+            "parameters": part.parameters,
+        }
+        for part in table.parts
+    ]
+    if as_json:
+        values: dict[str, Any] = {
+            "plan_id": plan.plan_id,
+            "parameters": table.parameters,
+            "gmacs_full": table.gmacs_E[-1],
+            "exits": [{"sets": exit_.sets, "depth": exit_.depth, "gmacs": gmacs} for exit_, gmacs in exits],
+            "parts": parts,
+        }
+        click.echo(
+            json.dumps(values | ({} if average is None else {"average": {"gmacs": average}}), indent=1)
+        )
+        return
+    click.echo(
+        f"{plan}\n{table.parameters / 1e6:.3f} million parameters\n\nGFLOPs of each part for full inference:"
+    )
+    click.echo(
+        format_table(
+            [
+                {
+                    "part": part["part"],
+                    "GFLOPs once": f"{part['gmacs']:.4g}",
+                    "runs": str(part["runs"]),
+                    "GFLOPs": f"{part['gmacs'] * part['runs']:.4g}",
+                    "parameters": str(part["parameters"]),
+                }
+                for part in parts
+            ]
+        )
+    )
+    click.echo("\nGFLOPs per video at each exit:")
+    rows = [
+        {
+            "exit": str(exit_),
+            "frames": str(plan.frames_seen(exit_)),
+            "GFLOPs": f"{gmacs:.4g}",
+            "of full": f"{100 * gmacs / table.gmacs_E[-1]:.1f}%",
+        }
+        for exit_, gmacs in exits
+    ]
+    if average is not None:
+        rows.append(
+            {
+                "exit": "average",
+                "frames": "",
+                "GFLOPs": f"{average:.4g}",
+                "of full": f"{100 * average / table.gmacs_E[-1]:.1f}%",
+            }
+        )
+    click.echo(format_table(rows))
