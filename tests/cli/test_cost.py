@@ -79,7 +79,7 @@ def test_finer_stages_on_a_backbone():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("joint-msdnet",), "there is no plan 'joint-msdnet'. Shipped: depth-wise-msdnet38"),
+        (("joint-msdnet",), "there is no plan 'joint-msdnet'. Shipped: adafocus-activitynet-128"),
         (
             ("joint-resnet50", "--exit-share", "1 2"),
             "exit_share: needs one non-negative number for each of the 4",

@@ -44,17 +44,6 @@ class FrameHistory:
         self.num_frames = stop - start
         self.restarts = tuple(position - start for position in restarts if start <= position < stop)
 
-    def begin(self, start: int, stop: int, restarts: Iterable[int]) -> None:
-        """Say that the frames fed from position ``start`` up to ``stop`` come next.
-
-        Args:
-            start: Position in feeding order.
-            stop: Position in feeding order.
-            restarts: Positions at which nothing is shifted in, over the whole video.
-        """
-        self.num_frames = stop - start
-        self.restarts = tuple(position - start for position in restarts if start <= position < stop)
-
 
 class OnlineShift:
     """Takes the first C/div channels from the frame fed before. A forward pre-hook of a branch's first layer."""
