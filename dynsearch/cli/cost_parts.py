@@ -43,37 +43,33 @@ def print_parts(table: PartsTable, share: list[float] | None, *, as_json: bool) 
     click.echo(
         f"{plan}\n{table.parameters / 1e6:.3f} million parameters\n\nGFLOPs of each part for full inference:"
     )
-    click.echo(
-        format_table(
-            [
-                {
-                    "part": part["part"],
-                    "GFLOPs once": f"{part['gmacs']:.4g}",
-                    "runs": str(part["runs"]),
-                    "GFLOPs": f"{part['gmacs'] * part['runs']:.4g}",
-                    "parameters": str(part["parameters"]),
-                }
-                for part in parts
-            ]
-        )
-    )
+    click.echo(format_table(_part_rows(parts)))
     click.echo("\nGFLOPs per video at each exit:")
-    rows = [
+    click.echo(format_table(_exit_rows(table, average)))
+
+
+def _part_rows(parts: list[dict[str, Any]]) -> list[dict[str, str]]:
+    return [
         {
-            "exit": str(exit_),
-            "frames": str(plan.frames_seen(exit_)),
-            "GFLOPs": f"{gmacs:.4g}",
-            "of full": f"{100 * gmacs / table.gmacs_E[-1]:.1f}%",
+            "part": part["part"],
+            "GFLOPs once": f"{part['gmacs']:.4g}",
+            "runs": str(part["runs"]),
+            "GFLOPs": f"{part['gmacs'] * part['runs']:.4g}",
+            "parameters": str(part["parameters"]),
         }
-        for exit_, gmacs in exits
+        for part in parts
+    ]
+
+
+def _exit_rows(table: PartsTable, average: float | None) -> list[dict[str, str]]:
+    plan, full = table.plan, table.gmacs_E[-1]
+    costs = [
+        (str(exit_), str(plan.frames_seen(exit_)), gmacs)
+        for exit_, gmacs in zip(plan.exits.exits, table.gmacs_E, strict=True)
     ]
     if average is not None:
-        rows.append(
-            {
-                "exit": "average",
-                "frames": "",
-                "GFLOPs": f"{average:.4g}",
-                "of full": f"{100 * average / table.gmacs_E[-1]:.1f}%",
-            }
-        )
-    click.echo(format_table(rows))
+        costs.append(("average", "", average))
+    return [
+        {"exit": name, "frames": frames, "GFLOPs": f"{gmacs:.4g}", "of full": f"{100 * gmacs / full:.1f}%"}
+        for name, frames, gmacs in costs
+    ]

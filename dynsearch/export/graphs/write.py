@@ -42,11 +42,13 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str) -> None:
         format_: A key of :data:`FORMATS`.
 
     Raises:
-        BundleError: The format is unknown, what writes it is not installed, or the network can't be traced.
+        BundleError: The format is unknown, the network is no grid, what writes it is not installed, or the network can't be traced.
         WeightsError: The weights are damaged or of another network.
     """
     if format_ not in FORMATS:
         raise BundleError(f"there is no graph format {format_!r}", hint=f"Formats: {', '.join(FORMATS)}")
+    if bundle.plan.family != "grid":
+        raise BundleError(f"networks of the family {bundle.plan.family} can't be written as graphs yet")
     if format_ == "onnx":
         _check_onnx()
     folder.mkdir(parents=True, exist_ok=True)

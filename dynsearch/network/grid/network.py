@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from dynsearch.errors import PlanError
+from dynsearch.network.clips import check_clips
 from dynsearch.network.grid.backbone import Backbone, check_shift
 from dynsearch.network.grid.heads import build_head, head_slots
 from dynsearch.network.grid.layout import Layout, State, features_of
@@ -81,7 +81,7 @@ class GridNetwork(nn.Module):
         Raises:
             PlanError: The clips have another shape than the plan.
         """
-        self.check_clips(clips_BTCHW)
+        check_clips(clips_BTCHW, self.plan)
         plan = self.plan
         num_frames = plan.frames_seen(plan.exits.last)
         state = self.frames(clips_BTCHW, 0, num_frames)
@@ -102,7 +102,7 @@ class GridNetwork(nn.Module):
             PlanError: The clips have another number of frames than the plan.
             PolicyError: The policy is for another number of exits or another plan.
         """
-        self.check_clips(clips_BTCHW)
+        check_clips(clips_BTCHW, self.plan)
         policy.check_fits(len(self.plan.exits), self.plan.plan_id)
         return run_until(self, clips_BTCHW, policy)
 
@@ -116,13 +116,6 @@ class GridNetwork(nn.Module):
         restarts = plan.temporal_shift.restarts(plan.frame_order, plan.frames_per_set)
         self.history.begin(start, stop, restarts)
         self.history.keep_tails = keep_tails
-
-    def check_clips(self, clips_BTCHW: torch.Tensor) -> None:
-        """Refuse clips that the plan was not made for."""
-        if clips_BTCHW.ndim != 5 or clips_BTCHW.shape[1] != self.plan.num_frames:
-            raise PlanError(
-                f"clips must be (B, T={self.plan.num_frames}, C, H, W), got {tuple(clips_BTCHW.shape)}"
-            )
 
 
 @dataclass(frozen=True)

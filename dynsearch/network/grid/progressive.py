@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import torch
 
+from dynsearch.network.exit_loop import run_exits
 from dynsearch.network.grid.layout import State, map_state
 from dynsearch.network.progress import ProgressiveResult
 from dynsearch.plan import Exit
-from dynsearch.scores.confidence import confidence_from_logits
 from dynsearch.thresholds import ExitPolicy
 
 if TYPE_CHECKING:
@@ -111,35 +110,30 @@ class GridPass:
         return read.unflatten(0, (self.num_videos, -1)).sum(dim=1)
 
 
+class GridExits:
+    """A grid pass fed from clips: an :class:`ExitPass`."""
+
+    def __init__(self, network: GridNetwork, clips_BTCHW: torch.Tensor) -> None:
+        self.network = network
+        self.clips_BTCHW = clips_BTCHW
+        self.grid_pass = GridPass(network, len(clips_BTCHW))
+
+    def logits_at(self, k: int) -> torch.Tensor:
+        """Return the logits (B, K) of exit ``k``, computing the cells that are not done yet."""
+        exits = self.network.plan.exits.exits
+        done, now = self.grid_pass.frames_done, self.network.plan.frames_seen(exits[k])
+        new_frames = self.network.frames(self.clips_BTCHW, done, now) if now > done else None
+        return self.grid_pass.logits(k, self.grid_pass.extend_to(exits[k], exits[k + 1 :], new_frames))
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Drop every video but those at the positions ``rows``."""
+        self.clips_BTCHW = self.clips_BTCHW[rows]
+        self.grid_pass.keep(rows)
+
+
 def run_until(network: GridNetwork, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:
-    """Run ``clips_BTCHW`` from exit to exit under ``policy`` (paper section 3.2, C_k: max s_k > T_k)."""
-    exits = network.plan.exits.exits
-    num_videos = len(clips_BTCHW)
-    running = np.arange(num_videos)
-    exit_B = np.full(num_videos, len(exits) - 1)
-    logits_BK = torch.empty(num_videos, network.num_classes)
-    seen = np.empty((0, num_videos))  # by exit met, what each running video's confidence is made of
+    """Run ``clips_BTCHW`` from exit to exit under ``policy``."""
     network.history.tails = {}
-    grid_pass = GridPass(network, num_videos)
-    for k, exit_ in enumerate(exits):
-        done, now = grid_pass.frames_done, network.plan.frames_seen(exit_)
-        new_frames = network.frames(clips_BTCHW, done, now) if now > done else None
-        mean = grid_pass.extend_to(exit_, exits[k + 1 :], new_frames)
-        logits = grid_pass.logits(k, mean).cpu()
-        stops = np.ones(len(running), dtype=bool)
-        if k < len(exits) - 1:
-            seen = np.vstack([seen, confidence_from_logits(policy.measure, logits.numpy())])
-            stops = policy.confidence_at(seen) > policy.thresholds[k]
-        logits_BK[running[stops]] = logits[torch.from_numpy(stops)]
-        exit_B[running[stops]] = k
-        if stops.all():
-            break
-        if stops.any():
-            rows = np.flatnonzero(~stops)
-            running, seen = running[rows], seen[:, rows]
-            kept = torch.from_numpy(rows).to(clips_BTCHW.device)
-            clips_BTCHW = clips_BTCHW[kept]
-            grid_pass.keep(kept)
+    result = run_exits(GridExits(network, clips_BTCHW), len(clips_BTCHW), policy, network.gmacs_E)
     network.history.tails = {}
-    gmacs = np.asarray(network.gmacs_E)[exit_B] if network.gmacs_E else np.full(num_videos, np.nan)
-    return ProgressiveResult(logits_BK, exit_B, gmacs)
+    return result
