@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import torch
-from torch.nn import functional as F
 
 from dynsearch.network.adafocus.auxiliary import AuxiliaryLogits
+from dynsearch.training.losses import sum_of_cross_entropies
 
 ExitLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(logits_EBK, labels_B) -> scalar."""
@@ -39,9 +39,8 @@ def with_auxiliary_heads(
     exits = torch.stack([exit_loss(logits_EBK.float(), labels_B) for logits_EBK in out.exits_2EBK]).mean()
     loss = exits / out.exits_2EBK.shape[1]
     for logits in (out.global_BTK[None], out.local_2BTK):
-        passes, _, num_frames, _ = logits.shape
-        labels = labels_B.repeat_interleave(num_frames).repeat(passes)
-        loss = loss + F.cross_entropy(logits.flatten(0, 2).float(), labels)
+        frames_FBK = logits.transpose(1, 2).flatten(0, 1).float()
+        loss = loss + sum_of_cross_entropies(frames_FBK, labels_B) / len(frames_FBK)
     return loss, out.exits_2EBK[0]
 
 

@@ -42,7 +42,8 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str) -> None:
         format_: A key of :data:`FORMATS`.
 
     Raises:
-        BundleError: The format is unknown, the network is no grid, what writes it is not installed, or the network can't be traced.
+        BundleError: The format is unknown, what writes it is not installed, or the network is no grid or can't be
+            traced.
         WeightsError: The weights are damaged or of another network.
     """
     if format_ not in FORMATS:
