@@ -1,6 +1,6 @@
 """Crops and normalisation, the same for all frames of a video.
 
-There is no horizontal flip: left and right tell classes apart in Something-Something and in motions.
+Horizontal flips, which may change a video's class, are in ``flips``.
 
 Source: TSN's multi-scale cropping (Wang et al., ECCV 2016), with the numbers its released recipe uses.
 """

@@ -69,6 +69,7 @@ _EMBEDDED = DatasetInfo(
     read=read_sthv2,
     splits="its validation videos are the test split",
     generate=generate_motions,
+    flip="exchange",
 )
 
 _DOWNLOADED = (
@@ -87,6 +88,7 @@ _DOWNLOADED = (
         cache_size=256,
         read=read_sthv2,
         splits=_VALIDATION_IS_TEST,
+        flip="exchange",
     ),
     DatasetInfo(
         name="sthv1",
@@ -105,6 +107,7 @@ _DOWNLOADED = (
             read_numbered_clips, prefix="something-something-v1", folder="20bn-something-something-v1"
         ),
         splits=_VALIDATION_IS_TEST,
+        flip="exchange",
     ),
     DatasetInfo(
         name="jester",
@@ -121,6 +124,7 @@ _DOWNLOADED = (
         cache_size=100,
         read=functools.partial(read_numbered_clips, prefix="jester-v1", folder="20bn-jester-v1"),
         splits=_VALIDATION_IS_TEST,
+        flip="exchange",
     ),
     DatasetInfo(
         name="ucf101",
@@ -244,6 +248,7 @@ _GENERAL = (
         read=read_class_folders,
         splits=_OWN_SPLITS.replace("NAME", "folders"),
         variant=lambda groups: functools.partial(read_class_folders, test_groups=groups),
+        flip="exchange",
     ),
     DatasetInfo(
         name="csv",
@@ -261,6 +266,7 @@ _GENERAL = (
         read=read_csv_videos,
         splits=_OWN_SPLITS.replace("NAME", "csv"),
         variant=lambda groups: functools.partial(read_csv_videos, test_groups=groups),
+        flip="exchange",
     ),
 )
 

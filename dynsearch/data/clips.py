@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -16,12 +16,15 @@ from dynsearch.data.augmentation import (
     normalise,
     resize_short_side,
 )
+from dynsearch.data.flips import flip_clip
 from dynsearch.data.frame_cache import FrameCache
+from dynsearch.data.labels import label_tensor
 from dynsearch.data.reader import get_reader
 from dynsearch.data.record_frames import read_record
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.sampling import random_in_segments, sample_rng, segment_centres
-from dynsearch.errors import InputError
+from dynsearch.data.worker_pool import note
+from dynsearch.errors import DataError, InputError, VideoError
 
 Clip = tuple[torch.Tensor, int | torch.Tensor, int]
 """One clip float32 (T, C, H, W) in temporal order, its label (or labels, uint8 (K,)), its index."""
@@ -30,22 +33,6 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """Clips float32 (B, T, C, H, W) in temporal order, labels, indices int64 (B,).
 
 Labels are int64 (B,), or uint8 0/1 (B, K) in data sets with several labels a video."""
-
-
-def label_tensor(records: Sequence[VideoRecord], num_classes: int | None = None) -> torch.Tensor:
-    """Return the labels of N videos: int64 (N,), or uint8 0/1 (N, K) where videos may have several.
-
-    Raises:
-        InputError: There are several and ``num_classes`` is not given.
-    """
-    if not records[0].is_multi_label:
-        return torch.tensor([record.label for record in records], dtype=torch.int64)
-    if num_classes is None:
-        raise InputError("videos with several labels need num_classes")
-    labels_NK = torch.zeros(len(records), num_classes, dtype=torch.uint8)
-    for row, record in zip(labels_NK, records, strict=True):
-        row[list(record.labels)] = 1
-    return labels_NK
 
 
 class ClipDataset(Dataset[Clip]):
@@ -67,6 +54,7 @@ class ClipDataset(Dataset[Clip]):
             cache's size, or ``image_size`` without one.
         multi_scale_crop: In training, crop and resize as TSN does.
         num_classes: K; needed where the videos have several labels.
+        mirrored_K: In training, mirror half of the clips, and what class each becomes then; None for no flips.
 
     Raises:
         InputError: There are no videos, or the cache or a size does not fit.
@@ -85,6 +73,7 @@ class ClipDataset(Dataset[Clip]):
         short_side: int | None = None,
         multi_scale_crop: bool = True,
         num_classes: int | None = None,
+        mirrored_K: torch.Tensor | None = None,
     ) -> None:
         if not records or num_frames < 1 or image_size < 1:
             raise InputError(
@@ -107,6 +96,7 @@ class ClipDataset(Dataset[Clip]):
         self.cache = cache
         self.reader = reader
         self.multi_scale_crop = training and multi_scale_crop
+        self.mirrored_K = mirrored_K if training else None
         self.epoch = 0
         self._labels_N = label_tensor(records, num_classes)
 
@@ -123,13 +113,8 @@ class ClipDataset(Dataset[Clip]):
         Raises:
             VideoError: The video can't be read; it is named.
         """
-        clips, _, _ = self.batch([index])
-        label = self._labels_N[index]
-        return clips[0], label if label.ndim else int(label), index
-
-    def __getitems__(self, indices: Sequence[int]) -> Batch:
-        """Return a whole batch; torch's data loader prefers this over single items."""
-        return self.batch(indices)
+        clips, labels, _ = self.batch([index])
+        return clips[0], labels[0] if labels.ndim == 2 else int(labels[0]), index
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Return the clips, labels and indices of B videos.
@@ -140,14 +125,73 @@ class ClipDataset(Dataset[Clip]):
         Raises:
             VideoError: A video can't be read; it is named.
         """
-        positions = np.asarray(indices, dtype=np.int64)
+        batch, _ = self.read(indices, replace=False)
+        return batch
+
+    def read(
+        self, indices: Sequence[int], bad: Collection[int] = (), *, replace: bool
+    ) -> tuple[Batch, dict[int, VideoError]]:
+        """Return a batch, in which videos that can't be read are replaced by others if ``replace`` says so.
+
+        What replaces a video depends on (seed, epoch, index) and on which videos are bad, so it is the same
+        with any number of workers.
+
+        Args:
+            indices: B positions in ``records``.
+            bad: Positions known to be bad, which are not tried.
+            replace: Otherwise the first video that can't be read is an error.
+
+        Returns:
+            The batch, its indices those of the videos in it, and by position what is wrong with further ones.
+
+        Raises:
+            VideoError: A video can't be read and none are replaced.
+            DataError: No video can be read.
+        """
+        failed: dict[int, VideoError] = {}
         if self.cache is not None and not self.multi_scale_crop:
-            frames = torch.from_numpy(self._cached_frames(self.cache, positions)).permute(0, 1, 4, 2, 3)
-            clips = self._middle(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
-        else:
-            clips = torch.stack([self._clip(int(index)) for index in positions])
-        index_B = torch.from_numpy(positions)
-        return normalise(clips.contiguous()), self._labels_N[index_B], index_B
+            position_B = np.asarray([self._usable(index, bad) for index in indices], dtype=np.int64)
+            frames = torch.from_numpy(self._cached_frames(self.cache, position_B)).permute(0, 1, 4, 2, 3)
+            middle = self._middle(frames.flatten(0, 1)).unflatten(0, frames.shape[:2])
+            return self._finished(middle, position_B), failed
+        clips: list[torch.Tensor] = []
+        positions: list[int] = []
+        for wanted in indices:
+            index = self._usable(wanted, {*bad, *failed})
+            while len(clips) == len(positions):
+                note(index)
+                try:
+                    clips.append(self._clip(index))
+                except VideoError as error:
+                    if not replace:
+                        raise
+                    failed[index] = error
+                    index = self._usable(wanted, {*bad, *failed})
+            positions.append(index)
+        note(None)
+        return self._finished(torch.stack(clips), np.asarray(positions, dtype=np.int64)), failed
+
+    def _finished(self, clips: torch.Tensor, positions_B: npt.NDArray[np.int64]) -> Batch:
+        """Return a batch of uint8 clips (B, T, C, H, W), mirrored where that is drawn, and normalised."""
+        index_B = torch.from_numpy(positions_B)
+        labels = self._labels_N[index_B]
+        if self.mirrored_K is not None:
+            for place, index in enumerate(positions_B):
+                if sample_rng(self.seed, self.epoch, int(index), "flip").random() < 0.5:
+                    clips[place], labels[place] = flip_clip(clips[place], labels[place], self.mirrored_K)
+        return normalise(clips.contiguous()), labels, index_B
+
+    def _usable(self, index: int, bad: Collection[int]) -> int:
+        """Return ``index``, or the first that is not bad in an order drawn for it."""
+        if index not in bad:
+            return int(index)
+        order = sample_rng(self.seed, self.epoch, int(index), "replacement").permutation(len(self.records))
+        other = next((int(candidate) for candidate in order if candidate not in bad), None)
+        if other is None:
+            raise DataError(
+                f"none of {len(self.records)} videos can be read", hint="Run `dynsearch data check`"
+            )
+        return other
 
     def _cached_frames(self, cache: FrameCache, positions_B: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
         """Return uint8 (B, T, H, W, 3) straight from the cache."""

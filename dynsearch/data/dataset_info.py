@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 from dynsearch.data.records import Annotations
 from dynsearch.data.workers import Progress
+
+FlipRule = Literal["plain", "exchange"]
+"""``plain``: a mirrored video keeps its classes. ``exchange``: classes whose names tell directions change places."""
 
 
 class Layout(Protocol):
@@ -49,6 +52,7 @@ class DatasetInfo:
         variant: Gives the layout of a variant; None where there are none.
         generate: Makes it where it is absent; None for data that has to be downloaded.
         metrics: What its results are measured by, keys of ``scores.metrics.METRICS``; the first leads.
+        flip: What mirroring a video does to its classes.
     """
 
     name: str
@@ -66,3 +70,4 @@ class DatasetInfo:
     variant: Callable[[str], Layout] | None = None
     generate: Generator | None = None
     metrics: tuple[str, ...] = ("top1", "top5")
+    flip: FlipRule = "plain"

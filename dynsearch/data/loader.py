@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+import dataclasses
+import functools
+import multiprocessing
+from collections.abc import Callable, Iterator
+from typing import Any, Protocol
 
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Sampler
+from torch.utils.data import Sampler
 
-from dynsearch.data.clips import Batch, Clip, ClipDataset
-from dynsearch.errors import InputError
+from dynsearch.data.clips import Batch, ClipDataset
+from dynsearch.data.watched_workers import Lost, map_in_order
+from dynsearch.errors import DataError, DynsearchError, InputError, VideoError
 
 
 class EpochOrder(Sampler[list[int]]):
@@ -69,6 +73,129 @@ class EpochOrder(Sampler[list[int]]):
         return order[self.rank :: self.num_ranks]
 
 
+class Batches(Protocol):
+    """What training and scoring take clips from: ``ClipLoader``, or torch's loader of another data set.
+
+    Attributes:
+        dataset: Has ``set_epoch``.
+    """
+
+    dataset: Any
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]:
+        """Yield (clips, labels, indices)."""
+        ...
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class BadVideos:
+    """What happens to videos that can't be read.
+
+    Attributes:
+        share: Share of the videos that may be replaced by others before it is an error; 0 replaces none.
+        write: Told of each in a line.
+    """
+
+    share: float = 0.0
+    write: Callable[[str], None] = lambda line: None
+
+
+class ClipLoader:
+    """Batches of clips, read here or in watched worker processes.
+
+    A worker that dies or hangs is replaced, and the video it was reading is named. In training that video, like
+    one that can't be decoded, is replaced by another until ``bad_videos.share`` is used up.
+
+    Args:
+        dataset: The clips.
+        order: Which of them make a batch.
+        num_workers: Worker processes, 0 for none. Without them a decoder that crashes or hangs takes this process
+            with it.
+        bad_videos: What happens to videos that can't be read.
+        seconds: A video that takes longer to read is bad.
+
+    Attributes:
+        bad: By position, what is wrong with the videos that were replaced so far.
+    """
+
+    def __init__(
+        self,
+        dataset: ClipDataset,
+        order: EpochOrder,
+        *,
+        num_workers: int = 0,
+        bad_videos: BadVideos = BadVideos(),
+        seconds: float = 300.0,
+    ) -> None:
+        self.dataset = dataset
+        self.batch_sampler = order
+        self.num_workers = num_workers
+        self.bad_videos = bad_videos
+        self.seconds = seconds
+        self.bad: dict[int, VideoError] = {}
+        self._crashed: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self.batch_sampler)
+
+    def __iter__(self) -> Iterator[Batch]:
+        jobs = ((indices, frozenset(self.bad)) for indices in self.batch_sampler)
+        read = functools.partial(_read, self.dataset, self.bad_videos.share > 0)
+        if self.num_workers:
+            results = map_in_order(
+                read, jobs, num_workers=self.num_workers, retry=self._retry, seconds=self.seconds
+            )
+        else:
+            results = map(read, jobs)
+        for batch, failed in results:
+            for index, error in failed.items():
+                self._add(index, error)
+            clips, labels, index_B = batch
+            if torch.cuda.is_available():
+                clips, labels = clips.pin_memory(), labels.pin_memory()
+            yield clips, labels, index_B
+
+    def bad_video_ids(self) -> tuple[str, ...]:
+        """Return the ids of the videos that were replaced so far, sorted."""
+        return tuple(sorted(self.dataset.records[index].video_id for index in self.bad))
+
+    def _retry(self, job: _Job, lost: Lost) -> _Job:
+        """Return the batch to read again after a worker was lost: without the video it had, if that is at fault."""
+        indices, _ = job
+        if lost.noted is None:
+            raise DynsearchError(
+                f"a process that reads videos {lost.reason}, but not while reading one",
+                hint="The machine may be out of memory or of shared memory; use fewer training.num_workers",
+            )
+        if lost.is_hang or lost.noted in self._crashed:
+            path = str(self.dataset.records[lost.noted].path)
+            error = VideoError(lost.reason, where=path, hint="Run `dynsearch data check`")
+            if self.bad_videos.share == 0:
+                raise error
+            self._add(lost.noted, error)
+        # A process may also be ended from outside, so a video is tried twice.
+        self._crashed.add(lost.noted)
+        return indices, frozenset(self.bad)
+
+    def _add(self, index: int, error: VideoError) -> None:
+        if index in self.bad:
+            return
+        self.bad[index] = error
+        self.bad_videos.write(f"left out of training: {error}")
+        total = len(self.dataset)
+        if len(self.bad) > self.bad_videos.share * total:
+            first = "; ".join(f"{bad.where}: {bad.problem}" for bad in list(self.bad.values())[:3])
+            raise DataError(
+                f"{len(self.bad)} of {total} training videos can't be read, more than "
+                f"max_bad_videos={self.bad_videos.share:g} allows, first {first}",
+                hint="Run `dynsearch data check`, or raise training.max_bad_videos",
+            )
+
+
 def make_loader(
     dataset: ClipDataset,
     batch_size: int,
@@ -79,7 +206,9 @@ def make_loader(
     drop_last: bool = False,
     rank: int = 0,
     num_ranks: int = 1,
-) -> DataLoader[Clip]:
+    bad_videos: BadVideos = BadVideos(),
+    seconds: float = 300.0,
+) -> ClipLoader:
     """Return a loader whose batches are ``Batch``: clips float32 (B, T, C, H, W), labels and indices.
 
     The batches are the same with any number of workers. Call ``dataset.set_epoch`` before each pass. With a
@@ -94,6 +223,8 @@ def make_loader(
         drop_last: Leave out a last batch that is not full.
         rank: Which process of a distributed training this is.
         num_ranks: How many there are.
+        bad_videos: What happens to videos that can't be read.
+        seconds: A video that takes longer to read is bad.
 
     Raises:
         InputError: A number is out of range.
@@ -107,15 +238,15 @@ def make_loader(
         rank=rank,
         num_ranks=num_ranks,
     )
-    return DataLoader(
-        dataset,
-        batch_sampler=order,
-        num_workers=num_workers,
-        collate_fn=_as_it_is,
-        pin_memory=torch.cuda.is_available(),
-    )
+    return ClipLoader(dataset, order, num_workers=num_workers, bad_videos=bad_videos, seconds=seconds)
 
 
-def _as_it_is(batch: Any) -> Batch:
-    # ``ClipDataset.__getitems__`` has made the batch already.
-    return batch
+_Job = tuple[list[int], frozenset[int]]
+
+
+def _read(dataset: ClipDataset, replace: bool, job: _Job) -> tuple[Batch, dict[int, VideoError]]:
+    """Read one batch, here or in a worker."""
+    indices, bad = job
+    if multiprocessing.parent_process() is not None:
+        torch.set_num_threads(1)
+    return dataset.read(indices, bad, replace=replace)

@@ -8,6 +8,8 @@ Source: Wang et al., Temporal Segment Networks, ECCV 2016, section 3.1.
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 import numpy.typing as npt
 
@@ -46,9 +48,21 @@ def random_in_segments(num_video_frames: int, num_frames: int, rng: np.random.Ge
     return np.minimum(drawn.astype(np.int64), num_video_frames - 1)
 
 
-def sample_rng(seed: int, epoch: int, index: int) -> np.random.Generator:
-    """Return the random numbers of one sample in one epoch, the same in whichever process it is read."""
-    return np.random.default_rng((seed, epoch, index))
+_PURPOSES: dict[str, tuple[int, ...]] = {"clip": (), "flip": (1,), "replacement": (2,)}
+
+
+def sample_rng(
+    seed: int, epoch: int, index: int, purpose: Literal["clip", "flip", "replacement"] = "clip"
+) -> np.random.Generator:
+    """Return the random numbers of one sample in one epoch, the same in whichever process it is read.
+
+    Args:
+        seed: The training's seed.
+        epoch: The epoch.
+        index: The sample's position in its split.
+        purpose: What is drawn; numbers for one purpose do not depend on whether others are drawn.
+    """
+    return np.random.default_rng((seed, epoch, index, *_PURPOSES[purpose]))
 
 
 def _check(num_video_frames: int, num_frames: int) -> None:

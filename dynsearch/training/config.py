@@ -64,5 +64,10 @@ class TrainingConfig(BaseModel):
     """Start the backbone from this file (safetensors, or ``.pth`` of plain tensors) instead."""
     multi_scale_crop: bool = True
     """TSN's random crops; without it, training sees the same square crop as testing."""
+    flip: bool = False
+    """Mirror half of the training clips, as TSN and TSM do; classes that tell left from right change places."""
     num_workers: int = Field(default=4, ge=0)
-    """Processes that read and decode videos."""
+    """Processes that read and decode videos. With 0, a video that crashes its decoder ends the training."""
+    max_bad_videos: float = Field(default=0.01, ge=0, lt=1)
+    """Share of the training videos that may be unreadable. They are replaced by others and named; more end the
+    training. Calibration and test never replace a video."""

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader
 
+from dynsearch.data.loader import Batches, ClipLoader
 from dynsearch.errors import TrainingError
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.schedule import learning_rate
@@ -29,6 +29,7 @@ class EpochReport:
         top1: Share of training videos whose first choice at the last exit is (one of) their label, 0..1.
         learning_rate: At the epoch's last step.
         seconds: How long it took.
+        bad_videos: Training videos that were replaced so far because they can't be read.
     """
 
     epoch: int
@@ -36,6 +37,7 @@ class EpochReport:
     top1: float
     learning_rate: float
     seconds: float
+    bad_videos: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for a line of ``metrics.jsonl``."""
@@ -44,7 +46,7 @@ class EpochReport:
 
 def train(
     network: Any,
-    loader: DataLoader[Any],
+    loader: Batches,
     config: TrainingConfig,
     *,
     device: torch.device,
@@ -70,7 +72,7 @@ def train(
     finished = stepper.restore(state) if state else 0
     for epoch in range(finished, config.epochs):
         seed_torch(seed, "epoch", epoch)
-        loader.dataset.set_epoch(epoch)  # type: ignore[attr-defined]
+        loader.dataset.set_epoch(epoch)
         report = _train_epoch(stepper, loader, config, epoch)
         if state:
             stepper.save(state, epoch + 1)
@@ -79,9 +81,7 @@ def train(
     stepper.finish()
 
 
-def _train_epoch(
-    stepper: Stepper, loader: DataLoader[Any], config: TrainingConfig, epoch: int
-) -> EpochReport:
+def _train_epoch(stepper: Stepper, loader: Batches, config: TrainingConfig, epoch: int) -> EpochReport:
     stepper.begin_epoch()
     started = time.perf_counter()
     loss_sum, num_right, num_videos, rate = 0.0, 0, 0, 0.0
@@ -105,5 +105,10 @@ def _train_epoch(
         num_right += right
         num_videos += len(labels)
     return EpochReport(
-        epoch + 1, loss_sum / len(loader), num_right / num_videos, rate, time.perf_counter() - started
+        epoch=epoch + 1,
+        loss=loss_sum / len(loader),
+        top1=num_right / num_videos,
+        learning_rate=rate,
+        seconds=time.perf_counter() - started,
+        bad_videos=loader.bad_video_ids() if isinstance(loader, ClipLoader) else (),
     )

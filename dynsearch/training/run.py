@@ -7,12 +7,12 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import torch
-from torch.utils.data import DataLoader
 
 from dynsearch.cost import build_network
+from dynsearch.data.loader import Batches
 from dynsearch.errors import InputError
 from dynsearch.files import write_text
 from dynsearch.plan import Plan
@@ -39,9 +39,7 @@ class ClipSource(Protocol):
     num_classes: int
     fingerprint: str
 
-    def loader(
-        self, split: str, plan: Plan, config: TrainingConfig, *, training: bool, seed: int
-    ) -> DataLoader[Any]:
+    def loader(self, split: str, plan: Plan, config: TrainingConfig, *, training: bool, seed: int) -> Batches:
         """Return batches of (clips, labels, indices) of ``split`` as ``plan`` wants them."""
 
     def video_ids(self, split: str) -> Sequence[str]:

@@ -8,12 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
-from torch.utils.data import DataLoader
+import torch
 
-from dynsearch.data.catalogue import open_dataset
+from dynsearch.data.catalogue import get_info, open_dataset
 from dynsearch.data.clips import ClipDataset
+from dynsearch.data.flips import mirrored_classes
 from dynsearch.data.frame_cache import FrameCache, make_frame_cache
-from dynsearch.data.loader import make_loader
+from dynsearch.data.loader import BadVideos, ClipLoader, make_loader
 from dynsearch.data.records import VideoDataset
 from dynsearch.plan import Plan
 from dynsearch.training.config import TrainingConfig
@@ -107,7 +108,7 @@ class DatasetClips:
 
     def loader(
         self, split: str, plan: Plan, config: TrainingConfig, *, training: bool, seed: int
-    ) -> DataLoader[Any]:
+    ) -> ClipLoader:
         """Return batches of (clips, labels, indices) of ``split`` as ``plan`` wants them.
 
         Clips are float32 (B, T, C, H, W) in temporal order. Training shuffles, draws frames, and crops if
@@ -124,6 +125,7 @@ class DatasetClips:
             short_side=None if cache else round(plan.image_size * TEST_RESIZE),
             multi_scale_crop=config.multi_scale_crop,
             num_classes=self.num_classes,
+            mirrored_K=self._mirrored() if config.flip and training else None,
         )
         in_one_go = cache is not None and not clips.multi_scale_crop
         return make_loader(
@@ -132,7 +134,11 @@ class DatasetClips:
             shuffle=training,
             num_workers=0 if in_one_go else config.num_workers,
             seed=seed,
+            bad_videos=BadVideos(share=config.max_bad_videos if training else 0.0, write=self._write),
         )
+
+    def _mirrored(self) -> torch.Tensor:
+        return mirrored_classes(self.dataset.class_names, get_info(self.dataset.name).flip)
 
     def _make_cache(self, split: str) -> FrameCache:
         assert self._cache_settings is not None
