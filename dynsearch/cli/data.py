@@ -142,6 +142,20 @@ def check(
     "--size", type=click.IntRange(min=1), help="Side in pixels of the square kept. Default: the data set's."
 )
 @click.option("--seed", type=int, default=0, show_default=True, help="Draws the calibration split.")
+@click.option(
+    "--max-gb",
+    type=click.FloatRange(min=0, min_open=True),
+    default=200.0,
+    show_default=True,
+    help="A larger cache is refused, in 10^9 bytes.",
+)
+@click.option(
+    "--max-bad-videos",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.01,
+    show_default=True,
+    help="Share of the training videos that may be unreadable.",
+)
 @_reader
 @_workers
 def prepare(
@@ -150,6 +164,8 @@ def prepare(
     frames: int | None,
     size: int | None,
     seed: int,
+    max_gb: float,
+    max_bad_videos: float,
     reader: str,
     workers: int | None,
 ) -> None:
@@ -159,7 +175,7 @@ def prepare(
     frame_cache names the same numbers.
     """
     from dynsearch.data.catalogue import get_info, open_dataset
-    from dynsearch.data.frame_cache import cache_bytes, make_frame_cache
+    from dynsearch.data.frame_cache import cache_bytes, check_limit, make_frame_cache
     from dynsearch.data.home import dataset_root
 
     info = get_info(dataset)
@@ -169,8 +185,11 @@ def prepare(
         with _progress(f"making {dataset}") as progress:
             generate(dataset_root(dataset, data_root), num_workers=workers, progress=progress)
     opened = open_dataset(dataset, data_root, seed=seed)
-    total = cache_bytes(sum(map(len, opened.splits.values())), frames, size)
-    click.echo(f"{dataset}: {opened.root}, frame cache of {total / 1e9:.2f} GB")
+    sizes = [len(records) for records in opened.splits.values()]
+    click.echo(
+        f"{dataset}: {opened.root}, frame cache of {cache_bytes(sum(sizes), frames, size) / 1e9:.2f} GB"
+    )
+    check_limit(sizes, frames, size, max_gb)
     for split, records in opened.splits.items():
         with _progress(split) as progress:
             cache = make_frame_cache(
@@ -179,10 +198,13 @@ def prepare(
                 num_frames=frames,
                 size=size,
                 reader=reader,
+                max_bad_videos=max_bad_videos if split == "train" else 0.0,
                 num_workers=workers,
                 progress=progress,
             )
         click.echo(f"{split}: {len(records)} videos in {cache.path}")
+        for index, reason in sorted(cache.bad.items()):
+            click.echo(f"  left out of training: {records[index].path}: {reason}")
 
 
 @contextlib.contextmanager

@@ -5,10 +5,12 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import json
 import multiprocessing
 import os
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -21,10 +23,11 @@ from dynsearch.data.records import VideoRecord
 from dynsearch.data.sampling import segment_centres
 from dynsearch.data.watched_workers import Lost, map_watched
 from dynsearch.data.workers import Progress
-from dynsearch.errors import InputError, VideoError
-from dynsearch.files import written_whole
+from dynsearch.errors import DynsearchError, InputError, VideoError
+from dynsearch.files import read_json, write_text, written_whole
 
-_VERSION = 1
+_VERSION = 2
+"""Raised whenever the same videos and settings would give another file; older files are made again."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -35,6 +38,8 @@ class FrameCache:
         path: The .npy file.
         num_frames: S, evenly spaced frames kept of each video (the middle of each of S segments).
         size: Side in pixels of the square in the middle of each frame.
+
+    A file beside it, with the ending .json, is written last and says that the frames are all there.
     """
 
     path: Path
@@ -46,6 +51,11 @@ class FrameCache:
         """The frames, uint8 (N, S, size, size, 3), RGB, mapped from the file when first used."""
         frames: npt.NDArray[np.uint8] = np.load(self.path, mmap_mode="r", allow_pickle=False)
         return frames
+
+    @functools.cached_property
+    def bad(self) -> dict[int, str]:
+        """By position, why videos could not be read; their frames are black."""
+        return {int(index): reason for index, reason in read_json(_facts_path(self.path))["bad"].items()}
 
     def __getstate__(self) -> dict[str, object]:
         # Sent to another process, the cache is mapped there again instead of being copied.
@@ -60,6 +70,8 @@ def make_frame_cache(
     size: int,
     reader: str = "auto",
     folder: Path | None = None,
+    max_bad_videos: float = 0.0,
+    write: Callable[[str], None] | None = None,
     num_workers: int | None = None,
     progress: Progress | None = None,
 ) -> FrameCache:
@@ -75,13 +87,15 @@ def make_frame_cache(
         size: Short side in pixels to resize to; the square in the middle is kept.
         reader: The video reader's name.
         folder: Where to keep it; None means ``$DYNSEARCH_HOME/frames``.
+        max_bad_videos: Share of the videos that may be unreadable; ``FrameCache.bad`` names them.
+        write: Told how large the file becomes, before it is made.
         num_workers: Worker processes; None means one per core.
         progress: Told after every video.
 
     Raises:
-        VideoError: A video can't be read; it is named.
+        VideoError: A video can't be read; it is named. With ``max_bad_videos``: the one too many.
         InputError: ``records`` is empty, or a setting is below 1.
-        DynsearchError: The file can't be written.
+        DynsearchError: The file can't be written, or there is no room for it.
     """
     if not records or num_frames < 1 or size < 1:
         raise InputError(
@@ -97,10 +111,14 @@ def make_frame_cache(
         return cache
     with held_lock(folder / f".{stem}.lock"):
         if not _is_whole(path, shape):
-            _fill(path, records, shape, reader, num_workers, progress)
-            for old in folder.glob(f"{stem}-*.npy"):
-                if old != path:
-                    old.unlink(missing_ok=True)
+            for old in folder.glob(f"{stem}-*"):
+                old.unlink(missing_ok=True)
+            needed = cache_bytes(*shape[:3])
+            _check_room(folder, needed)
+            if write is not None:
+                write(f"{name}: making a frame cache of {needed / 1e9:.2f} GB in {folder}")
+            bad = _fill(path, records, shape, reader, max_bad_videos, num_workers, progress)
+            write_text(_facts_path(path), json.dumps({"shape": shape, "bad": bad}))
     return cache
 
 
@@ -109,16 +127,45 @@ def cache_bytes(num_videos: int, num_frames: int, size: int) -> int:
     return num_videos * num_frames * size * size * 3
 
 
+def check_limit(sizes: Sequence[int], num_frames: int, size: int, max_gb: float) -> None:
+    """Make sure that the frame caches of splits with ``sizes`` videos take at most ``max_gb``.
+
+    Raises:
+        InputError: They would take more; the message says how much, and what would do.
+    """
+    needed = cache_bytes(sum(sizes), num_frames, size) / 1e9
+    if needed > max_gb:
+        fitting = int(size * (max_gb / needed) ** 0.5)
+        raise InputError(
+            f"the frame cache of {sum(sizes)} videos with {num_frames} frames of {size} x {size} would take "
+            f"{needed:.4g} GB, more than max_gb={max_gb:g}",
+            where="frame_cache",
+            hint=f"Frames of {fitting} x {fitting} would do; or keep fewer frames, raise max_gb, or use no cache",
+        )
+
+
+def _check_room(folder: Path, needed: int) -> None:
+    free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise DynsearchError(
+            f"a frame cache needs {needed / 1e9:.4g} GB and {free / 1e9:.4g} GB are free",
+            where=str(folder),
+            hint="Free some space, keep fewer or smaller frames, or set DYNSEARCH_HOME to another disk",
+        )
+
+
+def _facts_path(path: Path) -> Path:
+    return path.with_suffix(".json")
+
+
 def _fingerprint(records: Sequence[VideoRecord], reader: str) -> str:
     states = [f"{_VERSION} {reader}"]
     for record in records:
         try:
             status = os.stat(record.path)
-        except OSError as error:
-            raise VideoError(
-                "does not exist", where=str(record.path), hint="Run `dynsearch data check`"
-            ) from error
-        states.append(f"{status.st_size} {status.st_mtime_ns}")
+            states.append(f"{status.st_size} {status.st_mtime_ns}")
+        except OSError:
+            states.append("missing")
     return _digest("\n".join(states))
 
 
@@ -131,11 +178,16 @@ def _digest(text: str) -> str:
 
 
 def _is_whole(path: Path, shape: tuple[int, ...]) -> bool:
+    """Tell whether a file was finished, and not cut short since."""
     try:
+        facts = read_json(_facts_path(path))
         frames = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError):
+    except (InputError, OSError, ValueError, EOFError):
         return False
-    return frames.shape == shape and frames.dtype == np.uint8
+    finished = (
+        isinstance(facts, dict) and facts.get("shape") == list(shape) and isinstance(facts.get("bad"), dict)
+    )
+    return finished and frames.shape == shape and frames.dtype == np.uint8
 
 
 def _fill(
@@ -143,9 +195,12 @@ def _fill(
     records: Sequence[VideoRecord],
     shape: tuple[int, ...],
     reader: str,
+    max_bad_videos: float,
     num_workers: int | None,
     progress: Progress | None,
-) -> None:
+) -> dict[int, str]:
+    """Write the frames; return by position why videos could not be read."""
+    bad: dict[int, str] = {}
     read_one = functools.partial(_read_one, num_frames=shape[1], size=shape[2], reader=reader)
     with written_whole(path) as temporary:
         frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
@@ -155,25 +210,36 @@ def _fill(
                 os.posix_fallocate(file.fileno(), 0, temporary.stat().st_size)
         for index, video in map_watched(read_one, records, num_workers=num_workers, progress=progress):
             if isinstance(video, Lost):
-                raise VideoError(
+                video = VideoError(
                     video.reason, where=str(records[index].path), hint="Run `dynsearch data check`"
                 )
-            frames[index] = video
+            if isinstance(video, VideoError):
+                bad[index] = video.problem
+                if len(bad) > max_bad_videos * len(records):
+                    raise video
+            else:
+                frames[index] = video
         frames.flush()
         del frames
+    return bad
 
 
-def _read_one(record: VideoRecord, *, num_frames: int, size: int, reader: str) -> npt.NDArray[np.uint8]:
-    """Return uint8 (S, size, size, 3) of one video."""
+def _read_one(
+    record: VideoRecord, *, num_frames: int, size: int, reader: str
+) -> npt.NDArray[np.uint8] | VideoError:
+    """Return uint8 (S, size, size, 3) of one video, or what is wrong with it."""
     import torch
 
     from dynsearch.data.augmentation import centre_crop, resize_short_side
 
     if multiprocessing.parent_process() is not None:
         torch.set_num_threads(1)
-    frames_SHWC = read_record(
-        record, lambda count: segment_centres(count, num_frames).tolist(), strict=True, reader=reader
-    )
+    try:
+        frames_SHWC = read_record(
+            record, lambda count: segment_centres(count, num_frames).tolist(), strict=True, reader=reader
+        )
+    except VideoError as error:
+        return error
     frames_SCHW = torch.from_numpy(frames_SHWC).permute(0, 3, 1, 2)
     square = centre_crop(resize_short_side(frames_SCHW, size), size)
     cached: npt.NDArray[np.uint8] = square.permute(0, 2, 3, 1).numpy()

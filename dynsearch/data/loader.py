@@ -138,6 +138,8 @@ class ClipLoader:
         self.seconds = seconds
         self.bad: dict[int, VideoError] = {}
         self._crashed: set[int] = set()
+        for index, reason in ({} if dataset.cache is None else dataset.cache.bad).items():
+            self._add(index, VideoError(reason, where=str(dataset.records[index].path)))
 
     def __len__(self) -> int:
         return len(self.batch_sampler)
@@ -173,10 +175,7 @@ class ClipLoader:
             )
         if lost.is_hang or lost.noted in self._crashed:
             path = str(self.dataset.records[lost.noted].path)
-            error = VideoError(lost.reason, where=path, hint="Run `dynsearch data check`")
-            if self.bad_videos.share == 0:
-                raise error
-            self._add(lost.noted, error)
+            self._add(lost.noted, VideoError(lost.reason, where=path, hint="Run `dynsearch data check`"))
         # A process may also be ended from outside, so a video is tried twice.
         self._crashed.add(lost.noted)
         return indices, frozenset(self.bad)
@@ -184,6 +183,8 @@ class ClipLoader:
     def _add(self, index: int, error: VideoError) -> None:
         if index in self.bad:
             return
+        if self.bad_videos.share == 0:
+            raise error
         self.bad[index] = error
         self.bad_videos.write(f"left out of training: {error}")
         total = len(self.dataset)

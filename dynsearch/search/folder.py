@@ -19,7 +19,7 @@ from dynsearch.search.recipe import StudyRecipe
 from dynsearch.space import SearchSpace
 
 _RECORDED = ("dynsearch", "torch", "torchvision", "timm", "optuna", "numpy", "decord")
-_MAY_CHANGE = ("num_trials", "max_hours", "engine", "concurrent")
+_MAY_CHANGE = ("num_trials", "max_hours", "engine", "concurrent", "frame_cache.max_gb")
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,8 @@ class StudyFolder:
 def _differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
     if isinstance(before, dict) and isinstance(now, dict):
         for key in {**before, **now}:
-            if not (path == "recipe" and key in _MAY_CHANGE):
-                yield from _differences(before.get(key), now.get(key), f"{path}.{key}" if path else str(key))
+            name = f"{path}.{key}" if path else str(key)
+            if name not in (f"recipe.{field}" for field in _MAY_CHANGE):
+                yield from _differences(before.get(key), now.get(key), name)
     elif before != now:
         yield f"{path.removeprefix('recipe.')} was {before}, now {now}"

@@ -25,6 +25,8 @@ class FrameCacheConfig(BaseModel):
     """Evenly spaced frames kept of every video."""
     size: int = Field(ge=8)
     """Side of the kept square, in pixels."""
+    max_gb: float = Field(default=200.0, gt=0)
+    """Most that the frames of all splits may take on disk, in 10^9 bytes; a larger cache is refused."""
 
 
 class StudyRecipe(BaseModel):

@@ -13,7 +13,7 @@ import torch
 from dynsearch.data.catalogue import get_info, open_dataset
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.flips import mirrored_classes
-from dynsearch.data.frame_cache import FrameCache, make_frame_cache
+from dynsearch.data.frame_cache import FrameCache, check_limit, make_frame_cache
 from dynsearch.data.loader import BadVideos, ClipLoader, make_loader
 from dynsearch.data.records import VideoDataset
 from dynsearch.plan import Plan
@@ -24,7 +24,7 @@ TEST_RESIZE = 256 / 224
 
 
 class CacheSettings(Protocol):
-    """Which frames are kept decoded: how many of each video, and the side of the square kept."""
+    """Which frames are kept decoded: how many of each video, the side of the square kept, and a limit."""
 
     @property
     def num_frames(self) -> int:
@@ -33,6 +33,10 @@ class CacheSettings(Protocol):
     @property
     def size(self) -> int:
         """Side in pixels."""
+
+    @property
+    def max_gb(self) -> float:
+        """Most that the frames of all splits may take on disk, in 10^9 bytes."""
 
 
 class DatasetClips:
@@ -114,7 +118,8 @@ class DatasetClips:
         Clips are float32 (B, T, C, H, W) in temporal order. Training shuffles, draws frames, and crops if
         ``config`` says so; everything else sees the middle frames and the middle crop.
         """
-        cache = self._cache(split) if self._cache_settings else None
+        share = config.max_bad_videos if training else 0.0
+        cache = self._cache(split, share) if self._cache_settings else None
         clips = ClipDataset(
             self.dataset.splits[split],
             num_frames=plan.num_frames,
@@ -134,17 +139,22 @@ class DatasetClips:
             shuffle=training,
             num_workers=0 if in_one_go else config.num_workers,
             seed=seed,
-            bad_videos=BadVideos(share=config.max_bad_videos if training else 0.0, write=self._write),
+            bad_videos=BadVideos(share=share, write=self._write),
         )
 
     def _mirrored(self) -> torch.Tensor:
         return mirrored_classes(self.dataset.class_names, get_info(self.dataset.name).flip)
 
-    def _make_cache(self, split: str) -> FrameCache:
-        assert self._cache_settings is not None
+    def _make_cache(self, split: str, max_bad_videos: float) -> FrameCache:
+        settings = self._cache_settings
+        assert settings is not None
+        sizes = [len(records) for records in self.dataset.splits.values()]
+        check_limit(sizes, settings.num_frames, settings.size, settings.max_gb)
         return make_frame_cache(
             self.dataset.splits[split],
             name=f"{self.dataset.name}-{split}",
-            num_frames=self._cache_settings.num_frames,
-            size=self._cache_settings.size,
+            num_frames=settings.num_frames,
+            size=settings.size,
+            max_bad_videos=max_bad_videos,
+            write=self._write,
         )

@@ -13,6 +13,7 @@ import pytest
 import torch
 
 from dynsearch.data.clips import ClipDataset
+from dynsearch.data.frame_cache import make_frame_cache
 from dynsearch.data.loader import BadVideos, make_loader
 from dynsearch.data.reader import READERS
 from dynsearch.data.records import VideoRecord
@@ -165,6 +166,28 @@ def test_a_process_lost_between_videos_blames_none(make, monkeypatch):
 def test_without_a_readable_video_there_is_an_error(make):
     with pytest.raises(DataError, match="none of 20 videos can be read"):
         labels_of(make({n: "broken" for n in range(20)}, share=0.99, num_workers=0))
+
+
+@pytest.mark.parametrize("crop", [False, True])
+def test_bad_videos_of_a_frame_cache_are_replaced_too(make, tmp_path, crop):
+    records = make({}).dataset.records
+    records[3].path.write_bytes(b"no video")
+    settings = {"num_frames": 4, "size": 8, "folder": tmp_path / "frames", "num_workers": 0}
+    cache = make_frame_cache(records, name="x", reader="fake", max_bad_videos=0.1, **settings)
+    assert list(cache.bad) == [3]
+    lines = []
+
+    def batches(training=True, share=0.1):
+        clips = ClipDataset(
+            records, num_frames=2, image_size=8, training=training, seed=5, cache=cache, multi_scale_crop=crop
+        )
+        bad = BadVideos(share=share, write=lines.append)
+        return list(make_loader(clips, 6, shuffle=training, seed=2, bad_videos=bad))
+
+    assert 3 not in [int(index) for _, _, indices in batches() for index in indices]
+    assert "3.mp4" in lines[0]
+    with pytest.raises(VideoError, match=r"3\.mp4"):
+        batches(training=False, share=0.0)
 
 
 def test_batches_arrive_as_they_were_made(make):

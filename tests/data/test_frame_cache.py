@@ -1,16 +1,17 @@
 import os
 import signal
 import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from dynsearch.data import frame_cache, open_dataset, record_frames
-from dynsearch.data.frame_cache import cache_bytes, make_frame_cache
+from dynsearch.data.frame_cache import cache_bytes, check_limit, make_frame_cache
 from dynsearch.data.motions.video_writer import write_h264
 from dynsearch.data.reader import read_frames
 from dynsearch.data.records import VideoRecord
-from dynsearch.errors import InputError, VideoError
+from dynsearch.errors import DynsearchError, InputError, VideoError
 
 
 @pytest.fixture
@@ -110,6 +111,69 @@ def test_a_truncated_file_is_made_again(make, decoded, keep):
 
     assert make().path.read_bytes() == content
     assert len(decoded) == 6
+
+
+def test_a_file_of_another_version_is_made_again(make, decoded, monkeypatch):
+    old = make().path
+    monkeypatch.setattr(frame_cache, "_VERSION", frame_cache._VERSION + 1)
+    new = make().path
+
+    assert new != old
+    assert len(decoded) == 6
+    assert sorted(file.name for file in new.parent.iterdir() if file.name[0] != ".") == sorted(
+        [new.name, new.with_suffix(".json").name]
+    )
+
+
+@pytest.mark.parametrize(
+    "facts", [None, "", "{}", '{"shape": [3, 4, 64, 64, 3]}', '{"shape": [2], "bad": {}}']
+)
+def test_a_file_that_was_never_finished_is_made_again(make, decoded, facts):
+    path = make().path.with_suffix(".json")
+    path.unlink() if facts is None else path.write_text(facts)
+
+    assert make().bad == {}
+    assert len(decoded) == 6
+
+
+def test_unreadable_videos_up_to_a_share_are_black_and_named(make, records, decoded):
+    records[1].path.write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
+    records[2].path.unlink()
+    cache = make(max_bad_videos=0.7)
+
+    assert list(cache.bad) == [1, 2]
+    assert "does not exist" in cache.bad[2]
+    assert cache.frames_NSHWC[0].any()
+    assert not cache.frames_NSHWC[1:].any()
+    assert make(max_bad_videos=0.7).bad == cache.bad
+    assert len(decoded) == 3
+    records[0].path.unlink()
+    with pytest.raises(VideoError, match=r"\.mp4: "):
+        make(max_bad_videos=0.7)
+
+
+def test_its_size_is_said_before_and_a_limit_refuses_it(make, tmp_path):
+    lines = []
+    make(write=lines.append)
+    assert lines == [f"set-train: making a frame cache of 0.00 GB in {tmp_path / 'frames'}"]
+    make(write=lines.append)
+    assert len(lines) == 1
+
+    check_limit([168_913, 24_777], 8, 128, 200.0)
+    with pytest.raises(
+        InputError,
+        match=r"frame_cache: the frame cache of 193690 videos with 32 frames of 256 x 256 would take 1219 GB, "
+        r"more than max_gb=200. Frames of 103 x 103 would do",
+    ):
+        check_limit([168_913, 24_777], 32, 256, 200.0)
+    check_limit([168_913, 24_777], 32, 103, 200.0)
+
+
+def test_a_disk_without_room_refuses_it(make, monkeypatch, tmp_path):
+    monkeypatch.setattr(frame_cache.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
+    with pytest.raises(DynsearchError, match=r"needs 0.0001475 GB and 1e-06 GB are free"):
+        make()
+    assert list((tmp_path / "frames").glob("*.npy")) == []
 
 
 def test_a_video_that_can_not_be_read_leaves_no_file(make, records, tmp_path):
