@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from dynsearch.cost.adafocus import adafocus_cost
+from dynsearch.cost.sfc import sfc_cost
 from dynsearch.cost.table import grid_cost
 from dynsearch.network import check_known
 from dynsearch.plan import Plan
@@ -27,7 +28,11 @@ class NetworkCost(Protocol):
         """Cumulative GFLOPs (10^9 multiply-accumulates) per video at each exit."""
 
 
-COSTS: dict[str, Callable[[Plan, int], NetworkCost]] = {"grid": grid_cost, "adafocus": adafocus_cost}
+COSTS: dict[str, Callable[[Plan, int], NetworkCost]] = {
+    "grid": grid_cost,
+    "adafocus": adafocus_cost,
+    "sfc": sfc_cost,
+}
 """For each network family, plan and number of classes -> cost."""
 
 

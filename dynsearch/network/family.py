@@ -12,6 +12,7 @@ from dynsearch.network.adafocus import build_adafocus
 from dynsearch.network.grid.backbone import Backbone
 from dynsearch.network.grid.network import GridNetwork
 from dynsearch.network.progress import ProgressiveResult
+from dynsearch.network.sfc import CompressedNetwork
 from dynsearch.plan import Plan
 from dynsearch.thresholds import ExitPolicy
 
@@ -38,7 +39,11 @@ class MultiExitNetwork(Protocol):
         """Run from exit to exit and really stop each video at the first exit that is sure enough."""
 
 
-FAMILIES: dict[str, Callable[..., Any]] = {"grid": GridNetwork, "adafocus": build_adafocus}
+FAMILIES: dict[str, Callable[..., Any]] = {
+    "grid": GridNetwork,
+    "adafocus": build_adafocus,
+    "sfc": CompressedNetwork,
+}
 """Network families by the name used in a plan's ``family``."""
 
 

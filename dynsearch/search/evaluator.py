@@ -31,6 +31,7 @@ class TrainingEvaluator:
             self.config_for(job.halvings),
             job.folder,
             seed=self.seed,
+            bases=job.folder.parents[1] / "bases",
             on_epoch=monitor.epoch,
         )
 

@@ -47,5 +47,6 @@ def with_auxiliary_heads(
 OBJECTIVES: dict[str, Callable[..., tuple[torch.Tensor, torch.Tensor]]] = {
     "grid": exits_only,
     "adafocus": with_auxiliary_heads,
+    "sfc": exits_only,
 }
 """What each network family minimises: (network, clips, labels, loss over exits) -> loss, logits of the exits."""

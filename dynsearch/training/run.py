@@ -13,8 +13,10 @@ import torch
 
 from dynsearch.cost import build_network
 from dynsearch.data.loader import Batches
+from dynsearch.data.locks import held_lock
 from dynsearch.errors import InputError
 from dynsearch.files import write_text
+from dynsearch.network.sfc import CompressedNetwork
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.training.config import TrainingConfig
@@ -62,6 +64,7 @@ def train_and_score(
     *,
     seed: int = 0,
     start_from: Path | None = None,
+    bases: Path | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> TrainedScores:
     """Train the plan's network and measure it on calibration and test.
@@ -77,6 +80,8 @@ def train_and_score(
         folder: Where the files go.
         seed: Decides initial weights, order of the videos, augmentation and dropout.
         start_from: Weights of the whole network to start from, as written by an earlier training.
+        bases: Where trained networks lie that others are built on, by ``plan_id``; one that is not there is
+            trained first, by the same settings. Default: ``bases`` in ``folder``.
         on_epoch: Called after every epoch.
 
     Raises:
@@ -98,6 +103,8 @@ def train_and_score(
     else:
         if start_from is not None:
             load_weights(network, start_from)
+        elif isinstance(network, CompressedNetwork):
+            _train_base(network, source, config, bases or folder / "bases", seed)
         else:
             start_backbones(network, pretrained=config.pretrained, weights=config.weights)
         loader = source.loader("train", plan, config, training=True, seed=seed)
@@ -112,6 +119,16 @@ def train_and_score(
     for split, measured in scores.items():
         measured.save(folder / f"scores-{split}.npz")
     return TrainedScores(**scores)
+
+
+def _train_base(
+    network: CompressedNetwork, source: ClipSource, config: TrainingConfig, bases: Path, seed: int
+) -> None:
+    """Load the trained base of ``network``; trials that wait for the same one train it once."""
+    home = bases / network.base.plan.plan_id
+    with held_lock(bases / f"{home.name}.lock"):
+        train_and_score(network.base.plan, source, config, home, seed=seed)
+    load_weights(network.base, home / "weights.safetensors")
 
 
 class MetricsLog:

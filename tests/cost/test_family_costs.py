@@ -11,11 +11,12 @@ from dynsearch.network import FAMILIES
 from dynsearch.plan import Plan
 from tests.network.nets import random_clips
 from tests.network.test_progressive import stop_at
-from tests.plans import focus_plan
+from tests.plans import compressed_plan, focus_plan
 
 PLANS = {
     "recurrent": focus_plan(global_size=32),
     "some exits": focus_plan(exits=("2x1", "3x1")),
+    "compressed": compressed_plan("3x5", "8x5", time_ratio=3, side_ratio=2, split=2),
     "one patch": focus_plan("video", 5, exits=("5x1", "5x2"), global_frames=3),
 }
 

@@ -11,9 +11,9 @@ from dynsearch.plan import NAMED_ORDERS, TemporalShift
 from dynsearch.thresholds import ExitPolicy
 from tests.network.nets import lively_network, random_clips
 from tests.network.test_progressive import NEVER, stop_at
-from tests.plans import focus_plan
+from tests.plans import compressed_plan, focus_plan
 
-slowly = settings(max_examples=10, deadline=None)
+slowly = settings(max_examples=12, deadline=None)
 shifts = st.builds(TemporalShift, st.sampled_from(["none", "online"]), st.just(8), st.booleans())
 
 
@@ -44,7 +44,23 @@ def one_patch_plans(draw):
     )
 
 
-any_plan = st.one_of(recurrent_plans(), one_patch_plans())
+@st.composite
+def compressed_plans(draw):
+    num_sets = draw(st.sampled_from([3, 4]))
+    ends = sorted(draw(st.sets(st.integers(1, num_sets), min_size=1)))
+    return compressed_plan(
+        *(f"{end}x5" for end in ends),
+        num_frames=num_sets * draw(st.integers(1, 2)),
+        num_sets=num_sets,
+        order=draw(st.sampled_from(sorted(NAMED_ORDERS))),
+        temporal_shift=draw(shifts),
+        split=draw(st.integers(1, 4)),
+        time_ratio=draw(st.integers(1, 3)),
+        side_ratio=draw(st.integers(1, 2)),
+    )
+
+
+any_plan = st.one_of(recurrent_plans(), one_patch_plans(), compressed_plans())
 
 
 @slowly
@@ -79,7 +95,7 @@ def test_videos_that_stop_leave_the_others_alone(plan, seed):
 
 
 @slowly
-@given(recurrent_plans(), st.integers(0, 3))
+@given(st.one_of(recurrent_plans(), compressed_plans()), st.integers(0, 3))
 def test_an_exit_depends_on_no_frame_fed_later(plan, k):
     exit_ = plan.exits.exits[min(k, len(plan.exits) - 1)]
     network, clips = lively_network(plan), random_clips(plan)

@@ -15,7 +15,7 @@ from dynsearch.training.run import train_and_score
 from dynsearch.training.stepper import Stepper
 from dynsearch.training.weights import read_tensors, start_backbones
 from tests.network.nets import lively_network, random_clips
-from tests.plans import focus_plan
+from tests.plans import compressed_plan, focus_plan
 from tests.training.fakes import ArraySource
 from tests.training.test_training import CONFIG, read_all
 
@@ -58,6 +58,24 @@ def test_adafocus_learns(plan, tmp_path):
     assert scores.test.plan_id == plan.plan_id
     assert scores.test.num_exits == 2
     assert scores.test.correct()[-1].mean() > 0.6  # chance is a third
+
+
+def test_a_compression_is_trained_on_a_trained_base(tmp_path):
+    """The base is trained once, by the same settings as alone, and not touched afterwards."""
+    for split in (3, 4):
+        plan = compressed_plan(split=split)
+        scores = train_and_score(
+            plan, ArraySource(), CONFIG, tmp_path / str(split), seed=1, bases=tmp_path / "bases"
+        )
+        assert scores.test.correct()[-1].mean() > 0.6  # chance is a third
+    base = plan.options.base(plan)
+    (home,) = (tmp_path / "bases").glob("*/")
+    assert home.name == base.plan_id
+    train_and_score(base, ArraySource(), CONFIG, tmp_path / "alone", seed=1)
+    alone, trained = (
+        read_tensors(path / "weights.safetensors") for path in (tmp_path / "alone", tmp_path / "4")
+    )
+    assert all(torch.equal(trained[f"base.{name}"], value) for name, value in alone.items())
 
 
 def test_an_interrupted_training_goes_on_as_if_undisturbed(tmp_path):
