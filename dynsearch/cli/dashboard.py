@@ -17,6 +17,7 @@ from dynsearch.cli import options
 def dashboard(study: str, port: int, host: str, studies_root: Path) -> None:
     """Open optuna-dashboard on STUDY, finished or still running."""
     from dynsearch.errors import StudyError
+    from dynsearch.search.artifacts import artifact_store
     from dynsearch.search.folder import StudyFolder
     from dynsearch.search.record import open_record
 
@@ -28,7 +29,7 @@ def dashboard(study: str, port: int, host: str, studies_root: Path) -> None:
 
     click.echo(f"http://{host}:{port}/ (stop with Ctrl-C)")
     try:
-        run_server(folder.storage_url, host=host, port=port)
+        run_server(folder.storage_url, host=host, port=port, artifact_store=artifact_store(folder))
     except OSError as error:
         raise StudyError(
             f"can't listen on {host}:{port}: {error.strerror}", hint="Give another --port"

@@ -21,29 +21,42 @@ _ROWS_SHOWN = 12
 @click.argument("study")
 @options.max_gflops
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw it to this .png, .svg or .pdf file.")
+@click.option(
+    "--plot-grid",
+    type=click.Path(path_type=Path),
+    help="Draw the best point's plan on the frames x depth grid to this .png, .svg or .pdf file.",
+)
 @options.studies_root
 @options.as_json
 def frontier(
-    study: str, max_gflops: float | None, plot: Path | None, studies_root: Path, as_json: bool
+    study: str,
+    max_gflops: float | None,
+    plot: Path | None,
+    plot_grid: Path | None,
+    studies_root: Path,
+    as_json: bool,
 ) -> None:
     """Show the frontier of STUDY and write it to frontier.csv and frontier.png.
 
     Points are chosen on the calibration split; what is shown was measured on the test split.
     """
     from dynsearch.search.folder import StudyFolder
-    from dynsearch.search.frontier_files import draw_frontier, write_frontier
+    from dynsearch.search.frontier_files import draw_frontier, draw_grid, write_frontier
     from dynsearch.search.record import open_record
     from dynsearch.search.results import read_results
 
+    for option, path in (("--plot", plot), ("--plot-grid", plot_grid)):
+        if path is not None and path.suffix not in (".png", ".svg", ".pdf"):
+            raise click.BadParameter(f"{path} is no .png, .svg or .pdf file", param_hint=option)
     folder = StudyFolder.existing(study, studies_root)
     recipe = folder.recipe()
     results = read_results(open_record(folder), folder, solver=recipe.solver)
     write_frontier(folder, recipe, results)
-    if plot is not None:
-        if plot.suffix not in (".png", ".svg", ".pdf"):
-            raise click.BadParameter(f"{plot} is no .png, .svg or .pdf file", param_hint="--plot")
-        draw_frontier(plot, folder.name, recipe, results)
     budget = recipe.max_gflops if max_gflops is None else max_gflops
+    if plot is not None:
+        draw_frontier(plot, folder.name, recipe, results)
+    if plot_grid is not None:
+        draw_grid(plot_grid, folder.name, results, budget)
     print_frontier(results, folder, budget, as_json=as_json)
 
 

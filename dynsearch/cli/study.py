@@ -49,6 +49,9 @@ def study(
     """
     if dataset is None and recipe_file is None:
         raise click.UsageError("Give --dataset (for instance motions) or --recipe.")
+    import shlex
+    import sys
+
     from dynsearch.cli.progress import study_progress
     from dynsearch.search.folder import StudyFolder
     from dynsearch.search.recipe import StudyRecipe, recipe_name
@@ -60,12 +63,14 @@ def study(
     from dynsearch.search.engines.slot import warm_up
 
     warm_up()
+    from dynsearch.search.origin import Origin
     from dynsearch.search.source import open_clips
     from dynsearch.search.study import run_study
 
     source = open_clips(recipe, data_root, write=None if quiet or as_json else click.echo)
     with study_progress(quiet=quiet or as_json, num_epochs=recipe.training.epochs) as progress:
-        results = run_study(recipe, folder, source, progress, progress.epoch)
+        origin = Origin.of(source.dataset, shlex.join(["dynsearch", *sys.argv[1:]]))
+        results = run_study(recipe, folder, source, progress, progress.epoch, origin)
 
     from dynsearch.cli.frontier import print_frontier
 

@@ -6,10 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dynsearch.files import written_whole
-
-# Okabe and Ito's palette, told apart by colour-blind readers.
-_BLUE, _ORANGE, _GREY = "#0072B2", "#D55E00", "#666666"
+from dynsearch.report.figures import BLUE, GREY, ORANGE, saved_figure
 
 
 def plot_frontier(
@@ -19,8 +16,10 @@ def plot_frontier(
     title: str,
     max_gflops: float | None = None,
     full: tuple[float, float] | None = None,
+    chosen: Mapping[str, Any] | None = None,
+    split: str = "test",
 ) -> None:
-    """Draw test top-1 against GFLOPs per video, with the interval as a band.
+    """Draw top-1 against GFLOPs per video, with the interval as a band.
 
     Args:
         rows: Rows of ``frontier.csv``, rising in GFLOPs.
@@ -28,35 +27,47 @@ def plot_frontier(
         title: Shown above the picture.
         max_gflops: Drawn as a line: the study's budget.
         full: GFLOPs and top-1 of full inference, drawn as a cross.
+        chosen: The row of the best point under the budget, drawn as a diamond.
+        split: Which split's columns are drawn: ``SPLIT_gflops``, ``SPLIT_top1``, ``_low`` and ``_high``.
     """
-    import matplotlib as mpl
-
-    mpl.use("Agg")
-    from matplotlib import pyplot as plt
-
-    ordered = sorted(rows, key=lambda row: row["test_gflops"])
-    gflops = [row["test_gflops"] for row in ordered]
-    figure, axes = plt.subplots(figsize=(7, 4.3), layout="constrained")
-    axes.fill_between(
-        gflops,
-        [100 * row["test_top1_low"] for row in ordered],
-        [100 * row["test_top1_high"] for row in ordered],
-        color=_BLUE,
-        alpha=0.15,
-        linewidth=0,
-        label="95% interval",
-    )
-    top1 = [100 * row["test_top1"] for row in ordered]
-    axes.plot(gflops, top1, color=_BLUE, marker="o", markersize=3.5, linewidth=1.2, label="frontier, on test")
-    if full is not None:
-        axes.plot(full[0], 100 * full[1], "x", color=_ORANGE, markersize=9, mew=2, label="full inference")
-    if max_gflops is not None and max_gflops < 1.5 * max(*gflops, *(full[:1] if full else ())):
-        axes.axvline(max_gflops, color=_GREY, linestyle="--", linewidth=1, label=f"budget {max_gflops:g}")
-    axes.set_xlabel("GFLOPs per video (10⁹ multiply-accumulates)")
-    axes.set_ylabel("top-1 accuracy (%)")
-    axes.set_title(title)
-    axes.grid(alpha=0.25)
-    axes.legend(loc="lower right", frameon=False)
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, dpi=150)
-    plt.close(figure)
+    ordered = sorted(rows, key=lambda row: row[f"{split}_gflops"])
+    gflops = [row[f"{split}_gflops"] for row in ordered]
+    low, top1, high = ([100 * row[f"{split}_top1{end}"] for row in ordered] for end in ("_low", "", "_high"))
+    with saved_figure(path, width=5.6, height=3.9) as (figure, axes):
+        axes.grid(color="#E6E6E6", linewidth=0.6)
+        axes.set_axisbelow(True)
+        if len(ordered) > 1:
+            axes.fill_between(gflops, low, high, color=BLUE, alpha=0.16, linewidth=0, label="95% interval")
+        else:
+            axes.errorbar(
+                gflops, top1, [[top1[0] - low[0]], [high[0] - top1[0]]], color=BLUE, alpha=0.5, capsize=3,
+                linestyle="", label="95% interval",
+            )  # fmt: skip
+        size = 4 if len(ordered) <= 60 else 2
+        axes.plot(
+            gflops,
+            top1,
+            color=BLUE,
+            marker="o",
+            markersize=size,
+            linewidth=1.2,
+            label=f"frontier, on {split}",
+        )
+        if full is not None:
+            axes.plot(
+                full[0], 100 * full[1], "X", color=ORANGE, markersize=8, mec="white", label="full inference"
+            )
+        if chosen is not None:
+            axes.plot(
+                chosen[f"{split}_gflops"], 100 * chosen[f"{split}_top1"], "D", color="white", mec="black",
+                mew=1.4, markersize=6.5, label="chosen on calibration",
+            )  # fmt: skip
+        if max_gflops is not None and max_gflops < 1.5 * max(*gflops, *(full[:1] if full else ())):
+            axes.axvline(
+                max_gflops, color=GREY, linestyle=(0, (5, 3)), linewidth=1, label=f"budget {max_gflops:g}"
+            )
+        axes.set_xlabel("GFLOPs per video (10⁹ multiply-accumulates)")
+        axes.set_ylabel("top-1 accuracy (%)")
+        axes.set_title(title, loc="left")
+        axes.margins(x=0.03)
+        figure.legend(loc="outside lower center", ncols=3, frameon=False)

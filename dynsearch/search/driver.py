@@ -17,6 +17,7 @@ from dynsearch.plan import Plan
 from dynsearch.search.engines import End, Engine, Job, Outcome
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.interrupts import Interrupts
+from dynsearch.search.notes import NoNotes, Notes
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.record import (
     add_fault,
@@ -71,6 +72,7 @@ class Driver:
         num_classes: K of the data set; with it the cost of a plan is known before training.
         observer: Told of every step.
         after_trial: Called after every finished trial, for instance to redraw the frontier.
+        notes: Told of every trial before Optuna is, for what a dashboard shows.
     """
 
     study: optuna.Study
@@ -81,6 +83,7 @@ class Driver:
     num_classes: int
     observer: Observer
     after_trial: Callable[[], None]
+    notes: Notes = field(default_factory=NoNotes)
     _interrupts: Interrupts = field(default_factory=Interrupts)
     _running: dict[int, Trial] = field(default_factory=dict)
     _known: dict[str, int] = field(default_factory=dict)
@@ -173,6 +176,7 @@ class Driver:
             return self._refuse(trial, plan, f"the same plan as trial {self._known[plan.plan_id]}")
         describe_plan(trial, plan)
         self._known[plan.plan_id] = trial.number
+        self.notes.begun(trial, plan)
         self.observer.started(trial.number, plan)
         self._submit(trial, plan)
         return True
@@ -207,22 +211,25 @@ class Driver:
 
     def _end(self, trial: Trial, outcome: Outcome) -> None:
         if outcome.scores is None:
-            self._fail(trial, outcome.error or outcome.end.value)
+            self._fail(trial, outcome.job.plan, outcome.error or outcome.end.value)
             return
         curve = solve_thresholds(outcome.scores.calibration, self.recipe.solver)
         point = curve.best_under(self.recipe.max_gflops)
         describe_point(trial, point)
+        self.notes.finished(trial, outcome.job.plan, outcome.scores.calibration, curve, point)
         self.study.tell(trial, (point.top1, point.gflops))
         self.observer.ended(trial.number, point, None)
         self.after_trial()
 
     def _refuse(self, trial: Trial, plan: Plan, reason: str) -> bool:
         trial.set_user_attr("refused", reason)
+        self.notes.refused(trial, plan, reason)
         self.study.tell(trial, state=TrialState.PRUNED)
         self.observer.refused(trial.number, plan, reason)
         return False
 
-    def _fail(self, trial: Trial, error: str) -> None:
+    def _fail(self, trial: Trial, plan: Plan, error: str) -> None:
         trial.set_user_attr("error", error)
+        self.notes.failed(trial, plan, error)
         self.study.tell(trial, state=TrialState.FAIL)
         self.observer.ended(trial.number, None, error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dynsearch.report.grid_plot import plot_grid
 from dynsearch.report.plots import plot_frontier
 from dynsearch.report.tables import write_csv
 from dynsearch.search.folder import StudyFolder
@@ -18,12 +19,27 @@ def write_frontier(folder: StudyFolder, recipe: StudyRecipe, results: StudyResul
 
 
 def draw_frontier(path: Path, name: str, recipe: StudyRecipe, results: StudyResults) -> None:
-    """Draw the study's frontier, its budget and full inference to ``path``."""
+    """Draw the study's frontier, its budget, the point chosen under it and full inference to ``path``."""
     saving = saving_at_equal_accuracy(results)
+    rows = results.rows()
+    inside = [row for row in rows if row["calibration_gflops"] <= recipe.max_gflops]
     plot_frontier(
-        results.rows(),
+        rows,
         path,
         title=f"study {name} on {recipe.dataset}: {len(results.plans)} trained plans",
         max_gflops=recipe.max_gflops,
         full=(saving.full_gflops, saving.full_top1),
+        chosen=inside[-1] if inside else None,
     )
+
+
+def draw_grid(path: Path, name: str, results: StudyResults, max_gflops: float) -> None:
+    """Draw the plan of the best point under ``max_gflops`` on its grid, with the test videos leaving at each exit.
+
+    Raises:
+        InfeasibleBudgetError: Every point costs more.
+    """
+    point = results.best_under(max_gflops)
+    plan = results.plans[point.key]
+    title = f"study {name}, trial {point.key}: test videos leaving"
+    plot_grid(plan, path, title=title, exit_share=point.test.exit_share)

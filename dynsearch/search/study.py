@@ -11,6 +11,8 @@ from dynsearch.search.engines import Engine, Job, LocalEngine
 from dynsearch.search.evaluator import TrainingEvaluator
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.frontier_files import write_frontier
+from dynsearch.search.notes import DashboardNotes, note_study
+from dynsearch.search.origin import Origin
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.record import open_record
 from dynsearch.search.results import StudyResults, read_results
@@ -28,6 +30,7 @@ def run_study(
     source: ClipSource,
     observer: Observer,
     on_epoch: Callable[[Job, EpochReport], None] | None = None,
+    origin: Origin | None = None,
 ) -> StudyResults:
     """Run a study, or go on with one that was interrupted, and write its frontier.
 
@@ -37,6 +40,7 @@ def run_study(
         source: The data set's clips.
         observer: Told of every step.
         on_epoch: Called with the job after every epoch.
+        origin: The command and the data set, to be kept in the study's folder.
 
     Raises:
         StudyError: Another process runs the study, or it began with other settings.
@@ -49,6 +53,7 @@ def run_study(
     with folder.driven(), contextlib.closing(engine):
         folder.record(recipe, space)
         study = open_record(folder, create=True)
+        note_study(study, recipe, origin.add_to(folder) if origin else None)
         driver = Driver(
             study=study,
             recipe=recipe,
@@ -60,6 +65,7 @@ def run_study(
             after_trial=lambda: write_frontier(
                 folder, recipe, read_results(study, folder, solver=recipe.solver)
             ),
+            notes=DashboardNotes(folder, recipe.max_gflops),
         )
         driver.run()
         results = read_results(study, folder, solver=recipe.solver)

@@ -1,5 +1,6 @@
-"""optuna-dashboard really serves a study, with its plans and budget."""
+"""optuna-dashboard really serves a study: its plans, budget, notes and artifacts, seen in a browser."""
 
+import contextlib
 import json
 import socket
 import subprocess
@@ -11,17 +12,64 @@ import urllib.request
 import pytest
 
 from dynsearch.search.folder import StudyFolder
+from dynsearch.search.notes import DashboardNotes, note_study
+from dynsearch.search.origin import Origin
+from dynsearch.search.record import describe_plan, open_record
+from tests.browser import chromium, needs_browser
 from tests.cli.runner import dynsearch
-from tests.search.test_driver import run
-from tests.search.toy import SPACE, recipe
+from tests.search.toy import SPACE, ToyEvaluator, recipe, run
+
+ORIGIN = Origin(
+    commands=["dynsearch study --dataset toy --name '<b>bold</b>'"],
+    data_root="/data",
+    class_names=["a", "b", "c", "d"],
+    num_videos={"train": 7, "calibration": 120, "test": 120},
+)
+
+
+def run_noted(path, **changes):
+    """A toy study with everything that the command writes for the dashboard."""
+    folder, settings = StudyFolder(path), recipe(**changes)
+    run(path, ToyEvaluator(fail_on={4}), notes=DashboardNotes(folder, settings.max_gflops), **changes)
+    folder.record(settings, SPACE)
+    note_study(open_record(folder), settings, ORIGIN.add_to(folder))
+    return folder
 
 
 @pytest.fixture(scope="module")
 def studies(tmp_path_factory):
+    """A finished study with refused trials and one that failed, and one whose second trial runs."""
     root = tmp_path_factory.mktemp("dashboard") / "studies"
-    run(root / "toy", max_gflops=0.01, num_trials=3)
-    StudyFolder(root / "toy").record(recipe(max_gflops=0.01), SPACE)
+    run_noted(root / "toy", max_gflops=0.01, num_trials=3)
+    folder = run_noted(root / "running", num_trials=1)
+    trial = open_record(folder).ask()
+    plan = SPACE.sample(trial)
+    describe_plan(trial, plan)
+    DashboardNotes(folder, 0.05).begun(trial, plan)
     return root
+
+
+@contextlib.contextmanager
+def served(studies, name):
+    """The address of ``dynsearch dashboard`` on a study."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    command = [sys.executable, "-m", "dynsearch.cli", "dashboard", name, "--port", str(port)]
+    process = subprocess.Popen(
+        command, cwd=studies.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def toy_url(studies):
+    with served(studies, "toy") as url:
+        yield url
 
 
 def get(url):
@@ -36,31 +84,80 @@ def get(url):
             time.sleep(0.1)
 
 
-def test_the_dashboard_shows_the_study(studies):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "dynsearch.cli", "dashboard", "toy", "--port", str(port)]
-    process = subprocess.Popen(
-        command, cwd=studies.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        url = f"http://127.0.0.1:{port}"
-        (summary,) = json.loads(get(f"{url}/api/studies"))["study_summaries"]
-        assert summary["study_name"] == "toy"
-        detail = json.loads(get(f"{url}/api/studies/{summary['study_id']}?after=0"))
-    finally:
-        process.terminate()
-        process.wait()
-    assert detail["objective_names"] == ["top1", "gflops"]
-    trials = detail["trials"]
-    assert sum(trial["state"] == "Complete" for trial in trials) == 3
+def detail(url):
+    (summary,) = json.loads(get(f"{url}/api/studies"))["study_summaries"]
+    return json.loads(get(f"{url}/api/studies/{summary['study_id']}?after=0"))
+
+
+def test_the_dashboard_shows_the_study(toy_url):
+    study = detail(toy_url)
+    assert study["objective_names"] == ["top1", "gflops"]
+    trials = study["trials"]
+    assert sum(trial["state"] == "Complete" for trial in trials) == 2
     refused = [trial for trial in trials if trial["state"] == "Pruned" and max(trial["constraints"]) > 0]
     assert refused
+    assert all("Never trained" in trial["note"]["body"] for trial in refused)
     finished = next(trial for trial in trials if trial["state"] == "Complete")
     attributes = {item["key"] for item in finished["user_attrs"]}
     assert {"plan_id", "exits", "frame_order", "thresholds", "exit_share"} <= attributes
     assert {"num_exits", "frame_order"} <= {item["name"] for item in finished["params"]}
+
+
+def test_artifacts_are_served_as_they_are_in_the_study(toy_url, studies):
+    trial = next(trial for trial in detail(toy_url)["trials"] if trial["state"] == "Complete")
+    artifacts = {item["filename"]: item["artifact_id"] for item in trial["artifacts"]}
+    assert set(artifacts) == {"frontier.png", "grid.png", "scores-calibration.npz", "scores-test.npz"}
+    for name, artifact_id in artifacts.items():
+        sent = get(f"{toy_url}/artifacts/{trial['study_id']}/{trial['trial_id']}/{artifact_id}")
+        own = studies / "toy" / "trials" / str(trial["number"]) / name
+        assert sent == own.read_bytes()
+        assert own.stat().st_nlink == 2, "artifacts take no room twice"
+
+
+def test_a_failed_trial_says_why(toy_url):
+    (failed,) = [trial for trial in detail(toy_url)["trials"] if trial["state"] == "Fail"]
+    plan_id = next(item["value"] for item in failed["user_attrs"] if item["key"] == "plan_id").strip('"')
+    assert failed["note"]["body"].startswith("Failed\\: ValueError\\: no such thing")
+    assert plan_id in failed["note"]["body"]
+
+
+@needs_browser
+def test_a_browser_shows_notes_pictures_and_the_pareto_plot(toy_url):
+    trial = next(trial for trial in detail(toy_url)["trials"] if trial["state"] == "Complete")
+    base = f"{toy_url}/dashboard/studies/{trial['study_id']}"
+    with chromium() as browser:
+        page = browser.open(base, wait="document.querySelectorAll('.js-plotly-plot .point').length > 0")
+        assert "Pareto" in page.text
+        page = browser.open(f"{base}/note", wait="document.body.innerText.includes('Started with')")
+        assert "dynsearch study --dataset toy --name '<b>bold</b>'" in page.text
+        assert page.run("document.querySelectorAll('table td').length") >= 10
+        page = browser.open(
+            f"{base}/trials?numbers={trial['number']}",
+            height=2400,
+            wait="[...document.images].filter(i => i.naturalWidth > 500).length === 2",
+        )
+        assert "Rows in feeding order" in page.text
+        assert "fed  frames" in page.run("document.querySelector('pre').innerText")
+        assert page.run("document.querySelectorAll('table td').length") >= 12
+        refused = next(trial for trial in detail(toy_url)["trials"] if trial["state"] == "Pruned")
+        page = browser.open(
+            f"{base}/trials?numbers={refused['number']}",
+            wait="document.body.innerText.includes('Never trained')",
+        )
+        assert "Pruned" in page.text
+        assert [line for line in page.complaints() if "Content Security" in line] == []
+
+
+@needs_browser
+def test_a_browser_follows_a_study_that_runs(studies):
+    with served(studies, "running") as url, chromium() as browser:
+        (running,) = [trial for trial in detail(url)["trials"] if trial["state"] == "Running"]
+        page = browser.open(
+            f"{url}/dashboard/studies/{running['study_id']}/trials?numbers={running['number']}",
+            wait="document.body.innerText.includes('Being trained')",
+        )
+        assert f"Trial {running['number']}" in page.text
+        assert "Running" in page.text
 
 
 def test_a_port_in_use_is_said_in_one_line(studies):

@@ -77,7 +77,11 @@ def test_a_study_leaves_what_the_contract_says(work):
         names = {path.name for path in (folder / "trials" / str(trial)).iterdir()}
         assert names == {
             "plan.yaml", "weights.safetensors", "scores-calibration.npz", "scores-test.npz", "metrics.jsonl",
+            "frontier.png", "grid.png",
         }  # fmt: skip
+    origin = yaml.safe_load((folder / "origin.yaml").read_text())
+    assert origin["commands"] == [" ".join(["dynsearch", *arguments()])]
+    assert (len(origin["class_names"]), origin["num_videos"]["test"]) == (6, 12)
     assert [row for row in rows(folder / "frontier.csv") if float(row["calibration_gflops"]) > 40] == []
 
 

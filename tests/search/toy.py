@@ -14,6 +14,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.search.driver import Driver
 from dynsearch.search.engines import LocalEngine
 from dynsearch.search.folder import StudyFolder
+from dynsearch.search.notes import NoNotes
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.record import open_record
 from dynsearch.space import SearchSpace
@@ -135,7 +136,7 @@ class Silent:
         self.was_exhausted = True
 
 
-def run(path, evaluator=None, space=SPACE, after_trial=lambda: None, **changes):
+def run(path, evaluator=None, space=SPACE, after_trial=lambda: None, notes=None, **changes):
     """Run a study with the toy evaluator and return its record and what an observer heard."""
     folder = StudyFolder(path)
     observer = Silent()
@@ -145,7 +146,8 @@ def run(path, evaluator=None, space=SPACE, after_trial=lambda: None, **changes):
         with contextlib.closing(
             LocalEngine(evaluator or ToyEvaluator(), num_slots=chosen.concurrent)
         ) as engine:
-            Driver(study, chosen, space, engine, folder, NUM_CLASSES, observer, after_trial).run()
+            steps = (observer, after_trial, notes or NoNotes())
+            Driver(study, chosen, space, engine, folder, NUM_CLASSES, *steps).run()
     return study, observer
 
 

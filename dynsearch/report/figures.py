@@ -1,0 +1,46 @@
+"""How matplotlib figures of this package look, and saving them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from dynsearch.files import written_whole
+
+BLUE, ORANGE, GREY, GREEN = "#0072B2", "#D55E00", "#5F5F5F", "#009E73"
+EXIT_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00", "#999999")
+"""Okabe and Ito's palette, told apart by colour-blind readers; exits beyond the eighth begin again."""
+
+_STYLE: Any = {
+    "font.size": 9,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.linewidth": 0.8,
+    "axes.titlesize": 10,
+    "legend.fontsize": 8,
+    "svg.fonttype": "none",
+    "pdf.fonttype": 42,
+}
+
+
+@contextmanager
+def saved_figure(path: str | os.PathLike[str], *, width: float, height: float) -> Iterator[tuple[Any, Any]]:
+    """Yield a figure and its axes; save it to ``path`` (``.png``, ``.svg`` or ``.pdf``) when the block ends.
+
+    Args:
+        path: Where to; written whole or not at all.
+        width: In inches.
+        height: In inches.
+    """
+    import matplotlib as mpl
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.subplots()
+        with written_whole(path) as temporary:
+            figure.savefig(
+                temporary, dpi=200, metadata={"Date": None} if temporary.suffix == ".svg" else None
+            )

@@ -1,0 +1,67 @@
+"""A plan on its frames x depth grid, as a picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
+
+from dynsearch.plan import Plan
+from dynsearch.report.figures import EXIT_COLOURS, GREY, saved_figure
+from dynsearch.report.plan_grid import GridRow, grid_rows
+from dynsearch.report.words import percent
+
+
+def plot_grid(
+    plan: Plan, path: str | os.PathLike[str], *, title: str, exit_share: Sequence[float] | None = None
+) -> None:
+    """Draw which cell is computed for which exit, in feeding order, and where the exits sit.
+
+    Args:
+        plan: The plan.
+        path: A ``.png``, ``.svg`` or ``.pdf`` file.
+        title: Shown above the picture.
+        exit_share: Share of videos leaving at each exit, written beside it.
+    """
+    rows = grid_rows(plan)
+    depth, height = len(rows[0].first_exit), len(rows)
+    with saved_figure(path, width=1.9 + 0.72 * depth, height=1.1 + 0.34 * height) as (_, axes):
+        for row in rows:
+            _draw_row(axes, row, exit_share)
+        for before, row in pairwise(rows):
+            if before.group != row.group:
+                axes.axhline(row.fed - 1, color="black", linewidth=1.2, linestyle=(0, (4, 2)))
+        axes.set_xlim(0, depth)
+        axes.set_ylim(height, 0)
+        axes.set_xticks([j + 0.5 for j in range(depth)], [str(j + 1) for j in range(depth)])
+        axes.set_yticks([row.fed - 0.5 for row in rows], [row.frames_text for row in rows])
+        axes.tick_params(length=0)
+        axes.set_xlabel("depth stage")
+        axes.set_ylabel("frames, in feeding order")
+        axes.set_title(title, loc="left")
+        for spine in axes.spines.values():
+            spine.set_visible(False)
+
+
+def _draw_row(axes: Any, row: GridRow, exit_share: Sequence[float] | None) -> None:
+    from matplotlib.patches import Rectangle
+
+    for column, needed in enumerate(row.first_exit):
+        colour = "#F2F2F2" if needed is None else EXIT_COLOURS[needed % len(EXIT_COLOURS)]
+        shape = Rectangle(
+            (column, row.fed - 1), 1, 1, facecolor=colour, alpha=0.55, edgecolor="white", linewidth=1.5
+        )
+        axes.add_patch(shape)
+        if column not in row.exit:
+            if needed is not None:
+                axes.text(
+                    column + 0.5, row.fed - 0.5, str(needed + 1), color=GREY, ha="center", va="center", size=7
+                )
+            continue
+        k = row.exit[column]
+        text = f"exit {k + 1}" if exit_share is None else f"exit {k + 1}\n{percent(exit_share[k], 0)}"
+        axes.text(
+            column + 0.5, row.fed - 0.5, text, ha="center", va="center", size=7, weight="bold", linespacing=0.95,
+            bbox={"boxstyle": "round,pad=0.25", "facecolor": "white", "edgecolor": "black", "linewidth": 0.9},
+        )  # fmt: skip

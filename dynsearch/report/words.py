@@ -1,0 +1,22 @@
+"""Numbers in the words that tables, notes and pictures share."""
+
+from __future__ import annotations
+
+import math
+
+
+def threshold_text(value: float) -> str:
+    """Return what a threshold means: ``never`` and ``always`` stand for its infinite ends."""
+    if math.isinf(value):
+        return "never" if value > 0 else "always"
+    return f"{value:.3f}"
+
+
+def percent(share: float, digits: int = 1) -> str:
+    """Return a share of 0..1 as a percentage."""
+    return f"{100 * share:.{digits}f}%"
+
+
+def gflops_text(value: float) -> str:
+    """Return GFLOPs with four significant digits."""
+    return f"{value:.4g}"

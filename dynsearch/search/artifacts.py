@@ -1,0 +1,75 @@
+"""Files of a trial that optuna-dashboard shows, without a second copy of them."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+from typing import BinaryIO
+
+from optuna.artifacts import get_all_artifact_meta, upload_artifact
+from optuna.artifacts.exceptions import ArtifactNotFound
+from optuna.trial import Trial
+
+from dynsearch.files import written_whole
+from dynsearch.search.folder import StudyFolder
+
+
+class LinkedFiles:
+    """An Optuna artifact store that holds hard links to the study's own files (copies where links can't be made).
+
+    Args:
+        folder: Where the links lie, named by artifact id.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def open_reader(self, artifact_id: str) -> BinaryIO:
+        """Return the artifact, opened.
+
+        Raises:
+            ArtifactNotFound: There is none of that id.
+        """
+        try:
+            return self._path(artifact_id).open("rb")
+        except OSError as error:
+            raise ArtifactNotFound(artifact_id) from error
+
+    def write(self, artifact_id: str, content_body: BinaryIO) -> None:
+        """Keep the file that ``content_body`` reads."""
+        path = self._path(artifact_id)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            os.link(content_body.name, path)
+        except OSError:  # Another file system, or one without links.
+            with written_whole(path) as temporary, temporary.open("wb") as file:
+                shutil.copyfileobj(content_body, file)
+
+    def remove(self, artifact_id: str) -> None:
+        """Forget an artifact; the file it was made of stays.
+
+        Raises:
+            ArtifactNotFound: There is none of that id.
+        """
+        try:
+            self._path(artifact_id).unlink()
+        except OSError as error:
+            raise ArtifactNotFound(artifact_id) from error
+
+    def _path(self, artifact_id: str) -> Path:
+        if Path(artifact_id).name != artifact_id:
+            raise ArtifactNotFound(artifact_id)
+        return self.folder / artifact_id
+
+
+def artifact_store(folder: StudyFolder) -> LinkedFiles:
+    """Return the store of a study's artifacts."""
+    return LinkedFiles(folder.path.resolve() / "artifacts")
+
+
+def attach(trial: Trial, store: LinkedFiles, path: Path) -> None:
+    """Attach the file at ``path`` to a trial that has not been told yet, unless one of its name is attached."""
+    attached = {meta.filename for meta in get_all_artifact_meta(trial, storage=trial.storage)}
+    if path.name not in attached:
+        upload_artifact(artifact_store=store, file_path=str(path), study_or_trial=trial)

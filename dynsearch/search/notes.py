@@ -1,0 +1,145 @@
+"""What optuna-dashboard shows of each trial: a note in Markdown, pictures and exit scores.
+
+Written before a trial is told: Optuna changes nothing of a trial that has ended.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import Protocol
+
+import optuna
+from optuna.trial import Trial
+from optuna_dashboard import save_note
+
+from dynsearch.frontier import Frontier, top1_interval
+from dynsearch.plan import Plan
+from dynsearch.report.grid_plot import plot_grid
+from dynsearch.report.markdown import escape
+from dynsearch.report.notes import plan_note, point_note, study_note
+from dynsearch.report.plots import plot_frontier
+from dynsearch.scores import ExitScores
+from dynsearch.search.artifacts import artifact_store, attach
+from dynsearch.search.folder import StudyFolder
+from dynsearch.search.origin import Origin
+from dynsearch.search.recipe import StudyRecipe
+from dynsearch.thresholds import OperatingPoint
+
+_POINTS_DRAWN = 200
+
+
+class Notes(Protocol):
+    """Told of every trial before Optuna is."""
+
+    def refused(self, trial: Trial, plan: Plan, reason: str) -> None:
+        """The trial's plan will not be trained."""
+
+    def begun(self, trial: Trial, plan: Plan) -> None:
+        """The trial is being trained."""
+
+    def failed(self, trial: Trial, plan: Plan, error: str) -> None:
+        """The trial ended without scores."""
+
+    def finished(
+        self, trial: Trial, plan: Plan, scores: ExitScores, curve: Frontier, point: OperatingPoint
+    ) -> None:
+        """A trial was measured: its calibration scores, their frontier, and its point under the budget."""
+
+
+class NoNotes:
+    """Writes nothing."""
+
+    def refused(self, trial: Trial, plan: Plan, reason: str) -> None:
+        """Nothing."""
+
+    def begun(self, trial: Trial, plan: Plan) -> None:
+        """Nothing."""
+
+    def failed(self, trial: Trial, plan: Plan, error: str) -> None:
+        """Nothing."""
+
+    def finished(
+        self, trial: Trial, plan: Plan, scores: ExitScores, curve: Frontier, point: OperatingPoint
+    ) -> None:
+        """Nothing."""
+
+
+class DashboardNotes:
+    """Writes what optuna-dashboard shows.
+
+    Args:
+        folder: The study's files; pictures go into the trials' folders.
+        max_gflops: The study's budget.
+    """
+
+    def __init__(self, folder: StudyFolder, max_gflops: float) -> None:
+        self.folder = folder
+        self.max_gflops = max_gflops
+
+    def refused(self, trial: Trial, plan: Plan, reason: str) -> None:
+        """Say why in one line; there can be many of these."""
+        _save_note(trial, f"Never trained: {escape(reason)}.\n\n{escape(plan)}")
+
+    def begun(self, trial: Trial, plan: Plan) -> None:
+        """Write a note with the plan."""
+        _save_note(trial, plan_note(plan, "Being trained."))
+
+    def failed(self, trial: Trial, plan: Plan, error: str) -> None:
+        """Write a note with the reason and the plan."""
+        _save_note(trial, plan_note(plan, f"Failed: {error}"))
+
+    def finished(
+        self, trial: Trial, plan: Plan, scores: ExitScores, curve: Frontier, point: OperatingPoint
+    ) -> None:
+        """Write the note of a measured trial, draw its pictures and attach them with its exit scores."""
+        gmacs_E = [float(value) for value in scores.gmacs_E]
+        full_top1 = float(scores.correct()[-1].mean())
+        note = point_note(plan, point, gmacs_E, self.max_gflops, full_top1=full_top1)
+        _save_note(trial, note)
+        own = self.folder.trial(trial.number)
+        title = f"trial {trial.number}, plan {plan.plan_id}"
+        plot_grid(
+            plan, own / "grid.png", title=f"{title}: leaving on calibration", exit_share=point.exit_share
+        )
+        plot_frontier(
+            [_row(drawn) for drawn in curve.thin(_POINTS_DRAWN)],
+            own / "frontier.png",
+            title=f"{title}: on calibration (optimistic)",
+            max_gflops=self.max_gflops,
+            full=(gmacs_E[-1], full_top1),
+            chosen=_row(point),
+            split="calibration",
+        )
+        store = artifact_store(self.folder)
+        for name in ("frontier.png", "grid.png", "scores-calibration.npz", "scores-test.npz"):
+            if (own / name).is_file():
+                attach(trial, store, own / name)
+
+
+def note_study(study: optuna.Study, recipe: StudyRecipe, origin: Origin | None) -> None:
+    """Write the study's note: data set, budget and the commands that ran it."""
+    note = study_note(
+        dataset=recipe.dataset,
+        max_gflops=recipe.max_gflops,
+        num_trials=recipe.num_trials,
+        seed=recipe.seed,
+        num_videos={} if origin is None else origin.num_videos,
+        commands=[] if origin is None else origin.commands,
+    )
+    _save_note(study, note)
+
+
+def _save_note(about: optuna.Study | Trial, text: str) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        save_note(about, text)
+
+
+def _row(point: OperatingPoint) -> dict[str, float]:
+    low, high = top1_interval(point.top1, point.num_videos, num_resamples=1000)
+    return {
+        "calibration_gflops": point.gflops,
+        "calibration_top1": point.top1,
+        "calibration_top1_low": low,
+        "calibration_top1_high": high,
+    }
