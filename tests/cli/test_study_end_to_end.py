@@ -81,14 +81,14 @@ def test_a_study_leaves_what_the_contract_says(work):
         }  # fmt: skip
     origin = yaml.safe_load((folder / "origin.yaml").read_text())
     assert origin["commands"] == [" ".join(["dynsearch", *arguments()])]
-    assert (len(origin["class_names"]), origin["num_videos"]["test"]) == (6, 12)
+    assert (len(origin["class_names"]), origin["num_videos"]["test"]) == (3, 12)
     assert [row for row in rows(folder / "frontier.csv") if float(row["calibration_gflops"]) > 40] == []
 
 
 def test_splits_are_disjoint_and_complete(work):
     trial = work / "studies" / "sthv2" / "trials" / "0"
     calibration, test = (ExitScores.load(trial / f"scores-{split}.npz") for split in ("calibration", "test"))
-    assert (calibration.num_videos, test.num_videos) == (6, 12)
+    assert (calibration.num_videos, test.num_videos) == (3, 12)
     assert not set(calibration.video_ids_N) & set(test.video_ids_N)
 
 
