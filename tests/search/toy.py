@@ -141,8 +141,9 @@ def run(path, evaluator=None, space=SPACE, after_trial=lambda: None, notes=None,
     folder = StudyFolder(path)
     observer = Silent()
     with folder.driven():
-        study = open_record(folder, create=True)
         chosen = recipe(**changes)
+        folder.record(chosen, space)
+        study = open_record(folder, create=True)
         with contextlib.closing(
             LocalEngine(evaluator or ToyEvaluator(), num_slots=chosen.concurrent)
         ) as engine:
