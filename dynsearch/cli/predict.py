@@ -1,8 +1,7 @@
-"""``dynsearch predict``: labels for video files."""
+"""``dynsearch predict``: labels for videos and for streams."""
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
@@ -10,38 +9,56 @@ import click
 from dynsearch.cli import options
 
 
-@click.command(short_help="Label videos with a bundle.")
+@click.command(
+    short_help="Label videos or a stream with a bundle.",
+    epilog="A stream is cut into windows of --window seconds, and each gets a label as early as an exit is sure. "
+    "With the frame order sequential, frames are computed as they arrive; other orders need a window's last "
+    "frames early, so they answer when it is over.\n\n"
+    "Examples: dynsearch predict net 'clips/**/*.mp4' --json; "
+    "ffmpeg -i rtsp://camera -f mpegts - | dynsearch predict net - --stream",
+)
 @click.argument("bundle", type=click.Path(path_type=Path))
-@click.argument("videos", metavar="VIDEO...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("videos", metavar="VIDEO...", nargs=-1, required=True)
+@click.option(
+    "--stream", is_flag=True, help="Read VIDEO frame by frame: a file, '-' or a camera (/dev/video0)."
+)
+@click.option(
+    "--window",
+    type=click.FloatRange(min=0, min_open=True),
+    default=4.0,
+    show_default=True,
+    help="Seconds of a stream that get one label; about the length of the videos trained on.",
+)
+@click.option(
+    "--annotate",
+    type=click.Path(path_type=Path),
+    help="Also write the video with its labels to this .mp4 file.",
+)
 @options.as_json
-def predict(bundle: Path, videos: tuple[Path, ...], as_json: bool) -> None:
+def predict(
+    bundle: Path, videos: tuple[str, ...], stream: bool, window: float, annotate: Path | None, as_json: bool
+) -> None:
     """Label each VIDEO with BUNDLE, and show the exit used and the GFLOPs spent.
 
-    A video that can't be read is reported and the others go on; the exit code is then 1. With --json, one
-    line of JSON for each video.
+    VIDEO is a file, a folder (all videos below it), or a pattern such as 'clips/*.mp4'. A video that can't be
+    read is reported and the others go on; the exit code is then 1. With --json, one line of JSON for each.
     """
-    from dataclasses import asdict
-
-    from dynsearch.errors import VideoError
+    if (stream or annotate) and len(videos) > 1:
+        raise click.UsageError(
+            f"{'--stream' if stream else '--annotate'} takes one VIDEO, got {len(videos)}."
+        )
+    if "-" in videos and not stream:
+        raise click.UsageError("'-' is standard input, which needs --stream.")
+    from dynsearch.cli import predict_run
+    from dynsearch.data.video_sources import find_videos
     from dynsearch.export.loaded import LoadedNetwork
 
+    if stream:
+        predict_run.label_stream(LoadedNetwork(bundle), videos[0], window, annotate, as_json=as_json)
+        return
+    paths = find_videos(videos)
+    if annotate and len(paths) > 1:
+        raise click.UsageError(f"--annotate takes one VIDEO, got {len(paths)}.")
     loaded = LoadedNetwork(bundle)
-    failed = 0
-    for video in videos:
-        try:
-            answer = loaded.predict(video)
-        except VideoError as error:
-            failed += 1
-            click.echo(f"dynsearch: {error}", err=True)
-            if as_json:
-                click.echo(json.dumps({"video": str(video), "error": str(error)}))
-            continue
-        if as_json:
-            click.echo(json.dumps({"video": str(video), **asdict(answer)}))
-        else:
-            click.echo(
-                f"{video}: {answer.label} ({100 * answer.probability:.1f}%), exit {answer.exit} of "
-                f"{answer.num_exits}, {answer.frames} frames, {answer.gflops:.4g} GFLOPs"
-            )
-    if failed:
+    if predict_run.label_files(loaded, paths, annotate, as_json=as_json):
         raise SystemExit(1)

@@ -37,6 +37,12 @@ class FrameFolderReader:
         return np.stack(frames)
 
 
+def holds_frames(folder: Path) -> bool:
+    """Return whether ``folder`` holds numbered JPEG files, one per frame."""
+    with os.scandir(folder) as entries:
+        return any(_FRAME.fullmatch(entry.name) for entry in entries)
+
+
 def _frame_files(path: Path) -> list[str]:
     """Return the names of the folder's frames in order.
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import torch
 from huggingface_hub import ModelHubMixin
 
@@ -71,11 +73,13 @@ class LoadedNetwork(ModelHubMixin):
             VideoError: The video can't be read.
         """
         plan = self.bundle.plan
-        frames = read_frames(path, lambda count: segment_centres(count, plan.num_frames).tolist())
-        frames_TCHW = torch.from_numpy(frames).permute(0, 3, 1, 2)
-        return normalise(
-            centre_crop(resize_short_side(frames_TCHW, short_side(self.bundle)), plan.image_size)
-        )
+        return self.prepare(read_frames(path, lambda count: segment_centres(count, plan.num_frames).tolist()))
+
+    def prepare(self, frames_THWC: npt.NDArray[np.uint8]) -> torch.Tensor:
+        """Return RGB frames, uint8 (T, H, W, 3), as the network wants them, float32 (T, C, H, W)."""
+        frames_TCHW = torch.from_numpy(frames_THWC).permute(0, 3, 1, 2)
+        resized = resize_short_side(frames_TCHW, short_side(self.bundle))
+        return normalise(centre_crop(resized, self.bundle.plan.image_size))
 
     def predict(self, path: str | os.PathLike[str]) -> Prediction:
         """Return the answer for one video file.
@@ -85,10 +89,13 @@ class LoadedNetwork(ModelHubMixin):
         """
         clip = self.read_clip(path).unsqueeze(0).to(self.device)
         result = self.network.forward_until(clip, self.bundle.policy)
-        probabilities, classes = result.logits[0].softmax(dim=0).topk(min(5, len(self.bundle.class_names)))
+        return self.describe(result.logits[0], int(result.exit[0]))
+
+    def describe(self, logits_K: torch.Tensor, exit_index: int) -> Prediction:
+        """Return what logits (K,) say that came from an exit, counted from 0."""
+        probabilities, classes = logits_K.softmax(dim=0).topk(min(5, len(self.bundle.class_names)))
         names = [self.bundle.class_names[index] for index in classes.tolist()]
         top5 = tuple(zip(names, probabilities.tolist(), strict=True))
-        exit_index = int(result.exit[0])
         plan = self.bundle.plan
         return Prediction(
             label=top5[0][0],
@@ -96,7 +103,7 @@ class LoadedNetwork(ModelHubMixin):
             exit=exit_index + 1,
             num_exits=len(plan.exits),
             frames=plan.frames_seen(plan.exits.exits[exit_index]),
-            gflops=float(result.gmacs[0]),
+            gflops=float(self.network.gmacs_E[exit_index]),
             top5=top5,
         )
 

@@ -1,15 +1,25 @@
-"""Running the real command in a real process."""
+"""Running the real command in a real process, or in this one where starting another would be all the time."""
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
+
+from dynsearch.cli.main import main
 
 
 class Result:
     """What a command printed and how it ended."""
 
-    def __init__(self, done):
-        self.code, self.out, self.err = done.returncode, done.stdout, done.stderr
+    def __init__(self, code, out, err):
+        self.code, self.out, self.err = code, out, err
+
+    def checked(self, code):
+        """Check the exit code and that no traceback is shown."""
+        assert "Traceback" not in self.err, self.err
+        assert self.code == code, f"exit code {self.code}\n{self.out}\n{self.err}"
+        return self
 
     @property
     def json(self):
@@ -19,7 +29,16 @@ class Result:
 def dynsearch(*arguments, cwd, code=0):
     """Run ``dynsearch`` in ``cwd``, check its exit code and that no traceback is shown, return its output."""
     command = [sys.executable, "-m", "dynsearch.cli", *map(str, arguments)]
-    result = Result(subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=600))
-    assert "Traceback" not in result.err, result.err
-    assert result.code == code, f"exit code {result.code}\n{result.out}\n{result.err}"
-    return result
+    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=600)
+    return Result(done.returncode, done.stdout, done.stderr).checked(code)
+
+
+def dynsearch_here(*arguments, cwd, code=0):
+    """Do the same in this process, where torch is loaded already."""
+    out, err = io.StringIO(), io.StringIO()
+    with contextlib.chdir(cwd), contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+        try:
+            main(list(map(str, arguments)))
+        except SystemExit as end:
+            ended = end.code or 0
+    return Result(ended, out.getvalue(), err.getvalue()).checked(code)

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.cli.runner import dynsearch
+from tests.cli.runner import dynsearch_here as dynsearch
 from tests.export.bundles import toy_bundle
 from tests.plans import small_plan
 

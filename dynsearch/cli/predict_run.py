@@ -1,0 +1,123 @@
+"""What ``dynsearch predict`` does and prints."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from dynsearch.data.sampling import segment_centres
+from dynsearch.data.stream import stream_frames
+from dynsearch.errors import VideoError
+from dynsearch.export.annotate import AnnotatedVideo, annotated_video
+from dynsearch.export.loaded import LoadedNetwork, Prediction
+from dynsearch.export.stream import WindowAnswer, answers_online, predict_stream
+
+
+def label_files(loaded: LoadedNetwork, paths: Sequence[Path], annotate: Path | None, *, as_json: bool) -> int:
+    """Print the label of every video, and return how many could not be read."""
+    failed = 0
+    width = max(len(str(path)) for path in paths)
+    if not as_json:
+        click.echo(f"{'video':<{width}}  {_HEADER}")
+    for path in paths:
+        try:
+            answer = loaded.predict(path)
+        except VideoError as error:
+            failed += 1
+            click.echo(f"dynsearch: {error}", err=True)
+            if as_json:
+                click.echo(json.dumps({"video": str(path), "error": str(error)}))
+            continue
+        if as_json:
+            click.echo(json.dumps({"video": str(path), **asdict(answer)}))
+        else:
+            click.echo(f"{path!s:<{width}}  {_row(answer)}")
+        if annotate:
+            _annotate_file(loaded, path, answer, annotate)
+    return failed
+
+
+def label_stream(
+    loaded: LoadedNetwork, source: str, window: float, annotate: Path | None, *, as_json: bool
+) -> None:
+    """Print the label of every window of a stream as soon as it is known.
+
+    Raises:
+        VideoError: The stream can't be read, or ended before any exit was met.
+    """
+    if not answers_online(loaded):
+        click.echo(
+            f"dynsearch: this network feeds frames in order {loaded.bundle.plan.frame_order}, so every window "
+            "is computed when it is over; a plan of order sequential computes frames as they arrive",
+            err=True,
+        )
+    if not as_json:
+        click.echo(f"{'from':>8}  {'decided':>8}  {_HEADER}")
+    num_answers = 0
+    with _video(annotate) as video:
+        lines: tuple[str, ...] = ("", "")
+        for event in predict_stream(loaded, stream_frames(source), window=window):
+            if isinstance(event, WindowAnswer):
+                num_answers += 1
+                lines = _lines(event.prediction)
+                _print_window(event, as_json=as_json)
+            elif video:
+                video.add(event.seconds, event.rgb(), (f"{event.seconds:.1f} s", *lines))
+    if not num_answers:
+        raise VideoError(
+            f"ended within {window:g} s, before an exit could answer",
+            where=source,
+            hint="Give a shorter --window, or read it without --stream",
+        )
+
+
+def _print_window(answer: WindowAnswer, *, as_json: bool) -> None:
+    if as_json:
+        values = asdict(answer)
+        click.echo(json.dumps(values | values.pop("prediction")))
+    else:
+        cut = "" if answer.complete else "  (the stream ended)"
+        click.echo(f"{answer.start:7.2f}s  {answer.decided:7.2f}s  {_row(answer.prediction)}{cut}")
+
+
+@contextmanager
+def _video(path: Path | None) -> Iterator[AnnotatedVideo | None]:
+    if path is None:
+        yield None
+        return
+    with annotated_video(path) as video:
+        yield video
+
+
+def _annotate_file(loaded: LoadedNetwork, path: Path, answer: Prediction, annotate: Path) -> None:
+    """Write the whole video with its label; frames the network looked at are marked."""
+    num_shown = sum(1 for _ in stream_frames(str(path)))
+    plan = loaded.bundle.plan
+    centres = segment_centres(num_shown, plan.num_frames)
+    fed = plan.frame_order.frame_indices(plan.frames_per_set)[: answer.frames]
+    marked = {int(centres[i]) for i in fed}
+    with annotated_video(annotate) as video:
+        for i, frame in enumerate(stream_frames(str(path))):
+            video.add(frame.seconds, frame.rgb(), _lines(answer), looked_at=i in marked)
+
+
+_HEADER = f"{'label':<40}  {'sure':>6}  {'exit':>6}  {'frames':>6}  {'GFLOPs':>8}"
+
+
+def _row(answer: Prediction) -> str:
+    return (
+        f"{answer.label:<40}  {100 * answer.probability:5.1f}%  {f'{answer.exit}/{answer.num_exits}':>6}  "
+        f"{answer.frames:>6}  {answer.gflops:>8.4g}"
+    )
+
+
+def _lines(answer: Prediction) -> tuple[str, str]:
+    return (
+        f"{answer.label} ({100 * answer.probability:.0f}%)",
+        f"exit {answer.exit} of {answer.num_exits}, {answer.frames} frames, {answer.gflops:.3g} GFLOPs",
+    )
