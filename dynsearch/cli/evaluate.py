@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from dynsearch.cli import options
+
+if TYPE_CHECKING:
+    from dynsearch.export.evaluation import Evaluation
+    from dynsearch.export.loaded import LoadedNetwork
 
 
 @click.command(short_help="Dynamic inference of a bundle over a data set.")
@@ -31,8 +36,6 @@ def evaluate(
     from dynsearch.errors import DataError
     from dynsearch.export.evaluation import evaluate as run
     from dynsearch.export.loaded import LoadedNetwork
-    from dynsearch.report.tables import format_table
-    from dynsearch.scores.metrics import TITLES
     from dynsearch.search.source import open_clips
 
     loaded = LoadedNetwork(bundle)
@@ -55,6 +58,14 @@ def evaluate(
         }
         click.echo(json.dumps({"plan_id": plan.plan_id, "split": split, **values, **rates}, indent=1))
         return
+    _print(loaded, measured, split)
+
+
+def _print(loaded: LoadedNetwork, measured: Evaluation, split: str) -> None:
+    """Print both ways to run the network beside each other, and where videos stop."""
+    from dynsearch.report.tables import format_table
+    from dynsearch.scores.metrics import TITLES
+
     rows = [
         ("stopping early", measured.top1, measured.metrics, measured.gflops, measured.seconds),
         (
@@ -86,7 +97,7 @@ def evaluate(
         f"{measured.full_seconds / measured.seconds:.2f} times as fast, top-1 "
         f"{100 * (measured.top1 - measured.full_top1):+.2f} points (95% interval {low:+.1f} to {high:+.1f})\n"
     )
-    shares = zip(plan.exits.exits, loaded.network.gmacs_E, measured.exit_share, strict=True)
+    shares = zip(loaded.bundle.plan.exits.exits, loaded.network.gmacs_E, measured.exit_share, strict=True)
     click.echo(
         format_table(
             [
