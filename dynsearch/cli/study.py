@@ -70,7 +70,7 @@ def study(
     source = open_clips(recipe, data_root, write=None if quiet or as_json else click.echo)
     with study_progress(quiet=quiet or as_json, num_epochs=recipe.training.epochs) as progress:
         origin = Origin.of(source.dataset, shlex.join(["dynsearch", *sys.argv[1:]]))
-        results = run_study(recipe, folder, source, progress, progress.epoch, origin)
+        results = run_study(recipe, folder, source, progress, progress.epoch, origin, data=source.facts())
 
     from dynsearch.cli.frontier import print_frontier
 

@@ -7,7 +7,7 @@ import fcntl
 import os
 import platform
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -104,8 +104,13 @@ class StudyFolder:
             lock.flush()
             yield
 
-    def record(self, recipe: StudyRecipe, space: SearchSpace) -> None:
+    def record(self, recipe: StudyRecipe, space: SearchSpace, data: Mapping[str, Any] | None = None) -> None:
         """Write ``study.yaml``, or check that the study goes on with the settings it began with.
+
+        Args:
+            recipe: What the study is.
+            space: Which plans may be proposed.
+            data: What is worth knowing of the data: sizes of the splits, groups that are held out.
 
         Raises:
             StudyError: A setting differs that would change the meaning of earlier trials; all are listed.
@@ -121,7 +126,8 @@ class StudyFolder:
                     hint="Use the settings it began with, or give another --name",
                 )
         versions = {name: version(name) for name in _RECORDED} | {"python": platform.python_version()}
-        write_yaml(self.study_file, {"name": self.name, **now, "versions": versions})
+        facts = {} if data is None else {"data": dict(data)}
+        write_yaml(self.study_file, {"name": self.name, **now, **facts, "versions": versions})
 
     def recipe(self) -> StudyRecipe:
         """Return the recipe recorded in ``study.yaml``."""

@@ -66,14 +66,16 @@ class StudyRecipe(BaseModel):
         """Read the recipe ``name`` and change some of its fields.
 
         Args:
-            name: A shipped recipe's name, or the path of a YAML file.
+            name: A shipped recipe's name, or the path of a YAML file. A variant of a data set, ``NAME@VARIANT``,
+                has the recipe ``NAME``.
             settings: Changes as ``field=value`` or ``training.field=value``; values are read as YAML.
             overrides: Further changes by field; None leaves a field as it is.
 
         Raises:
             RecipeError: The file or a setting is wrong; all wrong fields are listed.
         """
-        path = resources.find("studies", name)
+        is_file = name.endswith((".yaml", ".yml"))
+        path = resources.find("studies", name if is_file else name.partition("@")[0])
         values = read_yaml(path, RecipeError)
         if not isinstance(values, dict):
             raise RecipeError("holds no mapping of fields", where=str(path))
@@ -91,8 +93,8 @@ class StudyRecipe(BaseModel):
 
 
 def recipe_name(name: str) -> str:
-    """Return the study name a recipe gives when the user names none: the file's stem."""
-    return Path(name).stem
+    """Return the study name a recipe gives when the user names none: the file's stem, without @ and +."""
+    return Path(name).stem.replace("@", "-").replace("+", "-")
 
 
 def _apply(values: dict[str, Any], setting: str) -> None:

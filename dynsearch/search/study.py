@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from dynsearch import resources
 from dynsearch.search.driver import Driver, Observer
@@ -31,6 +32,8 @@ def run_study(
     observer: Observer,
     on_epoch: Callable[[Job, EpochReport], None] | None = None,
     origin: Origin | None = None,
+    *,
+    data: Mapping[str, Any] | None = None,
 ) -> StudyResults:
     """Run a study, or go on with one that was interrupted, and write its frontier.
 
@@ -41,6 +44,7 @@ def run_study(
         observer: Told of every step.
         on_epoch: Called with the job after every epoch.
         origin: The command and the data set, to be kept in the study's folder.
+        data: What ``study.yaml`` records of the data.
 
     Raises:
         StudyError: Another process runs the study, or it began with other settings.
@@ -51,7 +55,7 @@ def run_study(
     evaluator = TrainingEvaluator(source, recipe.training, recipe.seed)
     engine = ENGINES[recipe.engine](evaluator, num_slots=recipe.concurrent, on_epoch=on_epoch)
     with folder.driven(), contextlib.closing(engine):
-        folder.record(recipe, space)
+        folder.record(recipe, space, data)
         study = open_record(folder, create=True)
         note_study(study, recipe, origin.add_to(folder) if origin else None)
         driver = Driver(

@@ -106,6 +106,13 @@ class DatasetClips:
             )
         return source
 
+    def facts(self) -> dict[str, Any]:
+        """Return what a study records of the data: sizes of the splits, and the groups that are held out."""
+        sizes = {split: len(records) for split, records in self.dataset.splits.items()}
+        groups = {split: self.dataset.groups(split) for split in ("calibration", "test")}
+        held_out = {f"{split}_groups": names for split, names in groups.items() if names}
+        return {"videos": sizes, "missing": len(self.dataset.missing), **held_out}
+
     def video_ids(self, split: str) -> Sequence[str]:
         """Return the names of the split's videos; the loader's indices point into them."""
         return [record.video_id for record in self.dataset.splits[split]]

@@ -2,6 +2,7 @@ import pytest
 import yaml
 
 from dynsearch import resources
+from dynsearch.data.catalogue import CATALOGUE, get_info
 from dynsearch.errors import InputError, RecipeError, StudyError
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.recipe import StudyRecipe, recipe_name
@@ -12,6 +13,31 @@ from tests.search.toy import SPACE, recipe
 def test_shipped_recipes_are_valid_and_their_spaces_exist(name):
     loaded = StudyRecipe.load(name)
     assert resources.find("search_spaces", loaded.space).is_file()
+
+
+@pytest.mark.parametrize("name", resources.names("studies"))
+def test_shipped_recipes_are_for_data_sets_that_are_known(name):
+    loaded = StudyRecipe.load(name)
+    assert name in (loaded.dataset, "gestures")
+    info = get_info(loaded.dataset)
+    # The papers mirror no clips where a class tells left from right.
+    assert not (loaded.training.flip and info.flip == "exchange" and info.num_videos)
+
+
+def test_every_data_set_to_download_has_a_recipe():
+    to_download = {name for name, info in CATALOGUE.items() if info.num_videos}
+    assert to_download <= set(resources.names("studies"))
+
+
+def test_a_variant_has_its_data_sets_recipe():
+    loaded = StudyRecipe.load("ucf101@2", overrides={"dataset": "ucf101@2"})
+    assert (loaded.dataset, loaded.training.milestones, loaded.training.dropout) == (
+        "ucf101@2",
+        (10, 20),
+        0.8,
+    )
+    assert recipe_name("ucf101@2") == "ucf101-2"
+    assert recipe_name("csv@11+20") == "csv-11-20"
 
 
 def test_the_sthv2_recipe_is_the_papers_schedule():
@@ -63,7 +89,7 @@ def test_wrong_settings_are_named(settings, says):
 
 def test_unknown_recipes_list_the_shipped_ones():
     with pytest.raises(
-        InputError, match="there is no study recipe 'kinetics'. Shipped: gestures, motions, sthv2"
+        InputError, match="there is no study recipe 'kinetics'. Shipped: activitynet, fcvid, gestures, hmdb51"
     ):
         StudyRecipe.load("kinetics")
 
