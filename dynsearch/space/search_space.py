@@ -4,37 +4,33 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Annotated, Any, Literal, Protocol
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError, model_validator
 
 from dynsearch.errors import PlanError, SpaceError
 from dynsearch.files import read_yaml
 from dynsearch.plan import Exit, ExitPlacement, FrameOrder, Plan, TemporalShift
+from dynsearch.space.adafocus import AdaFocusChoices
+from dynsearch.space.baselines import SHIFTS, baselines, sample_baseline
+from dynsearch.space.compression import CompressionChoices
+from dynsearch.space.trial import STRICT, Suggester, between, choose
 from dynsearch.validation import describe
 
 Choices = Annotated[list[str], Field(min_length=1)]
 
 
-class Suggester(Protocol):
-    """The two methods of an Optuna trial that sampling a plan needs."""
-
-    def suggest_categorical(self, name: str, choices: Any) -> Any:
-        """Return one of ``choices``."""
-
-    def suggest_int(self, name: str, low: int, high: int) -> int:
-        """Return an integer in [low, high]."""
+Family = Literal["grid", "adafocus", "sfc", "tsn", "tsm"]
+"""Kinds of networks: the families, and two baselines, grid plans with a single exit."""
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class FrameGrid(_Strict):
+class FrameGrid(BaseModel):
     """How many frames are sampled and into how many frame sets they are divided."""
+
+    model_config = STRICT
 
     num_frames: int = Field(ge=1)
     num_sets: int = Field(ge=1)
@@ -49,12 +45,14 @@ class FrameGrid(_Strict):
         return f"{self.num_frames} frames in {self.num_sets} sets"
 
 
-class ExitChoices(_Strict):
+class ExitChoices(BaseModel):
     """How many exits there are and how deep they may sit.
 
     With ``last: full`` the last exit is the grid's last cell (all sets, ``max_depth``) and the others lie
     before it; with ``last: free`` it is sampled like the others.
     """
+
+    model_config = STRICT
 
     min_exits: int = Field(default=2, ge=1)
     max_exits: int = Field(default=5, ge=1)
@@ -69,12 +67,14 @@ class ExitChoices(_Strict):
         return self
 
 
-class SearchSpace(_Strict):
+class SearchSpace(BaseModel):
     """The choices that span all plans of a study. One YAML file in ``search_spaces/``.
 
     A plan's number of exits is an explicit parameter and its exits are sorted integers: of eight encodings
     compared in simulation this one let samplers find good placements soonest.
     """
+
+    model_config = STRICT
 
     backbones: Choices
     frames: Annotated[list[FrameGrid], Field(min_length=1)]
@@ -86,7 +86,25 @@ class SearchSpace(_Strict):
     across_groups: Annotated[list[bool], Field(min_length=1)] = [True]
     heads: Choices = ["linear"]
     exits: ExitChoices
-    family: Literal["grid"] = "grid"
+    families: Annotated[
+        list[Family],
+        Field(min_length=1, validation_alias=AliasChoices("families", "family")),
+        BeforeValidator(lambda value: [value] if isinstance(value, str) else value),
+    ] = ["grid"]
+    """Kinds of networks. ``grid`` and the baselines need no more than the fields above."""
+    adafocus: AdaFocusChoices | None = None
+    sfc: CompressionChoices | None = None
+
+    @model_validator(mode="after")
+    def _sections_there(self) -> SearchSpace:
+        missing = [name for name in self.families if getattr(self, name, self) is None]
+        if missing:
+            raise ValueError(f"the family {missing[0]} needs a section {missing[0]!r}")
+        if self.adafocus and max(self.adafocus.patch_sizes) > min(self.image_sizes):
+            raise ValueError("adafocus.patch_sizes must not exceed image_sizes")
+        if self.sfc and max(self.sfc.splits) >= self.exits.max_depth:
+            raise ValueError("sfc.splits must lie inside the backbone, below exits.max_depth")
+        return self
 
     @model_validator(mode="after")
     def _orders_exist(self) -> SearchSpace:
@@ -111,13 +129,37 @@ class SearchSpace(_Strict):
         except ValidationError as error:
             raise SpaceError(describe(error), where=str(path)) from error
 
+    def only(self, families: Sequence[str] | None) -> SearchSpace:
+        """Return the space with these families instead of its own; None leaves it as it is.
+
+        Raises:
+            SpaceError: A family is unknown, or the space has no section for it.
+        """
+        if families is None:
+            return self
+        try:
+            return SearchSpace.model_validate(self.model_dump() | {"families": list(families)})
+        except ValidationError as error:
+            raise SpaceError(describe(error), where="families") from error
+
     @property
     def fingerprint(self) -> str:
         """A hash of all choices; a study is resumed only with the space it began with."""
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
     def cheapest_plans(self) -> Iterator[Plan]:
-        """Yield, for each backbone, frame grid and image size, a plan whose first exit is its cheapest cell."""
+        """Yield plans among which is that with the cheapest first exit of all."""
+        for name in self.families:
+            if name in SHIFTS:
+                yield from baselines(name, self)
+            elif name == "adafocus" and self.adafocus:
+                yield from self.adafocus.cheapest(self)
+            elif name == "sfc" and self.sfc:
+                yield from self.sfc.cheapest(self)
+            else:
+                yield from self._cheapest_grids()
+
+    def _cheapest_grids(self) -> Iterator[Plan]:
         choices = self.exits
         for backbone, grid, size in product(self.backbones, self.frames, self.image_sizes):
             order = FrameOrder.named(self.frame_orders[0], grid.num_sets)
@@ -132,6 +174,13 @@ class SearchSpace(_Strict):
 
         Parameters that have only one choice are not asked for, so that a dashboard shows real choices only.
         """
+        family = choose(trial, "family", list(self.families))
+        if family in SHIFTS:
+            return sample_baseline(family, trial, self)
+        if family == "adafocus" and self.adafocus:
+            return self.adafocus.sample(trial, self)
+        if family == "sfc" and self.sfc:
+            return self.sfc.sample(trial, self)
         trunk = self.sample_trunk(trial)
         return replace(trunk, exits=self._sample_exits(trial, trunk.num_sets))
 
@@ -141,18 +190,18 @@ class SearchSpace(_Strict):
         It stands for all plans that differ in their exits only.
         """
         by_name = {str(grid): grid for grid in self.frames}
-        grid = by_name[_choose(trial, "frames", list(by_name))]
+        grid = by_name[choose(trial, "frames", list(by_name))]
         return Plan(
-            family=self.family,
-            backbone=_choose(trial, "backbone", self.backbones),
+            family="grid",
+            backbone=choose(trial, "backbone", self.backbones),
             num_frames=grid.num_frames,
-            image_size=_choose(trial, "image_size", self.image_sizes),
+            image_size=choose(trial, "image_size", self.image_sizes),
             frame_order=self._sample_order(trial, grid.num_sets),
             temporal_shift=TemporalShift(
-                kind=_choose(trial, "temporal_shift", self.temporal_shifts),
-                across_groups=_choose(trial, "shift_across_groups", self.across_groups),
+                kind=choose(trial, "temporal_shift", self.temporal_shifts),
+                across_groups=choose(trial, "shift_across_groups", self.across_groups),
             ),
-            head=_choose(trial, "head", self.heads),
+            head=choose(trial, "head", self.heads),
             exits=ExitPlacement((Exit(grid.num_sets, self.exits.max_depth),)),
         )
 
@@ -173,30 +222,22 @@ class SearchSpace(_Strict):
         return [dict(zip(real, values, strict=True)) for values in product(*real.values())]
 
     def _sample_order(self, trial: Suggester, num_sets: int) -> FrameOrder:
-        order = FrameOrder.named(_choose(trial, "frame_order", self.frame_orders), num_sets)
-        for k in range(1, _between(trial, "order_moves", 0, self.order_moves) + 1):
-            source = _between(trial, f"move{k}.from", 0, num_sets - 1)
-            order = order.moved(source, _between(trial, f"move{k}.to", 0, num_sets - 1))
+        order = FrameOrder.named(choose(trial, "frame_order", self.frame_orders), num_sets)
+        for k in range(1, between(trial, "order_moves", 0, self.order_moves) + 1):
+            source = between(trial, f"move{k}.from", 0, num_sets - 1)
+            order = order.moved(source, between(trial, f"move{k}.to", 0, num_sets - 1))
         return order
 
     def _sample_exits(self, trial: Suggester, num_sets: int) -> ExitPlacement:
         choices = self.exits
-        num_exits = _between(trial, "num_exits", choices.min_exits, choices.max_exits)
+        num_exits = between(trial, "num_exits", choices.min_exits, choices.max_exits)
         last_is_full = choices.last == "full"
         sets, depths = [], []
         for k in range(1, num_exits + 1 - last_is_full):
-            sets.append(_between(trial, f"exit{k}.sets", 1, num_sets))
-            depths.append(_between(trial, f"exit{k}.depth", choices.min_depth, choices.max_depth))
+            sets.append(between(trial, f"exit{k}.sets", 1, num_sets))
+            depths.append(between(trial, f"exit{k}.depth", choices.min_depth, choices.max_depth))
         if last_is_full:
             full = Exit(num_sets, choices.max_depth)
             sets.append(full.sets)
             depths.append(full.depth)
         return ExitPlacement.rising(sets, depths)
-
-
-def _choose(trial: Suggester, name: str, choices: list[Any]) -> Any:
-    return choices[0] if len(choices) == 1 else trial.suggest_categorical(name, choices)
-
-
-def _between(trial: Suggester, name: str, low: int, high: int) -> int:
-    return low if low == high else trial.suggest_int(name, low, high)

@@ -1,0 +1,92 @@
+"""Which AdaFocusV2 plans a study may propose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, Field
+
+from dynsearch.plan import AdaFocusOptions, Exit, ExitPlacement, FrameOrder, Plan, TemporalShift
+from dynsearch.space.trial import STRICT, Suggester, choose
+
+if TYPE_CHECKING:
+    from dynsearch.space.search_space import FrameGrid, SearchSpace
+
+Sizes = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+
+
+class AdaFocusChoices(BaseModel):
+    """What varies among plans of family ``adafocus``.
+
+    Backbones (of the global network), frames, image sizes and, with one patch per frame, frame orders are those of
+    the space. With one patch per frame there is an exit after every frame set; with one per video, after the
+    glance and at the end.
+    """
+
+    model_config = STRICT
+
+    local_backbones: Annotated[list[str], Field(min_length=1)]
+    patch_sizes: Sizes
+    patch_per: Annotated[list[Literal["frame", "video"]], Field(min_length=1)] = ["frame", "video"]
+    global_frames: Annotated[list[Annotated[int, Field(ge=1)] | None], Field(min_length=1)] = [None]
+    """With one patch per video, frames that the global network sees; null is all."""
+    temporal_shifts: Annotated[list[Literal["none", "online"]], Field(min_length=1)] = ["none"]
+    """With one patch per frame; with one per video the shift is bidirectional."""
+    policy_width: int = Field(default=1024, ge=2)
+    classifier_width: int = Field(default=1024, ge=1)
+
+    def sample(self, trial: Suggester, space: SearchSpace) -> Plan:
+        """Return the plan that ``trial`` proposes."""
+        by_name = {str(grid): grid for grid in space.frames}
+        grid = by_name[choose(trial, "frames", list(by_name))]
+        backbone = choose(trial, "backbone", space.backbones)
+        size = choose(trial, "image_size", space.image_sizes)
+        local = choose(trial, "adafocus.local_backbone", self.local_backbones)
+        patch = choose(trial, "adafocus.patch_size", self.patch_sizes)
+        if choose(trial, "adafocus.patch_per", self.patch_per) == "video":
+            count = choose(trial, "adafocus.global_frames", self.global_frames)
+            return self._one_patch(backbone, grid.num_frames, size, local, patch, count)
+        order = FrameOrder.named(choose(trial, "frame_order", space.frame_orders), grid.num_sets)
+        shift = TemporalShift(choose(trial, "adafocus.temporal_shift", self.temporal_shifts))
+        return self._recurrent(backbone, grid, order, shift, size, local, patch)
+
+    def cheapest(self, space: SearchSpace) -> Iterator[Plan]:
+        """Yield plans among which is that with the cheapest first exit."""
+        order_name, patch = space.frame_orders[0], min(self.patch_sizes)
+        for backbone, grid, size, local in product(
+            space.backbones, space.frames, space.image_sizes, self.local_backbones
+        ):
+            if "video" in self.patch_per:
+                for count in self.global_frames:
+                    yield self._one_patch(backbone, grid.num_frames, size, local, patch, count)
+            if "frame" in self.patch_per:
+                order, shift = FrameOrder.named(order_name, grid.num_sets), TemporalShift("none")
+                yield self._recurrent(backbone, grid, order, shift, size, local, patch)
+
+    def _recurrent(
+        self,
+        backbone: str,
+        grid: FrameGrid,
+        order: FrameOrder,
+        shift: TemporalShift,
+        image_size: int,
+        local: str,
+        patch: int,
+    ) -> Plan:
+        exits = ExitPlacement(tuple(Exit(sets, 1) for sets in range(1, grid.num_sets + 1)))
+        options = AdaFocusOptions(
+            local, patch, policy_width=self.policy_width, classifier_width=self.classifier_width
+        )
+        return Plan(
+            backbone, grid.num_frames, order, exits, image_size, shift, family="adafocus", options=options
+        )
+
+    def _one_patch(
+        self, backbone: str, num_frames: int, image_size: int, local: str, patch: int, count: int | None
+    ) -> Plan:
+        order, shift = FrameOrder.named("sequential", num_frames), TemporalShift("bidirectional")
+        exits = ExitPlacement((Exit(num_frames, 1), Exit(num_frames, 2)))
+        options = AdaFocusOptions(local, patch, "video", global_frames=count, policy_width=self.policy_width)
+        return Plan(backbone, num_frames, order, exits, image_size, shift, family="adafocus", options=options)

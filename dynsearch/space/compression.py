@@ -1,0 +1,103 @@
+"""Which plans with selective feature compression a study may propose."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, Field, model_validator
+
+from dynsearch.plan import CompressionOptions, Exit, ExitPlacement, FrameOrder, Plan, TemporalShift
+from dynsearch.space.trial import STRICT, Suggester, choose
+
+if TYPE_CHECKING:
+    from dynsearch.space.search_space import SearchSpace
+
+Numbers = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
+
+
+class CompressionChoices(BaseModel):
+    """What varies among plans of family ``sfc``; backbones, image sizes, heads and the depth are those of the space."""
+
+    model_config = STRICT
+
+    num_frames: Numbers
+    """Frames that the head sees."""
+    splits: Numbers
+    """Stages in the head."""
+    time_ratios: Numbers
+    side_ratios: Numbers = [1]
+    num_exits: Numbers = [1]
+    """Exits, evenly spread over the frames; more than one needs an online shift or none."""
+    temporal_shifts: Annotated[list[Literal["none", "online", "bidirectional"]], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _fitting(self) -> CompressionChoices:
+        if max(self.time_ratios) > min(self.num_frames):
+            raise ValueError("time_ratios must not exceed num_frames")
+        uneven = [(n, e) for n, e in product(self.num_frames, self.num_exits) if n % e]
+        if uneven:
+            raise ValueError("num_frames={} is not a multiple of num_exits={}".format(*uneven[0]))
+        return self
+
+    def sample(self, trial: Suggester, space: SearchSpace) -> Plan:
+        """Return the plan that ``trial`` proposes."""
+        shift = choose(trial, "sfc.temporal_shift", self.temporal_shifts)
+        num_exits = 1 if shift == "bidirectional" else choose(trial, "sfc.num_exits", self.num_exits)
+        options = CompressionOptions(
+            choose(trial, "sfc.split", self.splits),
+            choose(trial, "sfc.time_ratio", self.time_ratios),
+            choose(trial, "sfc.side_ratio", self.side_ratios),
+        )
+        return self._plan(
+            space,
+            choose(trial, "backbone", space.backbones),
+            choose(trial, "sfc.num_frames", self.num_frames),
+            choose(trial, "image_size", space.image_sizes),
+            shift,
+            num_exits,
+            options,
+            choose(trial, "head", space.heads),
+        )
+
+    def cheapest(self, space: SearchSpace) -> Iterator[Plan]:
+        """Yield plans among which is that with the cheapest first exit."""
+        options = product(self.splits, self.time_ratios, self.side_ratios)
+        shift = min(self.temporal_shifts, key=("none", "online", "bidirectional").index)
+        num_exits = 1 if shift == "bidirectional" else max(self.num_exits)
+        for backbone, size, option in product(space.backbones, space.image_sizes, options):
+            yield self._plan(
+                space,
+                backbone,
+                min(self.num_frames),
+                size,
+                shift,
+                num_exits,
+                CompressionOptions(*option),
+                space.heads[0],
+            )
+
+    @staticmethod
+    def _plan(
+        space: SearchSpace,
+        backbone: str,
+        num_frames: int,
+        image_size: int,
+        shift: str,
+        num_exits: int,
+        options: CompressionOptions,
+        head: str,
+    ) -> Plan:
+        exits = ExitPlacement(tuple(Exit(k, space.exits.max_depth) for k in range(1, num_exits + 1)))
+        return Plan(
+            backbone,
+            num_frames,
+            FrameOrder.named("sequential", num_exits),
+            exits,
+            image_size,
+            TemporalShift(shift),
+            head,
+            family="sfc",
+            options=options,
+        )
