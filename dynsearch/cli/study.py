@@ -19,6 +19,9 @@ from dynsearch.cli import options
 @click.option("--recipe", "recipe_file", help="Another recipe: a shipped name, or a .yaml file.")
 @options.max_gflops
 @click.option("--space", help="Search space: a shipped name, or a .yaml file.")
+@click.option(
+    "--families", metavar="NAMES", help="Kinds of networks: grid, adafocus, sfc, tsn, tsm; joined by commas."
+)
 @click.option("--strategy", type=click.Choice(["retrain"]), help="retrain: train every proposed plan.")
 @click.option("--engine", type=click.Choice(["local"]), help="Where trials run. local: on this machine.")
 @click.option("--concurrent", type=click.IntRange(min=1), help="Trials under way at once. Default: 1.")
@@ -36,6 +39,7 @@ def study(
     recipe_file: str | None,
     name: str | None,
     settings: tuple[str, ...],
+    families: str | None,
     data_root: Path | None,
     studies_root: Path,
     quiet: bool,
@@ -57,6 +61,8 @@ def study(
     from dynsearch.search.recipe import StudyRecipe, recipe_name
 
     overrides["dataset"] = dataset
+    if families is not None:
+        overrides["families"] = [name.strip() for name in families.split(",")]
     recipe = StudyRecipe.load(recipe_file or str(dataset), settings=settings, overrides=overrides)
     folder = StudyFolder.named(name or recipe_name(recipe_file or str(dataset)), studies_root)
 

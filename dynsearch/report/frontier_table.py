@@ -12,10 +12,15 @@ _FURTHER = {"test_top5": "top-5", "test_mean_class": "mean class"}
 
 
 def frontier_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows of ``frontier.csv`` as a table: GFLOPs, the metrics on test, and the plan."""
+    """Return rows of ``frontier.csv`` as a table: GFLOPs, the metrics on test, and the plan.
+
+    The network family is named where any is not the grid.
+    """
+    several = {row["family"] for row in rows} != {"grid"}
     return format_table(
         [
             {
+                **({"family": row["family"]} if several else {}),
                 "GFLOPs": f"{row['test_gflops']:.4g}",
                 **{title: f"{100 * row[key]:.1f}%" for key, title in _LEADING.items() if key in row},
                 "top-1": f"{100 * row['test_top1']:.1f}%",

@@ -15,6 +15,7 @@ from dynsearch.errors import InfeasibleBudgetError, StudyError, StudyFailedError
 from dynsearch.frontier import solve_thresholds
 from dynsearch.plan import Plan
 from dynsearch.search.engines import End, Engine, Job, Outcome
+from dynsearch.search.families import take_turns
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.interrupts import Interrupts
 from dynsearch.search.notes import NoNotes, Notes
@@ -105,6 +106,7 @@ class Driver:
     def _run(self) -> None:
         started = time.monotonic()
         self._check_budget()
+        take_turns(self.study, self.space.families, self.recipe.num_trials)
         self.study.sampler = SeededTPESampler(self.recipe.seed, parallel=self.engine.num_slots > 1)
         self._known = {
             trial.user_attrs["plan_id"]: trial.number

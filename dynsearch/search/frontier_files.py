@@ -1,21 +1,31 @@
-"""The frontier of a study as files, ``frontier.csv`` and ``frontier.png``."""
+"""The frontier of a study as files: ``frontier.csv``, ``frontier.png``, and the same of each network family."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+from dynsearch.report.family_plot import plot_families
 from dynsearch.report.grid_plot import plot_grid
 from dynsearch.report.plots import plot_frontier
 from dynsearch.report.tables import write_csv
+from dynsearch.search.families import by_family
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.results import StudyResults, saving_at_equal_accuracy
 
 
 def write_frontier(folder: StudyFolder, recipe: StudyRecipe, results: StudyResults) -> None:
-    """Write ``frontier.csv`` and ``frontier.png`` into the study's folder."""
+    """Write ``frontier.csv`` and ``frontier.png`` into the study's folder.
+
+    With several network families also ``families.csv`` and ``families.png``, with a frontier of each alone.
+    """
     write_csv(results.rows(), folder.path / "frontier.csv")
     draw_frontier(folder.path / "frontier.png", folder.name, recipe, results)
+    rows = {name: part.rows() for name, part in by_family(results, recipe.solver).items()}
+    if len(rows) > 1:
+        write_csv([row for part in rows.values() for row in part], folder.path / "families.csv")
+        title = f"study {folder.name} on {recipe.dataset}, by family"
+        plot_families(rows, folder.path / "families.png", title=title, max_gflops=recipe.max_gflops)
 
 
 def draw_frontier(path: Path, name: str, recipe: StudyRecipe, results: StudyResults) -> None:

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dynsearch import resources
 from dynsearch.errors import RecipeError
 from dynsearch.files import read_yaml
+from dynsearch.space.search_space import Family
 from dynsearch.training.config import TrainingConfig
 from dynsearch.validation import describe
 
@@ -38,6 +39,8 @@ class StudyRecipe(BaseModel):
     """Name of a data set in the catalogue."""
     space: str
     """Name of a search space, or the path of its file."""
+    families: list[Family] | None = Field(default=None, min_length=1)
+    """Kinds of networks to search over, instead of the space's own."""
     max_gflops: float = Field(gt=0, allow_inf_nan=False)
     """Budget: mean GFLOPs (10^9 multiply-accumulates) per video of the point wanted."""
     num_trials: int = Field(default=20, ge=1)

@@ -12,7 +12,7 @@ from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from dynsearch.errors import StudyError
-from dynsearch.plan import Plan
+from dynsearch.plan import Plan, family_name
 from dynsearch.search.folder import StudyFolder
 from dynsearch.thresholds import OperatingPoint
 
@@ -69,6 +69,7 @@ def describe_plan(trial: Trial, plan: Plan) -> None:
     """Record what the trial's parameters amount to."""
     trial.set_user_attr("plan_id", plan.plan_id)
     trial.set_user_attr("plan", json.dumps(plan.to_dict()))
+    trial.set_user_attr("family", family_name(plan))
     trial.set_user_attr("exits", str(plan.exits))
     trial.set_user_attr("frame_order", str(plan.frame_order))
 

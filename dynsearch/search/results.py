@@ -12,7 +12,7 @@ import optuna
 from dynsearch.data.catalogue import get_metrics
 from dynsearch.errors import InfeasibleBudgetError, StudyError
 from dynsearch.frontier import Interval, MergedPoint, bootstrap_difference, merge
-from dynsearch.plan import Plan
+from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.record import finished, plan_of
@@ -148,6 +148,7 @@ def _row(plan: Plan, point: MergedPoint[int]) -> dict[str, Any]:
     return {
         "trial": point.key,
         "plan_id": plan.plan_id,
+        "family": family_name(plan),
         "backbone": plan.backbone,
         "num_frames": plan.num_frames,
         "exits": str(plan.exits),

@@ -51,7 +51,7 @@ def run_study(
         StudyFailedError: Every trial failed.
         InfeasibleBudgetError: No plan of the space has an exit within the budget.
     """
-    space = SearchSpace.load(resources.find("search_spaces", recipe.space))
+    space = SearchSpace.load(resources.find("search_spaces", recipe.space)).only(recipe.families)
     evaluator = TrainingEvaluator(source, recipe.training, recipe.seed)
     engine = ENGINES[recipe.engine](evaluator, num_slots=recipe.concurrent, on_epoch=on_epoch)
     with folder.driven(), contextlib.closing(engine):

@@ -2,15 +2,16 @@ import csv
 
 import pytest
 
+from dynsearch.report.family_plot import plot_families
 from dynsearch.report.frontier_table import frontier_table
 from dynsearch.report.plots import plot_frontier
 from dynsearch.report.tables import format_table, write_csv
 
 ROWS = [
-    {"trial": 0, "num_frames": 4, "frame_order": "paper", "exits": "1x3 4x5", "thresholds": "0.91237",
+    {"trial": 0, "family": "grid", "num_frames": 4, "frame_order": "paper", "exits": "1x3 4x5", "thresholds": "0.91237",
      "test_top1": 0.5, "test_gflops": 1.0, "test_top1_low": 0.45, "test_top1_high": 0.55},
-    {"trial": 12, "num_frames": 8, "frame_order": "1 | 0 2", "exits": "2x3 8x4 8x5", "thresholds": "-inf inf",
-     "test_top1": 0.925, "test_gflops": 32.7, "test_top1_low": 0.9, "test_top1_high": 0.95},
+    {"trial": 12, "family": "grid", "num_frames": 8, "frame_order": "1 | 0 2", "exits": "2x3 8x4 8x5",
+     "thresholds": "-inf inf",     "test_top1": 0.925, "test_gflops": 32.7, "test_top1_low": 0.9, "test_top1_high": 0.95},
 ]  # fmt: skip
 
 
@@ -27,6 +28,12 @@ def test_the_frontier_table_says_what_thresholds_mean():
     assert "92.5%" in second
     assert "90.0 - 95.0" in second
     assert second.endswith("always never")
+
+
+def test_families_are_named_where_there_are_others():
+    table = frontier_table([ROWS[0], ROWS[1] | {"family": "adafocus"}])
+    assert [line.split()[0] for line in table.splitlines()] == ["family", "grid", "adafocus"]
+    assert "family" not in frontier_table(ROWS)
 
 
 def test_a_data_sets_own_metrics_are_shown():
@@ -68,3 +75,11 @@ def test_a_picture_says_what_it_shows(tmp_path):
         "95% interval",
     ):
         assert words in text
+
+
+def test_families_side_by_side(tmp_path):
+    plot_families({"grid": ROWS, "tsm": ROWS[1:]}, tmp_path / "f.svg", title="both", max_gflops=20)
+    text = (tmp_path / "f.svg").read_text()
+    assert ">grid<" in text
+    assert ">tsm<" in text
+    assert ">budget 20<" in text

@@ -143,8 +143,8 @@ class TestResults:
     def test_rows_have_the_contracts_columns(self, study):
         rows = read_results(*study, solver="geometric").rows()
         assert list(rows[0]) == [
-            "trial", "plan_id", "backbone", "num_frames", "exits", "frame_order", "thresholds", "calibration_top1",
-            "calibration_gflops", "test_top1", "test_gflops", "test_top1_low", "test_top1_high",
+            "trial", "plan_id", "family", "backbone", "num_frames", "exits", "frame_order", "thresholds",
+            "calibration_top1", "calibration_gflops", "test_top1", "test_gflops", "test_top1_low", "test_top1_high",
         ]  # fmt: skip
         assert json.dumps(rows)
 

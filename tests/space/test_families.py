@@ -63,7 +63,12 @@ def test_a_space_of_one_family_asks_for_none():
     space = SearchSpace.model_validate(VALUES)
     assert space.families == ["grid"]
     assert SearchSpace.model_validate(VALUES | {"family": "grid"}) == space
-    params = {"frames": "8 frames in 4 sets", "frame_order": "paper", "shift_across_groups": False, "num_exits": 1}
+    params = {
+        "frames": "8 frames in 4 sets",
+        "frame_order": "paper",
+        "shift_across_groups": False,
+        "num_exits": 1,
+    }
     assert str(space.sample(optuna.trial.FixedTrial(params)).exits) == "4x5"
 
 
@@ -76,7 +81,10 @@ def test_a_space_of_one_family_asks_for_none():
         ({"adafocus": SECTIONS["adafocus"] | {"patch_sizes": [64]}}, "adafocus.patch_sizes must not exceed"),
         ({"adafocus": SECTIONS["adafocus"] | {"patch_sizes": [0]}}, "adafocus.patch_sizes.0"),
         ({"sfc": SECTIONS["sfc"] | {"splits": [5]}}, "sfc.splits must lie inside the backbone"),
-        ({"sfc": SECTIONS["sfc"] | {"time_ratios": [0]}}, "sfc.time_ratios.0: Input should be greater than or"),
+        (
+            {"sfc": SECTIONS["sfc"] | {"time_ratios": [0]}},
+            "sfc.time_ratios.0: Input should be greater than or",
+        ),
         ({"sfc": SECTIONS["sfc"] | {"time_ratios": [16]}}, "sfc: time_ratios must not exceed num_frames"),
         ({"sfc": SECTIONS["sfc"] | {"num_exits": [3]}}, "sfc: num_frames=8 is not a multiple of num_exits=3"),
     ],

@@ -1,0 +1,50 @@
+"""The frontiers of several network families in one picture."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dynsearch.report.figures import GREY, saved_figure
+
+# Okabe and Ito's palette, told apart by colour-blind readers.
+_COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+_MARKERS = "osD^vP"
+
+
+def plot_families(
+    rows_by_family: Mapping[str, Sequence[Mapping[str, Any]]],
+    path: str | os.PathLike[str],
+    *,
+    title: str,
+    max_gflops: float | None = None,
+) -> None:
+    """Draw each family's frontier, test top-1 against GFLOPs per video, with intervals.
+
+    Args:
+        rows_by_family: By family, rows of ``frontier.csv``.
+        path: A ``.png``, ``.svg`` or ``.pdf`` file.
+        title: Shown above the picture.
+        max_gflops: Drawn as a line: the study's budget.
+    """
+    with saved_figure(path, width=5.6, height=3.9) as (figure, axes):
+        axes.grid(color="#E6E6E6", linewidth=0.6)
+        axes.set_axisbelow(True)
+        for i, (name, rows) in enumerate(rows_by_family.items()):
+            ordered = sorted(rows, key=lambda row: row["test_gflops"])
+            gflops = [row["test_gflops"] for row in ordered]
+            low, top1, high = (
+                [100 * row[f"test_top1{end}"] for row in ordered] for end in ("_low", "", "_high")
+            )
+            colour, marker = _COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)]
+            axes.fill_between(gflops, low, high, color=colour, alpha=0.12, linewidth=0)
+            axes.plot(gflops, top1, color=colour, marker=marker, markersize=3, linewidth=1.2, label=name)
+        if max_gflops is not None:
+            axes.axvline(
+                max_gflops, color=GREY, linestyle=(0, (5, 3)), linewidth=1, label=f"budget {max_gflops:g}"
+            )
+        axes.set_xlabel("GFLOPs per video (10⁹ multiply-accumulates)")
+        axes.set_ylabel("top-1 accuracy (%), on test")
+        axes.set_title(title, loc="left")
+        figure.legend(loc="outside lower center", ncols=6, frameon=False)

@@ -1,0 +1,43 @@
+"""Studies over several network families: turns for all, and a frontier of each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import optuna
+
+from dynsearch.frontier import merge
+from dynsearch.plan import family_name
+from dynsearch.search.results import StudyResults
+
+
+def take_turns(study: optuna.Study, families: Sequence[str], num_trials: int) -> None:
+    """Line up trials so that the families take turns and each has its share; a single family needs none.
+
+    What else a trial proposes is the sampler's. Called again it lines up what is missing of ``num_trials``.
+    """
+    if len(families) > 1:
+        for number in range(len(study.get_trials(deepcopy=False)), num_trials):
+            study.enqueue_trial({"family": families[number % len(families)]})
+
+
+def by_family(results: StudyResults, solver: str) -> dict[str, StudyResults]:
+    """Return the results of each family alone, with its own frontier, by name in order of first trial."""
+    names = {number: family_name(plan) for number, plan in results.plans.items()}
+    parts = {}
+    for name in dict.fromkeys(names[number] for number in sorted(names)):
+        scores = {number: pair for number, pair in results.scores.items() if names[number] == name}
+        plans = {number: results.plans[number] for number in scores}
+        parts[name] = replace(results, plans=plans, scores=scores, points=merge(scores, solver=solver))
+    return parts
+
+
+def best_rows(parts: dict[str, StudyResults], max_gflops: float) -> list[dict[str, Any]]:
+    """Return, as rows of ``frontier.csv``, the best point of each family under ``max_gflops``, if it has any."""
+    rows = []
+    for part in parts.values():
+        inside = [i for i, point in enumerate(part.points) if point.calibration.gflops <= max_gflops]
+        rows += [part.rows()[i] for i in inside[-1:]]
+    return rows
