@@ -11,7 +11,7 @@ ROWS = [
     {"trial": 0, "family": "grid", "num_frames": 4, "frame_order": "paper", "exits": "1x3 4x5", "thresholds": "0.91237",
      "test_top1": 0.5, "test_gflops": 1.0, "test_top1_low": 0.45, "test_top1_high": 0.55},
     {"trial": 12, "family": "grid", "num_frames": 8, "frame_order": "1 | 0 2", "exits": "2x3 8x4 8x5",
-     "thresholds": "-inf inf",     "test_top1": 0.925, "test_gflops": 32.7, "test_top1_low": 0.9, "test_top1_high": 0.95},
+     "thresholds": "-inf inf", "test_top1": 0.925, "test_gflops": 32.7, "test_top1_low": 0.9, "test_top1_high": 0.95},
 ]  # fmt: skip
 
 
