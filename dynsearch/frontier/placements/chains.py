@@ -39,7 +39,9 @@ def find_chains(cells: Cells, smoothing: float) -> list[Chain]:
     """
     if cells.num_videos < _FEWEST_SMOOTHED:
         smoothing = 0.0
-    return enumerate_chains(cells) if smoothing == 0 and is_small(cells) else improve_chains(cells, smoothing)
+    if smoothing == 0 and is_small(cells):
+        return enumerate_chains(cells)
+    return improve_chains(cells, smoothing)
 
 
 def improve_chains(cells: Cells, smoothing: float) -> list[Chain]:

@@ -14,9 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.errors import InputError
-from dynsearch.frontier.placements.cells import Cells, Rules
-from dynsearch.frontier.placements.chains import find_chains, measure_chains
-from dynsearch.frontier.placements.points import Expected, PlacementFrontier, PlacementPoint
+from dynsearch.frontier.placements.find import Settings, find_points
+from dynsearch.frontier.placements.points import Expected, PlacementPoint
 from dynsearch.scores import ScoreGrid
 from dynsearch.thresholds import OperatingPoint
 from dynsearch.thresholds.operating_point import measured
@@ -36,25 +35,14 @@ def check_folds(num_folds: int, num_videos: int) -> None:
 
 
 def expect(
-    grid: ScoreGrid,
-    rules: Rules,
-    budgets_B: Sequence[float],
-    *,
-    confidence: str,
-    smoothing: float,
-    max_bins: int,
-    num_folds: int,
-    seed: int,
+    grid: ScoreGrid, settings: Settings, budgets_B: Sequence[float], *, num_folds: int, seed: int
 ) -> list[Expected]:
     """Return what the search is worth on new videos for each budget.
 
     Args:
         grid: The scores of all cells.
-        rules: Which placements count.
+        settings: How to search.
         budgets_B: In mean GFLOPs per video; those below a fold's cheapest point take that point.
-        confidence: The confidence measure.
-        smoothing: As in the search.
-        max_bins: As in the search.
         num_folds: How many parts the videos are split into.
         seed: Of the split.
     """
@@ -62,12 +50,7 @@ def expect(
     total_B2 = np.zeros((len(budgets_B), 2))
     for fold in range(num_folds):
         held_out = np.flatnonzero(fold_N == fold)
-        cells = Cells.of(grid, rules, confidence, max_bins, np.flatnonzero(fold_N != fold))
-        chains = find_chains(cells, smoothing)
-        points = measure_chains(cells, chains, confidence)
-        found = PlacementFrontier(
-            PlacementPoint(cells.placement(chain), point) for chain, point in zip(chains, points, strict=True)
-        )
+        found = find_points(grid, settings, np.flatnonzero(fold_N != fold))
         chosen = [found.best_under(max(budget, found[0].gflops)) for budget in budgets_B]
         value_of = {id(point): _on(grid, point, held_out) for point in {id(p): p for p in chosen}.values()}
         for place, point in enumerate(chosen):

@@ -6,10 +6,10 @@ from dataclasses import replace
 from typing import Literal
 
 from dynsearch.errors import InputError
-from dynsearch.frontier.placements.cells import Cells, Rules
-from dynsearch.frontier.placements.chains import find_chains, measure_chains
+from dynsearch.frontier.placements.cells import Rules
 from dynsearch.frontier.placements.crossfit import check_folds, expect
-from dynsearch.frontier.placements.points import PlacementFrontier, PlacementPoint
+from dynsearch.frontier.placements.find import Settings, find_points
+from dynsearch.frontier.placements.points import PlacementFrontier
 from dynsearch.scores import DEFAULT_MEASURE, ScoreGrid
 from dynsearch.thresholds.direct.smoothing import BANDWIDTH
 
@@ -58,24 +58,12 @@ def search_placements(
     if num_folds is not None:
         check_folds(num_folds, grid.num_videos)
     rules = Rules(min_exits, max_exits, min_depth, max_depth, last)
-    cells = Cells.of(grid, rules, confidence, max_bins)
-    chains = find_chains(cells, smoothing)
-    points = measure_chains(cells, chains, confidence)
-    found = PlacementFrontier(
-        [PlacementPoint(cells.placement(c), p) for c, p in zip(chains, points, strict=True)], grid.order
-    )
+    settings = Settings(rules, confidence, smoothing, max_bins)
+    found = find_points(grid, settings)
     if num_folds is None:
         return found
-    expected = expect(
-        grid,
-        rules,
-        [point.gflops for point in found],
-        confidence=confidence,
-        smoothing=smoothing,
-        max_bins=max_bins,
-        num_folds=num_folds,
-        seed=seed,
-    )
+    budgets = [point.gflops for point in found]
+    expected = expect(grid, settings, budgets, num_folds=num_folds, seed=seed)
     return PlacementFrontier(
         [replace(point, expected=value) for point, value in zip(found, expected, strict=True)], grid.order
     )
