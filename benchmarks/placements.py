@@ -147,8 +147,8 @@ def gaps(seeds: Sequence[int], grids: Sequence[str]) -> dict[str, Any]:
             name = f"{num_sets}x{num_depths}, n={num_videos}, K<={max_exits}, seed {seed}"
             values[name] = gap(name, *map(pool.select, parts), max_exits)
     for folder in grids:
-        grid = ScoreGrid.load(folder)
-        values[folder] = gap(f"{folder}, n={grid.num_videos}, K<=3", grid, None, 3)
+        grid, name = ScoreGrid.load(folder), Path(folder).name
+        values[name] = gap(f"{name}, n={grid.num_videos}, K<=3", grid, None, 3)
     return values
 
 

@@ -130,8 +130,9 @@ def create_grid(
         np.lib.format.open_memmap(
             logits, mode="w+", dtype=header["dtype"], shape=tuple(header["shape"])
         ).flush()
-        with logits.open("r+b") as file:  # a disk that fills up later would kill the process
-            os.posix_fallocate(file.fileno(), 0, logits.stat().st_size)
+        if hasattr(os, "posix_fallocate"):  # a disk that fills up under a memory map kills the process
+            with logits.open("r+b") as file:
+                os.posix_fallocate(file.fileno(), 0, logits.stat().st_size)
     except OSError as error:
         raise DynsearchError(
             f"can't write: {error.strerror or error}",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from dynsearch.frontier.placements.cells import Cells, Chain
+from dynsearch.plan import Exit
 
 
 def seed_chains(cells: Cells) -> list[Chain]:
@@ -30,5 +31,5 @@ def _path_to(cells: Cells, end: int) -> list[int]:
     for step in range(steps + 1):
         # Along the diagonal of the rectangle, so that both axes rise together.
         sets = first.sets + round(step * (goal.sets - first.sets) / max(steps, 1))
-        path.append(at[type(goal)(sets, first.depth + step - (sets - first.sets))])
+        path.append(at[Exit(sets, first.depth + step - (sets - first.sets))])
     return path

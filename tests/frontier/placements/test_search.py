@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from dynsearch.errors import InfeasibleBudgetError, InputError, ScoresError
 from dynsearch.frontier import pareto_mask, solve_thresholds
-from dynsearch.frontier.placements import search_placements
+from dynsearch.frontier.placements import chains, search_placements
 from dynsearch.frontier.placements.cells import Cells, Rules
 from dynsearch.frontier.placements.chains import improve_chains, measure_chains
 from dynsearch.frontier.placements.enumeration import enumerate_chains
@@ -59,11 +59,23 @@ def test_changing_one_exit_at_a_time_comes_close_to_enumeration(seed):
     cells = Cells.of(grid, Rules(min_exits=1, max_exits=3, last="free"), "max-softmax", 20)
     budgets = budgets_of(grid)
     exact, improved = (
-        best_at([(p.gflops, p.top1) for p in measure_chains(cells, chains, "max-softmax")], budgets)
-        for chains in (enumerate_chains(cells), improve_chains(cells, 0.0))
+        best_at([(p.gflops, p.top1) for p in measure_chains(cells, found, "max-softmax")], budgets)
+        for found in (enumerate_chains(cells), improve_chains(cells, 0.0))
     )
     assert np.mean(exact - improved) < 0.001
     assert np.max(exact - improved) < 0.006
+
+
+def test_more_videos_than_needed_are_searched_on_a_sample_and_measured_on_all(monkeypatch):
+    grid = simulated_grid(1500, num_sets=3, num_depths=3, num_classes=8, seed=3)
+    rules = {"max_exits": 3, "max_bins": 32, "num_folds": None}
+    whole = search_placements(grid, **rules)
+    monkeypatch.setattr(chains, "_MAX_SEARCHED_VIDEOS", 500)
+    sampled = search_placements(grid, **rules)
+    assert {point.chosen.num_videos for point in sampled} == {1500}
+    budgets = budgets_of(grid)
+    one, two = (best_at([(p.gflops, p.top1) for p in found], budgets) for found in (whole, sampled))
+    assert 0 < np.mean(one - two) < 0.01
 
 
 def test_no_worse_than_solving_the_thresholds_of_every_placement():
