@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,11 +14,16 @@ if TYPE_CHECKING:
     from dynsearch.plan import Plan
     from dynsearch.search.recipe import StudyRecipe
     from dynsearch.training.loop import EpochReport
+    from dynsearch.training.ranks import Ranks
+    from dynsearch.training.source import DatasetClips
 
 
 @click.command(
     short_help="Train a bundle or a plan in full.",
-    epilog="Killed at any moment, the same command goes on from the last finished epoch.",
+    epilog="Killed at any moment, the same command goes on from the last saved state.\n\n"
+    "Several GPUs: dynsearch train net --output net-full --nproc 4, or on several machines torchrun ... -m "
+    "dynsearch.cli train net --output net-full. Each process takes training.batch_size videos at a time, so P "
+    "processes train on P times as many, at P times the learning rate.",
 )
 @click.argument("what", metavar="BUNDLE|PLAN.yaml", type=click.Path(path_type=Path))
 @click.option(
@@ -29,6 +35,13 @@ if TYPE_CHECKING:
 @click.option("--warm-start", is_flag=True, help="Start from the bundle's weights instead of anew.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Start the backbone from this file.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
+@click.option(
+    "--nproc",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Processes on this machine that train together, each on a GPU of its own, or on CPUs.",
+)
 @options.settings
 @options.data_root
 def train(
@@ -38,6 +51,7 @@ def train(
     epochs: int | None,
     warm_start: bool,
     weights: Path | None,
+    nproc: int,
     settings: tuple[str, ...],
     data_root: Path | None,
     **overrides: Any,
@@ -46,29 +60,68 @@ def train(
 
     A bundle brings its recipe; for a plan file give --dataset, whose shipped recipe is used.
     """
+    from dynsearch.training.launcher import is_rank, launch, prepare_rank, rendezvous_file
+
+    if is_rank():
+        prepare_rank()
     settings += (f"training.epochs={epochs}",) if epochs else ()
     settings += (f"training.weights={weights}",) if weights else ()
     plan, recipe, trained = _what_to_train(what, dataset, settings, overrides)
     if warm_start and trained is None:
         raise click.UsageError("--warm-start needs a bundle; a plan file has no weights.")
 
-    from dynsearch.export.train import train_bundle
-    from dynsearch.search.source import open_clips
+    if nproc > 1 and not is_rank():
+        sys.exit(launch([sys.executable, "-m", "dynsearch.cli", *sys.argv[1:]], nproc))
+    if nproc > 1 and rendezvous_file() is None:
+        raise click.UsageError("torchrun starts the processes already; leave --nproc out.")
 
-    source = open_clips(recipe, data_root, write=click.echo)
+    from dynsearch.export.train import train_bundle
+    from dynsearch.training.ranks import joined_ranks
 
     def show(report: EpochReport) -> None:
+        if ranks.is_first:
+            click.echo(
+                f"epoch {report.epoch}/{recipe.training.epochs}: loss {report.loss:.3f}, "
+                f"train top-1 {100 * report.top1:.1f}%, {report.seconds:.1f} s"
+            )
+
+    with joined_ranks(recipe.training.timeout) as ranks:
+        source = _open(recipe, data_root, ranks)
+        trained_bundle = train_bundle(
+            plan,
+            recipe,
+            source,
+            output,
+            start_from=trained if warm_start else None,
+            ranks=ranks,
+            on_epoch=show,
+        )
+    if trained_bundle is not None:
+        bundle, point = trained_bundle
         click.echo(
-            f"epoch {report.epoch}/{recipe.training.epochs}: loss {report.loss:.3f}, "
-            f"train top-1 {100 * report.top1:.1f}%, {report.seconds:.1f} s"
+            f"{bundle.folder}: top-1 {100 * point.test.top1:.1f}% at {point.test.gflops:.4g} GFLOPs per video "
+            "on test"
         )
 
-    bundle, point = train_bundle(
-        plan, recipe, source, output, start_from=trained if warm_start else None, on_epoch=show
-    )
-    click.echo(
-        f"{bundle.folder}: top-1 {100 * point.test.top1:.1f}% at {point.test.gflops:.4g} GFLOPs per video on test"
-    )
+
+def _open(recipe: StudyRecipe, data_root: Path | None, ranks: Ranks) -> DatasetClips:
+    """Return the clips, opened by the first process before the others: what is wrong with them is said once."""
+    from dynsearch.search.source import open_clips
+
+    source = None
+    for turn in (True, False):
+        if turn is ranks.is_first:
+            source = open_clips(recipe, data_root, write=click.echo if ranks.is_first else None)
+        ranks.gather(None)
+    assert source is not None
+    if ranks.is_first:
+        training, count = recipe.training, ranks.count
+        click.echo(
+            f"{count} process{'es' if count > 1 else ''} x {training.batch_size * training.accumulate} videos "
+            f"a step = {count * training.batch_size * training.accumulate}; highest learning rate "
+            f"{count} x {training.learning_rate:g} = {count * training.learning_rate:g}"
+        )
+    return source
 
 
 def _what_to_train(

@@ -27,8 +27,13 @@ class EpochOrder(Sampler[list[int]]):
         seed: Seed of the order.
         drop_last: Leave out a last batch that is not full.
         rank: Which of the ``num_ranks`` processes of a distributed training this is.
-        num_ranks: Each takes every ``num_ranks``-th video. A shuffled order is filled up from its start,
-            so that all take the same number of steps; an order as it is never repeats a video.
+        num_ranks: They share a pass. Shuffled, each takes every ``num_ranks``-th video of an order filled up
+            from its start, so that all take the same number of steps, and the n-th batches of all are the
+            n-th batch of one process whose batches are ``num_ranks`` times as large. As they are, each takes
+            every ``num_ranks``-th batch: the batches are those of one process, and no video is repeated.
+
+    Attributes:
+        first_batch: The pass begins with this batch; those before are left out.
     """
 
     def __init__(
@@ -53,24 +58,29 @@ class EpochOrder(Sampler[list[int]]):
         self.drop_last = drop_last
         self.rank = rank
         self.num_ranks = num_ranks
+        self.first_batch = 0
 
     def __iter__(self) -> Iterator[list[int]]:
-        order = self._own_indices()
-        end = len(order) - len(order) % self.batch_size if self.drop_last else len(order)
-        for start in range(0, end, self.batch_size):
+        order, starts = self._order_and_starts()
+        for start in starts[self.first_batch :]:
             yield order[start : start + self.batch_size].tolist()
 
     def __len__(self) -> int:
-        count = len(self._own_indices())
-        return count // self.batch_size if self.drop_last else -(-count // self.batch_size)
+        """Return the number of batches in a whole pass of this process."""
+        return len(self._order_and_starts()[1])
 
-    def _own_indices(self) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    def _order_and_starts(self) -> tuple[np.ndarray[tuple[int], np.dtype[np.int64]], range]:
+        """Return an order of videos, and where in it this process's batches begin."""
         count = len(self.dataset)
         order = np.arange(count)
         if self.shuffle:
             order = np.random.default_rng((self.seed, self.dataset.epoch)).permutation(count)
-            order = np.resize(order, -(-count // self.num_ranks) * self.num_ranks)
-        return order[self.rank :: self.num_ranks]
+            order = np.resize(order, -(-count // self.num_ranks) * self.num_ranks)[
+                self.rank :: self.num_ranks
+            ]
+        end = len(order) - len(order) % self.batch_size if self.drop_last else len(order)
+        starts = range(0, end, self.batch_size)
+        return order, starts if self.shuffle else starts[self.rank :: self.num_ranks]
 
 
 class Batches(Protocol):
@@ -78,9 +88,11 @@ class Batches(Protocol):
 
     Attributes:
         dataset: Has ``set_epoch``.
+        batch_sampler: An ``EpochOrder``; see :func:`begin_epoch`.
     """
 
     dataset: Any
+    batch_sampler: Any
 
     def __len__(self) -> int:
         """Return the number of batches."""
@@ -212,7 +224,7 @@ def make_loader(
 ) -> ClipLoader:
     """Return a loader whose batches are ``Batch``: clips float32 (B, T, C, H, W), labels and indices.
 
-    The batches are the same with any number of workers. Call ``dataset.set_epoch`` before each pass. With a
+    The batches are the same with any number of workers. Call :func:`begin_epoch` before each pass. With a
     frame cache and no multi-scale crop a batch is one array operation: ``num_workers=0`` is fastest then.
 
     Args:
@@ -251,3 +263,15 @@ def _read(dataset: ClipDataset, replace: bool, job: _Job) -> tuple[Batch, dict[i
     if multiprocessing.parent_process() is not None:
         torch.set_num_threads(1)
     return dataset.read(indices, bad, replace=replace)
+
+
+def begin_epoch(loader: Batches, epoch: int, *, first_batch: int = 0) -> None:
+    """Say which epoch the next pass over ``loader`` is, and with which of its batches it begins.
+
+    Args:
+        loader: A loader as of :func:`make_loader`.
+        epoch: Decides the order, the frames and the crops.
+        first_batch: Batches before it are not even read.
+    """
+    loader.dataset.set_epoch(epoch)
+    loader.batch_sampler.first_batch = first_batch

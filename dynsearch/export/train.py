@@ -13,6 +13,7 @@ from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.results import full_policy
 from dynsearch.thresholds import evaluate_policy
 from dynsearch.training.loop import EpochReport
+from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.run import train_and_score
 from dynsearch.training.source import DatasetClips
 
@@ -24,11 +25,12 @@ def train_bundle(
     folder: Path,
     *,
     start_from: Path | None = None,
+    ranks: Ranks = ALONE,
     on_epoch: Callable[[EpochReport], None] | None = None,
-) -> tuple[Bundle, MergedPoint[int]]:
+) -> tuple[Bundle, MergedPoint[int]] | None:
     """Train ``plan`` by ``recipe``, calibrate it under the recipe's budget, and write a bundle.
 
-    Interrupted, the same call goes on from the last finished epoch. Besides the bundle's files, ``folder``
+    Interrupted, the same call goes on from the last saved state. Besides the bundle's files, ``folder``
     gets ``metrics.jsonl`` and the exit scores of both held-out splits.
 
     Args:
@@ -37,17 +39,27 @@ def train_bundle(
         source: The clips.
         folder: Where everything goes.
         start_from: Weights to start from, of the same plan.
-        on_epoch: Called after every epoch.
+        ranks: The processes that train together.
+        on_epoch: Called after every epoch, in every process.
 
     Returns:
-        The bundle and its operating point.
+        The bundle and its operating point in the first process, None in others.
 
     Raises:
         InfeasibleBudgetError: The plan's cheapest point is over the budget.
     """
     scores = train_and_score(
-        plan, source, recipe.training, folder, seed=recipe.seed, start_from=start_from, on_epoch=on_epoch
+        plan,
+        source,
+        recipe.training,
+        folder,
+        seed=recipe.seed,
+        start_from=start_from,
+        ranks=ranks,
+        on_epoch=on_epoch,
     )
+    if not ranks.is_first:
+        return None
     points = merge({0: (scores.calibration, scores.test)}, solver=recipe.solver)
     inside = [point for point in points if point.calibration.gflops <= recipe.max_gflops]
     if not inside:

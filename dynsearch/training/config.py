@@ -23,11 +23,12 @@ class TrainingConfig(BaseModel):
     epochs: int = Field(default=50, ge=1)
     """Passes over the training split."""
     batch_size: int = Field(default=128, ge=1)
-    """Videos per forward pass."""
+    """Videos per forward pass of one process. P processes (GPUs) train on P times as many at once."""
     accumulate: int = Field(default=1, ge=1)
-    """Forward passes whose gradients make one step; the effective batch is ``batch_size`` times this."""
+    """Forward passes whose gradients make one step; a step sees ``batch_size`` x this x P videos."""
     learning_rate: float = Field(default=0.01, gt=0)
-    """Highest learning rate, after warm-up. State it for the batch size given."""
+    """Highest learning rate, after warm-up. State it for one process with the batch size given: P processes
+    train with P times as much (linear scaling, Goyal et al., 2017; they add five epochs of warm-up)."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
     nesterov: bool = False
     """Nesterov's form of momentum."""
@@ -58,6 +59,8 @@ class TrainingConfig(BaseModel):
     """How the exits' losses add up: as they are (the paper), more for later exits, or taught by the last exit."""
     freeze_batch_norm: bool = False
     """Keep the statistics of batch normalisation. The paper trains them."""
+    sync_batch_norm: bool = False
+    """Normalise over the batches of all GPUs together, instead of each over its own: for small batches."""
     pretrained: bool = True
     """Start the backbone from timm's weights."""
     weights: Path | None = None
@@ -67,7 +70,12 @@ class TrainingConfig(BaseModel):
     flip: bool = False
     """Mirror half of the training clips, as TSN and TSM do; classes that tell left from right change places."""
     num_workers: int = Field(default=4, ge=0)
-    """Processes that read and decode videos. With 0, a video that crashes its decoder ends the training."""
+    """Processes that read and decode videos, for each process that trains. With 0, a video that crashes its
+    decoder ends the training."""
     max_bad_videos: float = Field(default=0.01, ge=0, lt=1)
     """Share of the training videos that may be unreadable. They are replaced by others and named; more end the
     training. Calibration and test never replace a video."""
+    save_every_steps: int | None = Field(default=1000, ge=1)
+    """Steps after which the state is saved within an epoch; none saves it after each epoch only."""
+    timeout: float = Field(default=600.0, gt=0)
+    """Seconds that one process waits for another before training ends with an error."""

@@ -10,18 +10,19 @@ from typing import Any
 
 import torch
 
-from dynsearch.data.loader import Batches, ClipLoader
+from dynsearch.data.loader import Batches, ClipLoader, begin_epoch
 from dynsearch.errors import TrainingError
 from dynsearch.training.config import TrainingConfig
+from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.schedule import learning_rate
 from dynsearch.training.seeding import seed_torch
-from dynsearch.training.state import TrainingState
+from dynsearch.training.state import Progress, TrainingState
 from dynsearch.training.stepper import Stepper
 
 
 @dataclass(frozen=True)
 class EpochReport:
-    """What one epoch of training did.
+    """What one epoch of training did, in all processes together.
 
     Attributes:
         epoch: Finished epochs, this one included.
@@ -52,63 +53,125 @@ def train(
     device: torch.device,
     seed: int = 0,
     state: TrainingState | None = None,
+    ranks: Ranks = ALONE,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> None:
     """Train ``network`` in place.
 
     Args:
         network: A multi-exit network; moved to ``device``.
-        loader: Batches of (clips, labels, indices) of the training split; its data set has ``set_epoch``.
+        loader: This process's batches of (clips, labels, indices) of the training split, as of
+            :func:`dynsearch.data.loader.make_loader`.
         config: Training settings.
         device: Where to train.
-        seed: With the epoch, it decides the random numbers of dropout.
+        seed: With the epoch, the batch and the process, it decides the random numbers of dropout.
         state: Where to keep the state; training goes on from it if it is there.
-        on_epoch: Called after every epoch.
+        ranks: The processes that train together. They begin with the first one's weights; in the end only its
+            statistics of batch normalisation count.
+        on_epoch: Called after every epoch, in every process.
 
     Raises:
         TrainingError: The loss is not a finite number.
+        InputError: The state was saved by another number of processes.
     """
-    stepper = Stepper(network, config, device)
-    finished = stepper.restore(state) if state else 0
-    for epoch in range(finished, config.epochs):
-        seed_torch(seed, "epoch", epoch)
-        loader.dataset.set_epoch(epoch)
-        report = _train_epoch(stepper, loader, config, epoch)
+    stepper = Stepper(network, config, device, ranks)
+    progress = stepper.restore(state) if state else Progress()
+    while progress.epoch < config.epochs:
+        report = _EpochUnderWay(stepper, loader, config, progress, seed, state).run()
+        progress = Progress(report.epoch)
         if state:
-            stepper.save(state, epoch + 1)
+            stepper.save(state, progress)
         if on_epoch:
             on_epoch(report)
     stepper.finish()
+    ranks.share(network)
 
 
-def _train_epoch(stepper: Stepper, loader: Batches, config: TrainingConfig, epoch: int) -> EpochReport:
-    stepper.begin_epoch()
-    started = time.perf_counter()
-    loss_sum, num_right, num_videos, rate = 0.0, 0, 0, 0.0
-    for batch, (clips, labels, _) in enumerate(loader):
-        clips, labels = (
-            clips.to(stepper.device, non_blocking=True),
-            labels.to(stepper.device, non_blocking=True),
+class _EpochUnderWay:
+    """One epoch, from its beginning or from where it was interrupted.
+
+    Args:
+        stepper: The network in training.
+        loader: This process's batches.
+        config: Training settings.
+        progress: Where to begin.
+        seed: Seed of dropout.
+        state: Where the state is kept.
+    """
+
+    def __init__(
+        self,
+        stepper: Stepper,
+        loader: Batches,
+        config: TrainingConfig,
+        progress: Progress,
+        seed: int,
+        state: TrainingState | None,
+    ) -> None:
+        self.stepper, self.loader, self.config = stepper, loader, config
+        self.begun, self.seed, self.state = progress, seed, state
+        self.started = time.perf_counter()
+        # The sums of earlier batches are those of all processes; one of them goes on adding to them.
+        before = progress if stepper.ranks.is_first else Progress()
+        self.loss_sum, self.num_right, self.num_videos = before.loss_sum, before.num_right, before.num_videos
+
+    def run(self) -> EpochReport:
+        """Train on the rest of the epoch."""
+        stepper, config, epoch = self.stepper, self.config, self.begun.epoch
+        stepper.begin_epoch()
+        begin_epoch(self.loader, epoch, first_batch=self.begun.batch)
+        num_batches, rate = len(self.loader), 0.0
+        for batch, (clips, labels, _) in enumerate(self.loader, start=self.begun.batch):
+            rate = stepper.ranks.count * learning_rate(config, epoch * num_batches + batch, num_batches)
+            first = batch - batch % config.accumulate
+            in_step = min(config.accumulate, num_batches - first)
+            update = batch - first == in_step - 1
+            self._step(batch, clips, labels, rate, share=1 / in_step, update=update)
+            if update and batch + 1 < num_batches:
+                self._save_sometimes(batch + 1)
+        end = self._progress(num_batches)
+        mean_loss = end.loss_sum / num_batches / stepper.ranks.count
+        bad = self.loader.bad_video_ids() if isinstance(self.loader, ClipLoader) else ()
+        return EpochReport(
+            epoch=epoch + 1,
+            loss=mean_loss,
+            top1=end.num_right / end.num_videos,
+            learning_rate=rate,
+            seconds=end.seconds,
+            bad_videos=tuple(sorted(set().union(*stepper.ranks.gather(bad)))),
         )
-        rate = learning_rate(config, epoch * len(loader) + batch, len(loader))
-        first = batch - batch % config.accumulate
-        in_step = min(config.accumulate, len(loader) - first)
-        value, right = stepper.step(
-            clips, labels, rate, share=1 / in_step, update=batch - first == in_step - 1
-        )
+
+    def _step(
+        self,
+        batch: int,
+        clips: torch.Tensor,
+        labels: torch.Tensor,
+        rate: float,
+        *,
+        share: float,
+        update: bool,
+    ) -> None:
+        device, epoch = self.stepper.device, self.begun.epoch
+        clips, labels = clips.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+        seed_torch(self.seed, "batch", epoch, batch, self.stepper.ranks.rank)
+        value, right = self.stepper.step(clips, labels, rate, share=share, update=update)
         if not math.isfinite(value):
             raise TrainingError(
                 f"the loss became {value} in epoch {epoch + 1}, step {batch + 1}, at learning rate {rate:.3g}",
                 hint="Lower training.learning_rate or set training.grad_clip",
             )
-        loss_sum += value
-        num_right += right
-        num_videos += len(labels)
-    return EpochReport(
-        epoch=epoch + 1,
-        loss=loss_sum / len(loader),
-        top1=num_right / num_videos,
-        learning_rate=rate,
-        seconds=time.perf_counter() - started,
-        bad_videos=loader.bad_video_ids() if isinstance(loader, ClipLoader) else (),
-    )
+        self.loss_sum += value
+        self.num_right += right
+        self.num_videos += len(labels)
+
+    def _save_sometimes(self, batches: int) -> None:
+        """Save the state if a step has ended after which that is due."""
+        every = self.config.save_every_steps
+        if self.state and every and batches % (every * self.config.accumulate) == 0:
+            self.stepper.save(self.state, self._progress(batches))
+
+    def _progress(self, batches: int) -> Progress:
+        seconds = self.begun.seconds + time.perf_counter() - self.started
+        sums = self.stepper.ranks.gather((self.loss_sum, self.num_right, self.num_videos))
+        losses, right, videos = zip(*sums, strict=True)
+        return Progress(self.begun.epoch, batches, sum(losses), sum(right), sum(videos), seconds)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
@@ -22,12 +23,16 @@ from dynsearch.scores import ExitScores
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.loop import EpochReport, train
+from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.scorer import score
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
 from dynsearch.training.weights import load_weights, save_weights, start_backbones
 
 HELD_OUT = ("calibration", "test")
+
+_PACE = {"num_workers", "save_every_steps", "timeout"}
+"""Training settings that decide how fast a network is trained, and nothing about it."""
 
 
 class ClipSource(Protocol):
@@ -41,8 +46,17 @@ class ClipSource(Protocol):
     num_classes: int
     fingerprint: str
 
-    def loader(self, split: str, plan: Plan, config: TrainingConfig, *, training: bool, seed: int) -> Batches:
-        """Return batches of (clips, labels, indices) of ``split`` as ``plan`` wants them."""
+    def loader(
+        self,
+        split: str,
+        plan: Plan,
+        config: TrainingConfig,
+        *,
+        training: bool,
+        seed: int,
+        ranks: Ranks = ALONE,
+    ) -> Batches:
+        """Return this process's batches of (clips, labels, indices) of ``split`` as ``plan`` wants them."""
 
     def video_ids(self, split: str) -> Sequence[str]:
         """Return the names of the split's videos; the loader's indices point into them."""
@@ -65,13 +79,14 @@ def train_and_score(
     seed: int = 0,
     start_from: Path | None = None,
     bases: Path | None = None,
+    ranks: Ranks = ALONE,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> TrainedScores:
     """Train the plan's network and measure it on calibration and test.
 
     Writes ``plan.yaml``, ``metrics.jsonl``, ``weights.safetensors``, ``scores-calibration.npz`` and
-    ``scores-test.npz`` into ``folder``. Called again after an interruption it goes on where it stopped; called
-    again after the end it only reads the scores.
+    ``scores-test.npz`` into ``folder``; of several processes the first does. Called again after an interruption
+    it goes on where it stopped; called again after the end it only reads the scores.
 
     Args:
         plan: What to train.
@@ -82,53 +97,83 @@ def train_and_score(
         start_from: Weights of the whole network to start from, as written by an earlier training.
         bases: Where trained networks lie that others are built on, by ``plan_id``; one that is not there is
             trained first, by the same settings. Default: ``bases`` in ``folder``.
-        on_epoch: Called after every epoch.
+        ranks: The processes that train together; each returns the scores.
+        on_epoch: Called after every epoch, in every process.
 
     Raises:
+        InputError: An interrupted training had another number of processes.
         PlanError: The plan's network can't be built.
         WeightsError: The starting weights can't be had.
         TrainingError: The loss is not a finite number.
     """
-    finished = read_scores(folder, plan)
+    finished = ranks.from_first(lambda: read_scores(folder, plan))
     if finished is not None:
         return finished
-    plan.save(folder / "plan.yaml")
     device = pick_device()
     seed_torch(seed, "init")
     network = build_network(plan, source.num_classes, dropout=config.dropout)
     weights = folder / "weights.safetensors"
-    state = TrainingState(folder / "training-state.safetensors", _key(plan, source, config, seed))
-    if weights.is_file():
-        load_weights(network, weights)
+    state = TrainingState(
+        folder / "training-state.safetensors", _key(plan, source, config, seed), ranks.count
+    )
+    if ranks.from_first(weights.is_file):
+        if ranks.is_first:
+            load_weights(network, weights)
+        ranks.share(network)
     else:
-        if start_from is not None:
-            load_weights(network, start_from)
-        elif isinstance(network, CompressedNetwork):
-            _train_base(network, source, config, bases or folder / "bases", seed)
-        else:
-            start_backbones(network, pretrained=config.pretrained, weights=config.weights)
-        loader = source.loader("train", plan, config, training=True, seed=seed)
-        log = MetricsLog(folder / "metrics.jsonl", on_epoch)
-        train(network, loader, config, device=device, seed=seed, state=state, on_epoch=log.add)
-        save_weights(network, weights)
-    state.delete()
+        if ranks.is_first:
+            plan.save(folder / "plan.yaml")
+        _give_starting_weights(network, source, config, start_from, bases or folder / "bases", seed, ranks)
+        loader = source.loader("train", plan, config, training=True, seed=seed, ranks=ranks)
+        tell = MetricsLog(folder / "metrics.jsonl", on_epoch).add if ranks.is_first else on_epoch
+        train(network, loader, config, device=device, seed=seed, state=state, ranks=ranks, on_epoch=tell)
+        if ranks.is_first:
+            save_weights(network, weights)
     scores = {}
     for split in HELD_OUT:
-        loader = source.loader(split, plan, config, training=False, seed=seed)
-        scores[split] = score(network, loader, video_ids=source.video_ids(split), split=split, device=device)
-    for split, measured in scores.items():
-        measured.save(folder / f"scores-{split}.npz")
+        loader = source.loader(split, plan, config, training=False, seed=seed, ranks=ranks)
+        video_ids = source.video_ids(split)
+        scores[split] = score(network, loader, video_ids=video_ids, split=split, device=device, ranks=ranks)
+    if ranks.is_first:
+        state.delete()
+        for split, measured in scores.items():
+            measured.save(folder / f"scores-{split}.npz")
     return TrainedScores(**scores)
 
 
+def _give_starting_weights(
+    network: Any,
+    source: ClipSource,
+    config: TrainingConfig,
+    start_from: Path | None,
+    bases: Path,
+    seed: int,
+    ranks: Ranks,
+) -> None:
+    """Give the first process's ``network`` what training starts from."""
+    if start_from is None and isinstance(network, CompressedNetwork):
+        _train_base(network, source, config, bases, seed, ranks)
+    elif ranks.is_first:
+        if start_from is not None:
+            load_weights(network, start_from)
+        else:
+            start_backbones(network, pretrained=config.pretrained, weights=config.weights)
+
+
 def _train_base(
-    network: CompressedNetwork, source: ClipSource, config: TrainingConfig, bases: Path, seed: int
+    network: CompressedNetwork,
+    source: ClipSource,
+    config: TrainingConfig,
+    bases: Path,
+    seed: int,
+    ranks: Ranks,
 ) -> None:
     """Load the trained base of ``network``; trials that wait for the same one train it once."""
     home = bases / network.base.plan.plan_id
-    with held_lock(bases / f"{home.name}.lock"):
-        train_and_score(network.base.plan, source, config, home, seed=seed)
-    load_weights(network.base, home / "weights.safetensors")
+    with held_lock(bases / f"{home.name}.lock") if ranks.is_first else contextlib.nullcontext():
+        train_and_score(network.base.plan, source, config, home, seed=seed, ranks=ranks)
+    if ranks.is_first:
+        load_weights(network.base, home / "weights.safetensors")
 
 
 class MetricsLog:
@@ -161,5 +206,6 @@ def read_scores(folder: Path, plan: Plan) -> TrainedScores | None:
 
 
 def _key(plan: Plan, source: ClipSource, config: TrainingConfig, seed: int) -> str:
-    facts = f"{plan.plan_id} {source.fingerprint} {config.model_dump_json()} {seed} {torch.__version__}"
+    settings = config.model_dump_json(exclude=_PACE)
+    facts = f"{plan.plan_id} {source.fingerprint} {settings} {seed} {torch.__version__}"
     return hashlib.sha256(facts.encode()).hexdigest()[:16]

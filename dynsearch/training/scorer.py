@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 from dynsearch.scores import ExitScores
+from dynsearch.training.ranks import ALONE, Ranks
 
 
 @torch.inference_mode()
@@ -19,10 +21,12 @@ def score(
     video_ids: Sequence[str],
     split: str,
     device: torch.device,
+    ranks: Ranks = ALONE,
 ) -> ExitScores:
-    """Return the exit scores of every video that ``loader`` gives.
+    """Return the exit scores of every video that the loaders of all processes give.
 
-    Runs in full precision, so that progressive inference finds the same numbers.
+    Runs in full precision, so that progressive inference finds the same numbers. Several processes compute the
+    batches that one would, and each returns the scores of all.
 
     Args:
         network: A trained, costed multi-exit network.
@@ -31,16 +35,21 @@ def score(
         video_ids: Names of the split's videos.
         split: Name of the split.
         device: Where to compute.
+        ranks: The processes that share the videos.
     """
     network.to(device=device, memory_format=torch.channels_last).eval()
     num_exits, num_videos = len(network.gmacs_E), len(video_ids)
     logits_ENK = np.empty((num_exits, num_videos, network.num_classes), dtype=np.float32)
     all_labels: np.ndarray | None = None
-    for clips, labels, indices in loader:
-        logits_ENK[:, indices.numpy()] = network(clips.to(device)).float().cpu().numpy()
+    own = [
+        (indices.numpy(), network(clips.to(device)).float().cpu().numpy(), labels.numpy())
+        for clips, labels, indices in loader
+    ]
+    for indices_B, logits_EBK, labels_B in itertools.chain(*ranks.gather(own)):
+        logits_ENK[:, indices_B] = logits_EBK
         if all_labels is None:
-            all_labels = np.empty((num_videos, *labels.shape[1:]), dtype=labels.numpy().dtype)
-        all_labels[indices.numpy()] = labels.numpy()
+            all_labels = np.empty((num_videos, *labels_B.shape[1:]), dtype=labels_B.dtype)
+        all_labels[indices_B] = labels_B
     return ExitScores.from_logits(
         logits_ENK,
         all_labels,

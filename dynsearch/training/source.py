@@ -18,6 +18,7 @@ from dynsearch.data.loader import BadVideos, ClipLoader, make_loader
 from dynsearch.data.records import VideoDataset
 from dynsearch.plan import Plan
 from dynsearch.training.config import TrainingConfig
+from dynsearch.training.ranks import ALONE, Ranks
 
 TEST_RESIZE = 256 / 224
 """Test pictures: the short side is resized to this many times the input's side, then the middle cropped."""
@@ -118,9 +119,16 @@ class DatasetClips:
         return [record.video_id for record in self.dataset.splits[split]]
 
     def loader(
-        self, split: str, plan: Plan, config: TrainingConfig, *, training: bool, seed: int
+        self,
+        split: str,
+        plan: Plan,
+        config: TrainingConfig,
+        *,
+        training: bool,
+        seed: int,
+        ranks: Ranks = ALONE,
     ) -> ClipLoader:
-        """Return batches of (clips, labels, indices) of ``split`` as ``plan`` wants them.
+        """Return this process's batches of (clips, labels, indices) of ``split`` as ``plan`` wants them.
 
         Clips are float32 (B, T, C, H, W) in temporal order. Training shuffles, draws frames, and crops if
         ``config`` says so; everything else sees the middle frames and the middle crop.
@@ -146,6 +154,8 @@ class DatasetClips:
             shuffle=training,
             num_workers=0 if in_one_go else config.num_workers,
             seed=seed,
+            rank=ranks.rank,
+            num_ranks=ranks.count,
             bad_videos=BadVideos(share=share, write=self._write),
         )
 

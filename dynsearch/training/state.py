@@ -1,48 +1,105 @@
-"""Training interrupted at any moment goes on from its last finished epoch."""
+"""Training interrupted at any moment goes on from its last saved step, and ends the same."""
 
 from __future__ import annotations
 
 import json
 import os
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from dynsearch.errors import InputError
 from dynsearch.files import written_whole
 
 
-class TrainingState:
-    """Model, momentum and progress of one training in one safetensors file.
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is.
 
-    Random numbers need no saving: each epoch's are drawn from (seed, epoch).
+    Attributes:
+        epoch: Finished epochs.
+        batch: Batches that each process has finished of the epoch under way; the sums below are over those of
+            all processes.
+        loss_sum: Sum of their losses.
+        num_right: Videos right at the last exit.
+        num_videos: Videos seen.
+        seconds: Time they took.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    loss_sum: float = 0.0
+    num_right: int = 0
+    num_videos: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class SavedTraining:
+    """What a state file holds: momentum, weights and their average by name, the loss scale, and the progress."""
+
+    tensors: dict[str, torch.Tensor]
+    scaler: dict[str, Any]
+    progress: Progress
+
+    def load_into(
+        self,
+        network: nn.Module,
+        optimizer: torch.optim.Optimizer,
+        scaler: torch.amp.GradScaler,
+        average: nn.Module | None = None,
+    ) -> None:
+        """Put a training back where it was."""
+        network.load_state_dict(self._below("network."))
+        if average is not None:
+            average.load_state_dict(self._below("average."))
+        state = optimizer.state_dict()
+        momentum = self._below("momentum.")
+        state["state"] = {int(index): {"momentum_buffer": value} for index, value in momentum.items()}
+        optimizer.load_state_dict(state)
+        if self.scaler:
+            scaler.load_state_dict(self.scaler)
+
+    def _below(self, prefix: str) -> dict[str, torch.Tensor]:
+        return {k.removeprefix(prefix): value for k, value in self.tensors.items() if k.startswith(prefix)}
+
+
+class TrainingState:
+    """All that one training needs to go on, in one safetensors file.
+
+    Random numbers need no saving: those of each step are drawn from (seed, epoch, batch, process).
 
     Args:
         path: The file.
         key: Describes the plan, the settings and the data; a state with another key is not resumed.
+        num_ranks: Processes that train together. Batches are theirs, so others can't go on.
     """
 
-    def __init__(self, path: str | os.PathLike[str], key: str) -> None:
+    def __init__(self, path: str | os.PathLike[str], key: str, num_ranks: int = 1) -> None:
         self.path = Path(path)
         self.key = key
+        self.num_ranks = num_ranks
 
     def save(
         self,
+        progress: Progress,
         network: nn.Module,
         optimizer: torch.optim.Optimizer,
-        epoch: int,
-        scale: float,
+        scaler: torch.amp.GradScaler,
         average: nn.Module | None = None,
     ) -> None:
-        """Write the state after ``epoch`` finished epochs, whole or not at all.
+        """Write the state between two steps, whole or not at all.
 
         Args:
+            progress: How far the training is.
             network: The network in training.
             optimizer: Its optimizer.
-            epoch: Finished epochs.
-            scale: Loss scale of mixed precision.
+            scaler: The loss scale of mixed precision.
             average: The moving average of the network, if one is kept.
         """
         tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
@@ -52,40 +109,38 @@ class TrainingState:
             if slots.get("momentum_buffer") is not None:
                 tensors[f"momentum.{index}"] = slots["momentum_buffer"]
         tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
-        facts = {"key": self.key, "epoch": epoch, "scale": scale}
+        facts = {
+            "key": self.key,
+            "num_ranks": self.num_ranks,
+            "scaler": scaler.state_dict(),
+            "progress": asdict(progress),
+        }
         with written_whole(self.path) as temporary:
             safetensors.torch.save_file(tensors, temporary, metadata={"dynsearch": json.dumps(facts)})
 
-    def restore(
-        self, network: nn.Module, optimizer: torch.optim.Optimizer, average: nn.Module | None = None
-    ) -> tuple[int, float | None]:
-        """Load the state if there is one for this training.
+    def read(self) -> SavedTraining | None:
+        """Return what was saved; None if there is nothing of this training, which then begins anew.
 
-        Returns:
-            How many epochs are finished, and the loss scale; (0, None) when training begins anew.
+        Raises:
+            InputError: It was saved by another number of processes.
         """
         if not self.path.is_file():
-            return 0, None
+            return None
         try:
             with safe_open(self.path, framework="pt") as file:
                 facts = json.loads((file.metadata() or {}).get("dynsearch", "{}"))
                 if facts.get("key") != self.key:
-                    return 0, None
+                    return None
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, ValueError):
-            return 0, None
-        for prefix, module in (("network.", network), ("average.", average)):
-            if module is not None:
-                own = {name: value for name, value in tensors.items() if name.startswith(prefix)}
-                module.load_state_dict({name.removeprefix(prefix): value for name, value in own.items()})
-        state = optimizer.state_dict()
-        state["state"] = {
-            int(name.removeprefix("momentum.")): {"momentum_buffer": value}
-            for name, value in tensors.items()
-            if name.startswith("momentum.")
-        }
-        optimizer.load_state_dict(state)
-        return int(facts["epoch"]), float(facts["scale"])
+            return None
+        if facts["num_ranks"] != self.num_ranks:
+            raise InputError(
+                f"was saved by a training on {facts['num_ranks']} processes, this one has {self.num_ranks}",
+                where=str(self.path),
+                hint="Go on with as many as before, or delete the file to begin anew",
+            )
+        return SavedTraining(tensors, facts["scaler"], Progress(**facts["progress"]))
 
     def delete(self) -> None:
         """Remove the file once the trained weights are safe."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 import torch
@@ -9,11 +10,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from dynsearch.training.config import TrainingConfig
+from dynsearch.training.data_parallel import in_parallel, with_synchronised_norms
 from dynsearch.training.device import amp_dtype, autocast
 from dynsearch.training.losses import EXIT_LOSSES, num_hits
 from dynsearch.training.objectives import OBJECTIVES
 from dynsearch.training.parts import rated_parameters
-from dynsearch.training.state import TrainingState
+from dynsearch.training.ranks import ALONE, Ranks
+from dynsearch.training.state import Progress, TrainingState
 
 
 class Stepper:
@@ -23,20 +26,29 @@ class Stepper:
         network: A multi-exit network; moved to ``device``.
         config: Training settings.
         device: Where to train.
+        ranks: The processes that train it together, each on batches of its own.
     """
 
-    def __init__(self, network: Any, config: TrainingConfig, device: torch.device) -> None:
+    def __init__(
+        self, network: Any, config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE
+    ) -> None:
         self.network = network
         self.device = device
+        self.ranks = ranks
         self.grad_clip = config.grad_clip
         self.freeze_batch_norm = config.freeze_batch_norm
         if config.channels_last:
             network.to(device=device, memory_format=torch.channels_last)
         else:
             network.to(device=device)
+        ranks.share(network)
+        if config.sync_batch_norm:
+            with_synchronised_norms(network, device)
         for backbone in network.backbones:
             backbone.recompute = config.recompute
-        self.forward = torch.compile(network) if config.compile else network
+        self.parallel = in_parallel(network, device) if ranks.count > 1 else None
+        forward = self.parallel or network
+        self.forward = torch.compile(forward) if config.compile else forward
         self.objective = OBJECTIVES[network.plan.family]
         self.loss = EXIT_LOSSES[config.exit_loss]
         self.optimizer = torch.optim.SGD(
@@ -53,16 +65,18 @@ class Stepper:
             average = get_ema_multi_avg_fn(config.ema_decay)
             self.average = AveragedModel(network, multi_avg_fn=average, use_buffers=True)
 
-    def restore(self, state: TrainingState) -> int:
-        """Load ``state`` if it is there and return how many epochs are finished."""
-        finished, scale = state.restore(self.network, self.optimizer, self.average)
-        if self.scaler.is_enabled() and scale:
-            self.scaler.update(scale)
-        return finished
+    def restore(self, state: TrainingState) -> Progress:
+        """Load ``state`` if it is there, and return how far the training is."""
+        saved = self.ranks.from_first(state.read)
+        if saved is None:
+            return Progress()
+        saved.load_into(self.network, self.optimizer, self.scaler, self.average)
+        return saved.progress
 
-    def save(self, state: TrainingState, epoch: int) -> None:
-        """Write ``state`` after ``epoch`` finished epochs."""
-        state.save(self.network, self.optimizer, epoch, self.scaler.get_scale(), self.average)
+    def save(self, state: TrainingState, progress: Progress) -> None:
+        """Write ``state``; the first process does."""
+        if self.ranks.is_first:
+            state.save(progress, self.network, self.optimizer, self.scaler, self.average)
 
     def begin_epoch(self) -> None:
         """Switch to training mode."""
@@ -88,17 +102,18 @@ class Stepper:
             labels: (B,) int64, or for several labels a video 0/1 (B, K).
             rate: Learning rate.
             share: What the batch counts for in its step, 1 over the number of batches accumulated.
-            update: Whether this is the step's last batch.
+            update: Whether this is the step's last batch. The processes' gradients are averaged then.
 
         Returns:
             The loss, and how many videos the last exit has right. Nothing moves if the loss is not finite.
         """
-        with autocast(self.dtype, self.device):
-            loss, logits_EBK = self.objective(self.forward, clips, labels, self.loss)
-        value = float(loss.detach())
-        if value - value != 0:  # Infinite, or no number.
-            return value, 0
-        self.scaler.scale(loss * share).backward()
+        with contextlib.nullcontext() if self.parallel is None or update else self.parallel.no_sync():
+            with autocast(self.dtype, self.device):
+                loss, logits_EBK = self.objective(self.forward, clips, labels, self.loss)
+            value = float(loss.detach())
+            if value - value != 0:  # Infinite, or no number.
+                return value, 0
+            self.scaler.scale(loss * share).backward()
         if update:
             self._update(rate)
         return value, num_hits(logits_EBK[-1], labels)

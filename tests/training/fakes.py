@@ -5,6 +5,10 @@ from typing import ClassVar
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from dynsearch.data.loader import EpochOrder
+from dynsearch.training.ranks import ALONE
+from dynsearch.training.stepper import Stepper
+
 
 class ArrayClips(Dataset):
     """Clips whose class is the colour channel that is brightest: learnable in a few steps."""
@@ -27,23 +31,6 @@ class ArrayClips(Dataset):
         self.epoch = epoch
 
 
-class Order:
-    """A shuffle that depends on the epoch only, like the real loader's."""
-
-    def __init__(self, clips, shuffle):
-        self.clips, self.shuffle = clips, shuffle
-
-    def __iter__(self):
-        generator = torch.Generator().manual_seed(self.clips.epoch)
-        count = len(self.clips)
-        yield from (
-            torch.randperm(count, generator=generator) if self.shuffle else torch.arange(count)
-        ).tolist()
-
-    def __len__(self):
-        return len(self.clips)
-
-
 class ArraySource:
     """A ClipSource of random clips; ``train``, ``calibration`` and ``test`` are different draws."""
 
@@ -54,10 +41,29 @@ class ArraySource:
     def __init__(self):
         self.loads = []
 
-    def loader(self, split, plan, config, *, training, seed):
+    def loader(self, split, plan, config, *, training, seed, ranks=ALONE):
         self.loads.append(split)
         clips = ArrayClips(self.sizes[split], plan, seed=len(split))
-        return DataLoader(clips, batch_size=config.batch_size, sampler=Order(clips, training))
+        order = EpochOrder(
+            clips, config.batch_size, shuffle=training, seed=seed, rank=ranks.rank, num_ranks=ranks.count
+        )
+        return DataLoader(clips, batch_sampler=order, num_workers=config.num_workers)
 
     def video_ids(self, split):
         return [f"{split}-{i}" for i in range(self.sizes[split])]
+
+
+class Steps:
+    """Counts the batches trained on, and stops training before one of them."""
+
+    def __init__(self, monkeypatch):
+        self.count, self.stop_before = 0, None
+        step = Stepper.step
+
+        def counted(stepper, *args, **kwargs):
+            if self.count == self.stop_before:
+                raise KeyboardInterrupt
+            self.count += 1
+            return step(stepper, *args, **kwargs)
+
+        monkeypatch.setattr(Stepper, "step", counted)

@@ -4,6 +4,7 @@ import torch
 from torch.nn import functional as F
 
 from dynsearch.training.losses import EXIT_LOSSES, num_hits
+from dynsearch.training.ranks import ALONE
 from dynsearch.training.run import train_and_score
 from tests.training.fakes import ArraySource
 from tests.training.test_training import CONFIG, PLAN
@@ -54,8 +55,8 @@ def test_a_hit_is_a_first_choice_among_the_labels(batch):
 class SeveralLabels(ArraySource):
     """Class 2 comes with class 0, so the videos of class 2 have both."""
 
-    def loader(self, split, plan, config, *, training, seed):
-        loader = super().loader(split, plan, config, training=training, seed=seed)
+    def loader(self, split, plan, config, *, training, seed, ranks=ALONE):
+        loader = super().loader(split, plan, config, training=training, seed=seed, ranks=ranks)
         clips = loader.dataset
         several = F.one_hot(clips.labels, 3).to(torch.uint8)
         several[clips.labels == 2, 0] = 1
