@@ -22,14 +22,14 @@ def dashboard(study: str, port: int, host: str, studies_root: Path) -> None:
     from dynsearch.search.record import open_record
 
     folder = StudyFolder.existing(study, studies_root)
-    open_record(folder)
+    storage = open_record(folder)._storage
     if host not in ("127.0.0.1", "localhost", "::1"):
         click.echo(f"Listening on {host}: anyone who reaches it can read and change the study.", err=True)
     from optuna_dashboard import run_server
 
     click.echo(f"http://{host}:{port}/ (stop with Ctrl-C)")
     try:
-        run_server(folder.storage_url, host=host, port=port, artifact_store=artifact_store(folder))
+        run_server(storage, host=host, port=port, artifact_store=artifact_store(folder))
     except OSError as error:
         raise StudyError(
             f"can't listen on {host}:{port}: {error.strerror}", hint="Give another --port"

@@ -24,6 +24,12 @@ from dynsearch.cli import options
 )
 @click.option("--strategy", type=click.Choice(["retrain"]), help="retrain: train every proposed plan.")
 @click.option("--engine", type=click.Choice(["local"]), help="Where trials run. local: on this machine.")
+@click.option(
+    "--storage",
+    metavar="URL",
+    help="The record: sqlite:///FILE, journal, journal:FILE or postgresql://USER@HOST/DATABASE. Default: SQLite in "
+    "the study's folder. A password in it is not recorded.",
+)
 @click.option("--concurrent", type=click.IntRange(min=1), help="Trials under way at once. Default: 1.")
 @click.option("--trials", "num_trials", type=click.IntRange(min=1), help="Plans to train.")
 @click.option("--max-hours", type=float, help="Begin no further trial after this time.")
@@ -63,6 +69,10 @@ def study(
     overrides["dataset"] = dataset
     if families is not None:
         overrides["families"] = [name.strip() for name in families.split(",")]
+    if overrides["storage"] is not None:
+        from dynsearch.search.storage import without_password
+
+        overrides["storage"] = without_password(overrides["storage"])
     recipe = StudyRecipe.load(recipe_file or str(dataset), settings=settings, overrides=overrides)
     folder = StudyFolder.named(name or recipe_name(recipe_file or str(dataset)), studies_root)
 

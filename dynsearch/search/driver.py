@@ -14,28 +14,26 @@ from dynsearch.cost import cost_table
 from dynsearch.errors import InfeasibleBudgetError, StudyError, StudyFailedError
 from dynsearch.frontier import solve_thresholds
 from dynsearch.plan import Plan
+from dynsearch.search.claims import Claims
 from dynsearch.search.engines import End, Engine, Job, Outcome
 from dynsearch.search.families import take_turns
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.interrupts import Interrupts
 from dynsearch.search.notes import NoNotes, Notes
+from dynsearch.search.proposals import Proposals
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.record import (
     add_fault,
-    describe_plan,
     describe_point,
     faults_of,
     finished,
-    set_budget,
-    take_up,
 )
-from dynsearch.search.sampler import SeededTPESampler
 from dynsearch.space import SearchSpace
 from dynsearch.thresholds import OperatingPoint
 
 _RETRIED = (End.MEMORY, End.DIED, End.DEVICE)  # once for each kind
 _TICK_SECONDS = 0.5  # how often signals are looked for
-_MAX_REFUSALS = 100  # in a row; then the space is taken to hold no further plan under the budget
+_LOOK_SECONDS = 30.0  # how often a driver with free slots looks for trials that others left behind
 
 
 class Observer(Protocol):
@@ -62,7 +60,7 @@ class Observer(Protocol):
 
 @dataclass
 class Driver:
-    """Runs a study to its end. The only process that asks and tells.
+    """Runs a study to its end, alone or beside other drivers. Only drivers ask and tell.
 
     Attributes:
         study: The record.
@@ -87,7 +85,6 @@ class Driver:
     notes: Notes = field(default_factory=NoNotes)
     _interrupts: Interrupts = field(default_factory=Interrupts)
     _running: dict[int, Trial] = field(default_factory=dict)
-    _known: dict[str, int] = field(default_factory=dict)
 
     def run(self) -> None:
         """Propose and evaluate until the recipe's number of trials is reached.
@@ -106,28 +103,50 @@ class Driver:
     def _run(self) -> None:
         started = time.monotonic()
         self._check_budget()
-        take_turns(self.study, self.space.families, self.recipe.num_trials)
-        self.study.sampler = SeededTPESampler(self.recipe.seed, parallel=self.engine.num_slots > 1)
-        self._known = {
-            trial.user_attrs["plan_id"]: trial.number
-            for trial in self.study.get_trials(deepcopy=False, states=[TrialState.COMPLETE, TrialState.FAIL])
-            if "plan_id" in trial.user_attrs
-        }
-        orphans = self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING])
-        refusals = 0
+        claims = Claims(self.folder.path)
+        try:
+            with claims.turn():
+                take_turns(self.study, self.space.families, self.recipe.num_trials)
+            self._drive(self._proposals(claims), started)
+        finally:
+            claims.close()
+
+    def _proposals(self, claims: Claims) -> Proposals:
+        return Proposals(
+            study=self.study,
+            space=self.space,
+            claims=claims,
+            num_trials=self.recipe.num_trials,
+            max_gflops=self.recipe.max_gflops,
+            num_classes=self.num_classes,
+            seed=self.recipe.seed,
+            refused=self._refused,
+        )
+
+    def _refused(self, trial: Trial, plan: Plan, reason: str) -> None:
+        self.notes.refused(trial, plan, reason)
+        self.observer.refused(trial.number, plan, reason)
+
+    def _drive(self, proposals: Proposals, started: float) -> None:
+        look_again = 0.0
         while not self._interrupts.received:
-            hours = (time.monotonic() - started) / 3600
-            in_time = self.recipe.max_hours is None or hours < self.recipe.max_hours
-            wanted = self.recipe.num_trials - self._num_ended() - len(self._running)
-            has_slot = len(self._running) < self.engine.num_slots
-            if orphans and has_slot:
-                self._begin(take_up(self.study, orphans.pop(0)))
-            elif wanted > 0 and has_slot and in_time and refusals < _MAX_REFUSALS:
-                refusals = 0 if self._begin(self.study.ask()) else refusals + 1
+            now = time.monotonic()
+            in_time = self.recipe.max_hours is None or now - started < 3600 * self.recipe.max_hours
+            found = None
+            if len(self._running) < self.engine.num_slots and now >= look_again:
+                found = proposals.next(anew=in_time)
+                look_again = 0.0 if found else now + _LOOK_SECONDS
+            if found:
+                self.notes.begun(*found)
+                self.observer.started(found[0].number, found[1])
+                self._submit(*found)
             elif self._running:
-                self._collect()
+                ended = self._collect()
+                if ended is not None:
+                    proposals.claims.release(ended)
+                    look_again = 0.0
             else:
-                self._check_outcome(exhausted=refusals >= _MAX_REFUSALS)
+                self._check_outcome(exhausted=proposals.exhausted)
                 return
         if self._running:
             self.observer.stopping()
@@ -142,13 +161,15 @@ class Driver:
                 self.observer.exhausted()
             return
         failed = self.study.get_trials(deepcopy=False, states=[TrialState.FAIL])
+        if self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            return  # Other drivers are still at work.
         if failed:
             raise StudyFailedError(
                 f"every trial failed; the last: {failed[-1].user_attrs['error']}", where=self.folder.name
             )
         if exhausted:
             raise StudyError(
-                f"none of {_MAX_REFUSALS} proposals keeps within max_gflops={self.recipe.max_gflops:g}",
+                f"no proposal in a long row keeps within max_gflops={self.recipe.max_gflops:g}",
                 where=self.folder.name,
                 hint="Raise --max-gflops, or run again for more proposals",
             )
@@ -159,48 +180,25 @@ class Driver:
         if cheapest > self.recipe.max_gflops:
             raise InfeasibleBudgetError(self.recipe.max_gflops, cheapest, where="--max-gflops")
 
-    def _num_ended(self) -> int:
-        states = [TrialState.COMPLETE, TrialState.FAIL]
-        return len(self.study.get_trials(deepcopy=False, states=states))
-
-    def _begin(self, trial: Trial) -> bool:
-        """Send the trial to the engine, unless its plan is over budget or known already.
-
-        Returns:
-            Whether the proposal was accepted.
-        """
-        plan = self.space.sample(trial)
-        cheapest = cost_table(plan, self.num_classes).gmacs_E[0]
-        set_budget(trial, cheapest - self.recipe.max_gflops)
-        if cheapest > self.recipe.max_gflops:
-            return self._refuse(trial, plan, f"its cheapest exit costs {cheapest:.4g} GFLOPs")
-        if plan.plan_id in self._known:
-            return self._refuse(trial, plan, f"the same plan as trial {self._known[plan.plan_id]}")
-        describe_plan(trial, plan)
-        self._known[plan.plan_id] = trial.number
-        self.notes.begun(trial, plan)
-        self.observer.started(trial.number, plan)
-        self._submit(trial, plan)
-        return True
-
     def _submit(self, trial: Trial, plan: Plan) -> None:
         halvings = faults_of(trial).count(End.MEMORY.value)
         self._running[trial.number] = trial
         self.engine.submit(Job(trial.number, plan, self.folder.trial(trial.number), halvings))
 
-    def _collect(self) -> None:
-        """Wait a moment for a job to end, and tell the study how it did."""
+    def _collect(self) -> int | None:
+        """Wait a moment for a job to end, tell the study how it did, and return the trial if it is ended."""
         outcome = self.engine.collect(_TICK_SECONDS)
         if outcome is None:
-            return
+            return None
         trial = self._running.pop(outcome.job.number)
         if outcome.end is End.STOPPED:
-            return  # Left RUNNING, to be taken up again.
+            return None  # Left RUNNING, to be taken up again.
         if outcome.end in _RETRIED and self._has_second_chance(trial, outcome):
             if not self._interrupts.received:
                 self._submit(trial, outcome.job.plan)
-            return
+            return None
         self._end(trial, outcome)
+        return trial.number
 
     def _has_second_chance(self, trial: Trial, outcome: Outcome) -> bool:
         """Record what cut the trial off, and return whether it is the first time."""
@@ -222,13 +220,6 @@ class Driver:
         self.study.tell(trial, (point.top1, point.gflops))
         self.observer.ended(trial.number, point, None)
         self.after_trial()
-
-    def _refuse(self, trial: Trial, plan: Plan, reason: str) -> bool:
-        trial.set_user_attr("refused", reason)
-        self.notes.refused(trial, plan, reason)
-        self.study.tell(trial, state=TrialState.PRUNED)
-        self.observer.refused(trial.number, plan, reason)
-        return False
 
     def _fail(self, trial: Trial, plan: Plan, error: str) -> None:
         trial.set_user_attr("error", error)

@@ -1,10 +1,8 @@
-"""A study's folder, ``studies/<name>/``, and who may write to it."""
+"""A study's folder, ``studies/<name>/``."""
 
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import platform
 import re
 from collections.abc import Iterator, Mapping
@@ -13,6 +11,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from dynsearch.data.locks import held_lock
 from dynsearch.errors import StudyError
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.search.recipe import StudyRecipe
@@ -73,35 +72,14 @@ class StudyFolder:
         """The resolved recipe, with versions."""
         return self.path / "study.yaml"
 
-    @property
-    def storage_url(self) -> str:
-        """The Optuna storage; an absolute path, so that it works from any folder."""
-        return f"sqlite:///{self.path.resolve() / 'study.db'}"
-
     def trial(self, number: int) -> Path:
         """Return the folder of a trial."""
         return self.path / "trials" / str(number)
 
     @contextlib.contextmanager
-    def driven(self) -> Iterator[None]:
-        """Hold the study while its only driver runs.
-
-        Raises:
-            StudyError: Another process drives it now.
-        """
-        self.path.mkdir(parents=True, exist_ok=True)
-        with (self.path / ".driver.lock").open("a+") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except OSError as error:
-                lock.seek(0)
-                raise StudyError(
-                    f"the study {self.name} is being run by process {lock.read().strip() or 'unknown'}",
-                    hint="Wait for it, or give another --name",
-                ) from error
-            lock.truncate(0)
-            lock.write(str(os.getpid()))
-            lock.flush()
+    def prepared(self) -> Iterator[None]:
+        """Wait for this process's turn to prepare the study: to make its record, and what all drivers need."""
+        with held_lock(self.path / ".driver.lock"):
             yield
 
     def record(self, recipe: StudyRecipe, space: SearchSpace, data: Mapping[str, Any] | None = None) -> None:

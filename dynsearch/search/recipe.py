@@ -54,6 +54,9 @@ class StudyRecipe(BaseModel):
     """Where trials run. ``local``: in processes on this machine."""
     concurrent: int = Field(default=1, ge=1)
     """Trials under way at once; with several GPUs they take turns on them."""
+    storage: str | None = None
+    """Where the record is kept: ``sqlite:///FILE``, ``journal``, ``journal:FILE`` or ``postgresql://USER@HOST/DATABASE``.
+    None is SQLite in the study's folder, ``journal`` a journal file there."""
     solver: str = "frontier"
     """Threshold solver used on each trial's calibration scores."""
     calibration_fraction: float | None = Field(default=None, gt=0, lt=1)
@@ -85,6 +88,10 @@ class StudyRecipe(BaseModel):
         for setting in settings:
             _apply(values, setting)
         values.update({key: value for key, value in (overrides or {}).items() if value is not None})
+        if values.get("storage") is not None:
+            from dynsearch.search.storage import check_storage
+
+            check_storage(str(values["storage"]))
         try:
             return cls.model_validate(values)
         except ValidationError as error:

@@ -8,42 +8,46 @@ import warnings
 from typing import Any
 
 import optuna
-from optuna.storages import RDBStorage
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from dynsearch.errors import StudyError
 from dynsearch.plan import Plan, family_name
 from dynsearch.search.folder import StudyFolder
+from dynsearch.search.storage import open_storage
 from dynsearch.thresholds import OperatingPoint
 
 METRICS = ["top1", "gflops"]
-_LOCK_SECONDS = 60
 
 
 def open_record(folder: StudyFolder, *, create: bool = False) -> optuna.Study:
-    """Open the study's record in SQLite.
+    """Open the study's record.
 
     Args:
         folder: The study's folder.
-        create: Make the record if there is none. Only the driver, which holds the study, does so.
+        create: Make the record if there is none. Only drivers do so, one at a time.
 
     Raises:
         StudyError: There is no record, or it can't be read.
     """
     optuna.logging.set_verbosity(logging.WARNING)
-    if not create and not (folder.path / "study.db").is_file():
-        raise StudyError("the study has no trials yet", where=folder.name)
+    storage = open_storage(folder, create=create)
     try:
-        storage = RDBStorage(folder.storage_url, engine_kwargs={"connect_args": {"timeout": _LOCK_SECONDS}})
-        study = optuna.create_study(
-            study_name=folder.name, storage=storage, directions=["maximize", "minimize"], load_if_exists=True
-        )
+        if create:
+            study = optuna.create_study(
+                study_name=folder.name,
+                storage=storage,
+                directions=["maximize", "minimize"],
+                load_if_exists=True,
+            )
+        else:
+            study = optuna.load_study(study_name=folder.name, storage=storage)
+    except KeyError as error:
+        raise StudyError("the study has no trials yet", where=folder.name) from error
     except Exception as error:  # SQLAlchemy and alembic raise errors of many unrelated types.
         raise StudyError(
-            f"its record can't be opened: {' '.join(str(error).split())[:200]}",
-            where=str(folder.path / "study.db"),
+            f"its record can't be opened: {' '.join(str(error).split())[:200]}", where=folder.name
         ) from error
-    if study.metric_names != METRICS:
+    if create and study.metric_names != METRICS:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names(METRICS)

@@ -35,7 +35,7 @@ def run_study(
     *,
     data: Mapping[str, Any] | None = None,
 ) -> StudyResults:
-    """Run a study, or go on with one that was interrupted, and write its frontier.
+    """Run a study, go on with one that was interrupted, or join one that runs, and write its frontier.
 
     Args:
         recipe: What to do.
@@ -47,17 +47,18 @@ def run_study(
         data: What ``study.yaml`` records of the data.
 
     Raises:
-        StudyError: Another process runs the study, or it began with other settings.
+        StudyError: The study began with other settings.
         StudyFailedError: Every trial failed.
         InfeasibleBudgetError: No plan of the space has an exit within the budget.
     """
     space = SearchSpace.load(resources.find("search_spaces", recipe.space)).only(recipe.families)
     evaluator = TrainingEvaluator(source, recipe.training, recipe.seed)
     engine = ENGINES[recipe.engine](evaluator, num_slots=recipe.concurrent, on_epoch=on_epoch)
-    with folder.driven(), contextlib.closing(engine):
-        folder.record(recipe, space, data)
-        study = open_record(folder, create=True)
-        note_study(study, recipe, origin.add_to(folder) if origin else None)
+    with contextlib.closing(engine):
+        with folder.prepared():
+            folder.record(recipe, space, data)
+            study = open_record(folder, create=True)
+            note_study(study, recipe, origin.add_to(folder) if origin else None)
         driver = Driver(
             study=study,
             recipe=recipe,

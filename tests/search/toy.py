@@ -12,7 +12,7 @@ import numpy as np
 from dynsearch.cost import cost_table
 from dynsearch.scores import ExitScores
 from dynsearch.search.driver import Driver
-from dynsearch.search.engines import LocalEngine
+from dynsearch.search.engines import End, LocalEngine, Outcome
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.notes import NoNotes
 from dynsearch.search.recipe import StudyRecipe
@@ -111,6 +111,30 @@ def evaluations(folder):
     return [tuple(map(int, line.split())) for line in lines]
 
 
+class InlineEngine:
+    """Evaluates in this process, one job after the other: for tests of what is not about processes."""
+
+    num_slots = 1
+
+    def __init__(self, evaluator, num_slots=1):
+        self.evaluator = evaluator
+        self.job = None
+
+    def submit(self, job):
+        self.job = job
+
+    def collect(self, seconds):
+        job, self.job = self.job, None
+        job.folder.mkdir(parents=True, exist_ok=True)
+        return Outcome(job, End.DONE, self.evaluator(job, None))
+
+    def stop(self):
+        pass
+
+    def close(self):
+        pass
+
+
 class Silent:
     """An observer that remembers what it was told."""
 
@@ -136,19 +160,19 @@ class Silent:
         self.was_exhausted = True
 
 
-def run(path, evaluator=None, space=SPACE, after_trial=lambda: None, notes=None, **changes):
+def run(
+    path, evaluator=None, space=SPACE, after_trial=lambda: None, notes=None, engine=LocalEngine, **changes
+):
     """Run a study with the toy evaluator and return its record and what an observer heard."""
     folder = StudyFolder(path)
     observer = Silent()
-    with folder.driven():
-        chosen = recipe(**changes)
+    chosen = recipe(**changes)
+    with folder.prepared():
         folder.record(chosen, space)
         study = open_record(folder, create=True)
-        with contextlib.closing(
-            LocalEngine(evaluator or ToyEvaluator(), num_slots=chosen.concurrent)
-        ) as engine:
-            steps = (observer, after_trial, notes or NoNotes())
-            Driver(study, chosen, space, engine, folder, NUM_CLASSES, *steps).run()
+    with contextlib.closing(engine(evaluator or ToyEvaluator(), num_slots=chosen.concurrent)) as running:
+        steps = (observer, after_trial, notes or NoNotes())
+        Driver(study, chosen, space, running, folder, NUM_CLASSES, *steps).run()
     return study, observer
 
 

@@ -1,0 +1,115 @@
+"""Which trial runs next: one that was left behind, or a new proposal that is within budget and not known yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import optuna
+from optuna.trial import Trial, TrialState
+
+from dynsearch.cost import cost_table
+from dynsearch.plan import Plan
+from dynsearch.search.claims import Claims
+from dynsearch.search.record import describe_plan, set_budget, take_up
+from dynsearch.search.sampler import SeededTPESampler
+from dynsearch.space import SearchSpace
+
+_MAX_REFUSALS = 100  # in a row; then the space is taken to hold no further plan under the budget
+
+
+@dataclass
+class Proposals:
+    """Takes trials up and asks for new ones, in turns with the other drivers of the study.
+
+    Attributes:
+        study: The record.
+        space: Which plans may be proposed.
+        claims: What this driver has.
+        num_trials: Trials wanted in all, by all drivers.
+        max_gflops: The budget.
+        num_classes: K of the data set.
+        seed: The study's seed.
+        refused: Told of every proposal that is not trained, with the reason, before Optuna is.
+        refusals: How many proposals in a row were refused.
+    """
+
+    study: optuna.Study
+    space: SearchSpace
+    claims: Claims
+    num_trials: int
+    max_gflops: float
+    num_classes: int
+    seed: int
+    refused: Callable[[Trial, Plan, str], None]
+    refusals: int = 0
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether the space seems to hold no further plan under the budget."""
+        return self.refusals >= _MAX_REFUSALS
+
+    def next(self, *, anew: bool) -> tuple[Trial, Plan] | None:
+        """Return a claimed trial and its plan; None if there is none to be had now.
+
+        Args:
+            anew: Whether new trials may begin; trials left behind are taken up in any case.
+        """
+        while not self.exhausted:
+            with self.claims.turn():
+                trial = self._left_behind() or (self._new() if anew else None)
+                if trial is None:
+                    return None
+                plan = self._checked(trial)
+                if plan is not None:
+                    self.refusals = 0
+                    return trial, plan
+                self.refusals += 1
+                self.claims.release(trial.number)
+        return None
+
+    def _left_behind(self) -> Trial | None:
+        for orphan in self._trials(TrialState.RUNNING):
+            if orphan.number not in self.claims.held and self.claims.take(orphan.number):
+                self._seed_sampler(num_others=len(self.claims.held) - 1)
+                trial = take_up(self.study, orphan)
+                if self.study._storage.get_trial(trial._trial_id).state == TrialState.RUNNING:
+                    return trial
+                self.claims.release(orphan.number)  # Its driver told how it ended meanwhile.
+        return None
+
+    def _new(self) -> Trial | None:
+        num_running = len(self._trials(TrialState.RUNNING))
+        if self.num_trials <= num_running + len(self._trials(TrialState.COMPLETE, TrialState.FAIL)):
+            return None
+        self._seed_sampler(num_others=num_running)
+        trial = self.study.ask()
+        self.claims.take(trial.number)
+        return trial
+
+    def _seed_sampler(self, num_others: int) -> None:
+        """Let proposals keep away from those of trials under way, if there are any."""
+        self.study.sampler = SeededTPESampler(self.seed, parallel=num_others > 0)
+
+    def _checked(self, trial: Trial) -> Plan | None:
+        """Return the trial's plan, or None after refusing one that is over budget or known already."""
+        plan = self.space.sample(trial)
+        cheapest = cost_table(plan, self.num_classes).gmacs_E[0]
+        set_budget(trial, cheapest - self.max_gflops)
+        if cheapest > self.max_gflops:
+            self._refuse(trial, plan, f"its cheapest exit costs {cheapest:.4g} GFLOPs")
+            return None
+        for known in self._trials(TrialState.COMPLETE, TrialState.FAIL, TrialState.RUNNING):
+            if known.number != trial.number and known.user_attrs.get("plan_id") == plan.plan_id:
+                self._refuse(trial, plan, f"the same plan as trial {known.number}")
+                return None
+        describe_plan(trial, plan)
+        return plan
+
+    def _refuse(self, trial: Trial, plan: Plan, reason: str) -> None:
+        trial.set_user_attr("refused", reason)
+        self.refused(trial, plan, reason)
+        self.study.tell(trial, state=TrialState.PRUNED)
+
+    def _trials(self, *states: TrialState) -> list[optuna.trial.FrozenTrial]:
+        return self.study.get_trials(deepcopy=False, states=states)
