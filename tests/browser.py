@@ -102,6 +102,7 @@ class Browser:
             "Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
             mobile=width < 600,
         )  # fmt: skip
+        page.send("Emulation.setFocusEmulationEnabled", enabled=True)
         page.media(dark=dark)
         page.send("Page.navigate", url=url)
         page.until(f"location.href !== 'about:blank' && document.readyState === 'complete' && ({wait})")

@@ -13,7 +13,7 @@ from dynsearch import __version__
 from dynsearch.errors import DynsearchError
 
 _COMMANDS = (
-    "study", "frontier", "calibrate", "export", "train", "evaluate", "predict", "cost", "data", "dashboard",
+    "study", "frontier", "calibrate", "export", "train", "evaluate", "predict", "cost", "data", "dashboard", "report",
 )  # fmt: skip
 
 

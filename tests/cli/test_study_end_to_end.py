@@ -79,6 +79,7 @@ def test_a_study_leaves_what_the_contract_says(work):
             "plan.yaml", "weights.safetensors", "scores-calibration.npz", "scores-test.npz", "metrics.jsonl",
             "frontier.png", "grid.png",
         }  # fmt: skip
+    assert (folder / "report.html").read_text().endswith("</html>\n")
     origin = yaml.safe_load((folder / "origin.yaml").read_text())
     assert origin["commands"] == [" ".join(["dynsearch", *arguments()])]
     assert (len(origin["class_names"]), origin["num_videos"]["test"]) == (3, 12)

@@ -139,6 +139,7 @@ class TestResults:
         assert list(rows[0])[:14] == [
             "trial", "plan_id", "family", "backbone", "num_frames", "exits", "frame_order", "thresholds",
             "calibration_top1", "calibration_gflops", "test_top1", "test_gflops", "test_top1_low", "test_top1_high",
+            "test_top5",
         ]  # fmt: skip
         assert json.dumps(rows)
 

@@ -1,0 +1,80 @@
+"""``dynsearch report``: a study as one HTML page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from dynsearch.cli import options
+
+if TYPE_CHECKING:
+    from dynsearch.data.records import VideoRecord
+    from dynsearch.search.folder import StudyFolder
+
+
+@click.command(short_help="Write a study's report, one HTML page.")
+@click.argument("study")
+@click.option(
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Default: report.html in the study's folder.",
+)
+@click.option(
+    "--data-root",
+    type=click.Path(path_type=Path),
+    help="Folder of the data set, for pictures of videos. Default: where it was when the study ran.",
+)
+@options.studies_root
+def report(study: str, output: Path | None, data_root: Path | None, studies_root: Path) -> None:
+    """Write the report of STUDY: frontier, chosen plan, exits, videos, classes and search, as one HTML page.
+
+    The page needs no network. It is made from the study's files; where the data set is at hand, videos are shown.
+    """
+    from dynsearch.search.folder import StudyFolder
+
+    folder = StudyFolder.existing(study, studies_root)
+    path = folder.path / "report.html" if output is None else output
+    missing = make_report(folder, path, _records(folder, data_root))
+    if missing:
+        click.echo(f"{missing} videos have no picture: the data set or the file is not there", err=True)
+    click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+
+
+def make_report(folder: StudyFolder, path: Path, records: Iterable[VideoRecord]) -> int:
+    """Write a study's report with pictures of those of its videos that are among ``records``.
+
+    Returns:
+        How many of the videos shown have no picture.
+    """
+    from dynsearch.data.thumbnails import thumbnails
+    from dynsearch.search.report_files import read_facts, videos_wanted, write_report
+
+    facts = read_facts(folder)
+    wanted = videos_wanted(facts)
+    pictures = thumbnails(records, wanted)
+    write_report(facts, path, pictures)
+    return len(wanted) - len(pictures)
+
+
+def _records(folder: StudyFolder, data_root: Path | None) -> list[VideoRecord]:
+    """Return the study's test videos, or none where the data set is not at hand."""
+    from dynsearch.data.catalogue import open_dataset
+    from dynsearch.errors import DataError
+    from dynsearch.search.origin import Origin
+
+    origin, recipe = Origin.of_study(folder), folder.recipe()
+    root = data_root or (Path(origin.data_root) if origin else None)
+    if root is None or (data_root is None and not root.is_dir()):
+        return []
+    try:
+        dataset = open_dataset(
+            recipe.dataset, root, calibration_fraction=recipe.calibration_fraction, seed=recipe.seed
+        )
+    except DataError:
+        if data_root is not None:
+            raise
+        return []
+    return dataset.splits["test"]

@@ -1,0 +1,94 @@
+"""Exits one by one: accuracy, and how far their probabilities can be believed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from markupsafe import Markup
+
+from dynsearch.report.html.axes import Axes, padded, picture
+from dynsearch.report.html.grid_chart import exit_class
+from dynsearch.report.html.measures import ClassFigures, ExitFigures, Reliability
+from dynsearch.report.html.tag import tag
+from dynsearch.report.words import gflops_text, percent
+
+_ROW, _BAR = 44.0, 18.0
+
+
+def accuracy_chart(exits: Sequence[ExitFigures]) -> Markup:
+    """Return top-1 of every exit against its cost: of all videos there, and of those that stop there."""
+    values = [100 * end for figure in exits for end in figure.interval]
+    values += [100 * figure.top1_stopping for figure in exits if figure.top1_stopping is not None]
+    low, high = padded(values)
+    axes = Axes.over(
+        padded([figure.gflops for figure in exits]), (max(0.0, low), min(100.0, max(high, low + 1)))
+    )
+    parts = [axes.frame("GFLOPs up to the exit", "top-1 on test (%)")]
+    parts.append(axes.line([(figure.gflops, 100 * figure.top1_all) for figure in exits], "line"))
+    for k, figure in enumerate(exits):
+        ends = [(figure.gflops, 100 * end) for end in figure.interval]
+        parts.append(axes.line(ends, "whisker"))
+        name = f"exit {k + 1} ({figure.name})"
+        tip = f"{name}: {percent(figure.top1_all)} if all videos stopped here, at {gflops_text(figure.gflops)} GFLOPs"
+        parts.append(axes.point(figure.gflops, 100 * figure.top1_all, "dot", tip, radius=5))
+        if figure.top1_stopping is not None:
+            tip = f"{name}: {percent(figure.top1_stopping)} of the {percent(figure.share)} that stop here"
+            parts.append(axes.point(figure.gflops, 100 * figure.top1_stopping, "stopping", tip, radius=5))
+    description = "; ".join(f"exit {k}: {percent(f.top1_all)}" for k, f in enumerate(exits, start=1))
+    return picture(
+        "Accuracy of each exit", f"Top-1 of all videos at {description}.", axes.width, axes.height, *parts,
+        hover=True,
+    )  # fmt: skip
+
+
+def reliability_chart(name: str, before: Reliability, after: Reliability) -> Markup:
+    """Return accuracy against confidence for one exit, before and after temperature scaling."""
+    axes = Axes.over((0.0, 100.0), (0.0, 100.0), width=360, height=340)
+    parts = [
+        axes.frame("confidence (%)", "accuracy (%)"),
+        axes.line([(0, 0), (100, 100)], "ideal"),
+    ]
+    for reliability, class_, word in ((before, "before", "before"), (after, "after", "after")):
+        places = [(100 * confidence, 100 * accuracy) for confidence, accuracy, _ in reliability.bins]
+        parts.append(axes.line(places, f"line {class_}"))
+        for (x, y), (_, _, count) in zip(places, reliability.bins, strict=True):
+            tip = f"{word} scaling: {count} videos, confidence {x:.0f}%, right {y:.0f}%"
+            parts.append(axes.point(x, y, class_, tip, radius=4))
+    description = (
+        f"Expected calibration error {percent(before.error)} before and {percent(after.error)} after "
+        f"temperature {after.temperature:.2f}."
+    )
+    return picture(f"Reliability of {name}", description, axes.width, axes.height, *parts, hover=True)
+
+
+def class_chart(classes: Sequence[ClassFigures]) -> Markup:
+    """Return for each class a bar divided by the exits at which its videos stop."""
+    width, height = 560.0, len(classes) * _ROW
+    parts = []
+    for row, figure in enumerate(classes):
+        parts.append(tag("text", figure.name, x=0, y=row * _ROW + 16))
+        parts += _class_bar(figure, row * _ROW + 22, width)
+    cheapest, dearest = classes[0], classes[-1]
+    description = (
+        f"The cheapest class is {cheapest.name} with {gflops_text(cheapest.gflops)} GFLOPs a video, the dearest "
+        f"{dearest.name} with {gflops_text(dearest.gflops)}."
+    )
+    return picture("Exits by class", description, width, height, *parts, hover=True)
+
+
+def _class_bar(figure: ClassFigures, y: float, width: float) -> list[Markup]:
+    parts = []
+    x = 0.0
+    for k, share in enumerate(figure.share):
+        length = share * width
+        if share > 0:
+            tip = f"{figure.name}: {percent(share, 0)} of {figure.num_videos} videos stop at exit {k + 1}"
+            colour = exit_class(k)
+            parts.append(
+                tag("rect", x=x, y=y, width=length, height=_BAR, class_=f"pt bar {colour}", data_tip=tip)
+            )
+        if length > 22:
+            middle = {"x": x + length / 2, "y": y + _BAR / 2, "dy": "0.35em"}
+            parts.append(tag("text", k + 1, text_anchor="middle", class_="oncell", **middle))
+        x += length
+    return parts

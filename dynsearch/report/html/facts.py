@@ -1,0 +1,110 @@
+"""What a report is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from dynsearch.frontier import Interval, MergedPoint
+from dynsearch.plan import Plan
+from dynsearch.scores import ExitScores
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrialFacts:
+    """One trial of the search.
+
+    Attributes:
+        number: Its number.
+        state: ``finished``, ``failed``, ``refused`` or ``running``.
+        plan: In words.
+        top1: Of its best point under the budget, on calibration (0..1); None unless finished.
+        gflops: Of the same.
+        minutes: How long it took; None while it runs.
+        reason: Why it failed or was refused.
+    """
+
+    number: int
+    state: str
+    plan: str
+    top1: float | None = None
+    gflops: float | None = None
+    minutes: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FullInference:
+    """What the study's best network costs and achieves without early exits, and what they save.
+
+    Attributes:
+        trial: The trial.
+        top1: Its test top-1 (0..1) when every video goes to the last exit.
+        gflops: Its cost.
+        equal_top1: Test top-1 of the cheapest frontier point at least as accurate on calibration.
+        equal_gflops: Its cost.
+        difference: Interval of that point's test top-1 minus ``top1``.
+    """
+
+    trial: int
+    top1: float
+    gflops: float
+    equal_top1: float
+    equal_gflops: float
+    difference: Interval
+
+
+@dataclass(frozen=True, kw_only=True)
+class StudyFacts:
+    """A study, as its files tell it.
+
+    Attributes:
+        name: The study.
+        dataset: The data set's name.
+        max_gflops: The budget.
+        seed: The study's seed.
+        settings: Every field of the recipe, by dotted name.
+        versions: Of the libraries that made it, by name.
+        commands: The commands that ran it, oldest first; empty where not recorded.
+        class_names: K names, in label order; empty where not recorded.
+        num_videos: By split; empty where not recorded.
+        plans: By trial number, of finished trials.
+        points: The frontier, rising in calibration GFLOPs and top-1.
+        chosen: The best point under the budget, chosen on calibration.
+        calibration: Exit scores of the chosen point's network on calibration.
+        test: The same on test.
+        full: Full inference.
+        trials: Every trial, by number.
+        hypervolume: For each finished trial in turn its number, and the share of the rectangle from nothing to
+            (budget, 100%) that all trials so far dominate, on calibration.
+        thumbnails: JPEG pictures by video id.
+    """
+
+    name: str
+    dataset: str
+    max_gflops: float
+    seed: int
+    settings: Mapping[str, Any]
+    versions: Mapping[str, str]
+    commands: Sequence[str]
+    class_names: Sequence[str]
+    num_videos: Mapping[str, int]
+    plans: Mapping[int, Plan]
+    points: Sequence[MergedPoint[int]]
+    chosen: MergedPoint[int]
+    calibration: ExitScores
+    test: ExitScores
+    full: FullInference
+    trials: Sequence[TrialFacts]
+    hypervolume: Sequence[tuple[int, float]]
+    thumbnails: Mapping[str, bytes] = field(default_factory=dict)
+
+    @property
+    def plan(self) -> Plan:
+        """The chosen point's plan."""
+        return self.plans[self.chosen.key]
+
+    def class_name(self, label: int) -> str:
+        """Return the name of a class, or its number where names are not recorded."""
+        return self.class_names[label] if label < len(self.class_names) else f"class {label}"

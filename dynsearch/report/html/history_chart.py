@@ -1,0 +1,51 @@
+"""How the search went."""
+
+from __future__ import annotations
+
+from markupsafe import Markup
+
+from dynsearch.report.html.axes import Axes, padded, picture
+from dynsearch.report.html.facts import StudyFacts
+from dynsearch.report.html.tag import tag
+from dynsearch.report.words import gflops_text, percent
+
+
+def history_chart(facts: StudyFacts) -> Markup:
+    """Return the hypervolume against the number of plans trained."""
+    values = [100 * volume for _, volume in facts.hypervolume]
+    axes = Axes.over((0.5, len(values) + 0.5), padded([*values], 0.1), width=400, height=300)
+    steps: list[tuple[float, float]] = []
+    for place, value in enumerate(values, start=1):
+        if steps:
+            steps.append((place, steps[-1][1]))
+        steps.append((place, value))
+    parts = [axes.frame("plans trained", "hypervolume (%)", x_text="{:g}".format), axes.line(steps, "line")]
+    previous = None
+    for place, ((number, volume), value) in enumerate(zip(facts.hypervolume, values, strict=True), start=1):
+        if previous is None or volume > previous:
+            tip = f"trial {number}: {percent(volume, 2)} after {place} plans"
+            parts.append(axes.point(place, value, "dot", tip, radius=3.5))
+        previous = volume
+    first, last = facts.hypervolume[0][1], facts.hypervolume[-1][1]
+    description = f"From {percent(first)} after the first plan to {percent(last)}."
+    return picture("Hypervolume over the search", description, axes.width, axes.height, *parts, hover=True)
+
+
+def trials_chart(facts: StudyFacts) -> Markup:
+    """Return every finished trial's best point under the budget, on calibration."""
+    done = [trial for trial in facts.trials if trial.top1 is not None and trial.gflops is not None]
+    xs = [trial.gflops or 0.0 for trial in done]
+    ys = [100 * (trial.top1 or 0.0) for trial in done]
+    axes = Axes.over(padded([*xs, facts.max_gflops]), padded(ys), width=400, height=300)
+    x = axes.x(facts.max_gflops)
+    parts = [
+        axes.frame("GFLOPs per video", "top-1 on calibration (%)"),
+        tag("line", class_="budget", x1=x, x2=x, y1=axes.y.start, y2=axes.y.end),
+    ]
+    radius = 4 if len(done) <= 200 else 2
+    for trial, gflops, top1 in zip(done, xs, ys, strict=True):
+        tip = f"trial {trial.number}: {top1:.1f}% at {gflops_text(gflops)}\n{trial.plan}"
+        chosen = "dot best" if trial.number == facts.chosen.key else "dot"
+        parts.append(axes.point(gflops, top1, chosen, tip, radius=radius))
+    description = f"{len(done)} trials, each plan's best point within {gflops_text(facts.max_gflops)} GFLOPs."
+    return picture("Trials", description, axes.width, axes.height, *parts, hover=True)

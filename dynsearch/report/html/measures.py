@@ -1,0 +1,171 @@
+"""What the exit scores of the chosen network say, exit by exit and class by class.
+
+Shapes: E exits, N videos, K classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynsearch.frontier import Interval, top1_interval
+from dynsearch.report.html.facts import StudyFacts
+from dynsearch.scores import ExitScores
+from dynsearch.scores.calibration import expected_calibration_error, fit_temperature
+from dynsearch.scores.confidence import confidence_from_logits
+
+NUM_BINS = 10
+
+
+@dataclass(frozen=True)
+class ExitFigures:
+    """One exit of the chosen network, on test.
+
+    Attributes:
+        name: Its cell, for instance ``4x5``.
+        frames: Frames seen there.
+        depth: Depth stages passed.
+        gflops: Cumulative GFLOPs per video.
+        threshold: T_k.
+        share: Of the videos, those that stop here.
+        top1_all: Top-1 if every video stopped here.
+        interval: Of ``top1_all``.
+        top1_stopping: Top-1 of those that stop here; None where none do.
+    """
+
+    name: str
+    frames: int
+    depth: int
+    gflops: float
+    threshold: float
+    share: float
+    top1_all: float
+    interval: Interval
+    top1_stopping: float | None
+
+
+def exit_figures(facts: StudyFacts) -> list[ExitFigures]:
+    """Return the figures of each exit of the chosen point's network."""
+    correct_EN = facts.test.correct()
+    exit_N = stopping_exit(facts)
+    figures = []
+    for k, exit_ in enumerate(facts.plan.exits.exits):
+        stops_N = exit_N == k
+        top1 = float(correct_EN[k].mean())
+        figures.append(
+            ExitFigures(
+                name=str(exit_),
+                frames=facts.plan.frames_seen(exit_),
+                depth=exit_.depth,
+                gflops=float(facts.test.gmacs_E[k]),
+                threshold=facts.chosen.test.thresholds[k],
+                share=float(stops_N.mean()),
+                top1_all=top1,
+                interval=top1_interval(top1, len(exit_N)),
+                top1_stopping=float(correct_EN[k, stops_N].mean()) if stops_N.any() else None,
+            )
+        )
+    return figures
+
+
+def stopping_exit(facts: StudyFacts) -> NDArray[np.int64]:
+    """Return (N,): the exit at which each test video stops under the chosen policy."""
+    policy = facts.chosen.test.policy
+    return policy.first_exit(policy.confidence_of(facts.test))
+
+
+@dataclass(frozen=True)
+class Reliability:
+    """How far an exit's probabilities can be believed, on test.
+
+    Attributes:
+        temperature: 1, or what was fitted on calibration.
+        error: Expected calibration error, a fraction.
+        bins: For each bin of confidence that holds videos: mean confidence, accuracy, number of videos.
+    """
+
+    temperature: float
+    error: float
+    bins: tuple[tuple[float, float, int], ...]
+
+
+def reliabilities(facts: StudyFacts) -> list[tuple[Reliability, Reliability]]:
+    """Return for each exit its reliability before and after temperature scaling; empty without logits and labels.
+
+    Temperatures are fitted on calibration, everything shown is measured on test.
+    """
+    fit, test = facts.calibration, facts.test
+    if not (_single_label(fit) and _single_label(test)):
+        return []
+    pairs = []
+    for k in range(test.num_exits):
+        assert fit.logits_ENK is not None
+        assert fit.labels_N is not None
+        assert test.logits_ENK is not None
+        temperature = fit_temperature(fit.logits_ENK[k], fit.labels_N)
+        correct_N = test.correct()[k]
+        before, after = (
+            _reliability(test.logits_ENK[k] / np.float64(t), correct_N, t) for t in (1.0, temperature)
+        )
+        pairs.append((before, after))
+    return pairs
+
+
+def _single_label(scores: ExitScores) -> bool:
+    return scores.logits_ENK is not None and scores.labels_N is not None and scores.labels_N.ndim == 1
+
+
+def _reliability(
+    logits_NK: NDArray[np.float64], correct_N: NDArray[np.bool_], temperature: float
+) -> Reliability:
+    confidence_N = confidence_from_logits("max-softmax", logits_NK)
+    bin_N = np.clip(np.ceil(confidence_N * NUM_BINS).astype(int) - 1, 0, NUM_BINS - 1)
+    bins = tuple(
+        (float(confidence_N[inside].mean()), float(correct_N[inside].mean()), int(inside.sum()))
+        for inside in (bin_N == b for b in range(NUM_BINS))
+        if inside.any()
+    )
+    return Reliability(temperature, expected_calibration_error(confidence_N, correct_N), bins)
+
+
+@dataclass(frozen=True)
+class ClassFigures:
+    """One class, on test.
+
+    Attributes:
+        name: The class.
+        num_videos: Its test videos.
+        gflops: Their mean cost.
+        top1: Share of them answered rightly where they stop.
+        share: Share of them that stop at each exit.
+    """
+
+    name: str
+    num_videos: int
+    gflops: float
+    top1: float
+    share: Sequence[float]
+
+
+def class_figures(facts: StudyFacts) -> list[ClassFigures]:
+    """Return the figures of each class that occurs, the cheapest first; empty for multi-label scores."""
+    labels_N = facts.test.labels_N
+    if labels_N is None or labels_N.ndim != 1:
+        return []
+    exit_N = stopping_exit(facts)
+    right_N = facts.test.correct()[exit_N, np.arange(len(exit_N))]
+    cost_N = facts.test.gmacs_E[exit_N]
+    figures = []
+    for label in np.unique(labels_N):
+        own = labels_N == label
+        share_E = np.bincount(exit_N[own], minlength=facts.test.num_exits) / own.sum()
+        name = facts.class_name(int(label))
+        figures.append(
+            ClassFigures(
+                name, int(own.sum()), float(cost_N[own].mean()), float(right_N[own].mean()), share_E.tolist()
+            )
+        )
+    return sorted(figures, key=lambda figure: (figure.gflops, figure.name))

@@ -1,0 +1,31 @@
+"""HTML and SVG elements whose texts and attributes are always escaped."""
+
+from __future__ import annotations
+
+from markupsafe import Markup, escape
+
+
+def tag(name: str, *children: object, **attributes: object) -> Markup:
+    """Return an element.
+
+    Args:
+        name: Of the element.
+        children: Texts, which are escaped, and elements, which are not.
+        attributes: ``class_`` stands for ``class`` and ``stroke_width`` for ``stroke-width``; None leaves one out.
+            Floats are written with two decimals.
+    """
+    written = "".join(
+        f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'
+        for key, value in attributes.items()
+        if value is not None
+    )
+    return Markup(f"<{name}{written}>{''.join(map(escape, children))}</{name}>")
+
+
+def joined(elements: object) -> Markup:
+    """Return elements one after the other."""
+    return Markup("").join(elements)  # type: ignore[arg-type]
+
+
+def _short(value: object) -> object:
+    return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value

@@ -1,0 +1,128 @@
+"""A study's report, ``report.html``: made from the study's files and nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from optuna.trial import FrozenTrial, TrialState
+
+from dynsearch.errors import InfeasibleBudgetError, StudyError
+from dynsearch.files import read_yaml, write_text
+from dynsearch.frontier import MergedPoint, hypervolume, pareto_mask, solve_thresholds
+from dynsearch.report.html import StudyFacts, TrialFacts, render_report, shown_videos
+from dynsearch.report.html.facts import FullInference
+from dynsearch.search.folder import StudyFolder
+from dynsearch.search.origin import Origin
+from dynsearch.search.record import open_record, plan_of
+from dynsearch.search.results import StudyResults, read_results, saving_at_equal_accuracy
+
+_STATES = {
+    TrialState.COMPLETE: "finished",
+    TrialState.FAIL: "failed",
+    TrialState.PRUNED: "refused",
+    TrialState.RUNNING: "running",
+    TrialState.WAITING: "waiting",
+}
+
+
+def read_facts(folder: StudyFolder) -> StudyFacts:
+    """Return what the study's files tell.
+
+    Raises:
+        StudyError: No trial has finished, or a file can't be read.
+    """
+    recipe, origin = folder.recipe(), Origin.of_study(folder)
+    study = open_record(folder)
+    results = read_results(study, folder, solver=recipe.solver)
+    chosen = _chosen(results, recipe.max_gflops)
+    saving = saving_at_equal_accuracy(results)
+    calibration, test = results.scores[chosen.key]
+    return StudyFacts(
+        name=folder.name,
+        dataset=recipe.dataset,
+        max_gflops=recipe.max_gflops,
+        seed=recipe.seed,
+        settings=dict(_flat(recipe.resolved())),
+        versions=read_yaml(folder.study_file, StudyError).get("versions", {}),
+        commands=[] if origin is None else origin.commands,
+        class_names=[] if origin is None else origin.class_names,
+        num_videos={} if origin is None else origin.num_videos,
+        plans=results.plans,
+        points=results.points,
+        chosen=chosen,
+        calibration=calibration,
+        test=test,
+        full=FullInference(
+            trial=saving.full_trial,
+            top1=saving.full_top1,
+            gflops=saving.full_gflops,
+            equal_top1=saving.point.test.top1,
+            equal_gflops=saving.point.test.gflops,
+            difference=saving.difference,
+        ),
+        trials=[_trial(trial) for trial in study.get_trials(deepcopy=False)],
+        hypervolume=list(_hypervolumes(results, recipe.solver, recipe.max_gflops)),
+    )
+
+
+def videos_wanted(facts: StudyFacts) -> list[str]:
+    """Return the ids of the test videos whose pictures the report shows."""
+    return [video.video_id for videos in shown_videos(facts) for video in videos]
+
+
+def write_report(facts: StudyFacts, path: Path, thumbnails: Mapping[str, bytes]) -> None:
+    """Write the report to ``path``.
+
+    Args:
+        facts: From :func:`read_facts`.
+        path: The HTML file.
+        thumbnails: JPEG pictures by video id; videos without one are shown in words.
+    """
+    write_text(path, render_report(replace(facts, thumbnails=dict(thumbnails))))
+
+
+def _chosen(results: StudyResults, max_gflops: float) -> MergedPoint[int]:
+    """Return the best point under the budget, or the cheapest where all cost more."""
+    try:
+        return results.best_under(max_gflops)
+    except InfeasibleBudgetError:
+        return results.points[0]
+
+
+def _trial(trial: FrozenTrial) -> TrialFacts:
+    attributes = trial.user_attrs
+    plan = plan_of(trial) if "plan" in attributes else ", ".join(f"{k} {v}" for k, v in trial.params.items())
+    done = trial.state == TrialState.COMPLETE
+    return TrialFacts(
+        number=trial.number,
+        state=_STATES[trial.state],
+        plan=str(plan),
+        top1=trial.values[0] if done else None,
+        gflops=trial.values[1] if done else None,
+        minutes=trial.duration.total_seconds() / 60 if trial.duration is not None else None,
+        reason=str(attributes.get("error", attributes.get("refused", ""))),
+    )
+
+
+def _hypervolumes(results: StudyResults, solver: str, max_gflops: float) -> Iterator[tuple[int, float]]:
+    """Yield each finished trial's number and the share of the rectangle that the trials up to it dominate."""
+    cost, top1 = np.empty(0), np.empty(0)
+    for number, (calibration, _) in sorted(results.scores.items()):
+        curve = solve_thresholds(calibration, solver)
+        cost = np.append(cost, [point.gflops for point in curve])
+        top1 = np.append(top1, [point.top1 for point in curve])
+        kept = pareto_mask(cost, top1)
+        cost, top1 = cost[kept], top1[kept]
+        yield number, hypervolume(cost, top1, reference_cost=max_gflops) / max_gflops
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

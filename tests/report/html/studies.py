@@ -1,0 +1,75 @@
+"""Facts of made-up studies, drawn from a model in which deeper exits are righter."""
+
+import numpy as np
+
+from dynsearch.frontier import Interval, merge
+from dynsearch.plan import ExitPlacement, FrameOrder, Plan
+from dynsearch.report.html import StudyFacts, TrialFacts
+from dynsearch.report.html.facts import FullInference
+from dynsearch.scores import ExitScores
+
+EXITS = (("1x3", "4x5"), ("1x2", "2x3", "4x5"), ("1x1", "2x2", "3x4", "4x5"))
+
+
+def plan(number):
+    order = FrameOrder.named(("paper", "sequential")[number % 2], 4)
+    return Plan("resnet50", 8, order, ExitPlacement.of(*EXITS[number % len(EXITS)]))
+
+
+def scores(number, split, num_videos, num_classes):
+    rng = np.random.default_rng([number, len(split)])
+    num_exits = len(EXITS[number % len(EXITS)])
+    labels_N = np.arange(num_videos) % num_classes
+    logits_ENK = rng.normal(size=(num_exits, num_videos, num_classes)).astype(np.float32)
+    logits_ENK[:, np.arange(num_videos), labels_N] += np.linspace(1, 3, num_exits)[:, None]
+    return ExitScores.from_logits(
+        logits_ENK, labels_N, np.linspace(3, 30, num_exits), plan_id=plan(number).plan_id, split=split,
+        video_ids=[f"{split}{i}" for i in range(num_videos)],
+    )  # fmt: skip
+
+
+def facts(*, num_trials=4, num_measured=3, num_videos=120, class_names=("a", "b", "c"), **changes):
+    """A study of which a few trials have scores, and whose others only have their line in the record."""
+    measured = {
+        number: tuple(
+            scores(number, split, num_videos, len(class_names)) for split in ("calibration", "test")
+        )
+        for number in range(num_measured)
+    }
+    points = merge(measured)
+    chosen = next(point for point in reversed(points) if point.calibration.gflops <= 20)
+    full = points[-1].test
+    values = {
+        "name": "made-up",
+        "dataset": "mine",
+        "max_gflops": 20.0,
+        "seed": 7,
+        "settings": {"dataset": "mine", "training.epochs": 3},
+        "versions": {"dynsearch": "1.2.3"},
+        "commands": ["dynsearch study --dataset mine"],
+        "class_names": class_names,
+        "num_videos": {"train": 500, "calibration": num_videos, "test": num_videos},
+        "plans": {number: plan(number) for number in measured},
+        "points": points,
+        "chosen": chosen,
+        "calibration": measured[chosen.key][0],
+        "test": measured[chosen.key][1],
+        "full": FullInference(
+            trial=0, top1=full.top1, gflops=30.0, equal_top1=full.top1, equal_gflops=full.gflops,
+            difference=Interval(-0.01, 0.02),
+        ),
+        "trials": [trial(number) for number in range(num_trials)],
+        "hypervolume": [(number, 1 - 0.5 ** (1 + number / 9)) for number in range(num_trials)],
+    }  # fmt: skip
+    return StudyFacts(**(values | changes))
+
+
+def trial(number):
+    if number % 10 == 9:
+        return TrialFacts(
+            number=number, state="failed", plan=str(plan(number)), minutes=1.5, reason="out of memory"
+        )
+    return TrialFacts(
+        number=number, state="finished", plan=str(plan(number)), top1=0.5 + 0.4 * np.sin(number) ** 2,
+        gflops=10 + number % 11, minutes=30.0,
+    )  # fmt: skip
