@@ -32,6 +32,7 @@ def render_report(facts: StudyFacts) -> str:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        keep_trailing_newline=True,
     )
     environment.filters |= {"percent": percent, "gflops": gflops_text, "jpeg": _jpeg}
     style, script = (_asset(name) for name in ("report.css", "report.js"))
