@@ -13,7 +13,7 @@ import functools
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from dynsearch.errors import VideoError
 
@@ -35,12 +35,14 @@ class FrameIndex:
 
     Attributes:
         num_frames: Packets that show a frame; the number of frames where there are no doubts.
+        width: Of the coded frames, in pixels.
         doubts: Why a frame's number can't be told from the packets; empty for most files.
         damage: Why the file is not whole; empty for most files.
         lies: Why a decoder that believes the header would take all memory; empty for honest files.
     """
 
     num_frames: int
+    width: int = 0
     doubts: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
     lies: tuple[str, ...] = ()
@@ -88,12 +90,17 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
 @functools.lru_cache(maxsize=65536)
 def _read(path: Path, size: int, changed_ns: int) -> FrameIndex:
     with _demuxer_errors() as errors, opened(path) as (container, stream):
-        packets = [_Packet.of(packet) for packet in container.demux(stream) if packet.size or packet.pts]
+        packets = [
+            _Packet(packet.pts, packet.is_keyframe, packet.is_discard, packet.is_corrupt, not packet.size)
+            for packet in container.demux(stream)
+            if packet.size or packet.pts
+        ]
         promised = int(stream.frames)
         seconds = _promised_seconds(container)
         name = str(container.format.name)
         context = stream.codec_context
-        num_pixels, has_b_frames = context.width * context.height, bool(context.has_b_frames)
+        width, num_pixels = int(context.width), context.width * context.height
+        has_b_frames = bool(context.has_b_frames)
         unit = float(stream.time_base or 0)
     if not packets:
         raise VideoError("holds no frames", where=str(path), hint=REPLACE)
@@ -111,20 +118,17 @@ def _read(path: Path, size: int, changed_ns: int) -> FrameIndex:
     if promised and promised != len(packets):
         doubts.append(f"its header says {promised} frames")
     shown = sum(not packet.is_hidden for packet in packets)
-    return FrameIndex(num_frames=shown, doubts=tuple(doubts), damage=tuple(damage), lies=tuple(lies))
+    return FrameIndex(
+        num_frames=shown, width=width, doubts=tuple(doubts), damage=tuple(damage), lies=tuple(lies)
+    )
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Packet:
+class _Packet(NamedTuple):
     time: int | None
     is_key: bool
     is_hidden: bool
     is_cut: bool
     is_empty: bool
-
-    @classmethod
-    def of(cls, packet: Any) -> _Packet:
-        return cls(packet.pts, packet.is_keyframe, packet.is_discard, packet.is_corrupt, packet.size == 0)
 
 
 def _doubts(packets: list[_Packet], container: str, has_b_frames: bool) -> list[str]:

@@ -114,7 +114,8 @@ def read_frames(
         raise
     except Exception as error:
         raise _unreadable(checked, error) from error
-    return frames[inverse[0]]
+    as_read = np.array_equal(inverse[0], np.arange(len(frames)))
+    return frames if as_read else frames[inverse[0]]
 
 
 def _reader_of(path: str | os.PathLike[str], name: str) -> tuple[VideoReader, Path]:
