@@ -72,7 +72,7 @@ def readers(num_frames: int) -> dict[str, Callable[[Path], object]]:
         return video.get_batch(centres(len(video))).asnumpy()
 
     def first(path: Path) -> object:
-        frame_index._read.cache_clear()
+        frame_index.forget()
         return read_frames(path, centres, strict=False)
 
     ways: dict[str, Callable[[Path], object]] = {

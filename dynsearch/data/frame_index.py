@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import functools
+import itertools
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,6 +25,11 @@ OPEN_OPTIONS = {
 
 REPLACE = "Replace the file or take it out of the annotation files; `dynsearch data check` finds all such"
 
+FileState = tuple[str, int, int]
+"""Path, size and time of change."""
+
+_known: dict[FileState, FrameIndex] = {}
+_MAX_KNOWN = 2**18
 _MAX_PIXELS = 2**26
 _MAX_SECONDS = 7 * 24 * 3600
 
@@ -60,7 +65,33 @@ def read_frame_index(path: Path) -> FrameIndex:
         VideoError: It is no video, or has no frame that can be decoded first.
     """
     status = os.stat(path)
-    return _read(path, status.st_size, status.st_mtime_ns)
+    state = (str(path), status.st_size, status.st_mtime_ns)
+    if state not in _known:
+        index = _read(path)
+        if len(_known) >= _MAX_KNOWN:
+            del _known[next(iter(_known))]
+        _known[state] = index
+    return _known[state]
+
+
+def num_known() -> int:
+    """Return how many files this process knows the index of."""
+    return len(_known)
+
+
+def known_since(count: int) -> dict[FileState, FrameIndex]:
+    """Return what was read after there were ``count``, to be given to another process's ``remember``."""
+    return dict(itertools.islice(reversed(_known.items()), max(0, len(_known) - count)))
+
+
+def remember(found: Mapping[FileState, FrameIndex]) -> None:
+    """Take over what another process has read, so that this one and the workers it starts need not."""
+    _known.update(itertools.islice(found.items(), max(0, _MAX_KNOWN - len(_known))))
+
+
+def forget() -> None:
+    """Read every file anew."""
+    _known.clear()
 
 
 @contextlib.contextmanager
@@ -87,8 +118,7 @@ def opened(path: Path) -> Iterator[tuple[Any, Any]]:
         yield container, stream
 
 
-@functools.lru_cache(maxsize=65536)
-def _read(path: Path, size: int, changed_ns: int) -> FrameIndex:
+def _read(path: Path) -> FrameIndex:
     with _demuxer_errors() as errors, opened(path) as (container, stream):
         packets = [
             _Packet(packet.pts, packet.is_keyframe, packet.is_discard, packet.is_corrupt, not packet.size)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import multiprocessing
 from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
@@ -13,6 +12,7 @@ import torch
 from torch.utils.data import Sampler
 
 from dynsearch.data.clips import Batch, ClipDataset
+from dynsearch.data.frame_index import FileState, FrameIndex, known_since, num_known, remember
 from dynsearch.data.watched_workers import Lost, map_in_order
 from dynsearch.errors import DataError, DynsearchError, InputError, VideoError
 
@@ -158,14 +158,19 @@ class ClipLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         jobs = ((indices, frozenset(self.bad)) for indices in self.batch_sampler)
-        read = functools.partial(_read, self.dataset, self.bad_videos.share > 0)
+        replace = self.bad_videos.share > 0
         if self.num_workers:
             results = map_in_order(
-                read, jobs, num_workers=self.num_workers, retry=self._retry, seconds=self.seconds
+                functools.partial(_read_in_worker, self.dataset, replace),
+                jobs,
+                num_workers=self.num_workers,
+                retry=self._retry,
+                seconds=self.seconds,
             )
         else:
-            results = map(read, jobs)
-        for batch, failed in results:
+            results = map(functools.partial(_read, self.dataset, replace), jobs)
+        for batch, failed, indices in results:
+            remember(indices)  # Workers of the next epoch start with it.
             for index, error in failed.items():
                 self._add(index, error)
             clips, labels, index_B = batch
@@ -257,12 +262,22 @@ def make_loader(
 _Job = tuple[list[int], frozenset[int]]
 
 
-def _read(dataset: ClipDataset, replace: bool, job: _Job) -> tuple[Batch, dict[int, VideoError]]:
-    """Read one batch, here or in a worker."""
+def _read(
+    dataset: ClipDataset, replace: bool, job: _Job
+) -> tuple[Batch, dict[int, VideoError], dict[FileState, FrameIndex]]:
+    """Read one batch; return it, what is wrong with further videos, and the indices of files read first now."""
     indices, bad = job
-    if multiprocessing.parent_process() is not None:
-        torch.set_num_threads(1)
-    return dataset.read(indices, bad, replace=replace)
+    known = num_known()
+    batch, failed = dataset.read(indices, bad, replace=replace)
+    return batch, failed, known_since(known)
+
+
+def _read_in_worker(
+    dataset: ClipDataset, replace: bool, job: _Job
+) -> tuple[Batch, dict[int, VideoError], dict[FileState, FrameIndex]]:
+    """Read one batch in a worker, which a fork leaves without torch's threads."""
+    torch.set_num_threads(1)
+    return _read(dataset, replace, job)
 
 
 def begin_epoch(loader: Batches, epoch: int, *, first_batch: int = 0) -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from dynsearch.data import open_dataset
+from dynsearch.data import frame_index, open_dataset
 from dynsearch.data.augmentation import normalise
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.frame_cache import make_frame_cache
@@ -104,6 +104,30 @@ def test_batches_are_the_same_with_no_and_two_workers(records, cache, cached, tr
     dataset.set_epoch(3)
 
     assert_same(all_batches(dataset, num_workers=0), all_batches(dataset, num_workers=2))
+
+
+def test_workers_of_later_epochs_know_the_files_index(records, tmp_path, monkeypatch):
+    frame_index.forget()
+    read, log = frame_index._read, tmp_path / "log"
+
+    def counted(path):
+        with log.open("a") as file:
+            file.write(f"{path}\n")
+        return read(path)
+
+    monkeypatch.setattr(frame_index, "_read", counted)
+    dataset = clips_of(records, short_side=48)
+    for epoch in range(2):
+        dataset.set_epoch(epoch)
+        all_batches(dataset, num_workers=2)
+
+    assert sorted(log.read_text().split()) == sorted(str(record.path) for record in records)
+    assert set(frame_index.known_since(0)) == {
+        (str(record.path), record.path.stat().st_size, record.path.stat().st_mtime_ns) for record in records
+    }
+    assert len(frame_index.known_since(frame_index.num_known() - 3)) == 3
+    frame_index.forget()
+    assert frame_index.num_known() == 0
 
 
 def test_each_epoch_draws_its_own_order_and_frames_again_the_same_way(records, cache):
