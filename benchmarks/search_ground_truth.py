@@ -50,9 +50,9 @@ SPACE = SearchSpace.model_validate(
 )
 
 
-def recipe() -> StudyRecipe:
-    """Return the embedded data set's own recipe, with fewer epochs."""
-    return StudyRecipe.load("motions", settings=[f"training.epochs={EPOCHS}"])
+def recipe(*settings: str) -> StudyRecipe:
+    """Return the embedded data set's own recipe, with fewer epochs and other changes as ``field=value``."""
+    return StudyRecipe.load("motions", settings=[f"training.epochs={EPOCHS}", *settings])
 
 
 def sampled_plans(num_plans: int) -> Iterator[Plan]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -68,6 +69,7 @@ def print_frontier(results: StudyResults, folder: StudyFolder, max_gflops: float
 
     chosen = results.best_under(max_gflops)
     saving = saving_at_equal_accuracy(results)
+    tau = results.one_shot_tau()
     row_of = {id(point): row for point, row in zip(results.points, results.rows(), strict=True)}
     if as_json:
         values = {
@@ -84,6 +86,7 @@ def print_frontier(results: StudyResults, folder: StudyFolder, max_gflops: float
                 "difference_low": saving.difference.low,
                 "difference_high": saving.difference.high,
             },
+            "one_shot_kendall_tau": None if math.isnan(tau) else tau,
             "frontier": results.rows(),
         }
         click.echo(json.dumps(values, indent=1))
@@ -108,3 +111,8 @@ def print_frontier(results: StudyResults, folder: StudyFolder, max_gflops: float
         f"({100 * saving.share:.0f}% less) at top-1 {100 * saving.point.test.top1:.1f}% instead of "
         f"{100 * saving.full_top1:.1f}%\n(95% interval of the difference: {low:+.1f} to {high:+.1f} points)."
     )
+    if not math.isnan(tau):
+        click.echo(
+            f"\nOne-shot predictions and trained top-1 of {len(results.predictions)} plans at equal budgets: "
+            f"Kendall's tau {tau:.2f}."
+        )

@@ -65,6 +65,14 @@ class StudyProgress:
         """Say that the study ends early."""
         self.write("The search space seems to hold no further plan under the budget; the study ends here.")
 
+    def noted(self, line: str) -> None:
+        """Say it."""
+        if not self.quiet:
+            self.write(line)
+
+    def advanced(self, name: str, done: int, total: int) -> None:
+        """Nothing: the line that says what is trained is enough where there is no bar."""
+
     def epoch(self, job: Job, report: EpochReport) -> None:
         """Nothing: a trial's lines are enough where there is no bar; epochs are in metrics.jsonl."""
 
@@ -77,6 +85,7 @@ class BarProgress(StudyProgress):
         self.bars = bars
         self.num_epochs = num_epochs
         self._tasks: dict[int, Any] = {}
+        self._others: dict[str, Any] = {}
 
     def epoch(self, job: Job, report: EpochReport) -> None:
         """Move the trial's bar."""
@@ -84,6 +93,14 @@ class BarProgress(StudyProgress):
             self._tasks[job.number] = self.bars.add_task(f"trial {job.number}", total=self.num_epochs)
         shown = f"trial {job.number}  loss {report.loss:.3f}  train top-1 {100 * report.top1:.1f}%"
         self.bars.update(self._tasks[job.number], completed=report.epoch, description=shown)
+
+    def advanced(self, name: str, done: int, total: int) -> None:
+        """Move the bar of a training that is no trial, and take it away at its end."""
+        if name not in self._others:
+            self._others[name] = self.bars.add_task(name, total=total)
+        self.bars.update(self._others[name], completed=done)
+        if done == total:
+            self.bars.remove_task(self._others.pop(name))
 
     def ended(self, number: int, point: OperatingPoint | None, error: str | None) -> None:
         """Take the trial's bar away and say how it ended."""

@@ -22,7 +22,16 @@ from dynsearch.cli import options
 @click.option(
     "--families", metavar="NAMES", help="Kinds of networks: grid, adafocus, sfc, tsn, tsm; joined by commas."
 )
-@click.option("--strategy", type=click.Choice(["retrain"]), help="retrain: train every proposed plan.")
+@click.option(
+    "--strategy",
+    type=click.Choice(["one-shot", "retrain"]),
+    help="one-shot: train one network for all plans, search on its scores, train the best plans alone. "
+    "retrain: train every proposed plan.",
+)
+@click.option("--retrain", type=click.IntRange(min=1), help="one-shot: plans that are trained alone.")
+@click.option(
+    "--warm-start", type=click.Choice(["one-shot", "backbone"]), help="one-shot: what they start from."
+)
 @click.option("--engine", type=click.Choice(["local"]), help="Where trials run. local: on this machine.")
 @click.option(
     "--storage",
@@ -31,7 +40,9 @@ from dynsearch.cli import options
     "the study's folder. A password in it is not recorded.",
 )
 @click.option("--concurrent", type=click.IntRange(min=1), help="Trials under way at once. Default: 1.")
-@click.option("--trials", "num_trials", type=click.IntRange(min=1), help="Plans to train.")
+@click.option(
+    "--trials", "num_trials", type=click.IntRange(min=1), help="Orders to screen; retrain: plans to train."
+)
 @click.option("--max-hours", type=float, help="Begin no further trial after this time.")
 @click.option("--name", help="Name of the study. Default: the recipe's name.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
@@ -46,6 +57,8 @@ def study(
     name: str | None,
     settings: tuple[str, ...],
     families: str | None,
+    retrain: int | None,
+    warm_start: str | None,
     data_root: Path | None,
     studies_root: Path,
     quiet: bool,
@@ -54,8 +67,9 @@ def study(
 ) -> None:
     """Search exit placements, frame orders and thresholds under a budget.
 
-    Trains the proposed plans, calibrates their thresholds on videos that neither training nor testing sees,
-    and writes the frontier of accuracy against GFLOPs per video to studies/NAME/.
+    Trains one network with an exit on every cell of the grid, searches plans on its scores, trains the most
+    promising ones alone, calibrates their thresholds on videos that neither training nor testing sees, and
+    writes the frontier of accuracy against GFLOPs per video to studies/NAME/.
     """
     if dataset is None and recipe_file is None:
         raise click.UsageError("Give --dataset (for instance motions) or --recipe.")
@@ -73,6 +87,8 @@ def study(
         from dynsearch.search.storage import without_password
 
         overrides["storage"] = without_password(overrides["storage"])
+    one_shot = {"retrain": retrain, "warm_start": warm_start}
+    settings += tuple(f"one_shot.{field}={value}" for field, value in one_shot.items() if value is not None)
     recipe = StudyRecipe.load(recipe_file or str(dataset), settings=settings, overrides=overrides)
     folder = StudyFolder.named(name or recipe_name(recipe_file or str(dataset)), studies_root)
 

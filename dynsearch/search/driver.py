@@ -54,6 +54,12 @@ class Observer(Protocol):
     def ended(self, number: int, point: OperatingPoint | None, error: str | None) -> None:
         """A trial finished with its point under the budget, or failed."""
 
+    def noted(self, line: str) -> None:
+        """Something was done or found that is worth a line."""
+
+    def advanced(self, name: str, done: int, total: int) -> None:
+        """So many epochs are finished of a training that is no trial."""
+
     def exhausted(self) -> None:
         """The space seems to hold no further plan under the budget; the study ends with what it has."""
 

@@ -3,10 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
+from dynsearch.plan import Plan
 from dynsearch.search.engines.engine import Job, Monitor
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.run import ClipSource, TrainedScores, train_and_score
+
+
+class Start(Protocol):
+    """Where the training of a plan begins, if not as its settings say. It is sent to other processes."""
+
+    def write(self, plan: Plan, path: Path) -> None:
+        """Write the weights that the plan's network begins with to ``path``."""
 
 
 @dataclass(frozen=True)
@@ -17,23 +27,38 @@ class TrainingEvaluator:
         source: The clips.
         config: Training settings.
         seed: The study's seed; every plan starts from it, so a plan's result does not depend on its trial.
+        start: Where trainings begin; None for as ``config`` says.
     """
 
     source: ClipSource
     config: TrainingConfig
     seed: int
+    start: Start | None = None
 
     def __call__(self, job: Job, monitor: Monitor) -> TrainedScores:
         """Return the exit scores of the job's plan; an interrupted training goes on."""
-        return train_and_score(
+        start_from = self._start_from(job)
+        scores = train_and_score(
             job.plan,
             self.source,
             self.config_for(job.halvings),
             job.folder,
             seed=self.seed,
             bases=job.folder.parents[1] / "bases",
+            start_from=start_from,
             on_epoch=monitor.epoch,
         )
+        if start_from is not None:
+            start_from.unlink(missing_ok=True)
+        return scores
+
+    def _start_from(self, job: Job) -> Path | None:
+        path = job.folder / "start.safetensors"
+        if self.start is None or (job.folder / "weights.safetensors").is_file():
+            return None
+        if not path.is_file():
+            self.start.write(job.plan, path)
+        return path
 
     def config_for(self, halvings: int) -> TrainingConfig:
         """Return the settings with the batch halved so often, and as many more accumulated for each step."""

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dynsearch import resources
 from dynsearch.errors import RecipeError
 from dynsearch.files import read_yaml
+from dynsearch.search.one_shot.config import OneShotConfig
 from dynsearch.space.search_space import Family
 from dynsearch.training.config import TrainingConfig
 from dynsearch.validation import describe
@@ -44,12 +45,13 @@ class StudyRecipe(BaseModel):
     max_gflops: float = Field(gt=0, allow_inf_nan=False)
     """Budget: mean GFLOPs (10^9 multiply-accumulates) per video of the point wanted."""
     num_trials: int = Field(default=20, ge=1)
-    """Plans to train."""
+    """``one-shot``: frame orders, with groups, shift and network, to screen; ``retrain``: plans to train."""
     max_hours: float | None = Field(default=None, gt=0)
     """No further trial begins after this time; none means no limit."""
     seed: int = Field(default=0, ge=0)
-    strategy: Literal["retrain"] = "retrain"
-    """``retrain`` trains every plan that is proposed."""
+    strategy: Literal["one-shot", "retrain"] | None = "retrain"
+    """``one-shot`` trains a network for all plans, searches on its scores and trains the most promising plans
+    alone; ``retrain`` trains every plan that is proposed."""
     engine: Literal["local"] = "local"
     """Where trials run. ``local``: in processes on this machine."""
     concurrent: int = Field(default=1, ge=1)
@@ -64,6 +66,7 @@ class StudyRecipe(BaseModel):
     frame_cache: FrameCacheConfig | None = None
     """Decoded frames kept on disk; none decodes videos in every epoch."""
     training: TrainingConfig = TrainingConfig()
+    one_shot: OneShotConfig = OneShotConfig()
 
     @classmethod
     def load(

@@ -19,12 +19,13 @@ from dynsearch.thresholds import OperatingPoint
 METRICS = ["top1", "gflops"]
 
 
-def open_record(folder: StudyFolder, *, create: bool = False) -> optuna.Study:
+def open_record(folder: StudyFolder, *, create: bool = False, part: str | None = None) -> optuna.Study:
     """Open the study's record.
 
     Args:
         folder: The study's folder.
         create: Make the record if there is none. Only drivers do so, one at a time.
+        part: Open the record ``<name>/<part>`` beside it instead.
 
     Raises:
         StudyError: There is no record, or it can't be read.
@@ -32,15 +33,16 @@ def open_record(folder: StudyFolder, *, create: bool = False) -> optuna.Study:
     optuna.logging.set_verbosity(logging.WARNING)
     storage = open_storage(folder, create=create)
     try:
+        name = folder.name if part is None else f"{folder.name}/{part}"
         if create:
             study = optuna.create_study(
-                study_name=folder.name,
+                study_name=name,
                 storage=storage,
                 directions=["maximize", "minimize"],
                 load_if_exists=True,
             )
         else:
-            study = optuna.load_study(study_name=folder.name, storage=storage)
+            study = optuna.load_study(study_name=name, storage=storage)
     except KeyError as error:
         raise StudyError("the study has no trials yet", where=folder.name) from error
     except Exception as error:  # SQLAlchemy and alembic raise errors of many unrelated types.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -12,9 +12,16 @@ import optuna
 from dynsearch.data.catalogue import get_metrics
 from dynsearch.errors import InfeasibleBudgetError, StudyError
 from dynsearch.frontier import Interval, MergedPoint, bootstrap_difference, merge
+from dynsearch.frontier.solve import DEFAULT_SOLVER
 from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
 from dynsearch.search.folder import StudyFolder
+from dynsearch.search.one_shot.predictions import (
+    agreement,
+    expected_top1,
+    one_shot_folder,
+    read_prediction,
+)
 from dynsearch.search.record import finished, plan_of
 from dynsearch.thresholds import ExitPolicy, evaluate_policy
 from dynsearch.thresholds.policy_metrics import policy_metric
@@ -31,12 +38,17 @@ class StudyResults:
         scores: By trial number, exit scores on calibration and test.
         points: The study's frontier: chosen on calibration, rising in GFLOPs, claimed on test.
         metrics: What the data set's results are measured by, besides top-1.
+        predictions: By trial number, what the one-shot network says of the plan on calibration; empty where
+            there was none.
+        solver: The threshold solver.
     """
 
     plans: dict[int, Plan]
     scores: Scores
     points: list[MergedPoint[int]]
     metrics: tuple[str, ...] = ()
+    predictions: dict[int, ExitScores] = field(default_factory=dict)
+    solver: str = DEFAULT_SOLVER
 
     def best_under(self, max_gflops: float) -> MergedPoint[int]:
         """Return the most accurate point that, on calibration, costs at most ``max_gflops``.
@@ -55,10 +67,30 @@ class StudyResults:
 
     @cached_property
     def _rows(self) -> list[dict[str, Any]]:
-        return [
+        rows = [
             _row(self.plans[point.key], point) | _metrics(point, *self.scores[point.key], self.metrics)
             for point in self.points
         ]
+        if not self.predictions:
+            return rows
+        return [row | {"predicted_top1": top1} for row, top1 in zip(rows, self._predicted(), strict=True)]
+
+    def one_shot_tau(self) -> float:
+        """Return Kendall's tau between one-shot predictions and what training alone reached; NaN if unknown."""
+        return agreement(self.predictions, self.scores, self.solver)
+
+    def _predicted(self) -> list[float | None]:
+        """Return what the one-shot network promised of each point: its plan's top-1 at the point's GFLOPs."""
+        budgets: dict[int, list[float]] = {}
+        for point in self.points:
+            budgets.setdefault(point.key, []).append(point.calibration.gflops)
+        found = {
+            (number, budget): top1
+            for number, own in budgets.items()
+            if number in self.predictions
+            for budget, top1 in zip(own, expected_top1(self.predictions[number], own), strict=True)
+        }
+        return [found.get((point.key, point.calibration.gflops)) for point in self.points]
 
     def correct(self, point: MergedPoint[int]) -> Any:
         """Return (N,) whether the point's answer is right, for each test video."""
@@ -112,7 +144,9 @@ def read_results(study: optuna.Study, folder: StudyFolder, *, solver: str) -> St
     }
     plans = {trial.number: plan_of(trial) for trial in trials}
     metrics = tuple(name for name in get_metrics(folder.recipe().dataset) if name != "top1")
-    return StudyResults(plans, scores, merge(scores, solver=solver), metrics)
+    said = {number: read_prediction(one_shot_folder(folder), plan) for number, plan in plans.items()}
+    predictions = {number: own for number, own in said.items() if own is not None}
+    return StudyResults(plans, scores, merge(scores, solver=solver), metrics, predictions, solver)
 
 
 def saving_at_equal_accuracy(results: StudyResults) -> Saving:

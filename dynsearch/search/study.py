@@ -13,6 +13,7 @@ from dynsearch.search.evaluator import TrainingEvaluator
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.frontier_files import write_frontier
 from dynsearch.search.notes import DashboardNotes, note_study
+from dynsearch.search.one_shot.strategy import line_up, settled, warm_start
 from dynsearch.search.origin import Origin
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.record import open_record
@@ -52,16 +53,21 @@ def run_study(
         InfeasibleBudgetError: No plan of the space has an exit within the budget.
     """
     space = SearchSpace.load(resources.find("search_spaces", recipe.space)).only(recipe.families)
-    evaluator = TrainingEvaluator(source, recipe.training, recipe.seed)
+    recipe = settled(recipe, space)
+    start = warm_start(recipe, folder, space, source.num_classes)
+    evaluator = TrainingEvaluator(source, recipe.training, recipe.seed, start)
     engine = ENGINES[recipe.engine](evaluator, num_slots=recipe.concurrent, on_epoch=on_epoch)
     with contextlib.closing(engine):
         with folder.prepared():
             folder.record(recipe, space, data)
             study = open_record(folder, create=True)
             note_study(study, recipe, origin.add_to(folder) if origin else None)
+            to_train = recipe
+            if recipe.strategy == "one-shot":
+                to_train = line_up(study, recipe, folder, space, source, observer)
         driver = Driver(
             study=study,
-            recipe=recipe,
+            recipe=to_train,
             space=space,
             engine=engine,
             folder=folder,

@@ -160,14 +160,17 @@ class SearchSpace(BaseModel):
                 yield from self._cheapest_grids()
 
     def _cheapest_grids(self) -> Iterator[Plan]:
-        choices = self.exits
         for backbone, grid, size in product(self.backbones, self.frames, self.image_sizes):
             order = FrameOrder.named(self.frame_orders[0], grid.num_sets)
-            first = Exit(1, choices.min_depth)
-            if choices.max_exits == 1 and choices.last == "full":
-                first = Exit(grid.num_sets, choices.max_depth)
-            exits = ExitPlacement((first,))
+            exits = self.cheapest_exits(grid.num_sets)
             yield Plan(backbone, grid.num_frames, order, exits, image_size=size, head=self.heads[0])
+
+    def cheapest_exits(self, num_sets: int) -> ExitPlacement:
+        """Return the placement of a single exit that costs as little as any plan's first one."""
+        choices = self.exits
+        if choices.max_exits == 1 and choices.last == "full":
+            return ExitPlacement((Exit(num_sets, choices.max_depth),))
+        return ExitPlacement((Exit(1, choices.min_depth),))
 
     def sample(self, trial: Suggester) -> Plan:
         """Return the plan that ``trial`` proposes. The same parameters always give the same plan.
@@ -220,6 +223,17 @@ class SearchSpace(BaseModel):
         }
         real = {name: values for name, values in choices.items() if len(values) > 1}
         return [dict(zip(real, values, strict=True)) for values in product(*real.values())]
+
+    def exit_params(self, exits: ExitPlacement) -> dict[str, int]:
+        """Return the parameters by which :meth:`sample` proposes these exits."""
+        choices = self.exits
+        params = {} if choices.min_exits == choices.max_exits else {"num_exits": len(exits)}
+        sampled = exits.exits[:-1] if choices.last == "full" else exits.exits
+        for k, exit_ in enumerate(sampled, start=1):
+            params[f"exit{k}.sets"] = exit_.sets
+            if choices.min_depth < choices.max_depth:
+                params[f"exit{k}.depth"] = exit_.depth
+        return params
 
     def _sample_order(self, trial: Suggester, num_sets: int) -> FrameOrder:
         order = FrameOrder.named(choose(trial, "frame_order", self.frame_orders), num_sets)

@@ -13,6 +13,7 @@ import torch
 from dynsearch.data.loader import Batches, ClipLoader, begin_epoch
 from dynsearch.errors import TrainingError
 from dynsearch.training.config import TrainingConfig
+from dynsearch.training.objectives import ExitLoss
 from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.schedule import learning_rate
 from dynsearch.training.seeding import seed_torch
@@ -55,6 +56,7 @@ def train(
     state: TrainingState | None = None,
     ranks: Ranks = ALONE,
     on_epoch: Callable[[EpochReport], None] | None = None,
+    loss: ExitLoss | None = None,
 ) -> None:
     """Train ``network`` in place.
 
@@ -69,12 +71,13 @@ def train(
         ranks: The processes that train together. They begin with the first one's weights; in the end only its
             statistics of batch normalisation count.
         on_epoch: Called after every epoch, in every process.
+        loss: Used instead of the one that ``config`` names.
 
     Raises:
         TrainingError: The loss is not a finite number.
         InputError: The state was saved by another number of processes.
     """
-    stepper = Stepper(network, config, device, ranks)
+    stepper = Stepper(network, config, device, ranks, loss)
     progress = stepper.restore(state) if state else Progress()
     while progress.epoch < config.epochs:
         report = _EpochUnderWay(stepper, loader, config, progress, seed, state).run()

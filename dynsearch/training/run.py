@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from dynsearch.cost import build_network
@@ -60,6 +62,9 @@ class ClipSource(Protocol):
 
     def video_ids(self, split: str) -> Sequence[str]:
         """Return the names of the split's videos; the loader's indices point into them."""
+
+    def labels(self, split: str) -> npt.NDArray[np.generic]:
+        """Return the labels of the split's videos, (N,), or (N, K) where they may have several."""
 
 
 @dataclass(frozen=True)

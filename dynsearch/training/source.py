@@ -8,12 +8,15 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import torch
 
 from dynsearch.data.catalogue import get_info, open_dataset
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.flips import mirrored_classes
 from dynsearch.data.frame_cache import FrameCache, check_limit, make_frame_cache
+from dynsearch.data.labels import label_tensor
 from dynsearch.data.loader import BadVideos, ClipLoader, make_loader
 from dynsearch.data.records import VideoDataset
 from dynsearch.plan import Plan
@@ -117,6 +120,10 @@ class DatasetClips:
     def video_ids(self, split: str) -> Sequence[str]:
         """Return the names of the split's videos; the loader's indices point into them."""
         return [record.video_id for record in self.dataset.splits[split]]
+
+    def labels(self, split: str) -> npt.NDArray[np.generic]:
+        """Return the labels of the split's videos, int64 (N,), or uint8 (N, K) where they may have several."""
+        return label_tensor(self.dataset.splits[split], self.num_classes).numpy()
 
     def loader(
         self,

@@ -13,7 +13,7 @@ from dynsearch.training.config import TrainingConfig
 from dynsearch.training.data_parallel import in_parallel, with_synchronised_norms
 from dynsearch.training.device import amp_dtype, autocast
 from dynsearch.training.losses import EXIT_LOSSES, num_hits
-from dynsearch.training.objectives import OBJECTIVES
+from dynsearch.training.objectives import OBJECTIVES, ExitLoss
 from dynsearch.training.parts import rated_parameters
 from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.state import Progress, TrainingState
@@ -27,10 +27,16 @@ class Stepper:
         config: Training settings.
         device: Where to train.
         ranks: The processes that train it together, each on batches of its own.
+        loss: Used instead of the one that ``config`` names.
     """
 
     def __init__(
-        self, network: Any, config: TrainingConfig, device: torch.device, ranks: Ranks = ALONE
+        self,
+        network: Any,
+        config: TrainingConfig,
+        device: torch.device,
+        ranks: Ranks = ALONE,
+        loss: ExitLoss | None = None,
     ) -> None:
         self.network = network
         self.device = device
@@ -50,7 +56,7 @@ class Stepper:
         forward = self.parallel or network
         self.forward = torch.compile(forward) if config.compile else forward
         self.objective = OBJECTIVES[network.plan.family]
-        self.loss = EXIT_LOSSES[config.exit_loss]
+        self.loss = loss or EXIT_LOSSES[config.exit_loss]
         self.optimizer = torch.optim.SGD(
             rated_parameters(network, config.part_rates),
             lr=config.learning_rate,

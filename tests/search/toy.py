@@ -140,6 +140,7 @@ class Silent:
 
     def __init__(self):
         self.refusals, self.retries, self.ends, self.was_exhausted = [], [], [], False
+        self.notes = []
 
     def refused(self, number, plan, reason):
         self.refusals.append((number, reason))
@@ -151,6 +152,12 @@ class Silent:
         self.retries.append((number, reason))
 
     def stopping(self):
+        pass
+
+    def noted(self, line):
+        self.notes.append(line)
+
+    def advanced(self, name, done, total):
         pass
 
     def ended(self, number, point, error):

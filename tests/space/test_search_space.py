@@ -47,6 +47,8 @@ def test_every_sample_is_a_plan_of_the_space(last, data):
     assert (plan.num_frames, plan.num_sets) in {(4, 4), (8, 4)}
     if last == "full":
         assert (plan.exits.last.sets, plan.exits.last.depth) == (plan.num_sets, 5)
+    again = optuna.trial.FixedTrial(trial.asked | space.exit_params(plan.exits))
+    assert space.sample(again) == plan
     assert set(trial.asked) >= {"frames", "frame_order"}
     assert "backbone" not in trial.asked  # one choice only
 

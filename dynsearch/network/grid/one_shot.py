@@ -66,9 +66,9 @@ class OneShotNetwork(nn.Module):
         self.readers = tuple(readers)
 
     @property
-    def first(self) -> Exit:
-        """The cheapest cell of the trunk's grid."""
-        return Exit(1, self.first_depth)
+    def backbones(self) -> tuple[Backbone, ...]:
+        """The backbone."""
+        return (self.backbone,)
 
     def forward(
         self, clips_BTCHW: torch.Tensor, order: FrameOrder, shift: TemporalShift, cells: Sequence[Exit]

@@ -1,0 +1,51 @@
+"""How the one-shot strategy goes about it."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from dynsearch.training.config import TrainingConfig
+
+_GIGABYTE = 10**9
+
+
+class OneShotConfig(BaseModel):
+    """Settings of the one-shot strategy; a recipe's ``one_shot`` section. Unknown fields are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int | None = Field(default=None, ge=1)
+    """Passes over the training split that the one-shot network gets; none: as many as a plan's own."""
+    cells_per_step: int | None = Field(default=None, ge=3)
+    """Cells that a step trains: the last, the first, the others drawn at random; none: all of them."""
+    heads: Literal["cell", "depth"] = "cell"
+    """A head for every cell, or one for every depth, whatever number of frames it has seen."""
+    distil: bool = False
+    """Whether the other cells learn from the last cell too."""
+    norm_batches: int = Field(default=24, ge=0)
+    """Training batches from which the statistics of batch normalisation are taken anew for each frame order."""
+    max_gigabytes: float = Field(default=16, gt=0)
+    """The most that the scores of one frame order may take on disk."""
+    retrain: int = Field(default=6, ge=1)
+    """Plans that are trained alone in the end."""
+    warm_start: Literal["one-shot", "backbone"] = "one-shot"
+    """What they start from: the one-shot network's weights, or the backbone's as in ``training``."""
+
+    @property
+    def max_bytes(self) -> int:
+        """The most that a score grid may take."""
+        return int(self.max_gigabytes * _GIGABYTE)
+
+    def training(self, config: TrainingConfig) -> TrainingConfig:
+        """Return how the one-shot network is trained where a plan's own is trained as ``config`` says.
+
+        With other epochs, milestones move in proportion.
+        """
+        epochs = self.epochs or config.epochs
+        milestones = tuple(round(epoch * epochs / config.epochs) for epoch in config.milestones)
+        changes = {"epochs": epochs, "milestones": milestones}
+        if self.distil:
+            changes |= {"exit_loss": "distill"}
+        return config.model_copy(update=changes)

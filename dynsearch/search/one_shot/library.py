@@ -1,0 +1,112 @@
+"""A study's one-shot networks and the score grids they gave: made when first asked for, kept on disk."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dynsearch.data.loader import Batches, begin_epoch
+from dynsearch.network.grid.one_shot import OneShotNetwork
+from dynsearch.plan import Plan
+from dynsearch.scores.score_grid import ScoreGrid
+from dynsearch.search.driver import Observer
+from dynsearch.search.one_shot.config import OneShotConfig
+from dynsearch.search.one_shot.norms import reestimate_norms
+from dynsearch.search.one_shot.sandwich import grid_cells
+from dynsearch.search.one_shot.scoring import SPLIT, fill_grid, open_grid
+from dynsearch.search.one_shot.shape import Shape
+from dynsearch.search.one_shot.training import trained_one_shot
+from dynsearch.space import SearchSpace
+from dynsearch.training.config import TrainingConfig
+from dynsearch.training.device import pick_device
+from dynsearch.training.run import ClipSource
+
+
+@dataclass
+class Library:
+    """Trains a network for each shape of the space's plans, and scores each frame order once.
+
+    Attributes:
+        folder: Where everything goes, a folder for each shape.
+        space: The study's space.
+        source: The clips. Networks learn from the training split and are scored on calibration; test is not
+            touched.
+        settings: The one-shot strategy's.
+        config: How plans are trained.
+        seed: The study's.
+        observer: Told what is done.
+    """
+
+    folder: Path
+    space: SearchSpace
+    source: ClipSource
+    settings: OneShotConfig
+    config: TrainingConfig
+    seed: int
+    observer: Observer
+    _last: tuple[Shape, OneShotNetwork] | None = field(default=None, init=False)
+
+    def grid(self, trunk: Plan) -> ScoreGrid:
+        """Return the logits of every cell on calibration, under the trunk's order, groups and shift.
+
+        Raises:
+            WeightsError: The starting weights can't be had.
+            TrainingError: Training broke.
+            ScoresError: The grid would be too large.
+        """
+        shape = Shape.of(trunk)
+        folder = self.folder / shape.folder_name / "grids" / trunk.plan_id
+        weights = self.folder / shape.folder_name / "weights.safetensors"
+        if not weights.is_file():
+            self._network(shape)
+        writer = open_grid(
+            folder,
+            trunk,
+            self.source,
+            first_depth=self.space.exits.min_depth,
+            weights=hashlib.sha256(weights.read_bytes()).hexdigest()[:16],
+            max_bytes=self.settings.max_bytes,
+        )
+        if not folder.is_dir():
+            self.observer.noted(
+                f"scoring order {trunk.frame_order}, {trunk.temporal_shift}, on {writer.num_videos} calibration "
+                f"videos: {writer.num_bytes / 1e6:,.1f} MB"
+            )
+            network, device = self._network(shape), pick_device()
+            network.to(device)
+            training = self._loader("train", trunk, training=True)
+            begin_epoch(training, 0)
+            cells = grid_cells(trunk, network.first_depth)
+            reestimate_norms(
+                network,
+                lambda clips: network(clips.to(device), trunk.frame_order, trunk.temporal_shift, cells),
+                training,
+                self.settings.norm_batches,
+            )
+            fill_grid(writer, network, trunk, self._loader(SPLIT, trunk, training=False), device)
+        return ScoreGrid.load(folder)
+
+    def _loader(self, split: str, trunk: Plan, *, training: bool) -> Batches:
+        return self.source.loader(split, trunk, self.config, training=training, seed=self.seed)
+
+    def _network(self, shape: Shape) -> OneShotNetwork:
+        """Return the shape's network; only the last one asked for is kept in memory."""
+        if self._last is None or self._last[0] != shape:
+            self._last = None
+            folder = self.folder / shape.folder_name
+            epochs = self.settings.training(self.config).epochs
+            if not (folder / "weights.safetensors").is_file():
+                self.observer.noted(f"one-shot network for {shape}: {epochs} epochs")
+            network = trained_one_shot(
+                shape,
+                self.space,
+                self.source,
+                self.settings,
+                self.config,
+                folder,
+                seed=self.seed,
+                on_epoch=lambda report: self.observer.advanced(str(shape), report.epoch, epochs),
+            )
+            self._last = (shape, network)
+        return self._last[1]

@@ -1,0 +1,88 @@
+"""What the one-shot network says of plans that are then trained alone, and how right it was."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dynsearch.errors import InputError
+from dynsearch.frontier import solve_thresholds
+from dynsearch.frontier.crossfit import cross_fit
+from dynsearch.plan import Plan
+from dynsearch.scores import ExitScores
+from dynsearch.scores.score_grid import ScoreGrid
+from dynsearch.search.folder import StudyFolder
+from dynsearch.search.one_shot.agreement import mean_tau
+
+_NUM_BUDGETS = 17
+
+
+def one_shot_folder(folder: StudyFolder) -> Path:
+    """Return where a study's one-shot networks lie."""
+    return folder.path / "one-shot"
+
+
+def save_prediction(folder: Path, plan: Plan, grid: ScoreGrid) -> None:
+    """Write what the one-shot network says of ``plan`` on calibration, as exit scores."""
+    path = prediction_file(folder, plan)
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        grid.exit_scores(plan.exits, plan_id=plan.plan_id).save(path)
+
+
+def read_prediction(folder: Path, plan: Plan) -> ExitScores | None:
+    """Return what :func:`save_prediction` wrote; None if the plan was never predicted."""
+    try:
+        return ExitScores.load(prediction_file(folder, plan))
+    except InputError:
+        return None
+
+
+def prediction_file(folder: Path, plan: Plan) -> Path:
+    """Return where the prediction of ``plan`` lies in the folder of a study's one-shot networks."""
+    return folder / "predictions" / f"{plan.plan_id}.npz"
+
+
+def expected_top1(scores: ExitScores, budgets_B: Sequence[float]) -> list[float]:
+    """Return the top-1 to expect on new videos at each budget, cross-fitted; NaN where no exit is within."""
+    cheapest = float(scores.gmacs_E[0])
+    return [
+        float("nan") if budget < cheapest else found.top1
+        for budget, found in zip(budgets_B, cross_fit(scores, budgets_B), strict=True)
+    ]
+
+
+def agreement(
+    predictions: Mapping[int, ExitScores], trained: Mapping[int, tuple[ExitScores, ExitScores]], solver: str
+) -> float:
+    """Return Kendall's tau between predicted and reached top-1 at equal budgets, over plans that have both.
+
+    Thresholds are solved on calibration; what is reached is measured on test.
+
+    Args:
+        predictions: By trial, the one-shot network's scores on calibration.
+        trained: By trial, the trained network's on calibration and test.
+        solver: The threshold solver.
+
+    Returns:
+        NaN if fewer than three plans have both.
+    """
+    both = [number for number in predictions if number in trained]
+    if len(both) < 3:
+        return float("nan")
+    gmacs = [predictions[number].gmacs_E for number in both]
+    budgets_B = np.linspace(min(g[0] for g in gmacs), max(g[-1] for g in gmacs), _NUM_BUDGETS).tolist()
+    predicted, reached = [], []
+    for number in both:
+        predicted.append(expected_top1(predictions[number], budgets_B))
+        calibration, test = trained[number]
+        curve = solve_thresholds(calibration, solver)
+        reached.append(
+            [
+                curve.best_under(budget).evaluate(test).top1 if curve[0].gflops <= budget else float("nan")
+                for budget in budgets_B
+            ]
+        )
+    return mean_tau(predicted, reached)

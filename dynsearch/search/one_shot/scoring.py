@@ -1,0 +1,94 @@
+"""One dense pass of a one-shot network under one frame order: the score grid."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from dynsearch.cost.table import grid_cost, head_cost
+from dynsearch.data.loader import Batches, begin_epoch
+from dynsearch.network.grid.heads import head_kinds
+from dynsearch.network.grid.one_shot import OneShotNetwork
+from dynsearch.plan import Plan
+from dynsearch.scores.grid_files import GridWriter
+from dynsearch.scores.score_grid import ScoreGrid
+from dynsearch.search.one_shot.sandwich import grid_cells
+from dynsearch.training.run import ClipSource
+from dynsearch.units import to_gflops
+
+SPLIT = "calibration"
+
+
+def open_grid(
+    folder: Path, trunk: Plan, source: ClipSource, *, first_depth: int, weights: str, max_bytes: int
+) -> GridWriter:
+    """Return the writer of the trunk's score grid, which knows how far an earlier one came.
+
+    Args:
+        folder: Where the grid goes.
+        trunk: Frame order, groups and shift; the grid's size.
+        source: The clips.
+        first_depth: The shallowest depth that has heads.
+        weights: A digest of the network's weights; other weights make another grid.
+        max_bytes: The most that the grid may take.
+
+    Raises:
+        ScoresError: The grid would be larger than ``max_bytes`` or the space left on the disk.
+    """
+    trunk_gmacs, head_gmacs = grid_costs(trunk, source.num_classes, first_depth)
+    return ScoreGrid.create(
+        folder,
+        num_classes=source.num_classes,
+        labels_N=source.labels(SPLIT),
+        trunk_gmacs_SM=trunk_gmacs,
+        head_gmacs_SM=head_gmacs,
+        first_depth=first_depth,
+        video_ids_N=np.asarray(source.video_ids(SPLIT)),
+        split=SPLIT,
+        order=str(trunk.frame_order),
+        source=f"{weights} {trunk.plan_id}",
+        max_bytes=max_bytes,
+    )
+
+
+@torch.inference_mode()
+def fill_grid(
+    writer: GridWriter, network: OneShotNetwork, trunk: Plan, loader: Batches, device: torch.device
+) -> None:
+    """Compute what the grid lacks, batch by batch.
+
+    Args:
+        writer: Of :func:`open_grid`.
+        network: In evaluation mode, with statistics for the trunk's order.
+        trunk: Frame order, groups and shift.
+        loader: The calibration videos in their own order.
+        device: Where to compute.
+    """
+    cells = grid_cells(trunk, network.first_depth)
+    shape = (trunk.num_sets, -1)
+    begin_epoch(loader, 0, first_batch=writer.num_done // loader.batch_sampler.batch_size)
+    for clips, _, indices in loader:
+        logits_EBK = network(clips.to(device), trunk.frame_order, trunk.temporal_shift, cells)
+        new = logits_EBK[:, indices >= writer.num_done].float().cpu()
+        writer.write(new.unflatten(0, shape).numpy())
+    writer.finish()
+
+
+def grid_costs(
+    trunk: Plan, num_classes: int, first_depth: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return (S, M) GFLOPs of the rectangle of cells up to each, and (S, M) those of the head of each."""
+    table = grid_cost(trunk, num_classes)
+    early, last = head_kinds(trunk)
+    cells = grid_cells(trunk, first_depth)
+    kinds = [last if cell == trunk.exits.last else early for cell in cells]
+    heads = [
+        head_cost(kind, table.backbone.layouts[cell.depth - 1], num_classes).macs
+        for kind, cell in zip(kinds, cells, strict=True)
+    ]
+    trunks = [to_gflops(table.cell_macs(cell.sets, cell.depth)) for cell in cells]
+    shape = (trunk.num_sets, -1)
+    return np.reshape(trunks, shape), np.reshape([to_gflops(macs) for macs in heads], shape)

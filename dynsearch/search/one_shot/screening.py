@@ -1,0 +1,141 @@
+"""Screening: Optuna proposes frame orders and networks; exits and thresholds are searched on score grids."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import optuna
+from optuna.trial import Trial, TrialState
+
+from dynsearch.cost import cost_table
+from dynsearch.errors import StudyError
+from dynsearch.frontier.placements import PlacementFrontier, PlacementPoint, search_placements
+from dynsearch.plan import Plan
+from dynsearch.scores.score_grid import ScoreGrid
+from dynsearch.search.driver import Observer
+from dynsearch.search.one_shot.screening_record import known_trunks, record_plans
+from dynsearch.search.record import set_budget, take_up
+from dynsearch.search.sampler import SeededTPESampler
+from dynsearch.space import SearchSpace
+
+_MAX_PLANS = 20  # recorded of a trunk
+_MAX_REFUSALS = 30  # in a row; then the space is taken to hold no further trunk
+
+
+@dataclass
+class Screening:
+    """Proposes trunks (plans apart from their exits) and searches the exits of each.
+
+    Attributes:
+        study: The screening study, the only record of what has been screened.
+        space: Which plans may be proposed.
+        grid: Returns the score grid of a trunk.
+        num_classes: K.
+        max_gflops: The budget.
+        num_trunks: How many to screen.
+        seed: Of the proposals.
+        observer: Told what was found.
+    """
+
+    study: optuna.Study
+    space: SearchSpace
+    grid: Callable[[Plan], ScoreGrid]
+    num_classes: int
+    max_gflops: float
+    num_trunks: int
+    seed: int
+    observer: Observer
+
+    def run(self, deadline: float | None = None) -> None:
+        """Screen until ``num_trunks`` are done, the space has no more, or ``deadline`` (monotonic) has passed.
+
+        Raises:
+            StudyError: No trunk has a plan within the budget.
+        """
+        self.study.sampler = SeededTPESampler(self.seed, parallel=False)
+        known = known_trunks(self.study)
+        refusals = 0
+        for trial in self._proposals():
+            if self._screen(trial, known):
+                refusals = 0
+            else:
+                refusals += 1
+            late = deadline is not None and time.monotonic() > deadline
+            if len(known) >= self.num_trunks or refusals >= _MAX_REFUSALS or (late and known):
+                break
+        if not known:
+            raise StudyError(
+                f"no plan that was screened keeps within max_gflops={self.max_gflops:g}",
+                where=self.study.study_name,
+                hint="Raise --max-gflops, or run again for more proposals",
+            )
+
+    def _proposals(self) -> Iterator[Trial]:
+        """Yield what an earlier driver left, then every trunk of a small space, or what the sampler proposes."""
+        for orphan in self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            yield take_up(self.study, orphan)
+        choices = self.space.trunk_choices()
+        if choices is None or len(choices) > self.num_trunks:
+            while True:
+                yield self.study.ask()
+        for params in choices:
+            self.study.enqueue_trial(params, skip_if_exists=True)
+        for _ in self.study.get_trials(deepcopy=False, states=[TrialState.WAITING]):
+            yield self.study.ask()
+
+    def _screen(self, trial: Trial, known: set[str]) -> bool:
+        """Search the exits of the trunk that ``trial`` proposes, unless it is over budget or known already.
+
+        Returns:
+            Whether it was searched.
+        """
+        trunk = self.space.sample_trunk(trial)
+        cheapest = replace(trunk, exits=self.space.cheapest_exits(trunk.num_sets))
+        excess = cost_table(cheapest, self.num_classes).gmacs_E[0] - self.max_gflops
+        set_budget(trial, excess)
+        if excess > 0:
+            return self._refuse(trial, f"its cheapest exit costs {excess + self.max_gflops:.4g} GFLOPs")
+        if trunk.plan_id in known:
+            return self._refuse(trial, "the same order and network as a trial before")
+        rules = self.space.exits
+        found = search_placements(
+            self.grid(trunk),
+            min_exits=rules.min_exits,
+            max_exits=rules.max_exits,
+            min_depth=rules.min_depth,
+            max_depth=rules.max_depth,
+            last=rules.last,
+            seed=self.seed,
+        )
+        points = promising(found, self.max_gflops)
+        if not points:
+            return self._refuse(trial, f"its cheapest point costs {found[0].gflops:.4g} GFLOPs")
+        record_plans(trial, self.space, trunk, points, excess)
+        known.add(trunk.plan_id)
+        best = points[-1]
+        expected = (
+            "" if best.expected is None else f", {100 * best.expected.top1:.1f}% expected on new videos"
+        )
+        self.observer.noted(
+            f"order {trunk.frame_order}, {trunk.temporal_shift}: exits {best.placement} give "
+            f"{100 * best.top1:.1f}% at {best.gflops:.4g} GFLOPs{expected}"
+        )
+        return True
+
+    @staticmethod
+    def _refuse(trial: Trial, reason: str) -> bool:
+        trial.set_user_attr("refused", reason)
+        trial.study.tell(trial, state=TrialState.PRUNED)
+        return False
+
+
+def promising(found: PlacementFrontier, max_gflops: float) -> list[PlacementPoint]:
+    """Return the placements of a frontier within the budget, each at its most accurate point there.
+
+    They rise in GFLOPs and top-1; where there are many, some, spread over the costs.
+    """
+    best = {point.placement: point for point in found if point.gflops <= max_gflops}
+    points = sorted(best.values(), key=lambda point: point.gflops)
+    return list(PlacementFrontier(points).thin(_MAX_PLANS)) if len(points) > _MAX_PLANS else points

@@ -1,0 +1,153 @@
+"""The screening study: every plan that one-shot scores found worth having, as an Optuna trial of its own."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import optuna
+from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
+from optuna.trial import Trial, TrialState, create_trial
+
+from dynsearch.frontier.placements import PlacementPoint
+from dynsearch.plan import Plan
+from dynsearch.search.record import plan_of
+from dynsearch.space import SearchSpace
+from dynsearch.thresholds import ExitPolicy
+
+TRUNK = "trunk_id"
+"""The attribute by which a trial names its trunk."""
+
+
+@dataclass
+class Replay:
+    """A trial with known parameters, which notes the distribution of each.
+
+    Attributes:
+        params: Value by name.
+        distributions: Of the parameters that were asked for.
+    """
+
+    params: dict[str, Any]
+    distributions: dict[str, BaseDistribution] = field(default_factory=dict)
+
+    def suggest_categorical(self, name: str, choices: Any) -> Any:
+        """Return the parameter's value."""
+        self.distributions[name] = CategoricalDistribution(choices)
+        return self.params[name]
+
+    def suggest_int(self, name: str, low: int, high: int) -> int:
+        """Return the parameter's value."""
+        self.distributions[name] = IntDistribution(low, high)
+        return int(self.params[name])
+
+
+@dataclass(frozen=True)
+class Screened:
+    """A recorded plan.
+
+    Attributes:
+        params: By which the space proposes it.
+        plan: The plan.
+        policy: The thresholds it was found with.
+    """
+
+    params: dict[str, Any]
+    plan: Plan
+    policy: ExitPolicy
+
+
+def screened(study: optuna.Study) -> list[Screened]:
+    """Return all plans recorded so far."""
+    return [
+        Screened(
+            trial.params,
+            plan_of(trial),
+            ExitPolicy(
+                (*map(float, trial.user_attrs["thresholds"]), float("-inf")), trial.user_attrs["confidence"]
+            ),
+        )
+        for trial in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    ]
+
+
+def known_trunks(study: optuna.Study) -> set[str]:
+    """Return the ids of the trunks whose plans are all recorded."""
+    trials = study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    return {trial.user_attrs[TRUNK] for trial in trials if trial.user_attrs["is_best"]}
+
+
+def record_plans(
+    proposal: Trial, space: SearchSpace, trunk: Plan, points: list[PlacementPoint], excess_gflops: float
+) -> None:
+    """Record ``points`` of the trunk that ``proposal`` asked for; the last and best of them as its own outcome.
+
+    Interrupted and called again, it records what is missing.
+
+    Args:
+        proposal: A running trial.
+        space: The space.
+        trunk: What the proposal proposed.
+        points: The placements worth having, each with its best point within the budget.
+        excess_gflops: GFLOPs of the cheapest cell above the budget, not positive.
+    """
+    study = proposal.study
+    there = {
+        t.user_attrs.get("plan_id") for t in study.get_trials(deepcopy=False, states=[TrialState.COMPLETE])
+    }
+    for point in points[:-1]:
+        plan = replace(trunk, exits=point.placement)
+        if plan.plan_id not in there:
+            replay = _replayed(proposal, space, point)
+            study.add_trial(
+                create_trial(
+                    params=replay.params,
+                    distributions=replay.distributions,
+                    values=_values(point),
+                    user_attrs=_attributes(trunk, plan, point, is_best=False),
+                    constraints={"gflops": excess_gflops},
+                    system_attrs={"constraints": [excess_gflops]},
+                )
+            )
+    best = points[-1]
+    replay = _replayed(proposal, space, best)
+    for name in replay.distributions.keys() - proposal.params.keys():
+        value = replay.distributions[name].to_internal_repr(replay.params[name])
+        proposal.storage.set_trial_param(proposal._trial_id, name, value, replay.distributions[name])
+    for name, value in _attributes(trunk, replace(trunk, exits=best.placement), best, is_best=True).items():
+        proposal.set_user_attr(name, value)
+    study.tell(proposal, _values(best))
+
+
+def _replayed(proposal: Trial, space: SearchSpace, point: PlacementPoint) -> Replay:
+    params = {name: value for name, value in proposal.params.items() if not _is_of_exits(name)}
+    replay = Replay(params | space.exit_params(point.placement))
+    space.sample(replay)
+    replay.params = {name: replay.params[name] for name in replay.distributions}
+    return replay
+
+
+def _is_of_exits(name: str) -> bool:
+    return name.startswith("exit") or name == "num_exits"
+
+
+def _values(point: PlacementPoint) -> tuple[float, float]:
+    return (point.top1 if point.expected is None else point.expected.top1, point.gflops)
+
+
+def _attributes(trunk: Plan, plan: Plan, point: PlacementPoint, *, is_best: bool) -> dict[str, Any]:
+    chosen = point.chosen
+    return {
+        TRUNK: trunk.plan_id,
+        "is_best": is_best,
+        "plan_id": plan.plan_id,
+        "plan": json.dumps(plan.to_dict()),
+        "exits": str(plan.exits),
+        "frame_order": str(plan.frame_order),
+        "confidence": chosen.policy.confidence,
+        "thresholds": [repr(value) for value in chosen.thresholds[:-1]],
+        "exit_share": [round(value, 4) for value in chosen.exit_share],
+        "chosen_top1": point.top1,
+        "expected_gflops": point.gflops if point.expected is None else point.expected.gflops,
+    }

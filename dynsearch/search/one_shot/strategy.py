@@ -1,0 +1,98 @@
+"""The one-shot strategy up to the retraining: train once, screen, and put the most promising plans in line."""
+
+from __future__ import annotations
+
+import time
+
+import optuna
+from optuna.trial import TrialState
+
+from dynsearch.errors import RecipeError
+from dynsearch.search.driver import Observer
+from dynsearch.search.folder import StudyFolder
+from dynsearch.search.one_shot.library import Library
+from dynsearch.search.one_shot.predictions import one_shot_folder, save_prediction
+from dynsearch.search.one_shot.screening import Screening
+from dynsearch.search.one_shot.shortlist import shortlist, trunk_of
+from dynsearch.search.one_shot.warm_start import WarmStart
+from dynsearch.search.recipe import StudyRecipe
+from dynsearch.search.record import open_record
+from dynsearch.space import SearchSpace
+from dynsearch.training.run import ClipSource
+
+
+def settled(recipe: StudyRecipe, space: SearchSpace) -> StudyRecipe:
+    """Return the recipe with its strategy; where it names none, one-shot if all plans of the space are grids.
+
+    Raises:
+        RecipeError: It asks for one-shot, but the space has plans of other families.
+    """
+    others = [family for family in space.families if family != "grid"]
+    if recipe.strategy == "one-shot" and others:
+        raise RecipeError(
+            f"one network can't stand for plans of the family {others[0]}",
+            where="strategy",
+            hint="Give --strategy retrain, or --families grid",
+        )
+    return recipe.model_copy(update={"strategy": recipe.strategy or ("retrain" if others else "one-shot")})
+
+
+def warm_start(
+    recipe: StudyRecipe, folder: StudyFolder, space: SearchSpace, num_classes: int
+) -> WarmStart | None:
+    """Return where plans' trainings begin; None where they begin as ``recipe.training`` says."""
+    if recipe.strategy != "one-shot" or recipe.one_shot.warm_start != "one-shot":
+        return None
+    return WarmStart(one_shot_folder(folder), space, num_classes, recipe.one_shot, recipe.seed)
+
+
+def line_up(
+    study: optuna.Study,
+    recipe: StudyRecipe,
+    folder: StudyFolder,
+    space: SearchSpace,
+    source: ClipSource,
+    observer: Observer,
+) -> StudyRecipe:
+    """Screen the space and enqueue the plans to be trained alone in ``study``; done again, it adds what lacks.
+
+    Args:
+        study: The study's record.
+        recipe: What the study is.
+        folder: The study's files.
+        space: Which plans may be proposed.
+        source: The clips.
+        observer: Told of every step.
+
+    Returns:
+        The recipe for the driver that trains them: as many trials as there are plans, in the hours left.
+
+    Raises:
+        StudyError: No plan screened keeps within the budget.
+    """
+    started = time.monotonic()
+    deadline = None if recipe.max_hours is None else started + 3600 * recipe.max_hours
+    home = one_shot_folder(folder)
+    library = Library(home, space, source, recipe.one_shot, recipe.training, recipe.seed, observer)
+    screening = open_record(folder, create=True, part="screening")
+    Screening(
+        screening,
+        space,
+        library.grid,
+        source.num_classes,
+        recipe.max_gflops,
+        recipe.num_trials,
+        recipe.seed,
+        observer,
+    ).run(deadline)
+    chosen = shortlist(screening, space, library.grid, recipe.one_shot.retrain, recipe.max_gflops)
+    for found in chosen:
+        save_prediction(home, found.plan, library.grid(trunk_of(found.plan, space)))
+        study.enqueue_trial(found.params, skip_if_exists=True)
+    states = [TrialState.COMPLETE, TrialState.FAIL, TrialState.RUNNING, TrialState.WAITING]
+    num_trials = len(study.get_trials(deepcopy=False, states=states))
+    hours = None if deadline is None else max((deadline - time.monotonic()) / 3600, 1e-9)
+    observer.noted(
+        f"{len(chosen)} plans stand for the frontier under {recipe.max_gflops:g} GFLOPs and are trained alone"
+    )
+    return recipe.model_copy(update={"num_trials": num_trials, "max_hours": hours})

@@ -1,0 +1,94 @@
+"""Training a one-shot network, or going on with it."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import torch
+
+from dynsearch.network.grid.one_shot import OneShotNetwork
+from dynsearch.plan import Plan
+from dynsearch.search.one_shot.config import OneShotConfig
+from dynsearch.search.one_shot.sandwich import SandwichTraining, scaled_to
+from dynsearch.search.one_shot.shape import Shape
+from dynsearch.space import SearchSpace
+from dynsearch.training.config import TrainingConfig
+from dynsearch.training.device import pick_device
+from dynsearch.training.loop import EpochReport, train
+from dynsearch.training.losses import EXIT_LOSSES
+from dynsearch.training.run import ClipSource, MetricsLog
+from dynsearch.training.seeding import seed_torch
+from dynsearch.training.state import TrainingState
+from dynsearch.training.weights import load_weights, save_weights, start_backbones
+
+
+def build_one_shot(
+    trunk: Plan, space: SearchSpace, num_classes: int, settings: OneShotConfig, *, dropout: float = 0.0
+) -> OneShotNetwork:
+    """Return a freshly initialised one-shot network for the plans of ``space`` on ``trunk``."""
+    return OneShotNetwork(
+        trunk,
+        num_classes,
+        first_depth=space.exits.min_depth,
+        share_heads=settings.heads == "depth",
+        dropout=dropout,
+    )
+
+
+def trained_one_shot(
+    shape: Shape,
+    space: SearchSpace,
+    source: ClipSource,
+    settings: OneShotConfig,
+    plans_config: TrainingConfig,
+    folder: Path,
+    *,
+    seed: int,
+    on_epoch: Callable[[EpochReport], None] | None = None,
+) -> OneShotNetwork:
+    """Return the one-shot network of ``shape``, trained; what is done already is read from ``folder``.
+
+    Args:
+        shape: Which of the space's plans it stands for.
+        space: The whole space.
+        source: The clips; only the training split is used.
+        settings: The one-shot strategy's.
+        plans_config: How plans are trained; the one-shot network is trained likewise.
+        folder: Where ``weights.safetensors`` and ``metrics.jsonl`` go.
+        seed: Decides initial weights, order of the videos, augmentation, and what is drawn.
+        on_epoch: Called after every epoch.
+
+    Raises:
+        WeightsError: The starting weights can't be had.
+        TrainingError: The loss is not a finite number.
+    """
+    config = settings.training(plans_config)
+    trunk, part = shape.finest_trunk(space), shape.within(space)
+    seed_torch(seed, "init")
+    network = build_one_shot(trunk, space, source.num_classes, settings, dropout=config.dropout)
+    weights = folder / "weights.safetensors"
+    drawn = (settings.cells_per_step, settings.heads)
+    facts = (part.fingerprint, source.fingerprint, config, *drawn, seed, torch.__version__)
+    key = hashlib.sha256(" ".join(map(str, facts)).encode()).hexdigest()[:16]
+    state = TrainingState(folder / "training-state.safetensors", key)
+    if weights.is_file():
+        load_weights(network, weights)
+    else:
+        start_backbones(network, pretrained=config.pretrained, weights=config.weights)
+        folder.mkdir(parents=True, exist_ok=True)
+        typical_exits = (space.exits.min_exits + space.exits.max_exits) / 2
+        train(
+            SandwichTraining(network, part, settings.cells_per_step),
+            source.loader("train", trunk, config, training=True, seed=seed),
+            config,
+            device=pick_device(),
+            seed=seed,
+            state=state,
+            on_epoch=MetricsLog(folder / "metrics.jsonl", on_epoch).add,
+            loss=scaled_to(typical_exits, EXIT_LOSSES[config.exit_loss]),
+        )
+        save_weights(network, weights)
+    state.delete()
+    return network.eval()

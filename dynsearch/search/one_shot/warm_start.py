@@ -1,0 +1,50 @@
+"""Weights that a plan's own training begins with, taken from the one-shot network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dynsearch.cost import build_network
+from dynsearch.plan import Plan
+from dynsearch.search.one_shot.config import OneShotConfig
+from dynsearch.search.one_shot.shape import Shape
+from dynsearch.search.one_shot.training import build_one_shot
+from dynsearch.space import SearchSpace
+from dynsearch.training.seeding import seed_torch
+from dynsearch.training.weights import load_weights, save_weights
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """Cuts a plan's network out of the one-shot network that stood for it. Can be sent to another process.
+
+    Attributes:
+        folder: The study's one-shot networks.
+        space: The study's space.
+        num_classes: K.
+        settings: The one-shot strategy's.
+        seed: The study's; it decides what a head begins with that the one-shot network does not have.
+    """
+
+    folder: Path
+    space: SearchSpace
+    num_classes: int
+    settings: OneShotConfig
+    seed: int
+
+    def write(self, plan: Plan, path: Path) -> None:
+        """Write the weights of ``plan``'s network to ``path``.
+
+        Raises:
+            WeightsError: The one-shot network's weights are missing or damaged.
+        """
+        shape = Shape.of(plan)
+        trunk = shape.finest_trunk(self.space)
+        one_shot = build_one_shot(trunk, self.space, self.num_classes, self.settings)
+        load_weights(one_shot, self.folder / shape.folder_name / "weights.safetensors")
+        seed_torch(self.seed, "init")
+        network = build_network(plan, self.num_classes)
+        own = network.state_dict()
+        network.load_state_dict(own | {k: v for k, v in one_shot.weights_of(plan).items() if k in own})
+        save_weights(network, path)

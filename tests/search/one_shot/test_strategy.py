@@ -1,0 +1,150 @@
+"""The whole one-shot strategy, with real networks on clips made of noise."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from optuna.trial import TrialState
+
+from dynsearch.errors import StudyError
+from dynsearch.scores import ExitScores
+from dynsearch.search.folder import StudyFolder
+from dynsearch.search.one_shot.predictions import agreement, expected_top1, read_prediction
+from dynsearch.search.recipe import StudyRecipe
+from dynsearch.search.record import finished, open_record, plan_of
+from dynsearch.search.study import run_study
+from tests.search.one_shot.test_training_and_scoring import CONFIG, SPACE
+from tests.search.toy import Silent
+from tests.training.fakes import ArraySource
+
+RECIPE = {
+    "dataset": "motions",
+    "max_gflops": 0.008,
+    "num_trials": 20,
+    "strategy": "one-shot",
+    "training": CONFIG.model_dump(mode="json"),
+    "one_shot": {"epochs": 3, "cells_per_step": 4, "norm_batches": 2, "retrain": 2},
+}
+
+
+def run(path, **one_shot):
+    (path / "space.yaml").write_text(yaml.safe_dump(SPACE.model_dump(mode="json")))
+    settings = {"one_shot": RECIPE["one_shot"] | one_shot, "space": str(path / "space.yaml")}
+    recipe = StudyRecipe.model_validate(RECIPE | settings)
+    folder = StudyFolder(path / "s")
+    observer = Silent()
+    results = run_study(recipe, folder, ArraySource(), observer)
+    return results, folder, observer
+
+
+def rows(folder):
+    with (folder.path / "frontier.csv").open() as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("one-shot"))
+
+
+def test_only_retrained_plans_reach_the_frontier_each_with_its_prediction(study):
+    results, folder, observer = study
+    trials = finished(open_record(folder))
+    assert len(trials) == 2
+    screened = {
+        trial.user_attrs["plan_id"]
+        for trial in open_record(folder, part="screening").get_trials(states=[TrialState.COMPLETE])
+    }
+    assert {plan_of(trial).plan_id for trial in trials} <= screened
+    table = rows(folder)
+    assert {row["plan_id"] for row in table} <= {plan_of(trial).plan_id for trial in trials}
+    for row in table:
+        plan = results.plans[int(row["trial"])]
+        prediction = read_prediction(folder.path / "one-shot", plan)
+        (expected,) = expected_top1(prediction, [float(row["calibration_gflops"])])
+        assert float(row["predicted_top1"]) == pytest.approx(expected)
+    assert any("one-shot network for test_resnet, 4 frames of 32 px" in note for note in observer.notes)
+    assert any("2 plans stand for the frontier under 0.008 GFLOPs" in note for note in observer.notes)
+
+
+def test_a_trial_leaves_what_every_trial_leaves(study):
+    _, folder, _ = study
+    for trial in finished(open_record(folder)):
+        names = {path.name for path in folder.trial(trial.number).iterdir()}
+        assert names >= {"plan.yaml", "weights.safetensors", "scores-test.npz", "metrics.jsonl"}
+        assert "start.safetensors" not in names
+
+
+def test_the_same_again_changes_nothing_and_more_plans_can_be_added(study):
+    results, folder, _ = study
+    before = rows(folder), {p: p.stat().st_mtime_ns for p in folder.path.rglob("*.safetensors")}
+    run(folder.path.parent)
+    assert before == (rows(folder), {p: p.stat().st_mtime_ns for p in folder.path.rglob("*.safetensors")})
+    more, _, _ = run(folder.path.parent, retrain=3)
+    assert set(results.plans.items()) <= set(more.plans.items())
+    assert before[1].items() <= {p: p.stat().st_mtime_ns for p in folder.path.rglob("*.safetensors")}.items()
+    assert len(more.plans) == 3
+
+
+def test_agreement_is_perfect_with_itself_and_unknown_for_few():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 300)
+    made = {}
+    for number, margin in enumerate((0.3, 1.0, 2.0)):
+        logits = rng.normal(size=(2, 300, 3)).astype(np.float32)
+        logits[:, np.arange(300), labels] += margin
+        made[number] = ExitScores.from_logits(logits, labels, np.array([0.1, 0.2]))
+    pairs = {number: (scores, scores) for number, scores in made.items()}
+    assert agreement(made, pairs, "frontier") == pytest.approx(1)
+    assert np.isnan(agreement(made, {0: pairs[0], 1: pairs[1]}, "frontier"))
+
+
+def test_another_one_shot_recipe_is_another_study(study):
+    _, folder, _ = study
+    with pytest.raises(StudyError, match=r"one_shot.epochs was 3, now 4"):
+        run(folder.path.parent, epochs=4)
+
+
+DRIVE = """
+import sys
+from pathlib import Path
+from tests.search.one_shot.test_strategy import run
+
+print("ready", flush=True)
+run(Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_it_ends_as_if_undisturbed(tmp_path_factory):
+    """kill -9 at moments spread over the run, until one run gets through."""
+    path = tmp_path_factory.mktemp("killed")
+    started = time.monotonic()
+    undisturbed, folder, _ = run(tmp_path_factory.mktemp("undisturbed"))
+    whole = time.monotonic() - started
+    for share in (0.2, 0.4, 0.6):
+        process = subprocess.Popen(
+            [sys.executable, "-c", DRIVE, str(path)], stdout=subprocess.PIPE, text=True,
+            cwd=Path(__file__).parents[3], start_new_session=True,
+        )  # fmt: skip
+        assert process.stdout.readline() == "ready\n"
+        time.sleep(share * whole)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    again, killed, _ = run(path)
+    assert rows(killed) == rows(folder)
+    assert again.plans == undisturbed.plans
+    for part in (None, "screening"):
+        assert outcomes(killed, part) == outcomes(folder, part)
+
+
+def outcomes(folder, part):
+    trials = open_record(folder, part=part).get_trials(states=[TrialState.COMPLETE])
+    return sorted((sorted(trial.params.items()), trial.values) for trial in trials)

@@ -1,0 +1,232 @@
+"""One-shot networks: trained, resumed, scored into grids, cut into plans' networks."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from dynsearch.cost import build_network, cost_table
+from dynsearch.errors import ScoresError
+from dynsearch.plan import Exit, ExitPlacement, FrameOrder
+from dynsearch.search.one_shot.config import OneShotConfig
+from dynsearch.search.one_shot.library import Library
+from dynsearch.search.one_shot.norms import reestimate_norms
+from dynsearch.search.one_shot.sandwich import SandwichTraining, drawn_cells, grid_cells, scaled_to
+from dynsearch.search.one_shot.shape import Shape
+from dynsearch.search.one_shot.training import trained_one_shot
+from dynsearch.search.one_shot.warm_start import WarmStart
+from dynsearch.space import SearchSpace
+from dynsearch.training.config import TrainingConfig
+from dynsearch.training.losses import sum_of_cross_entropies
+from dynsearch.training.weights import load_weights
+from tests.search.one_shot.draws import ToyDraws
+from tests.search.toy import Silent
+from tests.training.fakes import ArraySource
+
+SPACE = SearchSpace.model_validate(
+    {
+        "backbones": ["test_resnet"],
+        "frames": [{"num_frames": 4, "num_sets": 2}, {"num_frames": 4, "num_sets": 4}],
+        "image_sizes": [32],
+        "frame_orders": ["sequential", "paper"],
+        "temporal_shifts": ["none", "online"],
+        "across_groups": [True, False],
+        "exits": {"min_exits": 1, "max_exits": 3, "min_depth": 3, "max_depth": 5},
+    }
+)
+CONFIG = TrainingConfig(
+    epochs=2, batch_size=12, learning_rate=0.05, pretrained=False, num_workers=0, dropout=0.1
+)
+SETTINGS = OneShotConfig(cells_per_step=4, norm_batches=2)
+SHAPE = Shape("test_resnet", 4, 32, "linear")
+
+
+def library(folder, **changes):
+    fields = {"space": SPACE, "source": ArraySource(), "settings": SETTINGS, "config": CONFIG, "seed": 0}
+    return Library(folder, **(fields | changes), observer=Silent())
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with a trained network, and the trunk of the paper's order on four sets with its grid."""
+    folder = tmp_path_factory.mktemp("one-shot")
+    trunk = SPACE.sample_trunk(ToyDraws({"frames": "4 frames in 4 sets", "frame_order": "paper"}))
+    made = library(folder)
+    return folder, trunk, made.grid(trunk), made.observer.notes
+
+
+def train_here(folder, **changes):
+    settings = SETTINGS.model_copy(update=changes)
+    return trained_one_shot(SHAPE, SPACE, ArraySource(), settings, CONFIG, folder, seed=0)
+
+
+def test_the_finest_sets_hold_all_others():
+    assert SHAPE.finest_trunk(SPACE).num_sets == 4
+    thirds = SPACE.model_copy(
+        update={"frames": [g.model_copy(update={"num_frames": 12, "num_sets": n}) for g, n in
+                           zip(SPACE.frames, (2, 3), strict=True)]}
+    )  # fmt: skip
+    assert (
+        Shape("test_resnet", 12, 32, "linear").finest_trunk(thirds).num_sets == 6
+    )  # sets of 6 and of 4 frames
+
+
+@pytest.mark.parametrize("num_cells", [3, 5, 12, None])
+def test_a_step_takes_the_first_the_last_and_some_between(num_cells):
+    trunk = SHAPE.finest_trunk(SPACE)
+    seen = set()
+    torch.manual_seed(0)
+    for _ in range(100):
+        cells = drawn_cells(trunk, 3, num_cells)
+        assert (cells[0], cells[-1]) == (Exit(1, 3), Exit(4, 5))
+        assert len(set(cells)) == len(cells) == (num_cells or 12)
+        seen |= set(cells)
+    assert seen == set(grid_cells(trunk, 3))
+
+
+def test_steps_draw_all_trunks_of_the_space(trained):
+    folder, _, _, _ = trained
+    network = train_here(folder / SHAPE.folder_name)
+    fed = set()
+    network.register_forward_pre_hook(lambda _, inputs: fed.add((inputs[1], inputs[2])))
+    training = SandwichTraining(network, SPACE, 3)
+    torch.manual_seed(0)
+    for _ in range(60):
+        logits = training(torch.zeros(1, 4, 3, 32, 32))
+        assert logits.shape == (3, 1, 3)
+    trunks = {SPACE.sample_trunk(ToyDraws(params)) for params in SPACE.trunk_choices()}
+    assert fed == {(trunk.frame_order, trunk.temporal_shift) for trunk in trunks}
+
+
+def test_the_loss_weighs_as_much_as_that_of_a_plan():
+    logits, labels = torch.randn(1, 6, 3).expand(8, -1, -1), torch.tensor([0, 1, 2, 0, 1, 2])
+    expected = sum_of_cross_entropies(logits[:3], labels)
+    torch.testing.assert_close(scaled_to(3, sum_of_cross_entropies)(logits, labels), expected)
+
+
+def test_an_interrupted_training_ends_as_if_undisturbed(tmp_path):
+    class Stop(BaseException):
+        pass
+
+    def stop(report):
+        raise Stop
+
+    undisturbed = train_here(tmp_path / "a").state_dict()
+    with pytest.raises(Stop):
+        trained_one_shot(SHAPE, SPACE, ArraySource(), SETTINGS, CONFIG, tmp_path / "b", seed=0, on_epoch=stop)
+    epochs = []
+    again = trained_one_shot(
+        SHAPE, SPACE, ArraySource(), SETTINGS, CONFIG, tmp_path / "b", seed=0, on_epoch=epochs.append
+    )
+    assert [report.epoch for report in epochs] == [2]
+    assert all(torch.equal(value, again.state_dict()[name]) for name, value in undisturbed.items())
+
+
+def test_statistics_are_the_mean_over_batches_and_momenta_stay():
+    norm = torch.nn.BatchNorm2d(3)
+    network = torch.nn.Sequential(norm, torch.nn.Dropout(0.9)).train()
+    batches = [(torch.randn(4, 3, 5, 5) + i, None, None) for i in range(5)]
+    reestimate_norms(network, network, batches, 3)
+    means = [clips.mean(dim=(0, 2, 3)) for clips, _, _ in batches[:3]]
+    variances = [clips.var(dim=(0, 2, 3)) for clips, _, _ in batches[:3]]
+    torch.testing.assert_close(norm.running_mean, torch.stack(means).mean(dim=0))
+    torch.testing.assert_close(norm.running_var, torch.stack(variances).mean(dim=0))
+    assert (norm.momentum, network.training) == (0.1, False)
+
+
+def test_a_grid_is_the_networks_own_answers_under_statistics_of_its_order(trained):
+    folder, trunk, grid, notes = trained
+    network = train_here(folder / SHAPE.folder_name)
+    source = ArraySource()
+    batches = source.loader("train", trunk, CONFIG, training=True, seed=0)
+    run = lambda clips: network(clips, trunk.frame_order, trunk.temporal_shift, [Exit(4, 5)])  # noqa: E731
+    reestimate_norms(network, run, batches, 2)
+    loader = source.loader("calibration", trunk, CONFIG, training=False, seed=0)
+    cells = [Exit(sets, depth) for sets, depth in itertools.product((1, 2, 3, 4), (3, 4, 5))]
+    with torch.inference_mode():
+        logits = torch.cat(
+            [network(clips, trunk.frame_order, trunk.temporal_shift, cells) for clips, _, _ in loader], dim=1
+        )
+    np.testing.assert_allclose(
+        grid.logits_SMNK.reshape(12, 30, 3), logits, atol=2e-3, rtol=2e-3
+    )  # kept as float16
+    assert grid.labels_N.tolist() == [i % 3 for i in range(30)]
+    assert [note for note in notes if "30 calibration videos: 0.0 MB" in note]
+    assert "test" not in source.loads
+
+
+def test_a_placements_cost_is_the_plans(trained):
+    _, trunk, grid, _ = trained
+    for head in ("linear", "conv128+linear"):
+        plan = trunk.from_dict(trunk.to_dict() | {"exits": ["1x3", "3x4", "4x5"], "head": head})
+        if head == "linear":
+            assert tuple(grid.gmacs_E(plan.exits)) == cost_table(plan, 3).gmacs_E
+
+
+def test_an_interrupted_scoring_goes_on_where_it_stopped(trained, tmp_path):
+    folder, trunk, grid, _ = trained
+    made = library(folder)
+    (folder / SHAPE.folder_name / "grids" / trunk.plan_id).rename(tmp_path / "kept")
+    network = made._network(SHAPE)
+    original, passes = network.forward, []
+
+    def counted(clips, order, shift, cells):
+        if len(passes) == 4:  # two batches of training for the statistics, then two of calibration
+            raise KeyboardInterrupt
+        passes.append(len(clips))
+        return original(clips, order, shift, cells)
+
+    network.forward = counted
+    with pytest.raises(KeyboardInterrupt):
+        made.grid(trunk)
+    passes.clear()
+    again = made.grid(trunk)
+    assert passes == [12, 12, 6]  # the statistics once more, then the last batch only
+    np.testing.assert_array_equal(again.logits_SMNK, grid.logits_SMNK)
+
+
+def test_a_grid_above_the_limit_is_refused_before_it_is_scored(trained, tmp_path):
+    folder, _, _, _ = trained
+    other = SPACE.sample_trunk(ToyDraws({"frames": "4 frames in 4 sets", "frame_order": "sequential"}))
+    tight = SETTINGS.model_copy(update={"max_gigabytes": 1e-7})
+    with pytest.raises(ScoresError, match="2,160 bytes; the limit is 100"):
+        library(folder, settings=tight).grid(other)
+
+
+def test_a_plan_begins_as_the_one_shot_network_left_it(trained, tmp_path):
+    folder, trunk, _, _ = trained
+    plan = trunk.from_dict(trunk.to_dict() | {"exits": ["1x3", "3x4"]})
+    WarmStart(folder, SPACE, 3, SETTINGS, seed=0).write(plan, tmp_path / "start.safetensors")
+    own = build_network(plan, 3)
+    load_weights(own, tmp_path / "start.safetensors")
+    network = train_here(folder / SHAPE.folder_name)
+    clips = torch.randn(2, 4, 3, 32, 32)
+    with torch.inference_mode():
+        expected = network(clips, plan.frame_order, plan.temporal_shift, plan.exits.exits)
+        torch.testing.assert_close(own.eval()(clips), expected, atol=1e-5, rtol=1e-5)
+
+
+def test_sets_of_several_frames_are_scored_by_the_same_network(trained):
+    folder, _, _, _ = trained
+    trunk = SPACE.sample_trunk(ToyDraws({"frames": "4 frames in 2 sets", "frame_order": "paper"}))
+    made = library(folder)
+    grid = made.grid(trunk)
+    assert (grid.num_sets, grid.num_depths) == (2, 3)
+    assert not [note for note in made.observer.notes if "epochs" in note]
+    plan = trunk.from_dict(trunk.to_dict() | {"exits": ["1x3", "2x5"]})
+    assert tuple(grid.gmacs_E(plan.exits)) == cost_table(plan, 3).gmacs_E
+
+
+def test_milestones_move_with_the_epochs():
+    config = OneShotConfig(epochs=20, distil=True).training(TrainingConfig())
+    assert (config.epochs, config.milestones, config.exit_loss) == (20, (10, 14, 18), "distill")
+    assert OneShotConfig().training(TrainingConfig()) == TrainingConfig()
+
+
+def test_orders_are_fed_as_named():
+    assert (
+        FrameOrder.named("paper", 4)
+        == SPACE.sample_trunk(ToyDraws({"frames": "4 frames in 4 sets", "frame_order": "paper"})).frame_order
+    )
+    assert ExitPlacement.of("4x5") == SHAPE.finest_trunk(SPACE).exits
