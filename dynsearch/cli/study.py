@@ -25,7 +25,8 @@ from dynsearch.cli import options
 @click.option(
     "--strategy",
     type=click.Choice(["one-shot", "retrain"]),
-    help="one-shot: train one network for all plans, search on its scores, train the best plans alone. "
+    help="one-shot (default for grids): train one network for all plans, search on its scores, train the best "
+    "plans alone. "
     "retrain: train every proposed plan.",
 )
 @click.option("--retrain", type=click.IntRange(min=1), help="one-shot: plans that are trained alone.")

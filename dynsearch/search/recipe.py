@@ -49,9 +49,9 @@ class StudyRecipe(BaseModel):
     max_hours: float | None = Field(default=None, gt=0)
     """No further trial begins after this time; none means no limit."""
     seed: int = Field(default=0, ge=0)
-    strategy: Literal["one-shot", "retrain"] | None = "retrain"
+    strategy: Literal["one-shot", "retrain"] | None = None
     """``one-shot`` trains a network for all plans, searches on its scores and trains the most promising plans
-    alone; ``retrain`` trains every plan that is proposed."""
+    alone; ``retrain`` trains every plan that is proposed. None: one-shot where all plans are grids."""
     engine: Literal["local"] = "local"
     """Where trials run. ``local``: in processes on this machine."""
     concurrent: int = Field(default=1, ge=1)

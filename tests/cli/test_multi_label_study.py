@@ -32,7 +32,7 @@ def work(tmp_path_factory):
     (folder / "space.yaml").write_text(yaml.safe_dump(SPACE))
     dynsearch(
         "study", "--recipe", "sthv2", "--dataset", "activitynet", "--data-root", "data", "--name", "anet",
-        "--max-gflops", "40", "--trials", "2", "--space", "space.yaml",
+        "--max-gflops", "40", "--strategy", "retrain", "--trials", "2", "--space", "space.yaml",
         *(part for setting in SETTINGS for part in ("--set", setting)), cwd=folder,
     )  # fmt: skip
     return folder

@@ -49,6 +49,8 @@ def arguments(*more, data="data"):
         data,
         "--max-gflops",
         "40",
+        "--strategy",
+        "retrain",
         "--trials",
         "3",
         *SMALL,

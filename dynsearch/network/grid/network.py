@@ -169,7 +169,8 @@ def read_cells(
         heads: Of each cell.
     """
     logits: dict[int, torch.Tensor] = {}
-    for depth, reader in enumerate(readers, start=1):
+    deepest = max(depth for _, depth in cells)
+    for depth, reader in enumerate(readers[:deepest], start=1):
         state = backbone.forward_stage(state, depth - 1)
         here = [k for k, cell in enumerate(cells) if cell[1] == depth]
         if here:

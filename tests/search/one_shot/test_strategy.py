@@ -13,10 +13,11 @@ import pytest
 import yaml
 from optuna.trial import TrialState
 
-from dynsearch.errors import StudyError
+from dynsearch.errors import RecipeError, StudyError
 from dynsearch.scores import ExitScores
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.one_shot.predictions import agreement, expected_top1, read_prediction
+from dynsearch.search.one_shot.strategy import settled
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.record import finished, open_record, plan_of
 from dynsearch.search.study import run_study
@@ -104,6 +105,18 @@ def test_agreement_is_perfect_with_itself_and_unknown_for_few():
     pairs = {number: (scores, scores) for number, scores in made.items()}
     assert agreement(made, pairs, "frontier") == pytest.approx(1)
     assert np.isnan(agreement(made, {0: pairs[0], 1: pairs[1]}, "frontier"))
+
+
+def test_the_strategy_is_one_shot_where_it_can_be():
+    def recipe(strategy):
+        return StudyRecipe.model_validate(RECIPE | {"space": "x", "strategy": strategy})
+
+    mixed = SPACE.model_copy(update={"families": ["grid", "tsn"]})
+    assert settled(recipe(None), SPACE).strategy == "one-shot"
+    assert settled(recipe(None), mixed).strategy == "retrain"
+    assert settled(recipe("retrain"), SPACE).strategy == "retrain"
+    with pytest.raises(RecipeError, match="one network can't stand for plans of the family tsn"):
+        settled(recipe("one-shot"), mixed)
 
 
 def test_another_one_shot_recipe_is_another_study(study):

@@ -1,0 +1,53 @@
+"""``dynsearch study`` as it is by default, one-shot, on a miniature Something-Something v2 in real processes."""
+
+import csv
+
+import optuna
+import pytest
+import yaml
+
+from tests.cli.miniature import write_sthv2
+from tests.cli.runner import dynsearch
+from tests.cli.test_study_end_to_end import SMALL, SPACE
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("work")
+    write_sthv2(folder / "data")
+    (folder / "space.yaml").write_text(yaml.safe_dump(SPACE))
+    return folder
+
+
+def study(folder, *more):
+    return dynsearch(
+        "study", "--dataset", "sthv2", "--data-root", "data", "--max-gflops", "40", "--retrain", "3", *SMALL, *more,
+        cwd=folder,
+    )  # fmt: skip
+
+
+def test_the_default_trains_once_screens_and_retrains(work):
+    out = study(work).out
+    assert "one-shot network for test_resnet, 4 frames of 48 px, linear heads: 2 epochs" in out
+    assert "on 6 calibration videos: 0.0 MB" in out
+    assert "are trained alone" in out
+    with (work / "studies/sthv2/frontier.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert all(0 <= float(row["predicted_top1"]) <= 1 for row in rows)
+    storage = f"sqlite:///{work}/studies/sthv2/study.db"
+    assert set(optuna.get_all_study_names(storage)) == {"sthv2", "sthv2/screening"}
+    recipe = yaml.safe_load((work / "studies/sthv2/study.yaml").read_text())["recipe"]
+    assert (recipe["strategy"], recipe["one_shot"]["retrain"]) == ("one-shot", 3)
+    printed = dynsearch("frontier", "sthv2", "--json", cwd=work).json
+    assert "one_shot_kendall_tau" in printed
+    again = study(work).out
+    assert "epochs" not in again
+
+
+def test_a_wrong_setting_is_named(work):
+    for setting, says in (
+        ("one_shot.cells_per_step=2", "one_shot.cells_per_step"),
+        ("one_shot.colour=1", "one_shot.colour"),
+    ):
+        arguments = ("study", "--dataset", "sthv2", "--data-root", "data", *SMALL, "--set", setting)
+        assert says in dynsearch(*arguments, cwd=work, code=2).err
