@@ -136,7 +136,7 @@ class TestResults:
 
     def test_rows_have_the_contracts_columns(self, study):
         rows = read_results(*study, solver="geometric").rows()
-        assert list(rows[0])[:14] == [
+        assert list(rows[0])[:15] == [
             "trial", "plan_id", "family", "backbone", "num_frames", "exits", "frame_order", "thresholds",
             "calibration_top1", "calibration_gflops", "test_top1", "test_gflops", "test_top1_low", "test_top1_high",
             "test_top5",
