@@ -28,7 +28,7 @@ _reader = click.option(
     type=click.Choice(["auto", "decord", "pyav"]),
     default="auto",
     show_default=True,
-    help="auto: decord for files that it counts right, else PyAV.",
+    help="auto: decord for long files that it counts right, else PyAV.",
 )
 _MAX_ROWS = 20
 

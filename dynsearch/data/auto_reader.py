@@ -1,4 +1,4 @@
-"""The default video reader: decord for files whose frames it counts right, PyAV for all others."""
+"""The default video reader: decord where it counts frames right and seeking saves decoding, else PyAV."""
 
 from __future__ import annotations
 
@@ -16,10 +16,17 @@ from dynsearch.errors import InputError
 Frames = npt.NDArray[np.uint8]
 
 
+_WORTH_SEEKING = 0.7
+"""decord is taken where it decodes at most this part of what PyAV does. Frame for frame it is the slower one:
+PyAV took 0.66 to 0.96 of its CPU time on clips that both decode whole (``benchmarks/data_speed.py``)."""
+
+
 class AutoReader:
     """Looks at each file's packets, without decoding, and chooses.
 
-    Strict reading always takes PyAV: decord's decoder is of 2018 and conceals damage without a word.
+    PyAV decodes from the first frame to the last one wanted, decord from the key frame before each wanted one. So
+    decord is taken for long videos, if their frames can be told from their packets. Strict reading always takes
+    PyAV: decord's decoder is of 2018 and conceals damage without a word.
     """
 
     def __init__(self) -> None:
@@ -36,6 +43,8 @@ class AutoReader:
         if strict or not index.safe:
             return self._pyav.read(path, choose, strict=strict)
         wanted = list(choose(index.num_frames))
+        if index.decoded_by_seeking(len(wanted)) > _WORTH_SEEKING * (wanted[-1] + 1):
+            return self._pyav.read(path, lambda count: wanted, strict=False)
 
         def choose_again(count: int) -> Sequence[int]:
             if count != index.num_frames:

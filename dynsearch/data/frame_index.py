@@ -41,6 +41,7 @@ class FrameIndex:
     Attributes:
         num_frames: Packets that show a frame; the number of frames where there are no doubts.
         width: Of the coded frames, in pixels.
+        num_keys: Key frames, from which decoding can begin.
         doubts: Why a frame's number can't be told from the packets; empty for most files.
         damage: Why the file is not whole; empty for most files.
         lies: Why a decoder that believes the header would take all memory; empty for honest files.
@@ -48,6 +49,7 @@ class FrameIndex:
 
     num_frames: int
     width: int = 0
+    num_keys: int = 1
     doubts: tuple[str, ...] = ()
     damage: tuple[str, ...] = ()
     lies: tuple[str, ...] = ()
@@ -56,6 +58,11 @@ class FrameIndex:
     def safe(self) -> bool:
         """Whether packets and shown frames are the same, one for one and in the same order."""
         return not (self.doubts or self.damage or self.lies)
+
+    def decoded_by_seeking(self, num_wanted: int) -> float:
+        """Return about how many frames are decoded to see some evenly spaced ones, from the key frames before them."""
+        group = self.num_frames / max(1, self.num_keys)
+        return min(self.num_frames, num_wanted * (group + 1) / 2)
 
 
 def read_frame_index(path: Path) -> FrameIndex:
@@ -149,7 +156,12 @@ def _read(path: Path) -> FrameIndex:
         doubts.append(f"its header says {promised} frames")
     shown = sum(not packet.is_hidden for packet in packets)
     return FrameIndex(
-        num_frames=shown, width=width, doubts=tuple(doubts), damage=tuple(damage), lies=tuple(lies)
+        num_frames=shown,
+        width=width,
+        num_keys=sum(packet.is_key for packet in packets),
+        doubts=tuple(doubts),
+        damage=tuple(damage),
+        lies=tuple(lies),
     )
 
 
