@@ -108,5 +108,5 @@ def study(
     from dynsearch.cli.frontier import print_frontier
     from dynsearch.cli.report import make_report
 
-    make_report(folder, folder.path / "report.html", source.dataset.splits["test"])
     print_frontier(results, folder, recipe.max_gflops, as_json=as_json)
+    make_report(folder, folder.path / "report.html", source.dataset.splits["test"])

@@ -11,6 +11,11 @@ _LEADING = {"test_map": "mAP"}
 _FURTHER = {"test_top5": "top-5", "test_mean_class": "mean class"}
 
 
+def further_metrics(row: Mapping[str, Any]) -> dict[str, float]:
+    """Return what a row of ``frontier.csv`` says of test besides top-1, by the name people know (0..1)."""
+    return {title: row[key] for key, title in (_LEADING | _FURTHER).items() if key in row}
+
+
 def frontier_table(rows: Sequence[Mapping[str, Any]]) -> str:
     """Return rows of ``frontier.csv`` as a table: GFLOPs, the metrics on test, and the plan.
 

@@ -6,6 +6,8 @@ Written before a trial is told: Optuna changes nothing of a trial that has ended
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Protocol
 
 import optuna
@@ -67,6 +69,8 @@ class NoNotes:
 class DashboardNotes:
     """Writes what optuna-dashboard shows.
 
+    What can't be written is recorded in the trial's attribute ``notes_error`` and never ends a study.
+
     Args:
         folder: The study's files; pictures go into the trials' folders.
         max_gflops: The study's budget.
@@ -78,15 +82,18 @@ class DashboardNotes:
 
     def refused(self, trial: Trial, plan: Plan, reason: str) -> None:
         """Say why in one line; there can be many of these."""
-        _save_note(trial, f"Never trained: {escape(reason)}.\n\n{escape(plan)}")
+        with _never_fatal(trial):
+            _save_note(trial, f"Never trained: {escape(reason)}.\n\n{escape(plan)}")
 
     def begun(self, trial: Trial, plan: Plan) -> None:
         """Write a note with the plan."""
-        _save_note(trial, plan_note(plan, "Being trained."))
+        with _never_fatal(trial):
+            _save_note(trial, plan_note(plan, "Being trained."))
 
     def failed(self, trial: Trial, plan: Plan, error: str) -> None:
         """Write a note with the reason and the plan."""
-        _save_note(trial, plan_note(plan, f"Failed: {error}"))
+        with _never_fatal(trial):
+            _save_note(trial, plan_note(plan, f"Failed: {error}"))
 
     def finished(
         self, trial: Trial, plan: Plan, scores: ExitScores, curve: Frontier, point: OperatingPoint
@@ -95,7 +102,14 @@ class DashboardNotes:
         gmacs_E = [float(value) for value in scores.gmacs_E]
         full_top1 = float(scores.correct()[-1].mean())
         note = point_note(plan, point, gmacs_E, self.max_gflops, full_top1=full_top1)
-        _save_note(trial, note)
+        with _never_fatal(trial):
+            _save_note(trial, note)
+            self._draw(trial, plan, curve, point, full=(gmacs_E[-1], full_top1))
+            self._attach(trial)
+
+    def _draw(
+        self, trial: Trial, plan: Plan, curve: Frontier, point: OperatingPoint, *, full: tuple[float, float]
+    ) -> None:
         own = self.folder.trial(trial.number)
         title = f"trial {trial.number}, plan {plan.plan_id}"
         plot_grid(
@@ -106,14 +120,26 @@ class DashboardNotes:
             own / "frontier.png",
             title=f"{title}: on calibration (optimistic)",
             max_gflops=self.max_gflops,
-            full=(gmacs_E[-1], full_top1),
+            full=full,
             chosen=_row(point),
             split="calibration",
         )
-        store = artifact_store(self.folder)
+
+    def _attach(self, trial: Trial) -> None:
+        own, store = self.folder.trial(trial.number), artifact_store(self.folder)
         for name in ("frontier.png", "grid.png", "scores-calibration.npz", "scores-test.npz"):
             if (own / name).is_file():
                 attach(trial, store, own / name)
+
+
+@contextmanager
+def _never_fatal(trial: Trial) -> Iterator[None]:
+    """Record what goes wrong inside: a trial took hours, its picture did not."""
+    try:
+        yield
+    except Exception as error:
+        reason = " ".join(str(error).split())
+        trial.set_user_attr("notes_error", f"{type(error).__name__}: {reason}"[:500])
 
 
 def note_study(study: optuna.Study, recipe: StudyRecipe, origin: Origin | None) -> None:

@@ -13,6 +13,7 @@ from optuna.trial import FrozenTrial, TrialState
 from dynsearch.errors import InfeasibleBudgetError, StudyError
 from dynsearch.files import read_yaml, write_text
 from dynsearch.frontier import MergedPoint, hypervolume, pareto_mask, solve_thresholds
+from dynsearch.report.frontier_table import further_metrics
 from dynsearch.report.html import StudyFacts, TrialFacts, render_report, shown_videos
 from dynsearch.report.html.facts import FullInference
 from dynsearch.search.folder import StudyFolder
@@ -65,6 +66,7 @@ def read_facts(folder: StudyFolder) -> StudyFacts:
             difference=saving.difference,
         ),
         trials=[_trial(trial) for trial in study.get_trials(deepcopy=False)],
+        metrics=[further_metrics(row) for row in results.rows()],
         hypervolume=list(_hypervolumes(results, recipe.solver, recipe.max_gflops)),
     )
 

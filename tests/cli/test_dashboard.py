@@ -10,6 +10,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from optuna.trial import TrialState
 
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.notes import DashboardNotes, note_study
@@ -157,6 +158,15 @@ def test_a_browser_follows_a_study_that_runs(studies):
         )
         assert f"Trial {running['number']}" in page.text
         assert "Running" in page.text
+
+
+def test_a_picture_that_cant_be_drawn_does_not_end_a_study(tmp_path):
+    folder = StudyFolder(tmp_path / "s")
+    (folder.trial(0) / "grid.png").mkdir(parents=True)
+    study, _ = run(folder.path, notes=DashboardNotes(folder, 0.05), num_trials=1, max_gflops=1)
+    (trial,) = study.get_trials()
+    assert trial.state == TrialState.COMPLETE
+    assert "grid.png" in trial.user_attrs["notes_error"]
 
 
 def test_a_port_in_use_is_said_in_one_line(studies):

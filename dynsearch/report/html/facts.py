@@ -78,6 +78,7 @@ class StudyFacts:
         trials: Every trial, by number.
         hypervolume: For each finished trial in turn its number, and the share of the rectangle from nothing to
             (budget, 100%) that all trials so far dominate, on calibration.
+        metrics: Of each point in turn its further metrics on test by name, for instance ``top-5`` (0..1).
         thumbnails: JPEG pictures by video id.
     """
 
@@ -98,6 +99,7 @@ class StudyFacts:
     full: FullInference
     trials: Sequence[TrialFacts]
     hypervolume: Sequence[tuple[int, float]]
+    metrics: Sequence[Mapping[str, float]] = ()
     thumbnails: Mapping[str, bytes] = field(default_factory=dict)
 
     @property

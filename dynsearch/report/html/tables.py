@@ -30,12 +30,14 @@ class Table:
 
 def frontier(facts: StudyFacts) -> Table:
     """Return every operating point."""
+    further = list(facts.metrics[0]) if facts.metrics else []
     rows = [
         (
             gflops_text(point.test.gflops),
             percent(point.test.top1),
             percent(point.test_interval.low),
             percent(point.test_interval.high),
+            *(percent(facts.metrics[place][name]) for name in further),
             percent(point.calibration.top1),
             point.key,
             facts.plans[point.key].exits,
@@ -43,10 +45,11 @@ def frontier(facts: StudyFacts) -> Table:
             thresholds_text(point),
             "chosen" if point is facts.chosen else "",
         )
-        for point in facts.points
+        for place, point in enumerate(facts.points)
     ]
     heading = (
-        "#GFLOPs", "#top-1", "#from", "#to", "#on calibration", "#trial", "exits", "frame order", "thresholds", "",
+        "#GFLOPs", "#top-1", "#from", "#to", *(f"#{name}" for name in further),
+        "#on calibration", "#trial", "exits", "frame order", "thresholds", "",
     )  # fmt: skip
     return Table("Operating points: top-1 on test with its 95% interval", heading, rows)
 

@@ -3,6 +3,7 @@
 import dataclasses
 import re
 
+import numpy as np
 import pytest
 
 from dynsearch.report.html import render_report, shown_videos
@@ -72,6 +73,19 @@ def test_every_chart_has_a_name_and_every_picture_a_text(pages):
 
 def test_a_study_of_2000_trials_stays_small(pages):
     assert (pages / "large.html").stat().st_size < 10e6
+
+
+def test_several_labels_a_video_leave_out_what_needs_one():
+    study = facts()
+    wide = {
+        split: dataclasses.replace(getattr(study, split), labels_N=np.eye(3, dtype=np.uint8)[labels_N])
+        for split, labels_N in (("calibration", study.calibration.labels_N), ("test", study.test.labels_N))
+    }
+    text = render_report(dataclasses.replace(study, **wide, metrics=[{"mAP": 0.125} for _ in study.points]))
+    assert "12.5%" in text
+    assert "Which videos stop early" in text
+    assert "Exits by class" not in text
+    assert "temperature" not in text
 
 
 @needs_browser
