@@ -18,8 +18,9 @@ class OneShotConfig(BaseModel):
 
     epochs: int | None = Field(default=None, ge=1)
     """Passes over the training split that the one-shot network gets; none: as many as a plan's own."""
-    cells_per_step: int | None = Field(default=None, ge=3)
-    """Cells that a step trains: the last, the first, the others drawn at random; none: all of them."""
+    cells_per_step: int | None = Field(default=4, ge=3)
+    """Cells that a step trains: the last, the first, the others drawn at random; none: all of them, which lets the
+    many cells that have seen little outweigh the few that can learn movements."""
     heads: Literal["cell", "depth"] = "cell"
     """A head for every cell, or one for every depth, whatever number of frames it has seen."""
     distil: bool = False
