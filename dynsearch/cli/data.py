@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import sys
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from dynsearch.cli import options
+from dynsearch.cli.bars import counting
 
 if TYPE_CHECKING:
     from dynsearch.data.catalogue import DatasetInfo
@@ -93,6 +91,7 @@ def _described(info: DatasetInfo) -> dict[str, Any]:
 )
 @click.option("--fresh", is_flag=True, help="Read all videos again, also those an earlier check has read.")
 @_workers
+@options.quiet
 @options.as_json
 def check(
     dataset: str,
@@ -103,6 +102,7 @@ def check(
     seconds: float,
     fresh: bool,
     workers: int | None,
+    quiet: bool,
     as_json: bool,
 ) -> None:
     """Read every video and report what is missing, unreadable, too short, a duplicate, or in two splits.
@@ -111,7 +111,7 @@ def check(
     """
     from dynsearch.data.check import check_dataset
 
-    with _progress("checking", quiet=as_json) as progress:
+    with counting("checking", quiet=quiet or as_json) as progress:
         report = check_dataset(
             dataset,
             data_root,
@@ -158,6 +158,7 @@ def check(
 )
 @_reader
 @_workers
+@options.quiet
 def prepare(
     dataset: str,
     data_root: Path | None,
@@ -168,6 +169,7 @@ def prepare(
     max_bad_videos: float,
     reader: str,
     workers: int | None,
+    quiet: bool,
 ) -> None:
     """Make the frame cache of every split, so that a study decodes nothing.
 
@@ -182,7 +184,7 @@ def prepare(
     frames, size = frames or info.cache_frames, size or info.cache_size
     generate = info.generate
     if generate is not None:
-        with _progress(f"making {dataset}") as progress:
+        with counting(f"making {dataset}", quiet=quiet) as progress:
             generate(dataset_root(dataset, data_root), num_workers=workers, progress=progress)
     opened = open_dataset(dataset, data_root, seed=seed)
     sizes = [len(records) for records in opened.splits.values()]
@@ -191,7 +193,7 @@ def prepare(
     )
     check_limit(sizes, frames, size, max_gb)
     for split, records in opened.splits.items():
-        with _progress(split) as progress:
+        with counting(split, quiet=quiet) as progress:
             cache = make_frame_cache(
                 records,
                 name=f"{dataset}-{split}",
@@ -205,27 +207,6 @@ def prepare(
         click.echo(f"{split}: {len(records)} videos in {cache.path}")
         for index, reason in sorted(cache.bad.items()):
             click.echo(f"  left out of training: {records[index].path}: {reason}")
-
-
-@contextlib.contextmanager
-def _progress(label: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
-    """Yield what shows progress on standard error: a bar on a terminal, a line per tenth elsewhere."""
-    if quiet:
-        yield lambda done, total: None
-    elif not sys.stderr.isatty():
-        yield lambda done, total: _tenths(label, done, total)
-    else:
-        from rich.console import Console
-        from rich.progress import Progress
-
-        with Progress(console=Console(stderr=True), transient=True) as bars:
-            task = bars.add_task(label, total=None)
-            yield lambda done, total: bars.update(task, completed=done, total=total)
-
-
-def _tenths(label: str, done: int, total: int) -> None:
-    if done * 10 // total > (done - 1) * 10 // total:
-        click.echo(f"{label}: {done} of {total}", err=True)
 
 
 def _as_dict(report: CheckReport) -> dict[str, Any]:

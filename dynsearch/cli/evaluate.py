@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from dynsearch.cli import options
+from dynsearch.cli.bars import counting
 
 if TYPE_CHECKING:
     from dynsearch.export.evaluation import Evaluation
@@ -21,9 +22,16 @@ if TYPE_CHECKING:
 @click.option("--split", type=click.Choice(["calibration", "test"]), default="test", show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @options.data_root
+@options.quiet
 @options.as_json
 def evaluate(
-    bundle: Path, dataset: str | None, split: str, batch_size: int, data_root: Path | None, as_json: bool
+    bundle: Path,
+    dataset: str | None,
+    split: str,
+    batch_size: int,
+    data_root: Path | None,
+    quiet: bool,
+    as_json: bool,
 ) -> None:
     """Run BUNDLE on a split, really stopping early, and again to the last exit.
 
@@ -49,7 +57,10 @@ def evaluate(
         )
     config = recipe.training.model_copy(update={"batch_size": batch_size})
     loader = source.loader(split, plan, config, training=False, seed=recipe.seed)
-    measured = run(loaded, loader, get_metrics(source.dataset.name))
+    total = len(source.video_ids(split))
+    with counting("evaluating", quiet=quiet or as_json) as progress:
+        metrics = get_metrics(source.dataset.name)
+        measured = run(loaded, loader, metrics, on_videos=lambda done: progress(done, total))
     if as_json:
         values = asdict(measured)
         rates = {

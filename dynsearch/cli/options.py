@@ -20,6 +20,15 @@ studies_root = click.option(
     help="Folder that holds the studies.",
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a program to read.")
+quiet = click.option("--quiet", is_flag=True, help="Show no progress, only the result.")
+verbose = click.option("--verbose", is_flag=True, help="Also a line for every epoch.")
+loggers = click.option(
+    "--logger",
+    "loggers",
+    multiple=True,
+    type=click.Choice(["wandb", "mlflow"]),
+    help="Report to Weights & Biases or MLflow too (extras of their own). May be repeated.",
+)
 settings = click.option(
     "--set",
     "settings",

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 import click
+
+from dynsearch.cli.bars import TrainingBars, epoch_line, training_bars
 
 if TYPE_CHECKING:
     from dynsearch.plan import Plan
     from dynsearch.search.engines import Job
+    from dynsearch.search.loggers import TrialLogger
     from dynsearch.thresholds import OperatingPoint
     from dynsearch.training.loop import EpochReport
+    from dynsearch.training.progress import StepReport
 
 
 class StudyProgress:
@@ -22,11 +26,22 @@ class StudyProgress:
     Args:
         quiet: Print nothing but failures.
         write: Prints one line.
+        epochs: Print a line for every epoch too; of so many.
+        loggers: Experiment trackers that are told the same.
     """
 
-    def __init__(self, *, quiet: bool = False, write: Callable[[str], None] = click.echo) -> None:
+    def __init__(
+        self,
+        *,
+        quiet: bool = False,
+        write: Callable[[str], None] = click.echo,
+        epochs: int | None = None,
+        loggers: Sequence[TrialLogger] = (),
+    ) -> None:
         self.quiet = quiet
         self.write = write
+        self.epochs = epochs
+        self.loggers = loggers
         self._refused = 0
         self._started = time.monotonic()
 
@@ -41,6 +56,8 @@ class StudyProgress:
         self._refused = 0
         if not self.quiet:
             self.write(f"trial {number}: {plan}")
+        for logger in self.loggers:
+            logger.started(number, plan)
 
     def retried(self, number: int, reason: str) -> None:
         """Say why a trial goes on once more."""
@@ -52,6 +69,8 @@ class StudyProgress:
 
     def ended(self, number: int, point: OperatingPoint | None, error: str | None) -> None:
         """Say how a trial ended."""
+        for logger in self.loggers:
+            logger.ended(number, point, error)
         if point is None:
             self.write(f"trial {number} failed: {error}")
         elif not self.quiet:
@@ -73,52 +92,65 @@ class StudyProgress:
     def advanced(self, name: str, done: int, total: int) -> None:
         """Nothing: the line that says what is trained is enough where there is no bar."""
 
-    def epoch(self, job: Job, report: EpochReport) -> None:
-        """Nothing: a trial's lines are enough where there is no bar; epochs are in metrics.jsonl."""
+    def epoch(self, job: Job, report: EpochReport | StepReport) -> None:
+        """Write down an epoch; where it is meanwhile is not worth a line."""
+        from dynsearch.training.loop import EpochReport
+
+        if not isinstance(report, EpochReport):
+            return
+        for logger in self.loggers:
+            logger.epoch(job.number, report)
+        if self.epochs is not None and not self.quiet:
+            self.write(f"trial {job.number}, {epoch_line(report, self.epochs)}")
 
 
 class BarProgress(StudyProgress):
-    """The same with a bar for the epochs of the trial under way, for a terminal."""
+    """The same with a bar for every trial under way, for a terminal."""
 
-    def __init__(self, bars: Any, num_epochs: int) -> None:
-        super().__init__(write=bars.console.print)
+    def __init__(self, bars: TrainingBars, *, epochs: int | None, loggers: Sequence[TrialLogger]) -> None:
+        super().__init__(write=bars.bars.console.print, epochs=epochs, loggers=loggers)
         self.bars = bars
-        self.num_epochs = num_epochs
-        self._tasks: dict[int, Any] = {}
-        self._others: dict[str, Any] = {}
 
-    def epoch(self, job: Job, report: EpochReport) -> None:
+    def epoch(self, job: Job, report: EpochReport | StepReport) -> None:
         """Move the trial's bar."""
-        if job.number not in self._tasks:
-            self._tasks[job.number] = self.bars.add_task(f"trial {job.number}", total=self.num_epochs)
-        shown = f"trial {job.number}  loss {report.loss:.3f}  train top-1 {100 * report.top1:.1f}%"
-        self.bars.update(self._tasks[job.number], completed=report.epoch, description=shown)
+        from dynsearch.training.progress import StepReport
+
+        if isinstance(report, StepReport):
+            self.bars.step(job.number, f"trial {job.number}", report)
+        super().epoch(job, report)
 
     def advanced(self, name: str, done: int, total: int) -> None:
         """Move the bar of a training that is no trial, and take it away at its end."""
-        if name not in self._others:
-            self._others[name] = self.bars.add_task(name, total=total)
-        self.bars.update(self._others[name], completed=done)
+        self.bars.epochs(name, done, total)
         if done == total:
-            self.bars.remove_task(self._others.pop(name))
+            self.bars.remove(name)
 
     def ended(self, number: int, point: OperatingPoint | None, error: str | None) -> None:
         """Take the trial's bar away and say how it ended."""
-        if number in self._tasks:
-            self.bars.remove_task(self._tasks.pop(number))
+        self.bars.remove(number)
         super().ended(number, point, error)
 
 
 @contextmanager
-def study_progress(*, quiet: bool, num_epochs: int) -> Iterator[StudyProgress]:
-    """Yield what shows a study's progress: bars on a terminal, lines elsewhere, nothing when ``quiet``."""
+def study_progress(
+    *, quiet: bool, verbose: bool, num_epochs: int, loggers: Sequence[TrialLogger] = ()
+) -> Iterator[StudyProgress]:
+    """Yield what shows a study's progress: bars on a terminal, lines elsewhere, nothing when ``quiet``.
+
+    Args:
+        quiet: Show nothing but failures.
+        verbose: Also a line for every epoch.
+        num_epochs: Of a trial.
+        loggers: Experiment trackers; closed at the end.
+    """
     import sys
 
-    if quiet or not sys.stdout.isatty():
-        yield StudyProgress(quiet=quiet)
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, transient=True) as bars:
-        yield BarProgress(bars, num_epochs)
+    epochs = num_epochs if verbose else None
+    with ExitStack() as stack:
+        for logger in loggers:
+            stack.callback(logger.close)
+        if quiet or not sys.stdout.isatty():
+            yield StudyProgress(quiet=quiet, epochs=epochs, loggers=loggers)
+        else:
+            bars = stack.enter_context(training_bars())
+            yield BarProgress(bars, epochs=epochs, loggers=loggers)

@@ -50,7 +50,9 @@ from dynsearch.cli import options
 @options.settings
 @options.data_root
 @options.studies_root
-@click.option("--quiet", is_flag=True, help="Print the frontier only.")
+@options.loggers
+@options.quiet
+@options.verbose
 @options.as_json
 def study(
     dataset: str | None,
@@ -62,7 +64,9 @@ def study(
     warm_start: str | None,
     data_root: Path | None,
     studies_root: Path,
+    loggers: tuple[str, ...],
     quiet: bool,
+    verbose: bool,
     as_json: bool,
     **overrides: Any,
 ) -> None:
@@ -96,12 +100,16 @@ def study(
     from dynsearch.search.engines.slot import warm_up
 
     warm_up()
+    from dynsearch.search.loggers import open_loggers
     from dynsearch.search.origin import Origin
     from dynsearch.search.source import open_clips
     from dynsearch.search.study import run_study
 
     source = open_clips(recipe, data_root, write=None if quiet or as_json else click.echo)
-    with study_progress(quiet=quiet or as_json, num_epochs=recipe.training.epochs) as progress:
+    trackers = open_loggers(loggers, folder.name, recipe)
+    with study_progress(
+        quiet=quiet or as_json, verbose=verbose, num_epochs=recipe.training.epochs, loggers=trackers
+    ) as progress:
         origin = Origin.of(source.dataset, shlex.join(["dynsearch", *sys.argv[1:]]))
         results = run_study(recipe, folder, source, progress, progress.epoch, origin, data=source.facts())
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,9 +12,10 @@ import click
 from dynsearch.cli import options
 
 if TYPE_CHECKING:
+    from dynsearch.export import Bundle
+    from dynsearch.frontier import MergedPoint
     from dynsearch.plan import Plan
     from dynsearch.search.recipe import StudyRecipe
-    from dynsearch.training.loop import EpochReport
     from dynsearch.training.ranks import Ranks
     from dynsearch.training.source import DatasetClips
 
@@ -44,6 +46,9 @@ if TYPE_CHECKING:
 )
 @options.settings
 @options.data_root
+@options.loggers
+@options.quiet
+@options.as_json
 def train(
     what: Path,
     output: Path,
@@ -54,6 +59,9 @@ def train(
     nproc: int,
     settings: tuple[str, ...],
     data_root: Path | None,
+    loggers: tuple[str, ...],
+    quiet: bool,
+    as_json: bool,
     **overrides: Any,
 ) -> None:
     """Train the plan of a bundle, or PLAN.yaml, and write a bundle with recalibrated thresholds.
@@ -75,46 +83,63 @@ def train(
     if nproc > 1 and rendezvous_file() is None:
         raise click.UsageError("torchrun starts the processes already; leave --nproc out.")
 
+    from dynsearch.cli.train_progress import training_progress
     from dynsearch.export.train import train_bundle
+    from dynsearch.search.loggers import open_loggers
     from dynsearch.training.ranks import joined_ranks
 
-    def show(report: EpochReport) -> None:
-        if ranks.is_first:
-            click.echo(
-                f"epoch {report.epoch}/{recipe.training.epochs}: loss {report.loss:.3f}, "
-                f"train top-1 {100 * report.top1:.1f}%, {report.seconds:.1f} s"
-            )
-
     with joined_ranks(recipe.training.timeout) as ranks:
-        source = _open(recipe, data_root, ranks)
-        trained_bundle = train_bundle(
-            plan,
-            recipe,
-            source,
-            output,
-            start_from=trained if warm_start else None,
-            ranks=ranks,
-            on_epoch=show,
-        )
+        source = _open(recipe, data_root, ranks, quiet=quiet or as_json)
+        trackers = open_loggers(loggers, output.name, recipe) if ranks.is_first else []
+        silent = quiet or as_json or not ranks.is_first
+        with training_progress(plan, recipe.training.epochs, quiet=silent, loggers=trackers) as progress:
+            trained_bundle = train_bundle(
+                plan,
+                recipe,
+                source,
+                output,
+                start_from=trained if warm_start else None,
+                ranks=ranks,
+                on_epoch=progress.epoch,
+                on_step=progress.step,
+            )
+            if trained_bundle is not None:
+                progress.ended(trained_bundle[1].calibration)
     if trained_bundle is not None:
-        bundle, point = trained_bundle
+        _print(*trained_bundle, as_json=as_json)
+
+
+def _print(bundle: Bundle, point: MergedPoint[int], *, as_json: bool) -> None:
+    """Print where the bundle is, and what it achieves on test."""
+    if not as_json:
         click.echo(
             f"{bundle.folder}: top-1 {100 * point.test.top1:.1f}% at {point.test.gflops:.4g} GFLOPs per video "
             "on test"
         )
+        return
+    values = {
+        "bundle": str(bundle.folder),
+        "plan_id": bundle.plan.plan_id,
+        "test_top1": point.test.top1,
+        "test_top1_low": point.test_interval.low,
+        "test_top1_high": point.test_interval.high,
+        "test_gflops": point.test.gflops,
+    }
+    click.echo(json.dumps(values, indent=1))
 
 
-def _open(recipe: StudyRecipe, data_root: Path | None, ranks: Ranks) -> DatasetClips:
+def _open(recipe: StudyRecipe, data_root: Path | None, ranks: Ranks, *, quiet: bool) -> DatasetClips:
     """Return the clips, opened by the first process before the others: what is wrong with them is said once."""
     from dynsearch.search.source import open_clips
 
     source = None
+    shows = ranks.is_first and not quiet
     for turn in (True, False):
         if turn is ranks.is_first:
-            source = open_clips(recipe, data_root, write=click.echo if ranks.is_first else None)
+            source = open_clips(recipe, data_root, write=click.echo if shows else None)
         ranks.gather(None)
     assert source is not None
-    if ranks.is_first:
+    if shows:
         training, count = recipe.training, ranks.count
         click.echo(
             f"{count} process{'es' if count > 1 else ''} x {training.batch_size * training.accumulate} videos "

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,6 +52,7 @@ def evaluate(
     loaded: LoadedNetwork,
     loader: Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
     metrics: Iterable[str] = (),
+    on_videos: Callable[[int], None] | None = None,
 ) -> Evaluation:
     """Run every clip of ``loader`` until its exit is sure enough, and again to the last exit.
 
@@ -59,6 +60,7 @@ def evaluate(
         loaded: The network with its policy.
         loader: Batches of (clips (B, T, C, H, W), labels (B,) or 0/1 (B, K), indices (B,)).
         metrics: Names of further metrics, keys of ``scores.metrics.METRICS``.
+        on_videos: Told after every batch how many videos are done.
     """
     policy = loaded.bundle.policy
     never = (float("inf"),) * (policy.num_exits - 1)
@@ -74,6 +76,8 @@ def evaluate(
         early.append(result.logits.float().numpy())
         late.append(full_result.logits.float().numpy())
         truth.append(labels.numpy())
+        if on_videos:
+            on_videos(sum(map(len, truth)))
     exit_N, early_NK, late_NK, truth_N = map(np.concatenate, (exits, early, late, truth))
     gmacs_E = np.asarray(loaded.network.gmacs_E)
     share_E = np.bincount(exit_N, minlength=len(gmacs_E)) / len(exit_N)

@@ -13,6 +13,7 @@ from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.results import full_policy
 from dynsearch.thresholds import evaluate_policy
 from dynsearch.training.loop import EpochReport
+from dynsearch.training.progress import OnStep
 from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.run import train_and_score
 from dynsearch.training.source import DatasetClips
@@ -27,6 +28,7 @@ def train_bundle(
     start_from: Path | None = None,
     ranks: Ranks = ALONE,
     on_epoch: Callable[[EpochReport], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> tuple[Bundle, MergedPoint[int]] | None:
     """Train ``plan`` by ``recipe``, calibrate it under the recipe's budget, and write a bundle.
 
@@ -41,6 +43,7 @@ def train_bundle(
         start_from: Weights to start from, of the same plan.
         ranks: The processes that train together.
         on_epoch: Called after every epoch, in every process.
+        on_step: Called a few times a second, while training and scoring, in the first process.
 
     Returns:
         The bundle and its operating point in the first process, None in others.
@@ -57,6 +60,7 @@ def train_bundle(
         start_from=start_from,
         ranks=ranks,
         on_epoch=on_epoch,
+        on_step=on_step,
     )
     if not ranks.is_first:
         return None

@@ -47,6 +47,7 @@ class TrainingEvaluator:
             bases=job.folder.parents[1] / "bases",
             start_from=start_from,
             on_epoch=monitor.epoch,
+            on_step=monitor.step,
         )
         if start_from is not None:
             start_from.unlink(missing_ok=True)

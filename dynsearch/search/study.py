@@ -20,6 +20,7 @@ from dynsearch.search.record import open_record
 from dynsearch.search.results import StudyResults, read_results
 from dynsearch.space import SearchSpace
 from dynsearch.training.loop import EpochReport
+from dynsearch.training.progress import StepReport
 from dynsearch.training.run import ClipSource
 
 ENGINES: dict[str, Callable[..., Engine]] = {"local": LocalEngine}
@@ -31,7 +32,7 @@ def run_study(
     folder: StudyFolder,
     source: ClipSource,
     observer: Observer,
-    on_epoch: Callable[[Job, EpochReport], None] | None = None,
+    on_epoch: Callable[[Job, EpochReport | StepReport], None] | None = None,
     origin: Origin | None = None,
     *,
     data: Mapping[str, Any] | None = None,
@@ -43,7 +44,7 @@ def run_study(
         folder: Where the study lies.
         source: The data set's clips.
         observer: Told of every step.
-        on_epoch: Called with the job after every epoch.
+        on_epoch: Called with the job after every epoch, and with where it is a few times a second.
         origin: The command and the data set, to be kept in the study's folder.
         data: What ``study.yaml`` records of the data.
 

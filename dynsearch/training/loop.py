@@ -14,6 +14,7 @@ from dynsearch.data.loader import Batches, ClipLoader, begin_epoch
 from dynsearch.errors import TrainingError
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.objectives import ExitLoss
+from dynsearch.training.progress import OnStep, StepReporter
 from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.schedule import learning_rate
 from dynsearch.training.seeding import seed_torch
@@ -57,6 +58,7 @@ def train(
     ranks: Ranks = ALONE,
     on_epoch: Callable[[EpochReport], None] | None = None,
     loss: ExitLoss | None = None,
+    on_step: OnStep | None = None,
 ) -> None:
     """Train ``network`` in place.
 
@@ -72,6 +74,7 @@ def train(
             statistics of batch normalisation count.
         on_epoch: Called after every epoch, in every process.
         loss: Used instead of the one that ``config`` names.
+        on_step: Called a few times a second, in this process.
 
     Raises:
         TrainingError: The loss is not a finite number.
@@ -80,7 +83,7 @@ def train(
     stepper = Stepper(network, config, device, ranks, loss)
     progress = stepper.restore(state) if state else Progress()
     while progress.epoch < config.epochs:
-        report = _EpochUnderWay(stepper, loader, config, progress, seed, state).run()
+        report = _EpochUnderWay(stepper, loader, config, progress, seed, state).run(on_step)
         progress = Progress(report.epoch)
         if state:
             stepper.save(state, progress)
@@ -118,12 +121,15 @@ class _EpochUnderWay:
         before = progress if stepper.ranks.is_first else Progress()
         self.loss_sum, self.num_right, self.num_videos = before.loss_sum, before.num_right, before.num_videos
 
-    def run(self) -> EpochReport:
-        """Train on the rest of the epoch."""
+    def run(self, on_step: OnStep | None) -> EpochReport:
+        """Train on the rest of the epoch, and tell ``on_step`` where it is."""
         stepper, config, epoch = self.stepper, self.config, self.begun.epoch
         stepper.begin_epoch()
         begin_epoch(self.loader, epoch, first_batch=self.begun.batch)
         num_batches, rate = len(self.loader), 0.0
+        reporter = StepReporter(
+            on_step, "training", len(self.loader.dataset), epoch=epoch + 1, num_epochs=config.epochs
+        )
         for batch, (clips, labels, _) in enumerate(self.loader, start=self.begun.batch):
             rate = stepper.ranks.count * learning_rate(config, epoch * num_batches + batch, num_batches)
             first = batch - batch % config.accumulate
@@ -132,6 +138,7 @@ class _EpochUnderWay:
             self._step(batch, clips, labels, rate, share=1 / in_step, update=update)
             if update and batch + 1 < num_batches:
                 self._save_sometimes(batch + 1)
+            self._tell(reporter, batch + 1, num_batches)
         end = self._progress(num_batches)
         mean_loss = end.loss_sum / num_batches / stepper.ranks.count
         bad = self.loader.bad_video_ids() if isinstance(self.loader, ClipLoader) else ()
@@ -143,6 +150,12 @@ class _EpochUnderWay:
             seconds=end.seconds,
             bad_videos=tuple(sorted(set().union(*stepper.ranks.gather(bad)))),
         )
+
+    def _tell(self, reporter: StepReporter, done: int, num_batches: int) -> None:
+        """Say how far the epoch is, with the means so far."""
+        summed = self.begun.batch * self.stepper.ranks.count + done - self.begun.batch
+        num_videos = len(self.loader.dataset) * done // num_batches
+        reporter.tell(num_videos, self.loss_sum / summed, self.num_right / self.num_videos)
 
     def _step(
         self,

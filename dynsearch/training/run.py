@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,13 +17,14 @@ from dynsearch.cost import build_network
 from dynsearch.data.loader import Batches
 from dynsearch.data.locks import held_lock
 from dynsearch.errors import InputError
-from dynsearch.files import write_text
 from dynsearch.network.sfc import CompressedNetwork
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.loop import EpochReport, train
+from dynsearch.training.metrics_log import MetricsLog
+from dynsearch.training.progress import OnStep
 from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.scorer import score
 from dynsearch.training.seeding import seed_torch
@@ -86,12 +86,13 @@ def train_and_score(
     bases: Path | None = None,
     ranks: Ranks = ALONE,
     on_epoch: Callable[[EpochReport], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> TrainedScores:
     """Train the plan's network and measure it on calibration and test.
 
-    Writes ``plan.yaml``, ``metrics.jsonl``, ``weights.safetensors``, ``scores-calibration.npz`` and
-    ``scores-test.npz`` into ``folder``; of several processes the first does. Called again after an interruption
-    it goes on where it stopped; called again after the end it only reads the scores.
+    Writes ``plan.yaml``, ``metrics.jsonl``, ``weights.safetensors``, ``scores-calibration.npz``,
+    ``scores-test.npz`` and TensorBoard's event files into ``folder``; of several processes the first does. Called
+    again after an interruption it goes on where it stopped; called again after the end it only reads the scores.
 
     Args:
         plan: What to train.
@@ -104,6 +105,7 @@ def train_and_score(
             trained first, by the same settings. Default: ``bases`` in ``folder``.
         ranks: The processes that train together; each returns the scores.
         on_epoch: Called after every epoch, in every process.
+        on_step: Called a few times a second, while training and scoring, in the first process.
 
     Raises:
         InputError: An interrupted training had another number of processes.
@@ -115,6 +117,7 @@ def train_and_score(
     if finished is not None:
         return finished
     device = pick_device()
+    on_step = on_step if ranks.is_first else None
     seed_torch(seed, "init")
     network = build_network(plan, source.num_classes, dropout=config.dropout)
     weights = folder / "weights.safetensors"
@@ -130,15 +133,32 @@ def train_and_score(
             plan.save(folder / "plan.yaml")
         _give_starting_weights(network, source, config, start_from, bases or folder / "bases", seed, ranks)
         loader = source.loader("train", plan, config, training=True, seed=seed, ranks=ranks)
-        tell = MetricsLog(folder / "metrics.jsonl", on_epoch).add if ranks.is_first else on_epoch
-        train(network, loader, config, device=device, seed=seed, state=state, ranks=ranks, on_epoch=tell)
+        with MetricsLog(folder, on_epoch, writes=ranks.is_first) as log:
+            train(
+                network,
+                loader,
+                config,
+                device=device,
+                seed=seed,
+                state=state,
+                ranks=ranks,
+                on_epoch=log.add,
+                on_step=on_step,
+            )
         if ranks.is_first:
             save_weights(network, weights)
     scores = {}
     for split in HELD_OUT:
         loader = source.loader(split, plan, config, training=False, seed=seed, ranks=ranks)
-        video_ids = source.video_ids(split)
-        scores[split] = score(network, loader, video_ids=video_ids, split=split, device=device, ranks=ranks)
+        scores[split] = score(
+            network,
+            loader,
+            video_ids=source.video_ids(split),
+            split=split,
+            device=device,
+            ranks=ranks,
+            on_step=on_step,
+        )
     if ranks.is_first:
         state.delete()
         for split, measured in scores.items():
@@ -179,23 +199,6 @@ def _train_base(
         train_and_score(network.base.plan, source, config, home, seed=seed, ranks=ranks)
     if ranks.is_first:
         load_weights(network.base, home / "weights.safetensors")
-
-
-class MetricsLog:
-    """One JSON line per epoch in ``metrics.jsonl``; epochs trained again replace their old lines."""
-
-    def __init__(self, path: Path, on_epoch: Callable[[EpochReport], None] | None) -> None:
-        self.path = path
-        self.on_epoch = on_epoch
-
-    def add(self, report: EpochReport) -> None:
-        """Write ``report`` as the last line."""
-        lines = self.path.read_text().splitlines() if self.path.is_file() else []
-        lines = [line for line in lines if json.loads(line)["epoch"] < report.epoch]
-        lines.append(json.dumps(report.to_dict()))
-        write_text(self.path, "\n".join(lines) + "\n")
-        if self.on_epoch:
-            self.on_epoch(report)
 
 
 def read_scores(folder: Path, plan: Plan) -> TrainedScores | None:

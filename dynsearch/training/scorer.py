@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from dynsearch.scores import ExitScores
+from dynsearch.training.progress import OnStep, StepReporter
 from dynsearch.training.ranks import ALONE, Ranks
 
 
@@ -22,6 +23,7 @@ def score(
     split: str,
     device: torch.device,
     ranks: Ranks = ALONE,
+    on_step: OnStep | None = None,
 ) -> ExitScores:
     """Return the exit scores of every video that the loaders of all processes give.
 
@@ -36,15 +38,18 @@ def score(
         split: Name of the split.
         device: Where to compute.
         ranks: The processes that share the videos.
+        on_step: Called a few times a second, in this process.
     """
     network.to(device=device, memory_format=torch.channels_last).eval()
     num_exits, num_videos = len(network.gmacs_E), len(video_ids)
     logits_ENK = np.empty((num_exits, num_videos, network.num_classes), dtype=np.float32)
     all_labels: np.ndarray | None = None
-    own = [
-        (indices.numpy(), network(clips.to(device)).float().cpu().numpy(), labels.numpy())
-        for clips, labels, indices in loader
-    ]
+    own = []
+    reporter, done = StepReporter(on_step, f"scoring {split}", num_videos), 0
+    for clips, labels, indices in loader:
+        own.append((indices.numpy(), network(clips.to(device)).float().cpu().numpy(), labels.numpy()))
+        done += len(labels)
+        reporter.tell(min(done * ranks.count, num_videos))
     for indices_B, logits_EBK, labels_B in itertools.chain(*ranks.gather(own)):
         logits_ENK[:, indices_B] = logits_EBK
         if all_labels is None:

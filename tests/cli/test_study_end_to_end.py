@@ -79,7 +79,7 @@ def test_a_study_leaves_what_the_contract_says(work):
         names = {path.name for path in (folder / "trials" / str(trial)).iterdir()}
         assert names == {
             "plan.yaml", "weights.safetensors", "scores-calibration.npz", "scores-test.npz", "metrics.jsonl",
-            "frontier.png", "grid.png",
+            "tensorboard", "frontier.png", "grid.png",
         }  # fmt: skip
     assert (folder / "report.html").read_text().endswith("</html>\n")
     origin = yaml.safe_load((folder / "origin.yaml").read_text())
@@ -181,7 +181,7 @@ def test_predict_goes_on_after_a_video_it_cannot_read(work):
 def test_a_plan_file_is_trained_by_the_data_sets_recipe(work):
     shutil.copy(work / "studies/sthv2/trials/0/plan.yaml", work / "plan.yaml")
     changes = [item for item in SMALL if item not in ("--space", "space.yaml")]
-    dynsearch(
+    printed = dynsearch(
         "train",
         "plan.yaml",
         "--dataset",
@@ -191,13 +191,16 @@ def test_a_plan_file_is_trained_by_the_data_sets_recipe(work):
         "--output",
         "alone",
         *changes,
+        "--json",
         cwd=work,
-    )
+    ).json
     # The same plan, seed and settings give the same network as in the study.
     ours, theirs = (
         ExitScores.load(path / "scores-test.npz")
         for path in (work / "alone", work / "studies/sthv2/trials/0")
     )
+    assert printed["plan_id"] == ours.plan_id
+    assert printed["test_top1_low"] <= printed["test_top1"] <= printed["test_top1_high"]
     np.testing.assert_array_equal(ours.logits_ENK, theirs.logits_ENK)
 
 

@@ -53,7 +53,8 @@ def test_the_loss_is_the_sum_over_exits():
 def test_training_learns_and_leaves_whole_files(tmp_path):
     scores = train_and_score(PLAN, ArraySource(), CONFIG, tmp_path, seed=1)
     assert sorted(path.name for path in tmp_path.iterdir()) == [
-        "metrics.jsonl", "plan.yaml", "scores-calibration.npz", "scores-test.npz", "weights.safetensors",
+        "metrics.jsonl", "plan.yaml", "scores-calibration.npz", "scores-test.npz", "tensorboard",
+        "weights.safetensors",
     ]  # fmt: skip
     assert (scores.calibration.num_videos, scores.test.num_videos) == (30, 33)
     assert scores.test.plan_id == PLAN.plan_id

@@ -11,6 +11,7 @@ from dynsearch.plan import Plan
 
 if TYPE_CHECKING:
     from dynsearch.training.loop import EpochReport
+    from dynsearch.training.progress import StepReport
     from dynsearch.training.run import TrainedScores
 
 
@@ -65,6 +66,9 @@ class Monitor(Protocol):
         Raises:
             Stopped: The driver wants to end.
         """
+
+    def step(self, report: StepReport) -> None:
+        """Told a few times a second, while training and scoring."""
 
 
 class Evaluator(Protocol):

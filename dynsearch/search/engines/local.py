@@ -15,6 +15,7 @@ from dynsearch.search.engines.worker import Ended
 
 if TYPE_CHECKING:
     from dynsearch.training.loop import EpochReport
+    from dynsearch.training.progress import StepReport
 
 
 class LocalEngine:
@@ -26,7 +27,7 @@ class LocalEngine:
     Args:
         evaluator: What evaluates a job.
         num_slots: Jobs at once; with several GPUs they take turns on them.
-        on_epoch: Called with the job after every epoch.
+        on_epoch: Called with the job after every epoch, and with where it is a few times a second.
     """
 
     def __init__(
@@ -34,7 +35,7 @@ class LocalEngine:
         evaluator: Evaluator,
         *,
         num_slots: int = 1,
-        on_epoch: Callable[[Job, EpochReport], None] | None = None,
+        on_epoch: Callable[[Job, EpochReport | StepReport], None] | None = None,
     ) -> None:
         self.num_slots = num_slots
         self._on_epoch = on_epoch

@@ -20,6 +20,7 @@ from dynsearch.search.engines.faults import describe
 
 if TYPE_CHECKING:
     from dynsearch.training.loop import EpochReport
+    from dynsearch.training.progress import StepReport
 
 STOP = "stop"
 
@@ -35,7 +36,8 @@ class Ended:
 def serve(connection: Connection, environment: Mapping[str, str], num_threads: int | None) -> None:
     """Take an evaluator and then jobs from ``connection`` until the driver is gone.
 
-    Sends an ``EpochReport`` after every epoch, and for every job ``Ended`` or the user's ``InputError``.
+    Sends an ``EpochReport`` after every epoch, a ``StepReport`` a few times a second, and for every job ``Ended``
+    or the user's ``InputError``.
 
     Args:
         connection: To the driver.
@@ -90,6 +92,9 @@ class _Desk:
         self.send(report)
         if self._stop.is_set():
             raise Stopped
+
+    def step(self, report: StepReport) -> None:
+        self.send(report)
 
 
 def _evaluate(evaluator: Evaluator, job: Job, desk: _Desk) -> Ended | InputError:

@@ -18,7 +18,8 @@ from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.loop import EpochReport, train
 from dynsearch.training.losses import EXIT_LOSSES
-from dynsearch.training.run import ClipSource, MetricsLog
+from dynsearch.training.metrics_log import MetricsLog
+from dynsearch.training.run import ClipSource
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
 from dynsearch.training.weights import load_weights, save_weights, start_backbones
@@ -79,16 +80,17 @@ def trained_one_shot(
         start_backbones(network, pretrained=config.pretrained, weights=config.weights)
         folder.mkdir(parents=True, exist_ok=True)
         typical_exits = (space.exits.min_exits + space.exits.max_exits) / 2
-        train(
-            SandwichTraining(network, part, settings.cells_per_step),
-            source.loader("train", trunk, config, training=True, seed=seed),
-            config,
-            device=pick_device(),
-            seed=seed,
-            state=state,
-            on_epoch=MetricsLog(folder / "metrics.jsonl", on_epoch).add,
-            loss=scaled_to(typical_exits, EXIT_LOSSES[config.exit_loss]),
-        )
+        with MetricsLog(folder, on_epoch) as log:
+            train(
+                SandwichTraining(network, part, settings.cells_per_step),
+                source.loader("train", trunk, config, training=True, seed=seed),
+                config,
+                device=pick_device(),
+                seed=seed,
+                state=state,
+                on_epoch=log.add,
+                loss=scaled_to(typical_exits, EXIT_LOSSES[config.exit_loss]),
+            )
         save_weights(network, weights)
     state.delete()
     return network.eval()

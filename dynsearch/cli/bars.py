@@ -1,0 +1,124 @@
+"""Progress of long work: Rich bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Hashable, Iterator
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from dynsearch.training.loop import EpochReport
+    from dynsearch.training.progress import StepReport
+
+
+class TrainingBars:
+    """A bar for each training under way: epochs, videos a second, time left, loss and top-1.
+
+    Args:
+        bars: A ``rich.progress.Progress`` with the columns of :func:`training_bars`.
+    """
+
+    def __init__(self, bars: Any) -> None:
+        self.bars = bars
+        self._tasks: dict[Hashable, tuple[str, Any]] = {}
+
+    def step(self, key: Hashable, label: str, report: StepReport) -> None:
+        """Move the bar of the training ``key``; scoring gets a bar of its own in the same place."""
+        phase, task = self._tasks.get(key, ("", None))
+        length = report.total * max(report.num_epochs, 1)
+        if phase != report.phase:
+            self.remove(key)
+            task = self.bars.add_task(f"{label} {report.phase}", total=length, about="", unit="videos/s")
+            self._tasks[key] = (report.phase, task)
+        done = report.total * max(report.epoch - 1, 0) + report.done
+        self.bars.update(task, completed=done, about=_about(report))
+
+    def epochs(self, key: Hashable, done: int, total: int) -> None:
+        """Move the bar of a training of which only finished epochs are known; ``key`` names it."""
+        if key not in self._tasks:
+            self._tasks[key] = ("", self.bars.add_task(str(key), total=total, about="", unit="epochs/s"))
+        self.bars.update(self._tasks[key][1], completed=done, about=f"epoch {done}/{total}")
+
+    def remove(self, key: Hashable) -> None:
+        """Take the bar of ``key`` away, if there is one."""
+        if key in self._tasks:
+            self.bars.remove_task(self._tasks.pop(key)[1])
+
+
+@contextlib.contextmanager
+def training_bars() -> Iterator[TrainingBars]:
+    """Yield bars for trainings, drawn on standard output."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[about]}"),
+        _rate_column(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, transient=True) as bars:
+        yield TrainingBars(bars)
+
+
+@contextlib.contextmanager
+def counting(label: str, *, quiet: bool = False) -> Iterator[Callable[[int, int], None]]:
+    """Yield a function of (done, total) videos that shows progress on standard error.
+
+    On a terminal it is a bar with rate and time left, elsewhere a line per tenth.
+    """
+    if quiet:
+        yield lambda done, total: None
+    elif not sys.stderr.isatty():
+        yield lambda done, total: _tenths(label, done, total)
+    else:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            _rate_column(),
+            TimeRemainingColumn(),
+        )
+        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+            task = bars.add_task(label, total=None, unit="videos/s")
+            yield lambda done, total: bars.update(task, completed=done, total=total)
+
+
+def epoch_line(report: EpochReport, num_epochs: int) -> str:
+    """Return one epoch as a line."""
+    return (
+        f"epoch {report.epoch}/{num_epochs}: loss {report.loss:.3f}, train top-1 {100 * report.top1:.1f}%, "
+        f"{report.seconds:.1f} s"
+    )
+
+
+def _about(report: StepReport) -> str:
+    if report.loss is None or report.top1 is None:
+        return f"{report.done}/{report.total}"
+    return (
+        f"epoch {report.epoch}/{report.num_epochs}  loss {report.loss:.3f}  top-1 {100 * report.top1:4.1f}%"
+    )
+
+
+def _rate_column() -> Any:
+    from rich.progress import ProgressColumn, Task
+    from rich.text import Text
+
+    class Rate(ProgressColumn):
+        """So many a second."""
+
+        def render(self, task: Task) -> Text:
+            return Text("" if task.speed is None else f"{task.speed:.3g} {task.fields['unit']}")
+
+    return Rate()
+
+
+def _tenths(label: str, done: int, total: int) -> None:
+    if done * 10 // total > (done - 1) * 10 // total:
+        click.echo(f"{label}: {done} of {total}", err=True)

@@ -1,0 +1,66 @@
+"""What ``dynsearch train`` shows while it runs."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import click
+
+from dynsearch.cli.bars import TrainingBars, epoch_line, training_bars
+from dynsearch.plan import Plan
+from dynsearch.search.loggers import TrialLogger
+from dynsearch.thresholds import OperatingPoint
+from dynsearch.training.loop import EpochReport
+from dynsearch.training.progress import StepReport
+
+
+class TrainProgress:
+    """Shows the epochs of one training, and tells the experiment trackers, as trial 0.
+
+    Args:
+        num_epochs: How many there are.
+        bars: A terminal's bars; without them every epoch is a line.
+        quiet: Show nothing.
+        loggers: Experiment trackers.
+    """
+
+    def __init__(
+        self, num_epochs: int, bars: TrainingBars | None, *, quiet: bool, loggers: Sequence[TrialLogger]
+    ) -> None:
+        self.num_epochs = num_epochs
+        self.bars = bars
+        self.quiet = quiet
+        self.loggers = loggers
+
+    def step(self, report: StepReport) -> None:
+        """Move the bar."""
+        if self.bars:
+            self.bars.step(0, "", report)
+
+    def epoch(self, report: EpochReport) -> None:
+        """Say what an epoch did."""
+        for logger in self.loggers:
+            logger.epoch(0, report)
+        if not self.quiet:
+            write = self.bars.bars.console.print if self.bars else click.echo
+            write(epoch_line(report, self.num_epochs))
+
+    def ended(self, point: OperatingPoint) -> None:
+        """Tell the trackers what came of it."""
+        for logger in self.loggers:
+            logger.ended(0, point, None)
+
+
+@contextmanager
+def training_progress(
+    plan: Plan, num_epochs: int, *, quiet: bool, loggers: Sequence[TrialLogger]
+) -> Iterator[TrainProgress]:
+    """Yield what shows a training's progress: a bar on a terminal, a line an epoch, nothing when ``quiet``."""
+    with ExitStack() as stack:
+        for logger in loggers:
+            stack.callback(logger.close)
+            logger.started(0, plan)
+        bars = None if quiet or not sys.stdout.isatty() else stack.enter_context(training_bars())
+        yield TrainProgress(num_epochs, bars, quiet=quiet, loggers=loggers)
