@@ -8,7 +8,7 @@ from dynsearch.data import frame_index, open_dataset
 from dynsearch.data.augmentation import normalise
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.frame_cache import make_frame_cache
-from dynsearch.data.loader import make_loader
+from dynsearch.data.loader import begin_epoch, make_loader
 from dynsearch.data.motions.video_writer import write_h264
 from dynsearch.data.reader import read_frames
 from dynsearch.data.records import VideoRecord
@@ -152,6 +152,17 @@ def test_every_video_comes_once_an_epoch(records, cache):
         assert [len(labels) for _, labels, _ in batches] == [7, 7, 7, 3]
         assert sorted(indices) == list(range(24))
         assert (indices == list(range(24))) is not shuffle
+
+
+@pytest.mark.parametrize("num_workers", [0, 2])
+def test_a_pass_can_begin_in_the_middle(records, cache, num_workers):
+    loader = make_loader(clips_of(records, cache=cache), 7, shuffle=True, seed=3, num_workers=num_workers)
+    begin_epoch(loader, 5)
+    whole = [indices.tolist() for _, _, indices in loader]
+    begin_epoch(loader, 5, first_batch=2)
+
+    assert len(loader) == len(whole) == 4
+    assert [indices.tolist() for _, _, indices in loader] == whole[2:]
 
 
 def test_drop_last_leaves_the_last_batch_out(records, cache):
