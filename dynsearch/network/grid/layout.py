@@ -94,7 +94,12 @@ class Layout:
     def pool(self, features: torch.Tensor) -> torch.Tensor:
         """Return the features averaged over space, (B, C)."""
         if len(self.shape) == 4:
-            return features.mean(dim=(1, 2) if self.axis == 3 else (2, 3))
+            if self.axis == 3:
+                return features.mean(dim=(1, 2))
+            if features.requires_grad:
+                # The gradient gets the layout in memory that maps have, channels last, and not one of its own.
+                return features.movedim(1, -1).mean(dim=(1, 2))
+            return features.mean(dim=(2, 3))
         if len(self.shape) == 3:
             return features[:, self.num_prefix :].mean(dim=1)
         return features

@@ -176,6 +176,14 @@ def read_cells(
         if here:
             read = reader.read(state).unflatten(0, (-1, num_frames))
             for k in here:
-                mean = read[:, : cells[k][0]].mean(dim=1)
+                mean = mean_of_first(read, cells[k][0])
                 logits[k] = heads[k](reader.for_head(mean, maps=heads[k].wants_maps))
     return [logits[k] for k in range(len(cells))]
+
+
+def mean_of_first(read: torch.Tensor, num_frames: int) -> torch.Tensor:
+    """Return features per frame, (B, T, C) or (B, T, C, H, W), averaged over the first ``num_frames``."""
+    if read.ndim == 5 and read.requires_grad:
+        # Maps and their gradients keep their layout in memory, channels last.
+        return read.movedim(2, -1)[:, :num_frames].mean(dim=1).movedim(-1, 1)
+    return read[:, :num_frames].mean(dim=1)
