@@ -20,13 +20,13 @@ Sizes = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
 class AdaFocusChoices(BaseModel):
     """What varies among plans of family ``adafocus``.
 
-    Backbones (of the global network), frames, image sizes and, with one patch per frame, frame orders are those of
-    the space. With one patch per frame there is an exit after every frame set; with one per video, after the
+    Frames, image sizes and, with one patch per frame, frame orders are those of the space. With one patch per frame there is an exit after every frame set; with one per video, after the
     glance and at the end.
     """
 
     model_config = STRICT
 
+    global_backbones: Annotated[list[str], Field(min_length=1)]
     local_backbones: Annotated[list[str], Field(min_length=1)]
     patch_sizes: Sizes
     patch_per: Annotated[list[Literal["frame", "video"]], Field(min_length=1)] = ["frame", "video"]
@@ -41,7 +41,7 @@ class AdaFocusChoices(BaseModel):
         """Return the plan that ``trial`` proposes."""
         by_name = {str(grid): grid for grid in space.frames}
         grid = by_name[choose(trial, "frames", list(by_name))]
-        backbone = choose(trial, "backbone", space.backbones)
+        backbone = choose(trial, "adafocus.global_backbone", self.global_backbones)
         size = choose(trial, "image_size", space.image_sizes)
         local = choose(trial, "adafocus.local_backbone", self.local_backbones)
         patch = choose(trial, "adafocus.patch_size", self.patch_sizes)
@@ -56,7 +56,7 @@ class AdaFocusChoices(BaseModel):
         """Yield plans among which is that with the cheapest first exit."""
         order_name, patch = space.frame_orders[0], min(self.patch_sizes)
         for backbone, grid, size, local in product(
-            space.backbones, space.frames, space.image_sizes, self.local_backbones
+            self.global_backbones, space.frames, space.image_sizes, self.local_backbones
         ):
             if "video" in self.patch_per:
                 for count in self.global_frames:

@@ -13,7 +13,7 @@ from tests.space.test_search_space import VALUES, Drawn
 FAMILIES = ["grid", "adafocus", "sfc", "tsn", "tsm"]
 SECTIONS = {
     "adafocus": {
-        "local_backbones": ["test_resnet"], "patch_sizes": [16, 24], "global_frames": [None, 2],
+        "global_backbones": ["test_resnet", "test_byobnet"], "local_backbones": ["test_resnet"], "patch_sizes": [16, 24], "global_frames": [None, 2],
         "temporal_shifts": ["none", "online"], "policy_width": 16, "classifier_width": 16,
     },
     "sfc": {
