@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
@@ -12,7 +12,7 @@ from dynsearch.plan import AdaFocusOptions, Exit, ExitPlacement, FrameOrder, Pla
 from dynsearch.space.trial import STRICT, Suggester, choose
 
 if TYPE_CHECKING:
-    from dynsearch.space.search_space import FrameGrid, SearchSpace
+    from dynsearch.space.search_space import SearchSpace
 
 Sizes = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
 
@@ -20,8 +20,8 @@ Sizes = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
 class AdaFocusChoices(BaseModel):
     """What varies among plans of family ``adafocus``.
 
-    Frames, image sizes and, with one patch per frame, frame orders are those of the space. With one patch per frame there is an exit after every frame set; with one per video, after the
-    glance and at the end.
+    Frames, image sizes and, with one patch per frame, frame orders are those of the space. With one patch per frame
+    there is an exit after every frame set; with one per video, after the glance and at the end.
     """
 
     model_config = STRICT
@@ -30,6 +30,8 @@ class AdaFocusChoices(BaseModel):
     local_backbones: Annotated[list[str], Field(min_length=1)]
     patch_sizes: Sizes
     patch_per: Annotated[list[Literal["frame", "video"]], Field(min_length=1)] = ["frame", "video"]
+    global_sizes: Annotated[list[Annotated[int, Field(ge=1)] | None], Field(min_length=1)] = [None]
+    """Sides to which frames are reduced for the global network; null is the image size."""
     global_frames: Annotated[list[Annotated[int, Field(ge=1)] | None], Field(min_length=1)] = [None]
     """With one patch per video, frames that the global network sees; null is all."""
     temporal_shifts: Annotated[list[Literal["none", "online"]], Field(min_length=1)] = ["none"]
@@ -41,52 +43,57 @@ class AdaFocusChoices(BaseModel):
         """Return the plan that ``trial`` proposes."""
         by_name = {str(grid): grid for grid in space.frames}
         grid = by_name[choose(trial, "frames", list(by_name))]
-        backbone = choose(trial, "adafocus.global_backbone", self.global_backbones)
         size = choose(trial, "image_size", space.image_sizes)
-        local = choose(trial, "adafocus.local_backbone", self.local_backbones)
-        patch = choose(trial, "adafocus.patch_size", self.patch_sizes)
+        fields = {
+            "backbone": choose(trial, "adafocus.global_backbone", self.global_backbones),
+            "local_backbone": choose(trial, "adafocus.local_backbone", self.local_backbones),
+            "patch_size": choose(trial, "adafocus.patch_size", self.patch_sizes),
+            "global_size": choose(trial, "adafocus.global_size", self.global_sizes),
+        }
         if choose(trial, "adafocus.patch_per", self.patch_per) == "video":
-            count = choose(trial, "adafocus.global_frames", self.global_frames)
-            return self._one_patch(backbone, grid.num_frames, size, local, patch, count)
+            fields["global_frames"] = choose(trial, "adafocus.global_frames", self.global_frames)
+            return self._one_patch(grid.num_frames, size, **fields)
         order = FrameOrder.named(choose(trial, "frame_order", space.frame_orders), grid.num_sets)
         shift = TemporalShift(choose(trial, "adafocus.temporal_shift", self.temporal_shifts))
-        return self._recurrent(backbone, grid, order, shift, size, local, patch)
+        return self._recurrent(grid.num_frames, size, order, shift, **fields)
 
     def cheapest(self, space: SearchSpace) -> Iterator[Plan]:
         """Yield plans among which is that with the cheapest first exit."""
-        order_name, patch = space.frame_orders[0], min(self.patch_sizes)
-        for backbone, grid, size, local in product(
-            self.global_backbones, space.frames, space.image_sizes, self.local_backbones
-        ):
+        networks = product(self.global_backbones, self.local_backbones, self.global_sizes)
+        for (whole, local, global_size), grid, size in product(networks, space.frames, space.image_sizes):
+            fields: dict[str, Any] = {
+                "backbone": whole,
+                "local_backbone": local,
+                "patch_size": min(self.patch_sizes),
+                "global_size": global_size,
+            }
             if "video" in self.patch_per:
                 for count in self.global_frames:
-                    yield self._one_patch(backbone, grid.num_frames, size, local, patch, count)
+                    yield self._one_patch(grid.num_frames, size, global_frames=count, **fields)
             if "frame" in self.patch_per:
-                order, shift = FrameOrder.named(order_name, grid.num_sets), TemporalShift("none")
-                yield self._recurrent(backbone, grid, order, shift, size, local, patch)
+                order = FrameOrder.named(space.frame_orders[0], grid.num_sets)
+                yield self._recurrent(grid.num_frames, size, order, TemporalShift("none"), **fields)
 
     def _recurrent(
         self,
-        backbone: str,
-        grid: FrameGrid,
+        num_frames: int,
+        image_size: int,
         order: FrameOrder,
         shift: TemporalShift,
-        image_size: int,
-        local: str,
-        patch: int,
+        *,
+        backbone: str,
+        **fields: Any,
     ) -> Plan:
-        exits = ExitPlacement(tuple(Exit(sets, 1) for sets in range(1, grid.num_sets + 1)))
-        options = AdaFocusOptions(
-            local, patch, policy_width=self.policy_width, classifier_width=self.classifier_width
-        )
-        return Plan(
-            backbone, grid.num_frames, order, exits, image_size, shift, family="adafocus", options=options
-        )
+        exits = ExitPlacement(tuple(Exit(sets, 1) for sets in range(1, order.num_sets + 1)))
+        widths: dict[str, Any] = {
+            "policy_width": self.policy_width,
+            "classifier_width": self.classifier_width,
+        }
+        options = AdaFocusOptions(patch_per="frame", **widths, **fields)
+        return Plan(backbone, num_frames, order, exits, image_size, shift, family="adafocus", options=options)
 
-    def _one_patch(
-        self, backbone: str, num_frames: int, image_size: int, local: str, patch: int, count: int | None
-    ) -> Plan:
+    def _one_patch(self, num_frames: int, image_size: int, *, backbone: str, **fields: Any) -> Plan:
         order, shift = FrameOrder.named("sequential", num_frames), TemporalShift("bidirectional")
         exits = ExitPlacement((Exit(num_frames, 1), Exit(num_frames, 2)))
-        options = AdaFocusOptions(local, patch, "video", global_frames=count, policy_width=self.policy_width)
+        options = AdaFocusOptions(patch_per="video", policy_width=self.policy_width, **fields)
         return Plan(backbone, num_frames, order, exits, image_size, shift, family="adafocus", options=options)

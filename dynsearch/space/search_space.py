@@ -102,6 +102,8 @@ class SearchSpace(BaseModel):
             raise ValueError(f"the family {missing[0]} needs a section {missing[0]!r}")
         if self.adafocus and max(self.adafocus.patch_sizes) > min(self.image_sizes):
             raise ValueError("adafocus.patch_sizes must not exceed image_sizes")
+        if self.adafocus and max(size or 0 for size in self.adafocus.global_sizes) > min(self.image_sizes):
+            raise ValueError("adafocus.global_sizes must not exceed image_sizes")
         if self.sfc and max(self.sfc.splits) >= self.exits.max_depth:
             raise ValueError("sfc.splits must lie inside the backbone, below exits.max_depth")
         return self

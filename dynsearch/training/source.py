@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -19,6 +19,7 @@ from dynsearch.data.frame_cache import FrameCache, check_limit, make_frame_cache
 from dynsearch.data.labels import label_tensor
 from dynsearch.data.loader import BadVideos, ClipLoader, make_loader
 from dynsearch.data.records import VideoDataset
+from dynsearch.data.views import views_of
 from dynsearch.plan import Plan
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.ranks import ALONE, Ranks
@@ -116,6 +117,19 @@ class DatasetClips:
         groups = {split: self.dataset.groups(split) for split in ("calibration", "test")}
         held_out = {f"{split}_groups": names for split, names in groups.items() if names}
         return {"videos": sizes, "missing": len(self.dataset.missing), **held_out}
+
+    def views(self, split: str, plan: Plan, *, num_clips: int, num_crops: int) -> Iterator[torch.Tensor]:
+        """Yield, for every video of ``split``, ``num_clips`` x ``num_crops`` views (V, T, C, H, W) for ``plan``."""
+        cache = self._cache(split, 0.0) if self._cache_settings else None
+        return views_of(
+            self.dataset.splits[split],
+            num_frames=plan.num_frames,
+            image_size=plan.image_size,
+            num_clips=num_clips,
+            num_crops=num_crops,
+            short_side=cache.size if cache else round(plan.image_size * TEST_RESIZE),
+            cache=cache,
+        )
 
     def video_ids(self, split: str) -> Sequence[str]:
         """Return the names of the split's videos; the loader's indices point into them."""

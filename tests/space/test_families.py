@@ -13,8 +13,9 @@ from tests.space.test_search_space import VALUES, Drawn
 FAMILIES = ["grid", "adafocus", "sfc", "tsn", "tsm"]
 SECTIONS = {
     "adafocus": {
-        "global_backbones": ["test_resnet", "test_byobnet"], "local_backbones": ["test_resnet"], "patch_sizes": [16, 24], "global_frames": [None, 2],
-        "temporal_shifts": ["none", "online"], "policy_width": 16, "classifier_width": 16,
+        "global_backbones": ["test_resnet", "test_byobnet"],
+        "local_backbones": ["test_resnet"], "patch_sizes": [16, 24], "global_frames": [None, 2],
+        "temporal_shifts": ["none", "online"], "global_sizes": [None, 24], "policy_width": 16, "classifier_width": 16,
     },
     "sfc": {
         "num_frames": [8], "splits": [2, 3], "time_ratios": [2, 4], "side_ratios": [1, 2], "num_exits": [1, 2],
@@ -79,6 +80,10 @@ def test_a_space_of_one_family_asks_for_none():
         ({"families": ["forest"]}, "families.0: Input should be 'grid', 'adafocus', 'sfc', 'tsn' or 'tsm'"),
         ({"families": []}, "families: List should have at least 1 item"),
         ({"adafocus": SECTIONS["adafocus"] | {"patch_sizes": [64]}}, "adafocus.patch_sizes must not exceed"),
+        (
+            {"adafocus": SECTIONS["adafocus"] | {"global_sizes": [None, 64]}},
+            "adafocus.global_sizes must not exceed",
+        ),
         ({"adafocus": SECTIONS["adafocus"] | {"patch_sizes": [0]}}, "adafocus.patch_sizes.0"),
         ({"sfc": SECTIONS["sfc"] | {"splits": [5]}}, "sfc.splits must lie inside the backbone"),
         (
