@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install study test lint clean
+.PHONY: install study test lint docs errors clean
 
 # Installed once; again when the pinned versions change.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -24,6 +24,15 @@ lint: install
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+# The API reference from the docstrings, in build/docs; the guides are in docs/.
+docs: install
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
+	$(BIN)/python -m pdoc --docformat google --output-directory build/docs dynsearch
+
+# docs/errors.md, every error message of the source.
+errors: install
+	$(BIN)/python -m tests.docs.errors_page
 
 clean:
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -14,6 +14,7 @@ from dynsearch.cli.bars import counting
 if TYPE_CHECKING:
     from dynsearch.export.evaluation import Evaluation
     from dynsearch.export.loaded import LoadedNetwork
+    from dynsearch.training.source import DatasetClips
 
 
 @click.command(short_help="Dynamic inference of a bundle over a data set.")
@@ -51,7 +52,7 @@ def evaluate(
     source = open_clips(recipe, data_root, dataset=dataset)
     if tuple(source.dataset.class_names) != loaded.bundle.class_names:
         raise DataError(
-            f"its {source.num_classes} classes are not the bundle's {len(loaded.bundle.class_names)}",
+            f"its classes are not the bundle's: {_first_difference(source, loaded)}",
             where=str(source.dataset.root),
             hint="Evaluate on the data set the bundle was trained on",
         )
@@ -70,6 +71,15 @@ def evaluate(
         click.echo(json.dumps({"plan_id": plan.plan_id, "split": split, **values, **rates}, indent=1))
         return
     _print(loaded, measured, split)
+
+
+def _first_difference(source: DatasetClips, loaded: LoadedNetwork) -> str:
+    """Return the first class in which a data set and a bundle differ."""
+    here, there = list(source.dataset.class_names), list(loaded.bundle.class_names)
+    if len(here) != len(there):
+        return f"{len(here)} here, {len(there)} there"
+    index = next(i for i, (one, other) in enumerate(zip(here, there, strict=True)) if one != other)
+    return f"class {index} is {here[index]!r} here, {there[index]!r} there"
 
 
 def _print(loaded: LoadedNetwork, measured: Evaluation, split: str) -> None:

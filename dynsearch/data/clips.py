@@ -77,7 +77,7 @@ class ClipDataset(Dataset[Clip]):
     ) -> None:
         if not records or num_frames < 1 or image_size < 1:
             raise InputError(
-                f"clips need videos, frames and a size, got {len(records)}, {num_frames}, {image_size}"
+                f"clips need at least 1 video, 1 frame and 1 pixel, got {len(records)}, {num_frames}, {image_size}"
             )
         if cache is not None and len(cache.frames_NSHWC) != len(records):
             raise InputError(

@@ -99,7 +99,7 @@ def make_frame_cache(
     """
     if not records or num_frames < 1 or size < 1:
         raise InputError(
-            f"a frame cache needs videos, frames and a size, got {len(records)}, {num_frames}, {size}"
+            f"a frame cache needs at least 1 video, 1 frame and 1 pixel, got {len(records)}, {num_frames}, {size}"
         )
     folder = home() / "frames" if folder is None else folder
     stem = f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}-{num_frames}x{size}"

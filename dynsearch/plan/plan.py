@@ -233,7 +233,9 @@ def _integers(value: Any, where: str) -> tuple[int, ...]:
 def _temporal_shift(values: dict[str, Any]) -> TemporalShift:
     unknown = sorted(set(map(str, values)) - {"kind", "div", "across_groups"})
     if unknown:
-        raise PlanError(f"unknown field {unknown[0]!r}", where="temporal_shift")
+        raise PlanError(
+            f"unknown field {unknown[0]!r}", where="temporal_shift", hint="Fields: kind, div, across_groups"
+        )
     default = TemporalShift()
     try:
         return TemporalShift(

@@ -121,7 +121,9 @@ def _apply(values: dict[str, Any], setting: str) -> None:
     try:
         value = yaml.safe_load(text)
     except yaml.YAMLError as error:
-        raise RecipeError(f"can't read the value of {setting!r}", where="--set") from error
+        raise RecipeError(
+            f"can't read the value of {setting!r}", where="--set", hint="Values are YAML: 3, true, [a, b]"
+        ) from error
     inner: Any = values
     for key in keys[:-1]:
         if inner.get(key) is None:

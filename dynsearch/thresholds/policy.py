@@ -78,7 +78,11 @@ class ExitPolicy:
                 hint="The last exit takes every video that is left",
             )
         if (self.gain is not None) != (self.confidence == LEARNED_GAIN):
-            raise PolicyError(f"confidence {LEARNED_GAIN!r} and a gain belong together")
+            raise PolicyError(
+                f"confidence {self.confidence!r} {'has' if self.gain is None else 'comes with'} "
+                f"{'no gain' if self.gain is None else 'a gain'}",
+                hint=f"A gain goes with confidence {LEARNED_GAIN}, and only with that",
+            )
         if self.gain is not None and self.gain.num_exits != len(values):
             raise PolicyError(
                 f"the gain is for {self.gain.num_exits} exits, the thresholds for {len(values)}"

@@ -63,7 +63,7 @@ def test_a_bad_video_in_one_process_ends_all_and_torchrun_goes_on(work):
     assert [line["epoch"] for line in lines] == [1, 2]
     assert {path.name for path in (work / "net").iterdir()} == {
         "plan.yaml", "weights.safetensors", "policy.yaml", "labels.txt", "README.md", "recipe.yaml",
-        "metrics.jsonl", "scores-calibration.npz", "scores-test.npz",
+        "metrics.jsonl", "scores-calibration.npz", "scores-test.npz", "tensorboard",
     }  # fmt: skip
 
 

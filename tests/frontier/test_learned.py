@@ -75,9 +75,9 @@ def test_drift_and_rematching_work_on_gains():
 
 def test_a_gain_and_its_name_belong_together():
     policy = CURVE[0].policy
-    with pytest.raises(PolicyError, match="belong together"):
+    with pytest.raises(PolicyError, match="A gain goes with confidence learned-gain"):
         ExitPolicy(policy.thresholds, "learned-gain")
-    with pytest.raises(PolicyError, match="belong together"):
+    with pytest.raises(PolicyError, match="A gain goes with confidence learned-gain"):
         ExitPolicy(policy.thresholds, gain=policy.gain)
     with pytest.raises(PolicyError, match="the gain is for 3 exits, the thresholds for 2"):
         ExitPolicy((0.5, -np.inf), "learned-gain", gain=policy.gain)

@@ -176,7 +176,8 @@ def test_every_process_returns_the_scores_and_the_first_writes_the_files(pair):
     np.testing.assert_array_equal(a.logits_ENK, b.logits_ENK)
     assert not (pair / "rank1").exists()
     assert sorted(path.name for path in (pair / "rank0" / "pair").iterdir()) == [
-        "metrics.jsonl", "plan.yaml", "scores-calibration.npz", "scores-test.npz", "weights.safetensors",
+        "metrics.jsonl", "plan.yaml", "scores-calibration.npz", "scores-test.npz", "tensorboard",
+        "weights.safetensors",
     ]  # fmt: skip
 
 

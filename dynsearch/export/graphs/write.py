@@ -49,7 +49,10 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str) -> None:
     if format_ not in FORMATS:
         raise BundleError(f"there is no graph format {format_!r}", hint=f"Formats: {', '.join(FORMATS)}")
     if bundle.plan.family != "grid":
-        raise BundleError(f"networks of the family {bundle.plan.family} can't be written as graphs yet")
+        raise BundleError(
+            f"networks of the family {bundle.plan.family} can't be written as graphs",
+            hint="Serve the bundle itself: dynsearch.load(FOLDER).predict(VIDEO)",
+        )
     if format_ == "onnx":
         _check_onnx()
     folder.mkdir(parents=True, exist_ok=True)

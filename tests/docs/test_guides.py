@@ -1,0 +1,118 @@
+"""The code and the commands of every guide, run as they stand on miniature data."""
+
+import json
+import re
+import shutil
+import sys
+
+import pytest
+
+from dynsearch.data.motions.dataset import MotionsSizes, generate_motions
+from dynsearch.thresholds import ExitPolicy
+from tests.cli.miniature import write_webm
+from tests.docs.guide import DOCS, blocks_of, run_guide
+
+RUN_BELOW = {
+    "calibrate.md", "quickstart.md", "reading-a-frontier.md", "own-data.md", "own-backbone.md", "serving.md",
+}  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _as_before(monkeypatch):
+    """Guides put folders on the path and import modules from them."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    yield
+    for name in ("run", "my_backbone"):
+        sys.modules.pop(name, None)
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A home with a small motions data set."""
+    home = tmp_path_factory.mktemp("home")
+    sizes = MotionsSizes(num_train=72, num_validation=24, num_unlabelled=2)
+    generate_motions(home / "data" / "motions", sizes, num_workers=0)
+    return home
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory, home):
+    """A folder in which the quick start has been followed, and what it printed."""
+    folder = tmp_path_factory.mktemp("guides")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DYNSEARCH_HOME", str(home))
+        printed = run_guide("quickstart.md", folder)
+    return folder, printed
+
+
+def test_every_page_with_code_is_run_here():
+    pages = {path.name for path in DOCS.glob("*.md")}
+    with_code = {name for name in pages if any(kind in ("sh", "python") for kind, _, _ in blocks_of(name))}
+    assert with_code == RUN_BELOW
+
+
+def test_links_between_pages_lead_somewhere():
+    for page in [*DOCS.glob("*.md"), DOCS.parent / "README.md"]:
+        for target in re.findall(r"\]\(([^)#\s]+)\)", page.read_text()):
+            assert target.startswith("http") or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_calibrate(tmp_path):
+    *printed, from_python = run_guide("calibrate.md", tmp_path)
+    assert all("best point" in text for text in printed if text)
+    assert ExitPolicy.load(tmp_path / "policy.yaml").plan_id == "cosines"
+    assert 0.5 < float(from_python.split()[-1]) < 1
+
+
+@pytest.mark.slow
+def test_quickstart(studied):
+    folder, printed = studied
+    assert "Best under 0.04 GFLOPs per video" in printed[0]
+    assert json.loads(printed[2])["study"] == "motions"
+    assert "stopping early" in printed[4]
+    assert "full inference" in printed[4]
+    assert (folder / "labelled.mp4").stat().st_size > 1000
+    assert "on calibration" in printed[-1]
+
+
+@pytest.mark.slow
+def test_reading_a_frontier(studied, home, monkeypatch):
+    monkeypatch.setenv("DYNSEARCH_HOME", str(home))
+    printed = run_guide("reading-a-frontier.md", studied[0])
+    assert (studied[0] / "frontier.svg").is_file()
+    assert "test_top1_low" in printed[1]
+
+
+@pytest.mark.slow
+def test_serving(studied, home, monkeypatch):
+    pytest.importorskip("onnxscript", reason="needs the extra 'onnx'")
+    pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+    monkeypatch.setenv("DYNSEARCH_HOME", str(home))
+    video = home / "data" / "motions" / "20bn-something-something-v2" / "3.mp4"
+    shutil.copy(video, studied[0] / "video.mp4")
+    printed = run_guide("serving.md", studied[0])
+    ours, through_graphs = printed[1].split(), json.loads(printed[6])
+    assert through_graphs["label"] in printed[1]
+    assert through_graphs["exit"] == int(ours[-3])
+
+
+@pytest.mark.slow
+def test_own_data(tmp_path, monkeypatch):
+    monkeypatch.setenv("DYNSEARCH_HOME", str(tmp_path / "home"))
+    number = 0
+    for split, count in (("train", 8), ("test", 2)):
+        for label, step in (("left", (-2, 0)), ("right", (2, 0))):
+            for _ in range(count):
+                number += 1
+                write_webm(tmp_path / "my-videos" / split / label / f"{number:04d}.webm", step, seed=number)
+    printed = run_guide("own-data.md", tmp_path)
+    assert "Nothing is wrong with them." in printed[0]
+    assert "Best under 0.05" in printed[1]
+    assert len([json.loads(line) for line in printed[-1].splitlines()]) == 4
+
+
+@pytest.mark.slow
+def test_own_backbone(tmp_path):
+    printed = run_guide("own-backbone.md", tmp_path)
+    assert "torch.Size([3, 2, 5])" in printed[1]
+    assert "4x3" in printed[-1]

@@ -1,0 +1,36 @@
+"""The API reference is made from the docstrings, and every public name is in it."""
+
+import subprocess
+import sys
+
+import pytest
+
+import dynsearch
+
+
+@pytest.mark.slow
+def test_every_public_name_has_its_place_with_its_docstring(tmp_path):
+    pytest.importorskip("pdoc", reason="needs the extra 'docs'")
+    command = [
+        sys.executable,
+        "-m",
+        "pdoc",
+        "--docformat",
+        "google",
+        "--output-directory",
+        str(tmp_path),
+        "dynsearch",
+    ]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    pages = {path: path.read_text() for path in tmp_path.rglob("*.html")}
+    assert len(pages) > 100
+    for name in dynsearch.__all__:
+        found = getattr(dynsearch, name)
+        page = tmp_path / f"{found.__module__.replace('.', '/')}.html"
+        assert f'id="{found.__name__}"' in pages[page], name
+
+
+def test_every_public_name_says_what_it_is():
+    for name in dynsearch.__all__:
+        assert (getattr(dynsearch, name).__doc__ or "").strip(), name
