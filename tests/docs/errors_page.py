@@ -12,9 +12,9 @@ OURS = {name for name in vars(dynsearch.errors) if name.endswith("Error")}
 
 HEAD = """# Every error message
 
-Generated from the source by `make errors`; `{...}` stands for what was seen. An error names the place, the problem and, after
-it, what to do. Those under *bad usage* and most others end a command with exit code 2; `TrainingError`, `DynsearchError` and
-`StudyFailedError` with 1.
+Generated from the source by `make errors`; `{...}` stands for what was seen. An error names the place and the problem,
+and in bold what to do. Those under *bad usage* and most others end a command with exit code 2; `TrainingError`,
+`DynsearchError` and `StudyFailedError` with 1.
 """
 
 
