@@ -28,7 +28,7 @@ lint: install
 # The API reference from the docstrings, in build/docs; the guides are in docs/.
 docs: install
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
-	$(BIN)/python -m pdoc --docformat google --output-directory build/docs dynsearch
+	$(BIN)/python docs/reference.py build/docs
 
 # docs/errors.md, every error message of the source.
 errors: install

@@ -6,21 +6,13 @@ import sys
 import pytest
 
 import dynsearch
+from tests.docs.guide import DOCS
 
 
 @pytest.mark.slow
 def test_every_public_name_has_its_place_with_its_docstring(tmp_path):
     pytest.importorskip("pdoc", reason="needs the extra 'docs'")
-    command = [
-        sys.executable,
-        "-m",
-        "pdoc",
-        "--docformat",
-        "google",
-        "--output-directory",
-        str(tmp_path),
-        "dynsearch",
-    ]
+    command = [sys.executable, str(DOCS / "reference.py"), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     pages = {path: path.read_text() for path in tmp_path.rglob("*.html")}

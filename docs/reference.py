@@ -1,0 +1,33 @@
+"""Makes the API reference from the docstrings: python docs/reference.py FOLDER."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+import sys
+from pathlib import Path
+
+import pdoc
+
+import dynsearch
+
+
+def modules() -> list[str]:
+    """Return every module that can be imported here; those of extras that are not installed are left out."""
+    names = ["dynsearch"]
+    for found in pkgutil.walk_packages(dynsearch.__path__, "dynsearch."):
+        if not found.name.startswith("dynsearch.cli"):
+            try:
+                importlib.import_module(found.name)
+            except ImportError as error:
+                print(f"{found.name} is left out: {error}", file=sys.stderr)
+            else:
+                names.append(found.name)
+    return names
+
+
+if __name__ == "__main__":
+    folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/docs")
+    pdoc.render.configure(docformat="google")
+    pdoc.pdoc(*modules(), output_directory=folder)
+    print(folder / "index.html")
