@@ -18,7 +18,7 @@ study: install
 
 # One thread: the tests' networks are tiny, and threads that wait for a busy core cost far more than they bring.
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
 
 lint: install
 	$(BIN)/ruff check .
