@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dynsearch.errors import InputError
-from dynsearch.search.engines.engine import End, Evaluator, Job, Stopped
+from dynsearch.search.engines.engine import End, Evaluator, Job, Monitor, Stopped
 from dynsearch.search.engines.faults import describe
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def serve(connection: Connection, environment: Mapping[str, str], num_threads: i
     evaluator: Evaluator = desk.next()
     while True:
         job: Job = desk.next()
-        desk.send(_evaluate(evaluator, job, desk))
+        desk.send(evaluate(evaluator, job, desk))
 
 
 class _Desk:
@@ -97,10 +97,11 @@ class _Desk:
         self.send(report)
 
 
-def _evaluate(evaluator: Evaluator, job: Job, desk: _Desk) -> Ended | InputError:
+def evaluate(evaluator: Evaluator, job: Job, monitor: Monitor) -> Ended | InputError:
+    """Evaluate ``job`` while no other process does, and return how it ended, or the user's mistake."""
     try:
         with _alone_in(job.folder):
-            evaluator(job, desk)
+            evaluator(job, monitor)
     except Stopped:
         return Ended(End.STOPPED)
     except InputError as error:

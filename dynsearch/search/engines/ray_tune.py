@@ -1,0 +1,162 @@
+"""Ray Tune, told what to run by the driver: a searcher without a will of its own, and a callback that listens."""
+
+from __future__ import annotations
+
+import os
+import queue
+import threading
+from pathlib import Path
+from typing import Any, Self
+
+import ray
+from ray import tune
+from ray.tune import Callback, RunConfig, Stopper, TuneConfig, Tuner
+from ray.tune.search import Searcher
+
+from dynsearch.errors import InputError
+from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome
+from dynsearch.search.engines.worker import Ended, evaluate
+from dynsearch.training.loop import EpochReport
+
+
+def run_tune(
+    evaluator: Evaluator,
+    jobs: queue.SimpleQueue[Job],
+    events: queue.SimpleQueue[Any],
+    *,
+    num_slots: int,
+    gpus: float | None,
+    folder: Path,
+    stopping: threading.Event,
+    closing: threading.Event,
+) -> None:
+    """Run ``jobs`` as Tune trials until ``closing`` is set, and tell ``events`` what becomes of them.
+
+    Args:
+        evaluator: Sent to the actors once.
+        jobs: What the driver submits.
+        events: Epochs, outcomes and users' mistakes.
+        num_slots: Trials at once.
+        gpus: GPUs of a trial; None means one where the cluster has any.
+        folder: Where Tune keeps its own record, which nobody reads.
+        stopping: Set when trials shall stop after the epoch under way.
+        closing: Set when no further job comes.
+    """
+    if gpus is None:
+        gpus = min(1.0, ray.cluster_resources().get("GPU", 0.0))
+    trainable = tune.with_parameters(_train, evaluator=evaluator, cwd=str(Path.cwd()))
+    Tuner(
+        tune.with_resources(trainable, {"cpu": 1, "gpu": gpus}),
+        tune_config=TuneConfig(
+            search_alg=_Submitted(jobs, closing),
+            num_samples=-1,
+            max_concurrent_trials=num_slots,
+            reuse_actors=True,
+            trial_name_creator=_name,
+            trial_dirname_creator=_name,
+        ),
+        run_config=RunConfig(
+            storage_path=str(folder), verbose=0, callbacks=[_Listener(events)], stop=_Brake(stopping)
+        ),
+    ).fit()
+
+
+def _name(trial: Any) -> str:
+    return f"trial-{trial.config['job'].number}-{trial.trial_id}"
+
+
+def _train(config: dict[str, Any], evaluator: Evaluator, cwd: str) -> None:
+    """Evaluate one job, in an actor that may have done others before."""
+    if os.path.isdir(cwd):
+        os.chdir(cwd)
+    ended = evaluate(evaluator, config["job"], _Reporter())
+    tune.report({"ended": ended})
+
+
+class _Reporter:
+    """An evaluation's way to tell; Tune stops a trial inside it."""
+
+    def epoch(self, report: EpochReport) -> None:
+        tune.report({"epoch": report})
+
+
+class _Stays:
+    """Stays in this process: Tune's record of an experiment, which nobody reads, holds none of its state."""
+
+    def __deepcopy__(self, memo: Any) -> Self:
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {}
+
+
+class _Submitted(_Stays, Searcher):
+    """Suggests what the driver submitted, and nothing else."""
+
+    def __init__(self, jobs: queue.SimpleQueue[Job], closing: threading.Event) -> None:
+        super().__init__(metric=None, mode=None)
+        self._jobs = jobs
+        self._closing = closing
+
+    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+        try:
+            return {"job": self._jobs.get_nowait()}
+        except queue.Empty:
+            return Searcher.FINISHED if self._closing.is_set() else None
+
+    def on_trial_complete(
+        self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
+    ) -> None:
+        pass
+
+    def save(self, checkpoint_path: str) -> None:
+        pass
+
+    def restore(self, checkpoint_path: str) -> None:
+        pass
+
+
+class _Brake(_Stays, Stopper):
+    """Stops all trials at their next report, once the driver wants to end."""
+
+    def __init__(self, stopping: threading.Event) -> None:
+        self._stopping = stopping
+
+    def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        return self._stopping.is_set()
+
+    def stop_all(self) -> bool:
+        return False
+
+
+class _Listener(_Stays, Callback):
+    """Turns what Tune hears of its trials into events for the driver."""
+
+    def __init__(self, events: queue.SimpleQueue[Any]) -> None:
+        self._events = events
+        self._ended: set[str] = set()
+
+    def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:
+        job: Job = trial.config["job"]
+        ended: Ended | InputError | None = result.get("ended")
+        if isinstance(result.get("epoch"), EpochReport):
+            self._events.put((job, result["epoch"]))
+        if ended is None or trial.trial_id in self._ended:
+            return
+        self._ended.add(trial.trial_id)
+        outcome = ended if isinstance(ended, InputError) else Outcome(job, ended.end, error=ended.error)
+        self._events.put(outcome)
+
+    def on_trial_complete(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        if trial.trial_id not in self._ended:
+            self._events.put(Outcome(trial.config["job"], End.STOPPED))
+
+    def on_trial_error(self, iteration: int, trials: Any, trial: Any, **info: Any) -> None:
+        if trial.trial_id in self._ended:
+            return
+        error = trial.get_error()
+        is_memory = isinstance(error, ray.exceptions.OutOfMemoryError)
+        reason = f"its process was lost: {' '.join(str(error).split())[:300]}"
+        self._events.put(
+            Outcome(trial.config["job"], End.MEMORY if is_memory else End.DIED, error=reason)
+        )
