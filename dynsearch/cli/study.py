@@ -33,7 +33,13 @@ from dynsearch.cli import options
 @click.option(
     "--warm-start", type=click.Choice(["one-shot", "backbone"]), help="one-shot: what they start from."
 )
-@click.option("--engine", type=click.Choice(["local"]), help="Where trials run. local: on this machine.")
+@click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    help="Where trials run. local: in processes on this machine; ray: by Ray Tune, here or on a cluster.",
+)
+@click.option("--ray-address", help="A running Ray cluster, auto or HOST:PORT. Default: start Ray here.")
+@click.option("--gpus-per-trial", type=click.FloatRange(min=0), help="GPUs Ray sets aside for a trial.")
 @click.option(
     "--storage",
     metavar="URL",
@@ -97,9 +103,10 @@ def study(
     recipe = StudyRecipe.load(recipe_file or str(dataset), settings=settings, overrides=overrides)
     folder = StudyFolder.named(name or recipe_name(recipe_file or str(dataset)), studies_root)
 
-    from dynsearch.search.engines.slot import warm_up
+    if recipe.engine == "local":
+        from dynsearch.search.engines.slot import warm_up
 
-    warm_up()
+        warm_up()
     from dynsearch.search.loggers import open_loggers
     from dynsearch.search.origin import Origin
     from dynsearch.search.source import open_clips

@@ -18,7 +18,16 @@ from dynsearch.search.recipe import StudyRecipe
 from dynsearch.space import SearchSpace
 
 _RECORDED = ("dynsearch", "torch", "torchvision", "timm", "optuna", "numpy", "decord")
-_MAY_CHANGE = ("num_trials", "max_hours", "engine", "concurrent", "frame_cache.max_gb", "one_shot.retrain")
+_MAY_CHANGE = (
+    "num_trials",
+    "max_hours",
+    "engine",
+    "ray_address",
+    "gpus_per_trial",
+    "concurrent",
+    "frame_cache.max_gb",
+    "one_shot.retrain",
+)
 
 
 @dataclass(frozen=True)

@@ -52,8 +52,12 @@ class StudyRecipe(BaseModel):
     strategy: Literal["one-shot", "retrain"] | None = None
     """``one-shot`` trains a network for all plans, searches on its scores and trains the most promising plans
     alone; ``retrain`` trains every plan that is proposed. None: one-shot where all plans are grids."""
-    engine: Literal["local"] = "local"
-    """Where trials run. ``local``: in processes on this machine."""
+    engine: Literal["local", "ray"] = "local"
+    """Where trials run. ``local``: in processes on this machine; ``ray``: in a Ray cluster."""
+    ray_address: str | None = None
+    """A running Ray cluster, ``auto`` or HOST:PORT; none starts Ray on this machine."""
+    gpus_per_trial: float | None = Field(default=None, ge=0)
+    """GPUs Ray sets aside for a trial; none means one where the cluster has any."""
     concurrent: int = Field(default=1, ge=1)
     """Trials under way at once; with several GPUs they take turns on them."""
     storage: str | None = None

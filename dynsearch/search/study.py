@@ -8,7 +8,7 @@ from typing import Any
 
 from dynsearch import resources
 from dynsearch.search.driver import Driver, Observer
-from dynsearch.search.engines import Engine, Job, LocalEngine
+from dynsearch.search.engines import Engine, Evaluator, Job, LocalEngine, RayEngine
 from dynsearch.search.evaluator import TrainingEvaluator
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.frontier_files import write_frontier
@@ -23,8 +23,28 @@ from dynsearch.training.loop import EpochReport
 from dynsearch.training.progress import StepReport
 from dynsearch.training.run import ClipSource
 
-ENGINES: dict[str, Callable[..., Engine]] = {"local": LocalEngine}
-"""Engines by name; each takes an evaluator, ``num_slots`` and ``on_epoch``."""
+OnEpoch = Callable[[Job, EpochReport | StepReport], None]
+
+
+def _local(recipe: StudyRecipe, evaluator: Evaluator, on_epoch: OnEpoch | None) -> Engine:
+    return LocalEngine(evaluator, num_slots=recipe.concurrent, on_epoch=on_epoch)
+
+
+def _ray(recipe: StudyRecipe, evaluator: Evaluator, on_epoch: OnEpoch | None) -> Engine:
+    return RayEngine(
+        evaluator,
+        num_slots=recipe.concurrent,
+        on_epoch=on_epoch,
+        address=recipe.ray_address,
+        gpus_per_trial=recipe.gpus_per_trial,
+    )
+
+
+ENGINES: dict[str, Callable[[StudyRecipe, Evaluator, OnEpoch | None], Engine]] = {
+    "local": _local,
+    "ray": _ray,
+}
+"""Engines by name, made from a recipe, an evaluator, and what is called after every epoch."""
 
 
 def run_study(
@@ -57,7 +77,7 @@ def run_study(
     recipe = settled(recipe, space)
     start = warm_start(recipe, folder, space, source.num_classes)
     evaluator = TrainingEvaluator(source, recipe.training, recipe.seed, start)
-    engine = ENGINES[recipe.engine](evaluator, num_slots=recipe.concurrent, on_epoch=on_epoch)
+    engine = ENGINES[recipe.engine](recipe, evaluator, on_epoch)
     with contextlib.closing(engine):
         with folder.prepared():
             folder.record(recipe, space, data)

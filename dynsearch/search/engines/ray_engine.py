@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from dynsearch.errors import DynsearchError, InputError
 from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome
@@ -19,6 +19,7 @@ from dynsearch.search.engines.ray_session import start_ray
 
 if TYPE_CHECKING:
     from dynsearch.training.loop import EpochReport
+    from dynsearch.training.progress import StepReport
 
 Event = Outcome | InputError | tuple[Job, "EpochReport"] | DynsearchError
 """What Tune's thread tells the driver's: an outcome, a user's mistake, a finished epoch, or the end of Tune."""
@@ -44,7 +45,7 @@ class RayEngine:
         evaluator: Evaluator,
         *,
         num_slots: int = 1,
-        on_epoch: Callable[[Job, EpochReport], None] | None = None,
+        on_epoch: Callable[[Job, EpochReport | StepReport], None] | None = None,
         address: str | None = None,
         gpus_per_trial: float | None = None,
     ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 from dynsearch.errors import StudyError
@@ -18,6 +19,11 @@ _QUIET = {
 }
 
 
+def quieten() -> None:
+    """Set what Ray reads from the environment when it starts, where the user has not."""
+    os.environ |= {name: value for name, value in _QUIET.items() if name not in os.environ}
+
+
 def start_ray(address: str | None, num_cpus: int) -> None:
     """Connect to the cluster at ``address``, or start Ray here; one that runs already is used as it is.
 
@@ -30,7 +36,7 @@ def start_ray(address: str | None, num_cpus: int) -> None:
     Raises:
         StudyError: Ray is not installed, or there is no cluster at ``address``.
     """
-    os.environ |= {name: value for name, value in _QUIET.items() if name not in os.environ}
+    quieten()
     try:
         import ray
     except ImportError as error:
@@ -46,11 +52,11 @@ def start_ray(address: str | None, num_cpus: int) -> None:
                 num_cpus=num_cpus,
                 include_dashboard=False,
                 log_to_driver=False,
-                logging_level="error",
+                logging_level=logging.ERROR,
                 object_store_memory=_OBJECT_STORE_BYTES,
             )
         else:
-            ray.init(address=address, log_to_driver=False, logging_level="error")
+            ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR)
     except (ConnectionError, ValueError, RuntimeError) as error:
         raise StudyError(
             f"Ray can't be reached: {' '.join(str(error).split())[:200]}",

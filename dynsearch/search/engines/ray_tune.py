@@ -17,6 +17,7 @@ from dynsearch.errors import InputError
 from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome
 from dynsearch.search.engines.worker import Ended, evaluate
 from dynsearch.training.loop import EpochReport
+from dynsearch.training.progress import StepReport
 
 
 def run_tune(
@@ -79,6 +80,9 @@ class _Reporter:
     def epoch(self, report: EpochReport) -> None:
         tune.report({"epoch": report})
 
+    def step(self, report: StepReport) -> None:
+        """Nothing: a cluster is told of whole epochs."""
+
 
 class _Stays:
     """Stays in this process: Tune's record of an experiment, which nobody reads, holds none of its state."""
@@ -98,7 +102,7 @@ class _Submitted(_Stays, Searcher):
         self._jobs = jobs
         self._closing = closing
 
-    def suggest(self, trial_id: str) -> dict[str, Any] | str | None:
+    def suggest(self, trial_id: str) -> Any:
         try:
             return {"job": self._jobs.get_nowait()}
         except queue.Empty:
@@ -157,6 +161,4 @@ class _Listener(_Stays, Callback):
         error = trial.get_error()
         is_memory = isinstance(error, ray.exceptions.OutOfMemoryError)
         reason = f"its process was lost: {' '.join(str(error).split())[:300]}"
-        self._events.put(
-            Outcome(trial.config["job"], End.MEMORY if is_memory else End.DIED, error=reason)
-        )
+        self._events.put(Outcome(trial.config["job"], End.MEMORY if is_memory else End.DIED, error=reason))

@@ -1,0 +1,135 @@
+"""The Ray engine on a real cluster of three nodes on this machine."""
+
+import contextlib
+import functools
+import os
+import random
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from optuna.trial import TrialState
+
+from dynsearch.search.engines import RayEngine
+from dynsearch.search.engines.ray_session import quieten
+from dynsearch.search.folder import StudyFolder
+from dynsearch.search.record import finished
+from tests.search.toy import InlineEngine, ToyEvaluator, evaluated, evaluations, run, summary
+
+pytestmark = [pytest.mark.cluster, pytest.mark.slow]
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    pytest.importorskip("ray")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", os.environ)
+        quieten()
+        from ray.cluster_utils import Cluster
+
+        nodes = Cluster(initialize_head=True, head_node_args=node(include_dashboard=False))
+        for _ in range(2):
+            nodes.add_node(**node())
+        nodes.wait_for_nodes()
+        yield nodes
+        import ray
+
+        ray.shutdown()
+        nodes.shutdown()
+
+
+def node(**more):
+    return {"num_cpus": 1, "object_store_memory": 80 * 2**20, **more}
+
+
+@pytest.fixture
+def engine(cluster):
+    return functools.partial(RayEngine, address=cluster.address)
+
+
+def test_the_same_study_as_on_any_engine_in_one_warm_process(tmp_path, engine):
+    evaluator = ToyEvaluator(fail_on={2}, killed_on={3})
+    changes = {"num_trials": 5, "max_gflops": 1}
+    study, observer = run(tmp_path / "s", evaluator, engine=engine, **changes)
+    expected, _ = run(tmp_path / "expected", ToyEvaluator(fail_on={2}), **changes)
+    assert summary(study) == summary(expected)
+    assert study.trials[2].user_attrs["error"] == "ValueError: no such thing"
+    assert [number for number, _ in observer.retries] == [3]
+    assert observer.retries[0][1].startswith("its process was lost")
+    processes = evaluations(tmp_path / "s")
+    assert [number for number, _ in processes] == [0, 1, 2, 3, 3, 4]
+    assert len({process for number, process in processes[:4]}) == 1
+
+
+def test_a_study_begun_on_one_engine_goes_on_on_another(tmp_path, engine):
+    run(tmp_path / "s", engine=InlineEngine, num_trials=2)
+    run(tmp_path / "s", engine=engine, num_trials=4)
+    study, _ = run(tmp_path / "s", engine=InlineEngine, num_trials=6)
+    assert summary(study) == summary(run(tmp_path / "expected", engine=InlineEngine, num_trials=6)[0])
+
+
+def test_a_node_killed_in_the_middle_costs_the_study_no_trial(tmp_path, cluster, engine):
+    path, hang = tmp_path / "s", tmp_path / "hang"
+    from tests.search.test_local_engine import when
+
+    doomed = cluster.add_node(**node())
+    cluster.wait_for_nodes()
+
+    def kill_a_node():
+        cluster.remove_node(doomed, allow_graceful=False)
+        hang.unlink()
+
+    hang.touch()
+    killer = when(lambda: len(evaluations(path)) >= 4, kill_a_node)
+    study, observer = run(
+        path, ToyEvaluator(hang_while=hang), engine=engine, num_trials=12, concurrent=4, max_gflops=1
+    )
+    killer.join()
+    done = finished(study)
+    assert len(done) == 12
+    assert {trial.state for trial in study.trials} <= {TrialState.COMPLETE, TrialState.PRUNED}
+    assert len(observer.retries) == 1
+    again = [number for number, _ in observer.retries]
+    assert sorted(evaluated(path)) == sorted([trial.number for trial in done] + again)
+
+
+DRIVE = """
+import functools, sys
+from pathlib import Path
+from dynsearch.search.engines import RayEngine
+from tests.search.toy import ToyEvaluator, run
+
+run(Path(sys.argv[1]), ToyEvaluator(seconds=0.3, hang_while=Path(sys.argv[2])), num_trials=8,
+    engine=functools.partial(RayEngine, address=sys.argv[3]))
+"""
+
+
+def test_killed_drivers_lose_nothing_and_repeat_nothing(tmp_path, cluster, engine):
+    """kill -9 of 5 drivers at seeded random moments; the study ends as if undisturbed."""
+    path, hang = tmp_path / "killed", tmp_path / "hang"
+    expected = summary(run(tmp_path / "undisturbed", engine=InlineEngine, num_trials=8)[0])
+    moments, kills = random.Random(1), 0
+    hang.touch()
+    while kills < 5:
+        command = [sys.executable, "-c", DRIVE, str(path), str(hang), cluster.address]
+        driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        seen = len(evaluations(path))
+        while len(evaluations(path)) == seen and driver.poll() is None:
+            time.sleep(0.01)
+        time.sleep(moments.uniform(0, 0.5))
+        driver.kill()
+        if driver.wait() == 0:
+            break
+        kills += 1
+        with contextlib.suppress(FileNotFoundError):
+            hang.unlink()
+    assert kills >= 1  # with the file there, no driver gets to the end
+    study, _ = run(path, engine=engine, num_trials=8)
+    assert summary(study) == expected
+    for trial in finished(study):
+        assert {file.name for file in StudyFolder(path).trial(trial.number).iterdir()} == {
+            "scores-calibration.npz", "scores-test.npz",
+        }  # fmt: skip
