@@ -27,7 +27,7 @@ def quieten() -> None:
 def start_ray(address: str | None, num_cpus: int) -> None:
     """Connect to the cluster at ``address``, or start Ray here; one that runs already is used as it is.
 
-    Ray started here is not to be reached from other machines without its token.
+    Ray opens its ports to the network whatever it is told. Started here, it answers none without its token.
 
     Args:
         address: ``auto``, HOST:PORT, or None for this machine.
@@ -47,6 +47,7 @@ def start_ray(address: str | None, num_cpus: int) -> None:
         return
     try:
         if address is None:
+            os.environ.setdefault("RAY_AUTH_MODE", "token")
             ray.init(
                 address="local",  # not a cluster that left its address behind
                 num_cpus=num_cpus,
