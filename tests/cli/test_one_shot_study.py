@@ -46,7 +46,7 @@ def test_the_default_trains_once_screens_and_retrains(work):
 
 def test_a_wrong_setting_is_named(work):
     for setting, says in (
-        ("one_shot.cells_per_step=2", "one_shot.cells_per_step"),
+        ("one_shot.cells_per_step=0", "one_shot.cells_per_step"),
         ("one_shot.colour=1", "one_shot.colour"),
     ):
         arguments = ("study", "--dataset", "sthv2", "--data-root", "data", *SMALL, "--set", setting)

@@ -18,10 +18,10 @@ class OneShotConfig(BaseModel):
 
     epochs: int | None = Field(default=None, ge=1)
     """Passes over the training split that the one-shot network gets; none: as many as a plan's own."""
-    cells_per_step: int | None = Field(default=4, ge=3)
-    """Cells that a step trains: the last, the first, the others drawn at random; none: all of them, which lets the
-    many cells that have seen little outweigh the few that can learn movements."""
-    heads: Literal["cell", "depth"] = "cell"
+    cells_per_step: int | None = Field(default=None, ge=1)
+    """Cells that a step trains besides the last one of every depth: the first, the others drawn at random; none:
+    all, which costs nothing where heads are linear."""
+    heads: Literal["cell", "depth"] = "depth"
     """A head for every cell, or one for every depth, whatever number of frames it has seen."""
     distil: bool = False
     """Whether the other cells learn from the last cell too."""
@@ -46,7 +46,5 @@ class OneShotConfig(BaseModel):
         """
         epochs = self.epochs or config.epochs
         milestones = tuple(round(epoch * epochs / config.epochs) for epoch in config.milestones)
-        changes = {"epochs": epochs, "milestones": milestones}
-        if self.distil:
-            changes |= {"exit_loss": "distill"}
-        return config.model_copy(update=changes)
+        exit_loss = "distill" if self.distil else "sum"
+        return config.model_copy(update={"epochs": epochs, "milestones": milestones, "exit_loss": exit_loss})

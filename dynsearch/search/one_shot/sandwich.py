@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -12,6 +11,9 @@ from dynsearch.network.grid.backbone import Backbone
 from dynsearch.network.grid.one_shot import OneShotNetwork
 from dynsearch.plan import Exit, Plan
 from dynsearch.space import SearchSpace
+from dynsearch.training.objectives import ExitLoss
+
+_OTHERS_WEIGHT = 2.0
 
 
 class TorchDraws:
@@ -30,22 +32,22 @@ class TorchDraws:
 
 
 class SandwichTraining(nn.Module):
-    """Trains ``network`` by the sandwich rule (Yu & Huang, ICCV 2019; Once-for-All, ICLR 2020).
+    """Trains ``network`` by the sandwich rule (Yu & Huang, ICCV 2019; Once-for-All, ICLR 2020), for two axes.
 
-    Each step draws a trunk of the space - frame order, groups, shift - and computes the last cell of its grid,
-    the first, and others drawn at random. All share the backbone's one pass.
+    Each step draws a trunk of the space - frame order, groups, shift - and computes the last cell of every depth,
+    the first cell of all, and others. All share the backbone's one pass.
 
     Args:
         network: The one-shot network.
         space: The space whose trunks it stands for.
-        num_cells: Cells in a step; None computes all.
+        num_others: Cells in a step besides the last one of every depth; None computes all.
     """
 
-    def __init__(self, network: OneShotNetwork, space: SearchSpace, num_cells: int | None) -> None:
+    def __init__(self, network: OneShotNetwork, space: SearchSpace, num_others: int | None) -> None:
         super().__init__()
         self.network = network
         self.space = space
-        self.num_cells = num_cells
+        self.num_others = num_others
 
     @property
     def backbones(self) -> tuple[Backbone, ...]:
@@ -60,7 +62,7 @@ class SandwichTraining(nn.Module):
     def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:
         """Return the logits of the cells drawn, (E, B, K), the last cell's last."""
         trunk = self.space.sample_trunk(TorchDraws())
-        cells = drawn_cells(trunk, self.network.first_depth, self.num_cells)
+        cells = drawn_cells(trunk, self.network.first_depth, self.num_others)
         return self.network(clips_BTCHW, trunk.frame_order, trunk.temporal_shift, cells)
 
 
@@ -70,20 +72,33 @@ def grid_cells(trunk: Plan, first_depth: int) -> list[Exit]:
     return [Exit(sets, depth) for sets in range(1, trunk.num_sets + 1) for depth in depths]
 
 
-def drawn_cells(trunk: Plan, first_depth: int, num_cells: int | None) -> list[Exit]:
-    """Return the first and the last cell and others drawn from those between, ``num_cells`` in all."""
+def drawn_cells(trunk: Plan, first_depth: int, num_others: int | None) -> list[Exit]:
+    """Return the first cell and others, ``num_others`` in all, and then the last cell of every depth."""
     cells = grid_cells(trunk, first_depth)
-    if num_cells is None or num_cells >= len(cells):
-        return cells
-    between = torch.randperm(len(cells) - 2)[: num_cells - 2] + 1
-    return [cells[0], *(cells[i] for i in sorted(between.tolist())), cells[-1]]
+    lasts = [cell for cell in cells if cell.sets == trunk.num_sets]
+    others = [cell for cell in cells if cell.sets < trunk.num_sets]
+    if num_others is None or num_others >= len(others):
+        return [*others, *lasts]
+    drawn = torch.randperm(len(others) - 1)[: num_others - 1] + 1
+    return [others[0], *(others[i] for i in sorted(drawn.tolist())), *lasts]
 
 
-def scaled_to(
-    num_exits: float, loss: Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
-) -> Callable[[torch.Tensor, torch.Tensor], torch.Tensor]:
-    """Return ``loss``, a sum over exits, scaled from the number of cells in a step to that of a plan's exits.
+def weighted(loss: ExitLoss, num_depths: int) -> ExitLoss:
+    """Return a loss over cells in which the last one of every depth weighs 1, and all others together 2.
 
-    So the learning rate that suits plans suits the one-shot network.
+    With equal weights the many cells that have seen little outweigh the few that can learn movements, and the
+    whole network learns them late or never; with one last cell only, the stages before the last learn little.
+
+    Args:
+        loss: A sum over exits, of which the last may teach the others.
+        num_depths: How many of the cells, the last ones given, weigh 1.
     """
-    return lambda logits_EBK, labels_B: loss(logits_EBK, labels_B) * (num_exits / len(logits_EBK))
+
+    def total(logits_EBK: torch.Tensor, labels_B: torch.Tensor) -> torch.Tensor:
+        last = loss(logits_EBK[-1:], labels_B)
+        alone = [loss(logits_EBK[[k, -1]], labels_B) - last for k in range(len(logits_EBK) - 1)]
+        num_others = len(logits_EBK) - num_depths
+        weights = [_OTHERS_WEIGHT / max(num_others, 1)] * num_others + [1.0] * (num_depths - 1)
+        return torch.stack([w * own for w, own in zip(weights, alone, strict=True)]).sum() + last
+
+    return total

@@ -11,7 +11,7 @@ import torch
 from dynsearch.network.grid.one_shot import OneShotNetwork
 from dynsearch.plan import Plan
 from dynsearch.search.one_shot.config import OneShotConfig
-from dynsearch.search.one_shot.sandwich import SandwichTraining, scaled_to
+from dynsearch.search.one_shot.sandwich import SandwichTraining, weighted
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.space import SearchSpace
 from dynsearch.training.config import TrainingConfig
@@ -79,7 +79,7 @@ def trained_one_shot(
     else:
         start_backbones(network, pretrained=config.pretrained, weights=config.weights)
         folder.mkdir(parents=True, exist_ok=True)
-        typical_exits = (space.exits.min_exits + space.exits.max_exits) / 2
+        num_depths = space.exits.max_depth - space.exits.min_depth + 1
         with MetricsLog(folder, on_epoch) as log:
             train(
                 SandwichTraining(network, part, settings.cells_per_step),
@@ -89,7 +89,7 @@ def trained_one_shot(
                 seed=seed,
                 state=state,
                 on_epoch=log.add,
-                loss=scaled_to(typical_exits, EXIT_LOSSES[config.exit_loss]),
+                loss=weighted(EXIT_LOSSES[config.exit_loss], num_depths),
             )
         save_weights(network, weights)
     state.delete()

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from dynsearch.cost import build_network, cost_table
 from dynsearch.errors import ScoresError
@@ -12,13 +13,13 @@ from dynsearch.plan import Exit, ExitPlacement, FrameOrder
 from dynsearch.search.one_shot.config import OneShotConfig
 from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.norms import reestimate_norms
-from dynsearch.search.one_shot.sandwich import SandwichTraining, drawn_cells, grid_cells, scaled_to
+from dynsearch.search.one_shot.sandwich import SandwichTraining, drawn_cells, grid_cells, weighted
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import trained_one_shot
 from dynsearch.search.one_shot.warm_start import WarmStart
 from dynsearch.space import SearchSpace
 from dynsearch.training.config import TrainingConfig
-from dynsearch.training.losses import sum_of_cross_entropies
+from dynsearch.training.losses import distilled_cross_entropies, sum_of_cross_entropies
 from dynsearch.training.weights import load_weights
 from tests.search.one_shot.draws import ToyDraws
 from tests.search.toy import Silent
@@ -72,17 +73,17 @@ def test_the_finest_sets_hold_all_others():
     )  # sets of 6 and of 4 frames
 
 
-@pytest.mark.parametrize("num_cells", [3, 5, 12, None])
-def test_a_step_takes_the_first_the_last_and_some_between(num_cells):
+@pytest.mark.parametrize("num_others", [1, 4, 9, None])
+def test_a_step_takes_the_last_of_every_depth_the_first_and_some_others(num_others):
     trunk = SHAPE.finest_trunk(SPACE)
     seen = set()
     torch.manual_seed(0)
     for _ in range(100):
-        cells = drawn_cells(trunk, 3, num_cells)
-        assert (cells[0], cells[-1]) == (Exit(1, 3), Exit(4, 5))
-        assert len(set(cells)) == len(cells) == (num_cells or 12)
+        cells = drawn_cells(trunk, 3, num_others)
+        assert (cells[0], cells[-3:]) == (Exit(1, 3), [Exit(4, 3), Exit(4, 4), Exit(4, 5)])
+        assert len(set(cells)) == len(cells) == (num_others or 9) + 3
         seen |= set(cells)
-    assert seen == set(grid_cells(trunk, 3))
+    assert num_others == 1 or seen == set(grid_cells(trunk, 3))
 
 
 def test_steps_draw_all_trunks_of_the_space(trained):
@@ -90,19 +91,28 @@ def test_steps_draw_all_trunks_of_the_space(trained):
     network = train_here(folder / SHAPE.folder_name)
     fed = set()
     network.register_forward_pre_hook(lambda _, inputs: fed.add((inputs[1], inputs[2])))
-    training = SandwichTraining(network, SPACE, 3)
+    training = SandwichTraining(network, SPACE, 2)
     torch.manual_seed(0)
     for _ in range(60):
         logits = training(torch.zeros(1, 4, 3, 32, 32))
-        assert logits.shape == (3, 1, 3)
+        assert logits.shape == (5, 1, 3)
     trunks = {SPACE.sample_trunk(ToyDraws(params)) for params in SPACE.trunk_choices()}
     assert fed == {(trunk.frame_order, trunk.temporal_shift) for trunk in trunks}
 
 
-def test_the_loss_weighs_as_much_as_that_of_a_plan():
-    logits, labels = torch.randn(1, 6, 3).expand(8, -1, -1), torch.tensor([0, 1, 2, 0, 1, 2])
-    expected = sum_of_cross_entropies(logits[:3], labels)
-    torch.testing.assert_close(scaled_to(3, sum_of_cross_entropies)(logits, labels), expected)
+def test_the_last_cell_of_every_depth_weighs_one_and_the_others_two_together():
+    logits, labels = torch.randn(7, 6, 3), torch.tensor([0, 1, 2, 0, 1, 2])
+    one = [cross_entropy(cell, labels) for cell in logits]
+    expected = sum(one[:5]) * 2 / 5 + one[5] + one[6]
+    torch.testing.assert_close(weighted(sum_of_cross_entropies, 2)(logits, labels), expected)
+
+
+def test_the_last_cell_teaches_all_others():
+    logits, labels = torch.randn(4, 6, 3), torch.tensor([0, 1, 2, 0, 1, 2])
+    last = cross_entropy(logits[-1], labels)
+    taught = [distilled_cross_entropies(logits[[k, 3]], labels) - last for k in range(3)]
+    expected = sum(taught[:2]) + taught[2] + last
+    torch.testing.assert_close(weighted(distilled_cross_entropies, 2)(logits, labels), expected)
 
 
 def test_an_interrupted_training_ends_as_if_undisturbed(tmp_path):
@@ -221,7 +231,7 @@ def test_sets_of_several_frames_are_scored_by_the_same_network(trained):
 def test_milestones_move_with_the_epochs():
     config = OneShotConfig(epochs=20, distil=True).training(TrainingConfig())
     assert (config.epochs, config.milestones, config.exit_loss) == (20, (10, 14, 18), "distill")
-    assert OneShotConfig().training(TrainingConfig()) == TrainingConfig()
+    assert OneShotConfig().training(TrainingConfig(exit_loss="linear")) == TrainingConfig()
 
 
 def test_orders_are_fed_as_named():
