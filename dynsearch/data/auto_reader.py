@@ -16,9 +16,9 @@ from dynsearch.errors import InputError
 Frames = npt.NDArray[np.uint8]
 
 
-_WORTH_SEEKING = 0.7
+_WORTH_SEEKING = 0.45
 """decord is taken where it decodes at most this part of what PyAV does. Frame for frame it is the slower one:
-PyAV took 0.66 to 0.96 of its CPU time on clips that both decode whole (``benchmarks/data_speed.py``)."""
+PyAV took 0.66 to 0.97 of its CPU time on clips of 40 to 300 frames (``benchmarks/data_speed.py``)."""
 
 
 class AutoReader:
