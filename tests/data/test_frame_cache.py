@@ -204,7 +204,7 @@ def test_a_video_that_ends_its_process_is_named(make, monkeypatch):
 
 @pytest.mark.parametrize("changes", [{"chosen": []}, {"num_frames": 0}, {"size": 0}])
 def test_impossible_settings_are_refused(make, changes):
-    with pytest.raises(InputError, match="needs videos, frames and a size"):
+    with pytest.raises(InputError, match="a frame cache needs at least 1 video, 1 frame and 1 pixel"):
         make(**changes)
 
 

@@ -38,7 +38,10 @@ def storage(request, tmp_path):
     return {"sqlite": None, "journal": "journal"}[request.param]
 
 
-def drive(path, storage, num_trials):
+def drive(path, storage, num_trials, password):
+    if password:  # The server that forks these processes may be older than it.
+        os.environ["PGPASSWORD"] = password
+
     @event.listens_for(Engine, "connect")
     def write_lazily(connection, _):
         if storage is None:  # SQLite: the same locks, without waiting for the disk 30 times a trial
@@ -50,7 +53,8 @@ def drive(path, storage, num_trials):
 @pytest.mark.slow
 def test_four_processes_on_one_study_lose_nothing_and_evaluate_nothing_twice(tmp_path, storage):
     path, num_trials = tmp_path / f"shared-{os.getpid()}", 200
-    drivers = [slot._CONTEXT.Process(target=drive, args=(path, storage, num_trials)) for _ in range(4)]
+    arguments = (path, storage, num_trials, os.environ.get("PGPASSWORD"))
+    drivers = [slot._CONTEXT.Process(target=drive, args=arguments) for _ in range(4)]
     for driver in drivers:
         driver.start()
     for driver in drivers:
