@@ -1,4 +1,4 @@
-"""Two processes train as one does on batches twice as large. They are forked once for all tests, and talk gloo."""
+"""Two processes train as one does on batches twice as large. They are started once for all tests, and talk gloo."""
 
 import itertools
 import json
@@ -38,7 +38,7 @@ SPARE = {"used": (True, True), "left out": (False, False), "used by one": (True,
 def pair(tmp_path_factory):
     """Folders that two processes have written."""
     folder = tmp_path_factory.mktemp("pair")
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=work, args=(rank, folder)) for rank in range(2)]
     for process in processes:
         process.start()
