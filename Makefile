@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install study test lint docs errors clean
+.PHONY: install study test reliability reliability-page lint docs errors clean
 
 # Installed once; again when the pinned versions change.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -19,6 +19,14 @@ study: install
 # One thread: the tests' networks are tiny, and threads that wait for a busy core cost far more than they bring.
 test: install
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+
+# Every fault of docs/reliability.md, and how many of them held; mutations of files in full number.
+reliability: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --reliability
+
+# docs/reliability.md, from the markers of the tests.
+reliability-page: install
+	$(BIN)/python -m tests.docs.reliability_page
 
 lint: install
 	$(BIN)/ruff check .

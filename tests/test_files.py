@@ -16,6 +16,11 @@ def test_yaml_round_trip(tmp_path):
     assert list(read_yaml(tmp_path / "f.yaml")) == ["b", "a"]
 
 
+@pytest.mark.reliability(
+    "Files",
+    "an error or a kill while a file is written",
+    happens="the old file stays, whole; nothing half-written",
+)
 def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
     path = tmp_path / "f.txt"
     write_text(path, "old")
@@ -26,6 +31,7 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.reliability("Files", "an error or a kill while a file is written")
 def test_a_kill_while_writing_leaves_the_old_file(tmp_path):
     path = tmp_path / "f.txt"
     write_text(path, "old")
@@ -39,6 +45,12 @@ def test_a_kill_while_writing_leaves_the_old_file(tmp_path):
     assert path.read_text() == "old"
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a file where a folder should be",
+    happens="is named",
+    sees="`can't write: ... Check free space and permissions`",
+)
 def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(DynsearchError, match=r"can't write.*free space and permissions") as caught:
@@ -47,6 +59,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path):
     assert caught.value.exit_code == 1
 
 
+@pytest.mark.reliability("Files", "a full disk while weights, scores or tables are written")
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs Linux's /dev/full")
 def test_a_full_disk_is_said_in_one_line(tmp_path):
     with pytest.raises(DynsearchError, match="No space left"), written_whole(tmp_path / "f.txt"):
@@ -55,6 +68,12 @@ def test_a_full_disk_is_said_in_one_line(tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.reliability(
+    "Files",
+    "files that are no YAML, JSON or UTF-8",
+    happens="are named",
+    sees="`not readable as YAML: ...`, `not readable as JSON, line ...`, `is not UTF-8 text`",
+)
 @pytest.mark.parametrize(
     ("reader", "content", "says"),
     [
@@ -74,6 +93,9 @@ def test_broken_files_are_named(tmp_path, reader, content, says):
     assert says in str(caught.value)
 
 
+@pytest.mark.reliability(
+    "Files", "a missing file", happens="is named", sees="`can't be read: No such file or directory`"
+)
 def test_a_missing_file_is_an_input_error(tmp_path):
     with pytest.raises(InputError, match="No such file"):
         read_json(tmp_path / "nowhere.json")

@@ -87,6 +87,7 @@ def test_auto_takes_decord_only_where_it_is_safe_and_seeking_pays(videos, kind, 
     assert calls == expected
 
 
+@pytest.mark.reliability("Files", "a video that decord refuses", happens="PyAV reads it")
 def test_what_decord_cannot_read_goes_to_pyav(videos):
     class Failing:
         def read(self, path, choose, *, strict):
@@ -107,6 +108,12 @@ def test_a_wrong_index_is_not_taken_for_a_decoder_that_failed(videos):
         read_frames(videos["h264 mp4"], [0.5], strict=False)
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a video cut short",
+    happens="checks, scores and predictions refuse it",
+    sees="`is damaged: ... of its ... frames can be decoded` or `its header can't be read: ...`",
+)
 @pytest.mark.parametrize("kind", ["h264 mp4", "vp9 webm", "mpeg4 avi"])
 @pytest.mark.parametrize("share", [0.3, 0.6, 0.85])
 def test_a_file_cut_short_is_an_error(videos, kind, share, tmp_path):
@@ -119,6 +126,12 @@ def test_a_file_cut_short_is_an_error(videos, kind, share, tmp_path):
     assert caught.value.hint
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a video with damaged bytes inside",
+    happens="checks, scores and predictions refuse it instead of showing concealed pictures",
+    sees="`is damaged: ...`",
+)
 @pytest.mark.parametrize("kind", ["h264 mp4", "mpeg4 avi"])
 def test_damage_inside_a_file_is_never_silent_in_strict_mode(videos, kind, tmp_path):
     content = bytearray(videos[kind].read_bytes())
@@ -132,6 +145,12 @@ def test_damage_inside_a_file_is_never_silent_in_strict_mode(videos, kind, tmp_p
         read_frames(damaged, lambda count: [0])
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a video whose size changes on the way",
+    happens="is refused",
+    sees="`frame 5 is 64 x 64 yuv420p, not 32 x 32`",
+)
 def test_a_change_of_size_within_a_video_names_the_frame(tmp_path):
     import av
 
@@ -149,6 +168,7 @@ def test_a_change_of_size_within_a_video_names_the_frame(tmp_path):
         read_frames(joined, [7], strict=False)
 
 
+@pytest.mark.reliability("Files", "thousands of videos, one after the other", happens="memory stays")
 def test_two_thousand_openings_need_no_more_memory(videos):
     program = (
         "import resource, sys; from dynsearch.data import read_frames\n"
@@ -164,6 +184,11 @@ def test_two_thousand_openings_need_no_more_memory(videos):
     assert float(done.stdout) < 30
 
 
+@pytest.mark.reliability(
+    "Files",
+    "the 30 made good videos: variable rate, rotated, odd-sized, edit lists, 10 bit, two streams, B-frames",
+    happens="every frame read is the one asked for",
+)
 def test_every_good_file_of_the_corpus_is_exact(corpus):
     wrong = {}
     for path in corpus.good:
@@ -180,6 +205,12 @@ def test_every_good_file_of_the_corpus_is_exact(corpus):
     assert len(corpus.good) == 30
 
 
+@pytest.mark.reliability(
+    "Files",
+    "the 56 made bad videos: cut, zeroed, flipped, lying headers, audio only, no key frame",
+    happens="each is an error with file, reason and advice, or read right; nothing on the screen but that",
+    sees="`has no readable video stream`, `holds no frames`, `does not begin with a key frame`",
+)
 def test_every_bad_file_of_the_corpus_is_an_error_or_read_right(corpus, capfd):
     right, unclear = [], {}
     for path in corpus.bad:
@@ -196,6 +227,9 @@ def test_every_bad_file_of_the_corpus_is_an_error_or_read_right(corpus, capfd):
     assert capfd.readouterr().err == ""
 
 
+@pytest.mark.reliability(
+    "Files", "the 56 made bad videos: cut, zeroed, flipped, lying headers, audio only, no key frame"
+)
 @pytest.mark.parametrize("reader", ["auto", "decord", "pyav"])
 def test_bad_files_end_no_process_and_write_nothing_while_training(corpus, capfd, reader):
     for path in corpus.bad:

@@ -83,6 +83,12 @@ def labels_of(loader):
     return found
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a bad video among the training videos",
+    happens="another one takes its place, the same with any number of workers; the log names it",
+    sees="`...: is broken`",
+)
 @pytest.mark.parametrize("num_workers", [0, 1, 3])
 def test_a_bad_video_is_replaced_the_same_way_with_any_number_of_workers(make, num_workers):
     whole = labels_of(make({}, num_workers=0))
@@ -104,6 +110,12 @@ def test_a_bad_video_is_replaced_the_same_way_with_any_number_of_workers(make, n
     assert len(lines) == 2
 
 
+@pytest.mark.reliability(
+    "Files",
+    "more bad training videos than allowed",
+    happens="training ends",
+    sees="`... of ... training videos can't be read, more than max_bad_videos=... allows, first ...`",
+)
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_more_bad_videos_than_allowed_end_the_training(make, num_workers):
     loader = make({n: "broken" for n in (1, 4, 9)}, share=0.1, num_workers=num_workers)
@@ -116,6 +128,12 @@ def test_more_bad_videos_than_allowed_end_the_training(make, num_workers):
         labels_of(loader)
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a bad video among those scored",
+    happens="scoring ends; no video stands in for another",
+    sees="`...: is broken`",
+)
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_scoring_never_replaces_a_video(make, num_workers):
     loader = make({3: "broken"}, share=0.0, training=False, num_workers=num_workers)
@@ -124,6 +142,12 @@ def test_scoring_never_replaces_a_video(make, num_workers):
         labels_of(loader)
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a video that crashes its decoder",
+    happens="it costs a worker, not the training: another video takes its place",
+    sees="`ended the process that read it (signal SIGKILL)`",
+)
 def test_a_video_that_crashes_its_decoder_is_replaced_and_named(make):
     lines = []
     loader = make({7: "crash"}, lines=lines)
@@ -133,6 +157,12 @@ def test_a_video_that_crashes_its_decoder_is_replaced_and_named(make):
     assert re.search(r"7-crash\.mp4: ended the process that read it \(signal SIGKILL\)", lines[0])
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a video that its decoder never returns from",
+    happens="its worker is ended after a time and another video takes its place",
+    sees="`was not read within ... seconds`",
+)
 def test_a_video_that_hangs_its_decoder_is_replaced_and_named(make):
     lines = []
     loader = make({7: "hang"}, lines=lines, seconds=5.0, num_workers=1)
@@ -141,6 +171,11 @@ def test_a_video_that_hangs_its_decoder_is_replaced_and_named(make):
     assert re.search(r"7-hang\.mp4: was not read within 5 seconds", lines[0])
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a decoding process killed from outside",
+    happens="the video is read again; none is lost or blamed",
+)
 def test_a_process_ended_from_outside_costs_no_video(make):
     loader = make({7: "once"})
 
@@ -148,6 +183,7 @@ def test_a_process_ended_from_outside_costs_no_video(make):
     assert loader.bad == {}
 
 
+@pytest.mark.reliability("Files", "a video that crashes its decoder")
 @pytest.mark.parametrize("fate", ["crash"])
 def test_a_crash_while_scoring_names_its_video(make, fate):
     loader = make({7: fate}, share=0.0, training=False)
@@ -163,6 +199,9 @@ def test_a_process_lost_between_videos_blames_none(make, monkeypatch):
         labels_of(make({}))
 
 
+@pytest.mark.reliability(
+    "Files", "no readable video at all", happens="training ends", sees="`none of ... videos can be read`"
+)
 def test_without_a_readable_video_there_is_an_error(make):
     with pytest.raises(DataError, match="none of 20 videos can be read"):
         labels_of(make({n: "broken" for n in range(20)}, share=0.99, num_workers=0))

@@ -35,6 +35,11 @@ def test_a_good_data_set_has_no_problems(motions_root):
     assert report.num_videos == {"train": 36, "test": 12}
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a data set with missing, damaged and doubled videos",
+    happens="`dynsearch data check` lists every one with its reason",
+)
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_every_kind_of_problem_is_found(broken, num_workers):
     root, expected = broken
@@ -112,6 +117,7 @@ def abort_at_third(record, *, reader):
     return _look_at(record, reader=reader)
 
 
+@pytest.mark.reliability("Files", "a data set with missing, damaged and doubled videos")
 def test_a_decoder_that_ends_its_process_is_one_problem_a_video(motions_root, monkeypatch):
     monkeypatch.setattr(check, "_look_at", abort_at_third)
 

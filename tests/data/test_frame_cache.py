@@ -103,6 +103,7 @@ def test_other_videos_are_another_file(make, records):
     assert second.frames_NSHWC.shape[0] == 2
 
 
+@pytest.mark.reliability("Files", "a frame cache cut short", happens="is made again")
 @pytest.mark.parametrize("keep", [0, 60, 5000])
 def test_a_truncated_file_is_made_again(make, decoded, keep):
     path = make().path
@@ -113,6 +114,9 @@ def test_a_truncated_file_is_made_again(make, decoded, keep):
     assert len(decoded) == 6
 
 
+@pytest.mark.reliability(
+    "Files", "a frame cache of another version", happens="is made again, and the old one removed"
+)
 def test_a_file_of_another_version_is_made_again(make, decoded, monkeypatch):
     old = make().path
     monkeypatch.setattr(frame_cache, "_VERSION", frame_cache._VERSION + 1)
@@ -125,6 +129,7 @@ def test_a_file_of_another_version_is_made_again(make, decoded, monkeypatch):
     )
 
 
+@pytest.mark.reliability("Files", "a frame cache that was never finished", happens="is made again")
 @pytest.mark.parametrize(
     "facts", [None, "", "{}", '{"shape": [3, 4, 64, 64, 3]}', '{"shape": [2], "bad": {}}']
 )
@@ -152,6 +157,12 @@ def test_unreadable_videos_up_to_a_share_are_black_and_named(make, records, deco
         make(max_bad_videos=0.7)
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a frame cache larger than allowed",
+    happens="is refused before a byte is written",
+    sees="`would take ... GB, more than max_gb=...`",
+)
 def test_its_size_is_said_before_and_a_limit_refuses_it(make, tmp_path):
     lines = []
     make(write=lines.append)
@@ -169,6 +180,12 @@ def test_its_size_is_said_before_and_a_limit_refuses_it(make, tmp_path):
     check_limit([168_913, 24_777], 32, 103, 200.0)
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a disk without room for a frame cache",
+    happens="is refused before a byte is written",
+    sees="`a frame cache needs ... GB and ... GB are free`",
+)
 def test_a_disk_without_room_refuses_it(make, monkeypatch, tmp_path):
     monkeypatch.setattr(frame_cache.shutil, "disk_usage", lambda folder: SimpleNamespace(free=1000))
     with pytest.raises(DynsearchError, match=r"needs 0.0001475 GB and 1e-06 GB are free"):
@@ -184,6 +201,12 @@ def test_a_video_that_can_not_be_read_leaves_no_file(make, records, tmp_path):
     assert list((tmp_path / "frames").glob("*.npy")) == []
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a video that vanished while a frame cache is made",
+    happens="is named, and no half cache stays",
+    sees="`does not exist`",
+)
 def test_a_missing_video_is_named(make, records):
     records[0].path.unlink()
 
@@ -195,6 +218,12 @@ def abort(record, **settings):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a video that ends the process that makes a frame cache",
+    happens="is named",
+    sees="`ended the process that read it (signal SIGKILL)`",
+)
 def test_a_video_that_ends_its_process_is_named(make, monkeypatch):
     monkeypatch.setattr(frame_cache, "_read_one", abort)
 

@@ -106,6 +106,12 @@ def _file(name, content):
     return make
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a missing video; a folder, pipe, web page, playlist, git-lfs pointer, address, 0 bytes or zeros as video",
+    happens="is refused by its first bytes, before a decoder sees it; the message names the file and what to do",
+    sees="`does not exist`, `is empty (0 bytes)`, `is not a regular file`, `a web page, not a video: it starts with ...`",
+)
 @pytest.mark.parametrize(
     ("make", "reason"),
     [
@@ -133,6 +139,7 @@ def test_bad_files_are_named_with_reason_and_advice(tmp_path, make, reason):
     assert caught.value.hint
 
 
+@pytest.mark.reliability("Files", "a video cut short")
 def test_a_truncated_video_is_an_error_that_names_it(tmp_path, video):
     cut = tmp_path / f"cut{video.suffix}"
     cut.write_bytes(video.read_bytes()[:900])

@@ -62,6 +62,12 @@ def test_open_dataset_carves_calibration_out_of_train(tmp_path):
     assert sorted(record.label for record in dataset.splits["calibration"]) == [0, 1]
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a data set that is not there",
+    happens="one message lists all missing files and where to get them",
+    sees="`the data set is not complete there, missing: ...`",
+)
 def test_missing_data_is_one_message_with_all_files_place_and_advice(tmp_path):
     with pytest.raises(DataError) as caught:
         open_dataset("sthv2", tmp_path / "nowhere")
@@ -85,6 +91,12 @@ def test_only_what_is_missing_is_listed(tmp_path):
     assert "validation" not in caught.value.problem
 
 
+@pytest.mark.reliability(
+    "Files",
+    "annotated videos that are missing",
+    happens="are counted, the first named",
+    sees="`... of ... annotated videos are missing, first ...`",
+)
 def test_missing_videos_are_counted_and_named(tmp_path):
     root = write_layout(tmp_path / "data")
     for number in (103, 110):
@@ -123,6 +135,12 @@ def test_the_folder_of_videos_may_be_a_link(tmp_path):
     assert len(read(root).train) == 8
 
 
+@pytest.mark.reliability(
+    "Files",
+    "annotations with classes that are not in the label file",
+    happens="are refused",
+    sees="`... classes are not in ..., first ...`",
+)
 def test_unknown_classes_name_the_file_and_the_first_ten(tmp_path):
     entries = [{"id": "100", "template": f"Class [{number}]"} for number in range(14)]
     root = write_layout(tmp_path / "data", train=entries)
@@ -134,6 +152,12 @@ def test_unknown_classes_name_the_file_and_the_first_ten(tmp_path):
     assert str(caught.value.where).endswith("train.json")
 
 
+@pytest.mark.reliability(
+    "Files",
+    "broken annotation files",
+    happens="are named with entry or line",
+    sees="`expected a list of videos, got ...`",
+)
 @pytest.mark.parametrize(
     ("part", "content", "reason"),
     [
@@ -156,6 +180,12 @@ def test_broken_annotation_files_are_named(tmp_path, part, content, reason):
     assert str(caught.value.where).endswith(f"{part}.json")
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a video annotated twice",
+    happens="is refused: it could be in two splits",
+    sees="`... video ids are annotated more than once, first ...`",
+)
 def test_a_video_annotated_twice_is_refused(tmp_path):
     root = write_layout(tmp_path / "data", validation=[{"id": "100", "template": TEMPLATES[0]}])
 

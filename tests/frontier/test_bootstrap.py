@@ -42,6 +42,7 @@ def test_difference_is_paired():
     assert low == high == 0
 
 
+@pytest.mark.reliability("Statistics", "bootstrap intervals of accuracy")
 @pytest.mark.slow
 def test_intervals_cover_the_truth_as_often_as_they_say():
     rng = np.random.default_rng(1)

@@ -50,6 +50,9 @@ def test_a_budget_equal_to_a_sum_of_floats_is_met():
     assert curve((0.1 + 0.2, 0.5)).best_under(0.3).top1 == 0.5
 
 
+@pytest.mark.reliability(
+    "Numbers", "a budget that is NaN or a text", happens="is refused", sees="`must be a number`"
+)
 @pytest.mark.parametrize("budget", [math.nan, "forty", None])
 def test_a_budget_must_be_a_number(budget):
     with pytest.raises(InputError, match="must be a number"):

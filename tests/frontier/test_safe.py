@@ -35,6 +35,7 @@ def test_an_exit_taken_by_all_has_no_margin():
     assert chance_of_exceeding(CURVE[0], SCORES, cheapest) == 0
 
 
+@pytest.mark.reliability("Numbers", "a budget below the cheapest exit")
 def test_a_budget_below_the_cheapest_point_is_named():
     with pytest.raises(InfeasibleBudgetError, match="cheapest point"):
         safe_best_under(CURVE, SCORES, 0.001)
@@ -46,6 +47,11 @@ def test_delta_must_be_a_small_chance(delta):
         safe_best_under(CURVE, SCORES, 5.0, delta=delta)
 
 
+@pytest.mark.reliability(
+    "Statistics",
+    "a budget fitted on calibration, with `--safe`",
+    happens="is exceeded on new videos in at most delta of the draws",
+)
 @pytest.mark.slow
 def test_the_budget_is_broken_in_at_most_delta_of_the_draws():
     pool = random_scores(4, num_exits=4, num_videos=60_000)

@@ -90,6 +90,12 @@ def test_a_measure_that_needs_logits_says_so():
         small().confidence("given")
 
 
+@pytest.mark.reliability(
+    "Numbers",
+    "NaN or infinite logits, falling or zero costs, labels out of range, arrays that disagree",
+    happens="are refused with the array named",
+    sees="`exit 0 has values that are not finite numbers for ... videos`, `cost falls from 3 to 2 at exit 2`",
+)
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -146,6 +152,12 @@ def write_bad(path, kind):
         path.write_bytes(path.read_bytes()[:300])
 
 
+@pytest.mark.reliability(
+    "Files",
+    "exit scores that are missing, empty, text, pickled, cut short or without costs",
+    happens="are refused in one line; no pickle is loaded",
+    sees="`is no .npz file of named arrays`, `can't be read as exit scores: ...`",
+)
 @pytest.mark.parametrize("kind", ["missing", "text", "empty", "one array", "pickle", "no gmacs", "cut"])
 def test_damaged_files_are_named_in_one_line(tmp_path, kind):
     path = tmp_path / "bad.npz"
@@ -162,6 +174,7 @@ def test_a_bad_array_in_a_file_names_file_and_array(tmp_path):
         ExitScores.load(path)
 
 
+@pytest.mark.reliability("Files", "a failed write of exit scores", happens="the old file stays")
 def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
     path = tmp_path / "s.npz"
     small().save(path)

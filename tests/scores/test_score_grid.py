@@ -98,6 +98,7 @@ def test_written_in_chunks_and_mapped(tmp_path, dtype):
     }  # fmt: skip
 
 
+@pytest.mark.reliability("Files", "an interrupted score grid", happens="goes on where it ended")
 def test_an_interrupted_grid_goes_on_where_it_ended(tmp_path):
     grid = random_grid(0)
     ScoreGrid.create(tmp_path / "grid", **settings_of(grid)).write(grid.logits_SMNK[:, :, :10])
@@ -136,6 +137,12 @@ def test_another_grid_starts_anew_and_replaces_the_old_one_when_finished(tmp_pat
     assert np.array_equal(ScoreGrid.load(tmp_path / "grid").logits_SMNK, -grid.logits_SMNK)
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a disk without room for a score grid",
+    happens="is refused before a byte is written",
+    sees="`the disk has ... left`",
+)
 def test_a_grid_that_is_too_large_is_refused_before_a_byte_is_written(tmp_path):
     grid = random_grid(0)
     with pytest.raises(
@@ -189,6 +196,7 @@ def test_impossible_grids(change, message):
         random_grid(0, **change)
 
 
+@pytest.mark.reliability("Files", "a damaged folder of score grids", happens="is refused")
 def test_damaged_folders(tmp_path):
     with pytest.raises(ScoresError, match="there is no score grid"):
         ScoreGrid.load(tmp_path / "grid")

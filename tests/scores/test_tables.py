@@ -77,6 +77,11 @@ def test_npz_goes_the_usual_way(tmp_path):
         load_scores(tmp_path / "s.npz", [1.0])
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a table of scores with missing, odd or disagreeing columns",
+    happens="is refused with file and column",
+)
 @pytest.mark.parametrize(
     ("text", "gmacs", "message"),
     [

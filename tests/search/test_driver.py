@@ -52,6 +52,12 @@ def test_plans_whose_cheapest_exit_is_over_the_budget_are_never_trained(tmp_path
     assert any("cheapest exit" in reason for _, reason in observer.refusals)
 
 
+@pytest.mark.reliability(
+    "Numbers",
+    "a budget below the cheapest exit",
+    happens="is refused before anything is trained",
+    sees="`max_gflops=... is below the cheapest point, ... GFLOPs per video`",
+)
 def test_a_budget_below_every_exit_names_the_cheapest(tmp_path):
     with pytest.raises(InfeasibleBudgetError, match="max_gflops=0.001 is below the cheapest point") as caught:
         run(tmp_path / "s", max_gflops=0.001)

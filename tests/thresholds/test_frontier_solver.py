@@ -155,6 +155,11 @@ def test_a_dead_exit_is_never_used(num_videos):
         assert point.exit_share[1] == 0
 
 
+@pytest.mark.reliability(
+    "Numbers",
+    "all-equal, NaN or infinite confidences",
+    happens="no threshold can split them: whole exits only",
+)
 @pytest.mark.parametrize(
     "confidence",
     [np.full((3, 90), 0.5), np.full((3, 90), np.nan), np.ones((3, 90)), np.full((3, 90), -np.inf)],
@@ -168,6 +173,7 @@ def test_constant_and_missing_confidences_leave_only_whole_exits(confidence):
     np.testing.assert_allclose(pairs_of(solve_thresholds(scores)), expected)
 
 
+@pytest.mark.reliability("Numbers", "one exit; one video", happens="one operating point")
 @pytest.mark.parametrize("num_videos", [1, 70])
 def test_one_exit_gives_one_point(num_videos):
     scores = random_scores(0, num_exits=1, num_videos=num_videos)
@@ -176,6 +182,9 @@ def test_one_exit_gives_one_point(num_videos):
     assert point.gflops == scores.gmacs_E[0]
 
 
+@pytest.mark.reliability(
+    "Numbers", "exits that are all right or all wrong", happens="the first exit takes every video"
+)
 @pytest.mark.parametrize("right", [False, True])
 def test_exits_that_are_all_right_or_all_wrong_need_no_second_one(right):
     scores = random_scores(0, num_videos=100)
@@ -183,12 +192,14 @@ def test_exits_that_are_all_right_or_all_wrong_need_no_second_one(right):
     assert pairs_of(curve) == [(scores.gmacs_E[0], float(right))]
 
 
+@pytest.mark.reliability("Numbers", "exits of equal cost", happens="are solved like others")
 def test_exits_of_equal_cost_are_allowed():
     scores = random_scores(0, num_videos=100)
     curve = solve_thresholds(changed(scores, gmacs_E=np.full(4, 2.0)))
     assert {point.gflops for point in curve} == {2.0}
 
 
+@pytest.mark.reliability("Numbers", "all-equal, NaN or infinite confidences")
 def test_infinite_confidences_keep_their_rank():
     confidence = np.array([[np.inf, np.inf, 0.5, -np.inf], [1, 1, 1, 1.0]])
     correct = np.array([[1, 1, 0, 0], [1, 1, 1, 1]])

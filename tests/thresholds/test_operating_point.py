@@ -66,6 +66,7 @@ def test_each_policy_uses_its_own_measure():
     assert [p.exit_share for p in evaluate_policies([surer, torn], scores)] == [(1.0, 0.0), (0.0, 1.0)]
 
 
+@pytest.mark.reliability("Numbers", "thresholds of another network")
 def test_policies_of_other_networks_and_unlabelled_scores_are_refused():
     with pytest.raises(PolicyError, match="fitted for plan q, not p"):
         evaluate_policy(ExitPolicy((0.5, -INF), plan_id="q"), SCORES)

@@ -61,6 +61,12 @@ def test_dict_round_trip(thresholds):
     assert ExitPolicy.from_dict(policy.to_dict()) == policy
 
 
+@pytest.mark.reliability(
+    "Numbers",
+    "thresholds that are none, NaN, texts, or whose last is not -inf",
+    happens="are refused",
+    sees="`the last threshold must be -inf, got ...`",
+)
 @pytest.mark.parametrize(
     ("thresholds", "message"),
     [
@@ -95,6 +101,12 @@ def test_bad_policy_files_are_named(tmp_path, text, message):
     assert "policy.yaml" in str(caught.value)
 
 
+@pytest.mark.reliability(
+    "Numbers",
+    "thresholds of another network",
+    happens="are refused by `plan_id` and number of exits",
+    sees="`fitted for plan ..., not ...`",
+)
 def test_check_fits():
     policy = ExitPolicy((0.5, -INF), plan_id="a")
     policy.check_fits(2, "a")

@@ -18,6 +18,9 @@ def drawn(rng, num_videos):
     return POOL.select(rng.integers(POOL.num_videos, size=num_videos))
 
 
+@pytest.mark.reliability(
+    "Statistics", "a promised accuracy", happens="breaks in at most delta of simulated calibration draws"
+)
 @pytest.mark.parametrize(
     ("num_videos", "num_draws"),
     [
@@ -37,6 +40,9 @@ def test_accuracy_promises_break_in_at_most_delta_of_the_draws(num_videos, num_d
     assert broken / num_draws <= 0.1 + 2 * math.sqrt(0.09 / num_draws)
 
 
+@pytest.mark.reliability(
+    "Statistics", "a promised mean cost", happens="breaks in at most delta of simulated calibration draws"
+)
 @pytest.mark.parametrize(
     ("num_videos", "num_draws"), [pytest.param(200, 60, marks=pytest.mark.slow), (500, 12)]
 )
@@ -71,6 +77,12 @@ def test_the_same_seed_gives_the_same_points():
     assert risk(scores, max_drop=0.05, seed=3) == risk(scores, max_drop=0.05, seed=3)
 
 
+@pytest.mark.reliability(
+    "Numbers",
+    "too few videos for a promise",
+    happens="is refused with the number it takes",
+    sees="`at least ... calibration videos`",
+)
 def test_too_few_videos_are_told_how_many_it_takes():
     scores = drawn(np.random.default_rng(0), 200)
     with pytest.raises(InputError, match=r"at least 598 calibration videos"):
@@ -79,16 +91,19 @@ def test_too_few_videos_are_told_how_many_it_takes():
     risk(drawn(np.random.default_rng(0), 598), max_drop=0.01, delta=0.05)
 
 
+@pytest.mark.reliability("Numbers", "a budget below the cheapest exit")
 def test_a_budget_below_the_first_exit_is_refused():
     with pytest.raises(InfeasibleBudgetError):
         risk(drawn(np.random.default_rng(0), 50), max_gflops=0.01)
 
 
+@pytest.mark.reliability("Numbers", "a budget above the dearest exit", happens="nothing is held back")
 def test_a_budget_for_everything_allows_everything():
     scores = drawn(np.random.default_rng(0), 300)
     assert risk(scores, max_gflops=1e6)[-1].top1 >= scores.correct()[-1].mean() - 0.02
 
 
+@pytest.mark.reliability("Numbers", "promises with delta, drop or budget out of range", happens="are refused")
 @pytest.mark.parametrize(
     "options",
     [

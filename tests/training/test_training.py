@@ -105,6 +105,11 @@ def test_a_finished_trial_is_only_read(tmp_path):
     assert source.loads == []
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a training state cut short or of other settings",
+    happens="is not resumed: training begins again",
+)
 def test_a_damaged_state_or_one_of_other_settings_is_not_resumed(tmp_path):
     def interrupt(report):
         raise KeyboardInterrupt
@@ -122,6 +127,12 @@ def test_a_damaged_state_or_one_of_other_settings_is_not_resumed(tmp_path):
         assert epochs == [1, 2, 3]
 
 
+@pytest.mark.reliability(
+    "Numbers",
+    "a loss that is NaN or infinite",
+    happens="the trial ends with epoch and step, and leaves no scores",
+    sees="`the loss became ... in epoch 1, step ...`",
+)
 def test_a_loss_that_is_no_number_ends_training(tmp_path):
     hot = CONFIG.model_copy(update={"learning_rate": 1e30})
     with pytest.raises(TrainingError, match=r"the loss became (nan|inf) in epoch 1, step \d+"):
@@ -169,6 +180,12 @@ class TestWeights:
         assert all(torch.equal(state[name], model.state_dict()[name]) for name in state)
         assert not any(name.startswith(("fc", "layer4")) for name in state)
 
+    @pytest.mark.reliability(
+        "Files",
+        "weights of another network",
+        happens="are refused",
+        sees="`weights of another network: missing ...`",
+    )
     def test_weights_of_another_network_are_refused(self, tmp_path):
         save_weights(lively_network(small_plan("4x3")), tmp_path / "w.safetensors")
         with pytest.raises(
@@ -186,6 +203,12 @@ class TestWeights:
             read_tensors(tmp_path / "evil.pth")
         assert not (tmp_path / "pwned").exists()
 
+    @pytest.mark.reliability(
+        "Files",
+        "a weights file that is empty, garbage or cut short",
+        happens="is refused",
+        sees="`can't be read as weights: ...`",
+    )
     @pytest.mark.parametrize("content", [b"", b"garbage", b"\x80\x04."])
     def test_damaged_files_are_named(self, tmp_path, content):
         for name in ("w.safetensors", "w.pth"):
@@ -193,6 +216,12 @@ class TestWeights:
             with pytest.raises(WeightsError, match=name):
                 read_tensors(tmp_path / name)
 
+    @pytest.mark.reliability(
+        "Files",
+        "pretrained weights that can't be downloaded",
+        happens="one message says how to name a file instead",
+        sees="`can't be had`",
+    )
     def test_pretrained_weights_that_cannot_be_had(self, monkeypatch, tmp_path):
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
         monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))

@@ -170,6 +170,7 @@ def test_numbers_as_classes_are_in_their_own_order(tmp_path, avi):
     assert dataset.class_names == ("2", "9", "10")
 
 
+@pytest.mark.reliability("Files", "a broken CSV data set", happens="is refused with file and line")
 @pytest.mark.parametrize(
     ("text", "reason"),
     [

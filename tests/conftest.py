@@ -1,0 +1,60 @@
+"""``--reliability``: the tests that hold a row of ``docs/reliability.md``, and no others, counted on the last line.
+
+A test holds a row by its marker: ``@pytest.mark.reliability(section, fault, happens=..., sees=...)``; see
+``tests/docs/reliability_page.py``, which makes the page from the markers.
+"""
+
+import os
+
+import pytest
+
+OUTCOMES = pytest.StashKey[dict[str, str]]()
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--reliability", action="store_true", help="run the tests of docs/reliability.md, fuzzing in full"
+    )
+
+
+def pytest_configure(config):
+    config.stash[OUTCOMES] = {}
+    if config.getoption("--reliability"):
+        os.environ.setdefault("DYNSEARCH_MUTATIONS", "2000")  # tests/mutations.py
+        config.pluginmanager.register(Tally(config), "reliability")
+
+
+def pytest_collection_modifyitems(config, items):
+    if config.getoption("--reliability"):
+        others = [item for item in items if item.get_closest_marker("reliability") is None]
+        items[:] = [item for item in items if item.get_closest_marker("reliability")]
+        config.hook.pytest_deselected(items=others)
+
+
+class Tally:
+    """Counts the tests and prints the count after everything else."""
+
+    def __init__(self, config):
+        self.config = config
+        self.outcomes = config.stash[OUTCOMES]
+
+    def pytest_runtest_logreport(self, report):
+        """Keep the worst outcome of a test's set-up, call and tear-down."""
+        if report.when == "call" or not report.passed:
+            worst = "failed" if "failed" in (report.outcome, self.outcomes.get(report.nodeid)) else None
+            self.outcomes[report.nodeid] = worst or report.outcome
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_sessionfinish(self):
+        result = yield
+        if not hasattr(self.config, "workerinput"):
+            print(f"\n{summary(self.outcomes)}")
+        return result
+
+
+def summary(outcomes):
+    """Return the last line, after one about tests that could not be run here."""
+    found = list(outcomes.values())
+    skipped = found.count("skipped")
+    line = f"tried {len(found) - skipped}, held {found.count('passed')}"
+    return f"not tried here, something they need is missing: {skipped}\n{line}" if skipped else line
