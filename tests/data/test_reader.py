@@ -110,7 +110,7 @@ def _file(name, content):
     "Files",
     "a missing video; a folder, pipe, web page, playlist, git-lfs pointer, address, 0 bytes or zeros as video",
     happens="is refused by its first bytes, before a decoder sees it; the message names the file and what to do",
-    sees="`does not exist`, `is not a regular file`, `is a web page, not a video: it starts with ...`",
+    sees="`does not exist`, `is not a regular file`, `is a web page, not a video...`",
 )
 @pytest.mark.parametrize(
     ("make", "reason"),

@@ -42,7 +42,11 @@ def test_difference_is_paired():
     assert low == high == 0
 
 
-@pytest.mark.reliability("Statistics", "bootstrap intervals of accuracy")
+@pytest.mark.reliability(
+    "Statistics",
+    "bootstrap intervals of accuracy",
+    happens="cover the truth as often as they say, within 3 points",
+)
 @pytest.mark.slow
 def test_intervals_cover_the_truth_as_often_as_they_say():
     rng = np.random.default_rng(1)

@@ -94,7 +94,7 @@ def test_a_measure_that_needs_logits_says_so():
     "Numbers",
     "NaN or infinite logits, falling or zero costs, labels out of range, arrays that disagree",
     happens="are refused with the array named",
-    sees="`exit 0 has values that are not finite numbers for ... videos`, `cost falls from 3 to 2 at exit 2`",
+    sees="`exit ... has values that are not finite numbers for ... videos`, `cost falls from ... to ... at exit ...`",
 )
 @pytest.mark.parametrize(
     ("changes", "message"),
