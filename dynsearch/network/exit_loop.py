@@ -7,13 +7,37 @@ from typing import Protocol
 import numpy as np
 import torch
 
+from dynsearch.network.clips import check_clips
 from dynsearch.network.progress import ProgressiveResult
+from dynsearch.plan import Plan
 from dynsearch.scores.confidence import confidence_from_logits
 from dynsearch.thresholds import ExitPolicy
 
 
+class CostedNetwork(Protocol):
+    """What the loop must know of a network.
+
+    Attributes:
+        plan: Its plan.
+        gmacs_E: Cumulative GFLOPs per video at each exit, empty if unknown.
+    """
+
+    plan: Plan
+    gmacs_E: tuple[float, ...]
+
+
 class ExitPass(Protocol):
-    """What has been computed for the videos still running."""
+    """What has been computed for the videos still running.
+
+    Attributes:
+        clips_BTCHW: Their clips.
+    """
+
+    clips_BTCHW: torch.Tensor
+
+    @property
+    def network(self) -> CostedNetwork:
+        """The network that computes it."""
 
     def logits_at(self, k: int) -> torch.Tensor:
         """Return the logits (B, K) of exit ``k`` for the B videos still running, computing what is missing."""
@@ -22,18 +46,21 @@ class ExitPass(Protocol):
         """Drop every video but those at the positions ``rows``."""
 
 
-def run_exits(
-    exit_pass: ExitPass, num_videos: int, policy: ExitPolicy, gmacs_E: tuple[float, ...]
-) -> ProgressiveResult:
+def run_exits(exit_pass: ExitPass, policy: ExitPolicy) -> ProgressiveResult:
     """Run from exit to exit under ``policy`` (paper section 3.2, C_k: max s_k > T_k).
 
     Args:
         exit_pass: Just begun.
-        num_videos: Videos in the batch.
         policy: Confidence measure and thresholds.
-        gmacs_E: Cumulative GFLOPs at each exit, empty if unknown.
+
+    Raises:
+        PlanError: The clips have another shape than the plan.
+        PolicyError: The policy is for another number of exits or another plan.
     """
-    num_exits = len(policy.thresholds)
+    plan, gmacs_E = exit_pass.network.plan, exit_pass.network.gmacs_E
+    check_clips(exit_pass.clips_BTCHW, plan)
+    policy.check_fits(len(plan.exits), plan.plan_id)
+    num_exits, num_videos = len(plan.exits), len(exit_pass.clips_BTCHW)
     running = np.arange(num_videos)
     exit_B = np.full(num_videos, num_exits - 1)
     logits_BK = torch.empty(0)

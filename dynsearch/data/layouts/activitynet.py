@@ -14,9 +14,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dynsearch.data.layouts.several_labels import located, multi_label_record
+from dynsearch.data.layouts.several_labels import multi_label_record
 from dynsearch.data.layouts.text_files import bad_line, find_files, in_folders, read_lines
-from dynsearch.data.layouts.video_tree import VideoTree
+from dynsearch.data.layouts.video_tree import VideoTree, located
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.errors import DataError
 from dynsearch.files import read_json
@@ -44,11 +44,14 @@ def read_activitynet(root: Path, *, how_to_get: str, allow_missing: bool = False
     if not any((root / name).is_file() for name in in_folders(*_JSON_NAMES)) and any(
         (root / name).is_file() for name in _LISTS["train"]
     ):
-        class_names, parts = _read_lists(root, how_to_get)
+        files = find_files(root, _LISTS, how_to_get=how_to_get)
+        tree = VideoTree(root)
+        class_names, parts = _read_lists(files, tree)
     else:
         files = find_files(root, {"annotations": in_folders(*_JSON_NAMES)}, how_to_get=how_to_get)
-        class_names, parts = _read_database(files["annotations"], VideoTree(root))
-    return located(root, class_names, parts, how_to_get=how_to_get, allow_missing=allow_missing)
+        tree = VideoTree(root)
+        class_names, parts = _read_database(files["annotations"], tree)
+    return located(tree, class_names, parts, how_to_get=how_to_get, allow_missing=allow_missing)
 
 
 def _read_database(path: Path, tree: VideoTree) -> tuple[tuple[str, ...], dict[str, list[VideoRecord]]]:
@@ -94,11 +97,11 @@ def _records(
     ]
 
 
-def _read_lists(root: Path, how_to_get: str) -> tuple[tuple[str, ...], dict[str, list[VideoRecord]]]:
-    files = find_files(root, _LISTS, how_to_get=how_to_get)
+def _read_lists(
+    files: dict[str, Path], tree: VideoTree
+) -> tuple[tuple[str, ...], dict[str, list[VideoRecord]]]:
     names = [line for _, line in read_lines(files.pop("classes"))]
     class_names = tuple(names[1:] if names[0] == "action" else names)
-    tree = VideoTree(root)
     parts: dict[str, list[VideoRecord]] = {}
     for part, path in files.items():
         parts[part] = records = []

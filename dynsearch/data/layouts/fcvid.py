@@ -16,9 +16,9 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dynsearch.data.layouts.several_labels import located, multi_label_record
+from dynsearch.data.layouts.several_labels import multi_label_record
 from dynsearch.data.layouts.text_files import bad_line, find_files, in_folders, read_lines
-from dynsearch.data.layouts.video_tree import VideoTree
+from dynsearch.data.layouts.video_tree import VideoTree, located
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.errors import DataError
 
@@ -60,7 +60,7 @@ def read_fcvid(root: Path, *, how_to_get: str, allow_missing: bool = False) -> A
             path = tree.find(name.stem, where=str(files["split"]), folder=name.parent.name)
             parts[split].append(multi_label_record(name.with_suffix("").as_posix(), path, classes))
     class_names = _class_names([name for name, _ in names], labels, num_classes)
-    return located(root, class_names, parts, how_to_get=how_to_get, allow_missing=allow_missing)
+    return located(tree, class_names, parts, how_to_get=how_to_get, allow_missing=allow_missing)
 
 
 def _read_name(path: Path, number: int, line: str) -> tuple[PurePosixPath, str]:

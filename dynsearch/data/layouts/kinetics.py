@@ -26,7 +26,7 @@ from dynsearch.data.layouts.text_files import (
     read_lines,
     read_rows,
 )
-from dynsearch.data.layouts.video_tree import VideoTree, without_missing
+from dynsearch.data.layouts.video_tree import VideoTree, located
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.data.video_folder import plain_name
 from dynsearch.errors import DataError
@@ -64,7 +64,7 @@ def read_kinetics400(root: Path, *, how_to_get: str, allow_missing: bool = False
         files["test"],
         files["train"].name,
     )
-    return _located(root, class_names, parts, files, how_to_get, allow_missing)
+    return _annotations(root, class_names, parts, files, how_to_get, allow_missing)
 
 
 def read_mini_kinetics(root: Path, *, how_to_get: str, allow_missing: bool = False) -> Annotations:
@@ -91,7 +91,7 @@ def read_mini_kinetics(root: Path, *, how_to_get: str, allow_missing: bool = Fal
     )
     class_names = tuple(line for _, line in read_lines(files.pop("classes")))
     parts = {part: _read_numbered(path, class_names) for part, path in files.items()}
-    return _located(root, class_names, parts, files, how_to_get, allow_missing)
+    return _annotations(root, class_names, parts, files, how_to_get, allow_missing)
 
 
 def _read_id_lists(root: Path, how_to_get: str, allow_missing: bool) -> Annotations:
@@ -115,7 +115,7 @@ def _read_id_lists(root: Path, how_to_get: str, allow_missing: bool) -> Annotati
             )
         parts[part] = [known[youtube_id] for youtube_id in ids]
     class_names = tuple(sorted({clip.label for clips in parts.values() for clip in clips}))
-    return _located(root, class_names, parts, files, how_to_get, allow_missing)
+    return _annotations(root, class_names, parts, files, how_to_get, allow_missing)
 
 
 def _csv_names(part: str) -> list[str]:
@@ -152,7 +152,7 @@ def _read_numbered(path: Path, class_names: Sequence[str]) -> list[_Clip]:
     return clips
 
 
-def _located(
+def _annotations(
     root: Path,
     class_names: tuple[str, ...],
     parts: dict[str, list[_Clip]],
@@ -160,38 +160,26 @@ def _located(
     how_to_get: str,
     allow_missing: bool,
 ) -> Annotations:
-    tree = _Clips(root)
+    clips = _Clips(VideoTree(root))
     labels = {name: label for label, name in enumerate(class_names)}
     records = {
         part: [
-            VideoRecord(clip.youtube_id, tree.find(clip, where=str(files[part])), labels[clip.label])
-            for clip in clips
+            VideoRecord(clip.youtube_id, clips.find(clip, where=str(files[part])), labels[clip.label])
+            for clip in annotated
         ]
-        for part, clips in parts.items()
+        for part, annotated in parts.items()
     }
-    missing: list[VideoRecord] = []
-    if not allow_missing:
-        for part, found in records.items():
-            gone = [record for record in found if not tree.exists(record.path)]
-            records[part] = without_missing(found, gone, root=root, how_to_get=how_to_get, skip=True)
-            missing += gone
-    return Annotations(
-        class_names=class_names,
-        train=records["train"],
-        test=records["test"],
-        missing=tuple(record.video_id for record in missing),
-    )
+    return located(clips.tree, class_names, records, how_to_get=how_to_get, allow_missing=allow_missing)
 
 
 class _Clips:
     """Clips under the data root, by YouTube id and, where their names have them, by seconds."""
 
-    def __init__(self, root: Path) -> None:
-        self._tree = VideoTree(root)
+    def __init__(self, tree: VideoTree) -> None:
+        self.tree = tree
         self._by_id: dict[str, list[str]] = defaultdict(list)
-        for name in self._tree.files:
+        for name in tree.files:
             self._by_id[name[:_ID_LENGTH]].append(name)
-        self.exists = self._tree.exists
 
     def find(self, clip: _Clip, *, where: str) -> Path:
         """Return a clip's file, or the path it should have."""
@@ -199,7 +187,7 @@ class _Clips:
         exact = list(_full_names(clip))
         names = self._by_id.get(clip.youtube_id, [])
         chosen = next((name for name in exact if name in names), names[0] if len(names) == 1 else exact[0])
-        return self._tree.find(chosen, where=where, folder=clip.label)
+        return self.tree.find(chosen, where=where, folder=clip.label)
 
 
 def _full_names(clip: _Clip) -> Iterable[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dynsearch.data.records import VideoRecord
+from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.data.video_folder import SUFFIXES, plain_name
 from dynsearch.errors import DataError
 
@@ -61,6 +61,41 @@ class VideoTree:
     def exists(self, path: Path) -> bool:
         """Tell whether ``path`` is one of the files."""
         return path in self._found
+
+
+def located(
+    tree: VideoTree,
+    class_names: tuple[str, ...],
+    parts: Mapping[str, Sequence[VideoRecord]],
+    *,
+    how_to_get: str,
+    allow_missing: bool,
+) -> Annotations:
+    """Return annotations whose videos are in ``tree``; the others are left out and listed.
+
+    Args:
+        tree: The videos that are there.
+        class_names: K names.
+        parts: The records of ``train`` and ``test``.
+        how_to_get: What to download, for the message.
+        allow_missing: Return annotated videos without a file too.
+
+    Raises:
+        DataError: All videos of a part are missing.
+    """
+    missing: list[VideoRecord] = []
+    kept = {part: list(records) for part, records in parts.items()}
+    if not allow_missing:
+        for part, records in parts.items():
+            gone = [record for record in records if not tree.exists(record.path)]
+            kept[part] = without_missing(records, gone, root=tree.root, how_to_get=how_to_get, skip=True)
+            missing += gone
+    return Annotations(
+        class_names=class_names,
+        train=kept["train"],
+        test=kept["test"],
+        missing=tuple(record.video_id for record in missing),
+    )
 
 
 def without_missing(

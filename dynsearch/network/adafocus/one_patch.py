@@ -114,9 +114,7 @@ class OnePatchNetwork(nn.Module):
             PlanError: The clips have another shape than the plan.
             PolicyError: The policy is for another number of exits or another plan.
         """
-        check_clips(clips_BTCHW, self.plan)
-        policy.check_fits(len(self.depths), self.plan.plan_id)
-        return run_exits(OnePatchPass(self, clips_BTCHW), len(clips_BTCHW), policy, self.gmacs_E)
+        return run_exits(OnePatchPass(self, clips_BTCHW), policy)
 
 
 class OnePatchPass:

@@ -116,9 +116,7 @@ class RecurrentFocusNetwork(nn.Module):
             PlanError: The clips have another shape than the plan.
             PolicyError: The policy is for another number of exits or another plan.
         """
-        check_clips(clips_BTCHW, self.plan)
-        policy.check_fits(len(self.ends), self.plan.plan_id)
-        return run_exits(RecurrentPass(self, clips_BTCHW), len(clips_BTCHW), policy, self.gmacs_E)
+        return run_exits(RecurrentPass(self, clips_BTCHW), policy)
 
 
 class RecurrentPass:

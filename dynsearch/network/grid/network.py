@@ -102,8 +102,6 @@ class GridNetwork(nn.Module):
             PlanError: The clips have another number of frames than the plan.
             PolicyError: The policy is for another number of exits or another plan.
         """
-        check_clips(clips_BTCHW, self.plan)
-        policy.check_fits(len(self.plan.exits), self.plan.plan_id)
         return run_until(self, clips_BTCHW, policy)
 
     def frames(self, clips_BTCHW: torch.Tensor, start: int, stop: int) -> torch.Tensor:

@@ -134,6 +134,6 @@ class GridExits:
 def run_until(network: GridNetwork, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:
     """Run ``clips_BTCHW`` from exit to exit under ``policy``."""
     network.history.tails = {}
-    result = run_exits(GridExits(network, clips_BTCHW), len(clips_BTCHW), policy, network.gmacs_E)
+    result = run_exits(GridExits(network, clips_BTCHW), policy)
     network.history.tails = {}
     return result

@@ -138,9 +138,7 @@ class CompressedNetwork(nn.Module):
             PlanError: The clips have another shape than the plan.
             PolicyError: The policy is for another number of exits or another plan.
         """
-        check_clips(clips_BTCHW, self.plan)
-        policy.check_fits(len(self.ends), self.plan.plan_id)
-        result = run_exits(CompressedPass(self, clips_BTCHW), len(clips_BTCHW), policy, self.gmacs_E)
+        result = run_exits(CompressedPass(self, clips_BTCHW), policy)
         self.base.history.tails = {}
         return result
 
