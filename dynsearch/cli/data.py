@@ -21,13 +21,6 @@ _dataset = click.option(
 _workers = click.option(
     "--workers", type=click.IntRange(min=0), help="Worker processes. Default: one per processor core."
 )
-_reader = click.option(
-    "--reader",
-    type=click.Choice(["auto", "decord", "pyav"]),
-    default="auto",
-    show_default=True,
-    help="auto: decord for long files that it counts right, else PyAV.",
-)
 _MAX_ROWS = 20
 
 
@@ -81,7 +74,7 @@ def _described(info: DatasetInfo) -> dict[str, Any]:
 @click.option(
     "--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the problems there."
 )
-@_reader
+@options.reader
 @click.option(
     "--seconds",
     type=click.FloatRange(min=0, min_open=True),
@@ -98,7 +91,7 @@ def check(
     data_root: Path | None,
     min_frames: int,
     csv_path: Path | None,
-    reader: str,
+    reader: str | None,
     seconds: float,
     fresh: bool,
     workers: int | None,
@@ -116,7 +109,7 @@ def check(
             dataset,
             data_root,
             min_frames=min_frames,
-            reader=reader,
+            reader=reader or "auto",
             num_workers=workers,
             seconds_per_video=seconds,
             fresh=fresh,
@@ -156,7 +149,7 @@ def check(
     show_default=True,
     help="Share of the training videos that may be unreadable.",
 )
-@_reader
+@options.reader
 @_workers
 @options.quiet
 def prepare(
@@ -167,7 +160,7 @@ def prepare(
     seed: int,
     max_gb: float,
     max_bad_videos: float,
-    reader: str,
+    reader: str | None,
     workers: int | None,
     quiet: bool,
 ) -> None:
@@ -199,7 +192,7 @@ def prepare(
                 name=f"{dataset}-{split}",
                 num_frames=frames,
                 size=size,
-                reader=reader,
+                reader=reader or "auto",
                 max_bad_videos=max_bad_videos if split == "train" else 0.0,
                 num_workers=workers,
                 progress=progress,

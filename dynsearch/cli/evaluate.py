@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--split", type=click.Choice(["calibration", "test"]), default="test", show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @options.data_root
+@options.reader
 @options.quiet
 @options.as_json
 def evaluate(
@@ -31,6 +32,7 @@ def evaluate(
     split: str,
     batch_size: int,
     data_root: Path | None,
+    reader: str | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -49,6 +51,8 @@ def evaluate(
 
     loaded = LoadedNetwork(bundle)
     plan, recipe = loaded.bundle.plan, loaded.bundle.recipe
+    if reader is not None:
+        recipe = recipe.model_copy(update={"reader": reader})
     source = open_clips(recipe, data_root, dataset=dataset)
     if tuple(source.dataset.class_names) != loaded.bundle.class_names:
         raise DataError(

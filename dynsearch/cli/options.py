@@ -11,6 +11,11 @@ data_root = click.option(
     type=click.Path(path_type=Path),
     help="Folder of the data set itself. Default: $DYNSEARCH_HOME/data/NAME; $DYNSEARCH_HOME is ~/.cache/dynsearch.",
 )
+reader = click.option(
+    "--reader",
+    type=click.Choice(["auto", "decord", "pyav"]),
+    help="What decodes video files. auto, the default: decord for long files that it counts right, else PyAV.",
+)
 studies_root = click.option(
     "--studies",
     "studies_root",

@@ -34,9 +34,16 @@ from dynsearch.cli import options
     type=click.Path(path_type=Path),
     help="Also write the video with its labels to this .mp4 file.",
 )
+@options.reader
 @options.as_json
 def predict(
-    bundle: Path, videos: tuple[str, ...], stream: bool, window: float, annotate: Path | None, as_json: bool
+    bundle: Path,
+    videos: tuple[str, ...],
+    stream: bool,
+    window: float,
+    annotate: Path | None,
+    reader: str | None,
+    as_json: bool,
 ) -> None:
     """Label each VIDEO with BUNDLE, and show the exit used and the GFLOPs spent.
 
@@ -49,6 +56,8 @@ def predict(
         )
     if "-" in videos and not stream:
         raise click.UsageError("'-' is standard input, which needs --stream.")
+    if stream and reader is not None:
+        raise click.UsageError("--reader is for files; a stream is always read by PyAV.")
     from dynsearch.cli import predict_run
     from dynsearch.data.video_sources import find_videos
     from dynsearch.export.loaded import LoadedNetwork
@@ -59,6 +68,6 @@ def predict(
     paths = find_videos(videos)
     if annotate and len(paths) > 1:
         raise click.UsageError(f"--annotate takes one VIDEO, got {len(paths)}.")
-    loaded = LoadedNetwork(bundle)
+    loaded = LoadedNetwork(bundle, reader=reader)
     if predict_run.label_files(loaded, paths, annotate, as_json=as_json):
         raise SystemExit(1)

@@ -55,6 +55,7 @@ from dynsearch.cli import options
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
 @options.settings
 @options.data_root
+@options.reader
 @options.studies_root
 @options.loggers
 @options.quiet

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 )
 @options.settings
 @options.data_root
+@options.reader
 @options.loggers
 @options.quiet
 @options.as_json

@@ -63,6 +63,7 @@ def views_of(
     num_crops: int,
     short_side: int,
     cache: FrameCache | None = None,
+    reader: str = "auto",
 ) -> Iterator[torch.Tensor]:
     """Yield all views of each video, float32 (V, T, C, H, W): the crops of the first clip, then of the second, ...
 
@@ -74,6 +75,7 @@ def views_of(
         num_crops: Crops of each clip.
         short_side: Pixels the pictures' short side is resized to before cropping.
         cache: The split's frame cache, whose frames then are the video.
+        reader: The video reader's name, used where there is no cache.
 
     Raises:
         VideoError: A video can't be read; it is named.
@@ -82,7 +84,10 @@ def views_of(
     for index, record in enumerate(records):
         if cache is None:
             frames = read_record(
-                record, lambda n: clip_indices(n, num_frames, num_clips).ravel().tolist(), strict=True
+                record,
+                lambda n: clip_indices(n, num_frames, num_clips).ravel().tolist(),
+                strict=True,
+                reader=reader,
             )
         else:
             frames = cache.frames_NSHWC[index, clip_indices(cache.num_frames, num_frames, num_clips).ravel()]

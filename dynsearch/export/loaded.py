@@ -53,14 +53,16 @@ class LoadedNetwork(ModelHubMixin):
 
     Args:
         bundle: A bundle's folder, or the bundle itself.
+        reader: The video reader's name; None takes the bundle's own.
 
     Raises:
         BundleError: The folder is no bundle.
         WeightsError: The weights are damaged or of another network.
     """
 
-    def __init__(self, bundle: Bundle | str | os.PathLike[str]) -> None:
+    def __init__(self, bundle: Bundle | str | os.PathLike[str], *, reader: str | None = None) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+        self.reader = reader or self.bundle.recipe.reader
         self.device = pick_device()
         self._hub_mixin_config = {"library_name": "dynsearch", "plan": self.bundle.plan.to_dict()}
         network = load_network(self.bundle)
@@ -73,7 +75,10 @@ class LoadedNetwork(ModelHubMixin):
             VideoError: The video can't be read.
         """
         plan = self.bundle.plan
-        return self.prepare(read_frames(path, lambda count: segment_centres(count, plan.num_frames).tolist()))
+        frames = read_frames(
+            path, lambda count: segment_centres(count, plan.num_frames).tolist(), reader=self.reader
+        )
+        return self.prepare(frames)
 
     def prepare(self, frames_THWC: npt.NDArray[np.uint8]) -> torch.Tensor:
         """Return RGB frames, uint8 (T, H, W, 3), as the network wants them, float32 (T, C, H, W)."""

@@ -25,6 +25,7 @@ _MAY_CHANGE = (
     "ray_address",
     "gpus_per_trial",
     "concurrent",
+    "reader",
     "frame_cache.max_gb",
     "one_shot.retrain",
 )

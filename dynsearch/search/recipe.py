@@ -67,6 +67,8 @@ class StudyRecipe(BaseModel):
     """Threshold solver used on each trial's calibration scores."""
     calibration_fraction: float | None = Field(default=None, gt=0, lt=1)
     """Share of the official training videos set aside for calibration; none takes the data set's own."""
+    reader: Literal["auto", "decord", "pyav"] = "auto"
+    """What decodes video files; ``auto`` looks at each file and takes decord only where its frames are right."""
     frame_cache: FrameCacheConfig | None = None
     """Decoded frames kept on disk; none decodes videos in every epoch."""
     training: TrainingConfig = TrainingConfig()

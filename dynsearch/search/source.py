@@ -33,5 +33,6 @@ def open_clips(
         calibration_fraction=recipe.calibration_fraction,
         seed=recipe.seed,
         frame_cache=recipe.frame_cache,
+        reader=recipe.reader,
         write=write,
     )

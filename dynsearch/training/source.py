@@ -58,6 +58,7 @@ class DatasetClips:
         dataset: VideoDataset,
         frame_cache: CacheSettings | None = None,
         write: Callable[[str], None] | None = None,
+        reader: str = "auto",
     ) -> None:
         self.dataset = dataset
         self.num_classes = len(dataset.class_names)
@@ -67,6 +68,7 @@ class DatasetClips:
         self.fingerprint = hashlib.sha256(ids.encode()).hexdigest()[:12]
         self._write = write or (lambda line: None)
         self._cache_settings = frame_cache
+        self._reader = reader
         self._cache = lru_cache(maxsize=None)(self._make_cache)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -88,6 +90,7 @@ class DatasetClips:
         seed: int,
         frame_cache: CacheSettings | None = None,
         write: Callable[[str], None] | None = None,
+        reader: str = "auto",
     ) -> DatasetClips:
         """Open the data set ``name``; the embedded one is generated on first use.
 
@@ -97,7 +100,7 @@ class DatasetClips:
         if write:
             write(f"Opening {name} ...")
         dataset = open_dataset(name, data_root, calibration_fraction=calibration_fraction, seed=seed)
-        source = cls(dataset, frame_cache, write)
+        source = cls(dataset, frame_cache, write, reader)
         sizes = ", ".join(f"{len(records)} {split}" for split, records in dataset.splits.items())
         source._write(f"{name}: {source.num_classes} classes, {sizes} videos in {dataset.root}")
         for split in ("calibration", "test"):
@@ -129,6 +132,7 @@ class DatasetClips:
             num_crops=num_crops,
             short_side=cache.size if cache else round(plan.image_size * TEST_RESIZE),
             cache=cache,
+            reader=self._reader,
         )
 
     def video_ids(self, split: str) -> Sequence[str]:
@@ -163,6 +167,7 @@ class DatasetClips:
             training=training,
             seed=seed,
             cache=cache,
+            reader=self._reader,
             short_side=None if cache else round(plan.image_size * TEST_RESIZE),
             multi_scale_crop=config.multi_scale_crop,
             num_classes=self.num_classes,
@@ -193,6 +198,7 @@ class DatasetClips:
             name=f"{self.dataset.name}-{split}",
             num_frames=settings.num_frames,
             size=settings.size,
+            reader=self._reader,
             max_bad_videos=max_bad_videos,
             write=self._write,
         )
