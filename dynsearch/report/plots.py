@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dynsearch.report.figures import BLUE, GREY, ORANGE, saved_figure
+from dynsearch.report.figures import BLUE, GREEN, GREY, ORANGE, saved_figure
 
 
 def plot_frontier(
@@ -22,7 +22,7 @@ def plot_frontier(
     """Draw top-1 against GFLOPs per video, with the interval as a band.
 
     Args:
-        rows: Rows of ``frontier.csv``, rising in GFLOPs.
+        rows: Rows of ``frontier.csv``, rising in GFLOPs. Where they have mAP, it is drawn as well.
         path: A ``.png``, ``.svg`` or ``.pdf`` file.
         title: Shown above the picture.
         max_gflops: Drawn as a line: the study's budget.
@@ -53,6 +53,12 @@ def plot_frontier(
             linewidth=1.2,
             label=f"frontier, on {split}",
         )
+        has_map = f"{split}_map" in ordered[0]
+        if has_map:
+            values = [100 * row[f"{split}_map"] for row in ordered]
+            axes.plot(
+                gflops, values, "s--", color=GREEN, markersize=size, linewidth=1.2, label=f"mAP, on {split}"
+            )
         if full is not None:
             axes.plot(
                 full[0], 100 * full[1], "X", color=ORANGE, markersize=8, mec="white", label="full inference"
@@ -67,7 +73,7 @@ def plot_frontier(
                 max_gflops, color=GREY, linestyle=(0, (5, 3)), linewidth=1, label=f"budget {max_gflops:g}"
             )
         axes.set_xlabel("GFLOPs per video (10⁹ multiply-accumulates)")
-        axes.set_ylabel("top-1 accuracy (%)")
+        axes.set_ylabel("top-1 (one of a video's classes) and mAP (%)" if has_map else "top-1 accuracy (%)")
         axes.set_title(title, loc="left")
         axes.margins(x=0.03)
         figure.legend(loc="outside lower center", ncols=3, frameon=False)

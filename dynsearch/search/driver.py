@@ -171,7 +171,9 @@ class Driver:
             return  # Other drivers are still at work.
         if failed:
             raise StudyFailedError(
-                f"every trial failed; the last: {failed[-1].user_attrs['error']}", where=self.folder.name
+                f"every trial failed; the last: {failed[-1].user_attrs['error']}",
+                where=self.folder.name,
+                hint="Mend the cause, and begin anew with another --name",
             )
         if exhausted:
             raise StudyError(

@@ -44,7 +44,9 @@ def open_record(folder: StudyFolder, *, create: bool = False, part: str | None =
         else:
             study = optuna.load_study(study_name=name, storage=storage)
     except KeyError as error:
-        raise StudyError("the study has no trials yet", where=folder.name) from error
+        raise StudyError(
+            "the study has no trials yet", where=folder.name, hint="Run `dynsearch study` first"
+        ) from error
     except Exception as error:  # SQLAlchemy and alembic raise errors of many unrelated types.
         raise StudyError(
             f"its record can't be opened: {' '.join(str(error).split())[:200]}", where=folder.name

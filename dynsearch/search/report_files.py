@@ -16,6 +16,7 @@ from dynsearch.frontier import MergedPoint, hypervolume, pareto_mask, solve_thre
 from dynsearch.report.frontier_table import further_metrics
 from dynsearch.report.html import StudyFacts, TrialFacts, render_report, shown_videos
 from dynsearch.report.html.facts import FullInference
+from dynsearch.search.families import by_family
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.origin import Origin
 from dynsearch.search.record import open_record, plan_of
@@ -67,6 +68,7 @@ def read_facts(folder: StudyFolder) -> StudyFacts:
         ),
         trials=[_trial(trial) for trial in study.get_trials(deepcopy=False)],
         metrics=[further_metrics(row) for row in results.rows()],
+        families=_families(results, recipe.solver),
         hypervolume=list(_hypervolumes(results, recipe.solver, recipe.max_gflops)),
     )
 
@@ -93,6 +95,12 @@ def _chosen(results: StudyResults, max_gflops: float) -> MergedPoint[int]:
         return results.best_under(max_gflops)
     except InfeasibleBudgetError:
         return results.points[0]
+
+
+def _families(results: StudyResults, solver: str) -> dict[str, list[MergedPoint[int]]]:
+    """Return the points of each network family's own frontier; none where there is one family only."""
+    parts = by_family(results, solver)
+    return {name: part.points for name, part in parts.items()} if len(parts) > 1 else {}
 
 
 def _trial(trial: FrozenTrial) -> TrialFacts:

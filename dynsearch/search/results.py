@@ -134,7 +134,11 @@ def read_results(study: optuna.Study, folder: StudyFolder, *, solver: str) -> St
     """
     trials = finished(study)
     if not trials:
-        raise StudyError("no trial has finished yet", where=folder.name)
+        raise StudyError(
+            "no trial has finished yet",
+            where=folder.name,
+            hint="Wait for the first one; `dynsearch dashboard` shows how far it is",
+        )
     scores = {
         trial.number: (
             ExitScores.load(folder.trial(trial.number) / "scores-calibration.npz"),

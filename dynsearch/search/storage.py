@@ -75,7 +75,7 @@ def open_storage(folder: StudyFolder, *, create: bool = False) -> BaseStorage:
     elif storage.startswith("sqlite:///"):
         file = Path(storage.removeprefix("sqlite:///"))
     if kind in ("journal", "sqlite") and not create and not file.is_file():
-        raise StudyError("the study has no trials yet", where=folder.name)
+        raise StudyError("the study has no trials yet", where=folder.name, hint="Run `dynsearch study` first")
     shown = str(file) if kind in ("journal", "sqlite") else storage
     try:
         if kind == "journal":
@@ -112,5 +112,5 @@ def _parsed(storage: str) -> URL:
     except ArgumentError:
         kind = ""
     if kind not in ("sqlite", "postgresql"):  # What was given may hold a password, so it is not repeated.
-        raise RecipeError("storage: none that is known", hint=_FORMS)
+        raise RecipeError("is no storage that is known", where="storage", hint=_FORMS)
     return url

@@ -38,7 +38,8 @@ class CompressionChoices(BaseModel):
             raise ValueError("time_ratios must not exceed num_frames")
         uneven = [(n, e) for n, e in product(self.num_frames, self.num_exits) if n % e]
         if uneven:
-            raise ValueError("num_frames={} is not a multiple of num_exits={}".format(*uneven[0]))
+            frames, exits = uneven[0]
+            raise ValueError(f"num_frames={frames} is not a multiple of num_exits={exits}")
         return self
 
     def sample(self, trial: Suggester, space: SearchSpace) -> Plan:

@@ -36,17 +36,27 @@ def work(tmp_path_factory):
     folder = tmp_path_factory.mktemp("work")
     write_sthv2(folder / "data")
     (folder / "space.yaml").write_text(yaml.safe_dump(SPACE))
-    dynsearch("study", *RECIPE, "--families", ",".join(FAMILIES), cwd=folder)
+    dynsearch("study", *RECIPE, "--families", ",".join(FAMILIES), "--reader", "pyav", cwd=folder)
     return folder
 
 
 def test_every_family_was_trained_and_has_its_frontier(work):
     folder = work / "studies" / "sthv2"
+    assert yaml.safe_load((folder / "study.yaml").read_text())["recipe"]["reader"] == "pyav"
     plans = [Plan.load(folder / "trials" / str(trial) / "plan.yaml") for trial in range(3)]
     assert tuple(map(family_name, plans)) == FAMILIES
     with (folder / "families.csv").open() as file:
         assert {row["family"] for row in csv.DictReader(file)} == set(FAMILIES)
     assert [path.name for path in (folder / "bases").glob("*/")] == [plans[1].options.base(plans[1]).plan_id]
+
+
+def test_the_report_has_a_frontier_of_each_family(work):
+    text = (work / "studies" / "sthv2" / "report.html").read_text()
+    section = text.split('<section id="families"')[1].split("</section>")[0]
+    for place, family in enumerate(FAMILIES):
+        assert f"</svg>{family}</li>" in section
+        assert f'class="pt dot f{place}"' in section
+        assert f"<td>{family}</td>" in section
 
 
 def test_the_frontier_names_families(work):
@@ -60,8 +70,13 @@ def test_the_frontier_names_families(work):
 def test_any_family_becomes_a_bundle_that_runs(work):
     for trial, family in enumerate(FAMILIES[:2]):
         plan = work / "studies" / "sthv2" / "trials" / str(trial) / "plan.yaml"
-        dynsearch_here("train", plan, "--output", family, *RECIPE[:6], *RECIPE[10:-4], cwd=work)
-        measured = dynsearch_here("evaluate", family, "--data-root", "data", "--json", cwd=work).json
+        dynsearch_here(
+            "train", plan, "--output", family, "--reader", "decord", *RECIPE[:6], *RECIPE[10:-4], cwd=work
+        )
+        assert yaml.safe_load((work / family / "recipe.yaml").read_text())["reader"] == "decord"
+        measured = dynsearch_here(
+            "evaluate", family, "--data-root", "data", "--json", "--reader", "pyav", cwd=work
+        ).json
         assert measured["gflops"] <= measured["full_gflops"]
         assert 0 <= measured["top1"] <= 1
 

@@ -54,6 +54,19 @@ def test_a_folder_is_labelled_as_a_table_and_as_json(work):
         assert f"{answer['exit']}/2" in line
 
 
+def test_the_reader_can_be_chosen_for_files(work):
+    by_itself, forced, refused = (
+        dynsearch("predict", "net", "clips/a.webm", *options, cwd=work, code=code)
+        for options, code in (
+            (("--json",), 0),
+            (("--json", "--reader", "pyav"), 0),
+            (("--stream", "--reader", "pyav"), 2),
+        )
+    )
+    assert by_itself.json == forced.json
+    assert "a stream is always read by PyAV" in refused.err
+
+
 def test_a_stream_through_standard_input(work):
     command = [
         sys.executable, "-m", "dynsearch.cli", "predict", "net", "-", "--stream", "--window", "0.5", "--json",

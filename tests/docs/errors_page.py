@@ -8,6 +8,8 @@ import dynsearch.errors
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "errors.md"
 BAD_USAGE = {"UsageError", "BadParameter"}
+PASSED = {"error": "InputError", "ValueError": "InputError"}
+"""Called when raised: a class that the caller chose, and what pydantic shows as one of ours."""
 OURS = {name for name in vars(dynsearch.errors) if name.endswith("Error")}
 
 HEAD = """# Every error message
@@ -33,11 +35,20 @@ def text_of(node):
     return "" if node is None or ast.unparse(node) == "None" else "{" + ast.unparse(node) + "}"
 
 
+def name_of(call):
+    """Return the last name of what is called."""
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
 def messages_in(path):
     """Yield (kind, text, hint) of every error that a file makes, in its order."""
-    calls = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.Call)]
+    tree = ast.parse(path.read_text())
+    raised = {id(node.exc) for node in ast.walk(tree) if isinstance(node, ast.Raise)}
+    calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for call in sorted(calls, key=lambda node: node.lineno):
-        name = getattr(call.func, "attr", getattr(call.func, "id", ""))
+        name = name_of(call)
+        if name in PASSED and id(call) in raised:
+            name = PASSED[name]
         if name not in OURS | BAD_USAGE or not call.args or name == "InfeasibleBudgetError":
             continue
         where, hint = (

@@ -1,8 +1,14 @@
+import numpy as np
+import pytest
 import yaml
 
+from dynsearch.data.reader import READERS
 from dynsearch.data.records import VideoDataset, VideoRecord
 from dynsearch.search.folder import StudyFolder
+from dynsearch.search.recipe import FrameCacheConfig
+from dynsearch.training import TrainingConfig
 from dynsearch.training.source import DatasetClips
+from tests.plans import small_plan
 from tests.search.toy import SPACE, recipe
 
 
@@ -36,3 +42,30 @@ def test_a_data_set_without_groups_records_its_sizes(tmp_path):
         "videos": {"train": 1, "calibration": 1, "test": 1},
         "missing": 0,
     }
+
+
+class WhiteReader:
+    """All frames of all videos are white."""
+
+    def read(self, path, choose, *, strict):
+        return np.full((len(choose(10)), 48, 48, 3), 255, dtype=np.uint8)
+
+
+@pytest.mark.parametrize("cache", [None, FrameCacheConfig(num_frames=4, size=40)])
+def test_the_reader_asked_for_reads_the_clips_and_fills_the_cache(tmp_path, monkeypatch, cache):
+    monkeypatch.setitem(READERS, "white", WhiteReader)
+    monkeypatch.setenv("DYNSEARCH_HOME", str(tmp_path / "home"))
+    (tmp_path / "v.mp4").write_bytes(bytes([0, 0, 0, 24]) + b"ftypmp42" + bytes(100))
+    record = VideoRecord("1", tmp_path / "v.mp4", 0)
+    splits = {"train": [record], "calibration": [record], "test": [record]}
+    dataset = VideoDataset(name="csv", root=tmp_path, class_names=("x", "y"), splits=splits)
+    source = DatasetClips(dataset, cache, reader="white")
+    plan, config = small_plan("4x3", image_size=32), TrainingConfig(num_workers=0)
+
+    ((clips, _, _),) = source.loader("test", plan, config, training=False, seed=0)
+    (views,) = source.views("test", plan, num_clips=2, num_crops=1)
+
+    white = clips.amax(dim=(0, 1, 3, 4), keepdim=True)
+    assert (clips == white).all()
+    assert (views == white).all()
+    assert white.min() > 2

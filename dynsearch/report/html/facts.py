@@ -79,6 +79,7 @@ class StudyFacts:
         hypervolume: For each finished trial in turn its number, and the share of the rectangle from nothing to
             (budget, 100%) that all trials so far dominate, on calibration.
         metrics: Of each point in turn its further metrics on test by name, for instance ``top-5`` (0..1).
+        families: By network family, the points of its own frontier; empty where there is one family only.
         thumbnails: JPEG pictures by video id.
     """
 
@@ -100,6 +101,7 @@ class StudyFacts:
     trials: Sequence[TrialFacts]
     hypervolume: Sequence[tuple[int, float]]
     metrics: Sequence[Mapping[str, float]] = ()
+    families: Mapping[str, Sequence[MergedPoint[int]]] = field(default_factory=dict)
     thumbnails: Mapping[str, bytes] = field(default_factory=dict)
 
     @property

@@ -30,13 +30,19 @@ def frontier_chart(facts: StudyFacts) -> Markup:
     if has_budget:
         xs.append(facts.max_gflops)
     ends = [100 * end for point in points for end in point.test_interval]
-    axes = Axes.over(padded(xs), padded([*ends, 100 * full.top1]))
+    maps = _mean_precisions(facts)
+    axes = Axes.over(padded(xs), padded([*ends, 100 * full.top1, *(value for _, value in maps)]))
     upper = [(point.test.gflops, 100 * point.test_interval.high) for point in points]
     lower = [(point.test.gflops, 100 * point.test_interval.low) for point in points]
-    parts = [axes.frame("GFLOPs per video", "top-1 on test (%)"), axes.area(upper + lower[::-1], "band")]
+    parts = [
+        axes.frame("GFLOPs per video", f"top-1{' and mAP' if maps else ''} on test (%)"),
+        axes.area(upper + lower[::-1], "band"),
+    ]
     if has_budget:
-        parts.append(_budget(axes, facts.max_gflops))
+        parts.append(budget_line(axes, facts.max_gflops))
     parts.append(axes.line([(point.test.gflops, 100 * point.test.top1) for point in points], "line"))
+    if maps:
+        parts.append(axes.line(maps, "line map"))
     radius = 4 if len(points) <= 60 else 2.5
     for point in points:
         tip = point_tip(point, facts.plans[point.key])
@@ -88,7 +94,14 @@ def point_tip(point: MergedPoint[int], plan: Plan) -> str:
     )
 
 
-def _budget(axes: Axes, max_gflops: float) -> Markup:
+def _mean_precisions(facts: StudyFacts) -> list[tuple[float, float]]:
+    """Return the points' GFLOPs and mAP in percent, on test, where the data set is measured by it."""
+    rows = zip(facts.points, facts.metrics, strict=False)
+    return sorted((point.test.gflops, 100 * row["mAP"]) for point, row in rows if "mAP" in row)
+
+
+def budget_line(axes: Axes, max_gflops: float) -> Markup:
+    """Return the budget as a line with its figure."""
     x = axes.x(max_gflops)
     near_right = x > axes.width - 130
     return joined(

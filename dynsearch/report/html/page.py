@@ -13,6 +13,7 @@ from markupsafe import Markup
 from dynsearch.report.html import tables
 from dynsearch.report.html.exit_charts import accuracy_chart, class_chart, reliability_chart
 from dynsearch.report.html.facts import StudyFacts
+from dynsearch.report.html.families_chart import families_chart, family_class
 from dynsearch.report.html.frontier_chart import frontier_chart, reference_chart
 from dynsearch.report.html.grid_chart import grid_chart
 from dynsearch.report.html.history_chart import history_chart, trials_chart
@@ -55,6 +56,9 @@ def _content(facts: StudyFacts) -> dict[str, Any]:
     return {
         "frontier": frontier_chart(facts),
         "frontier_table": tables.frontier(facts),
+        "families": families_chart(facts) if facts.families else None,
+        "families_table": tables.families(facts),
+        "family_keys": [(family_class(place), name) for place, name in enumerate(facts.families)],
         "grid": grid_chart(facts.plan, facts.chosen.test.exit_share),
         "exits_table": tables.exits(exits),
         "accuracy": accuracy_chart(exits),

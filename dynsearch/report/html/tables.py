@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dynsearch.plan import family_name
 from dynsearch.report.html.facts import StudyFacts
 from dynsearch.report.html.frontier_chart import thresholds_text
 from dynsearch.report.html.measures import ClassFigures, ExitFigures, Reliability
@@ -40,6 +41,7 @@ def frontier(facts: StudyFacts) -> Table:
             *(percent(facts.metrics[place][name]) for name in further),
             percent(point.calibration.top1),
             point.key,
+            *([family_name(facts.plans[point.key])] if facts.families else []),
             facts.plans[point.key].exits,
             facts.plans[point.key].frame_order,
             thresholds_text(point),
@@ -49,9 +51,33 @@ def frontier(facts: StudyFacts) -> Table:
     ]
     heading = (
         "#GFLOPs", "#top-1", "#from", "#to", *(f"#{name}" for name in further),
-        "#on calibration", "#trial", "exits", "frame order", "thresholds", "",
+        "#on calibration", "#trial", *(["family"] if facts.families else []), "exits", "frame order",
+        "thresholds", "",
     )  # fmt: skip
     return Table("Operating points: top-1 on test with its 95% interval", heading, rows)
+
+
+def families(facts: StudyFacts) -> Table:
+    """Return the operating points of each family's own frontier."""
+    rows = [
+        (
+            name,
+            gflops_text(point.test.gflops),
+            percent(point.test.top1),
+            percent(point.test_interval.low),
+            percent(point.test_interval.high),
+            percent(point.calibration.top1),
+            point.key,
+            facts.plans[point.key].exits,
+            thresholds_text(point),
+        )
+        for name, points in facts.families.items()
+        for point in points
+    ]
+    heading = (
+        "family", "#GFLOPs", "#top-1", "#from", "#to", "#on calibration", "#trial", "exits", "thresholds",
+    )  # fmt: skip
+    return Table("Operating points of each family alone, likewise", heading, rows)
 
 
 def exits(figures: Sequence[ExitFigures]) -> Table:
