@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from dynsearch.errors import PlanError
+from dynsearch.network.clips import check_clips
 from dynsearch.network.grid.backbone import Backbone, check_shift
 from dynsearch.network.grid.heads import build_head, head_kinds, head_slots
 from dynsearch.network.grid.network import Reader, read_cells, take_frames
@@ -85,10 +86,7 @@ class OneShotNetwork(nn.Module):
             PlanError: The clips, the order, the shift or a cell does not fit the trunk.
         """
         plan = self.plan
-        if clips_BTCHW.ndim != 5 or clips_BTCHW.shape[1] != plan.num_frames:
-            raise PlanError(
-                f"clips must be (B, T={plan.num_frames}, C, H, W), got {tuple(clips_BTCHW.shape)}"
-            )
+        check_clips(clips_BTCHW, plan)
         frames_per_set = self.frames_per_set(order)
         if shift.kind != "none" and (shift.kind, shift.div) != (
             plan.temporal_shift.kind,
