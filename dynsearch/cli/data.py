@@ -14,6 +14,7 @@ from dynsearch.cli.bars import counting
 if TYPE_CHECKING:
     from dynsearch.data.catalogue import DatasetInfo
     from dynsearch.data.check import CheckReport
+    from dynsearch.search.recipe import StudyRecipe
 
 _dataset = click.option(
     "--dataset", required=True, help="Name of the data set; `dynsearch data list` shows them."
@@ -126,15 +127,26 @@ def check(
 
 
 @data.command()
-@_dataset
+@click.option(
+    "--dataset", help="Name of the data set; `dynsearch data list` shows them. Default: the recipe's."
+)
+@click.option(
+    "--recipe",
+    "recipe_file",
+    help="Take data set, split, frames and size of this recipe: a name, or a .yaml file.",
+)
 @options.data_root
 @click.option(
-    "--frames", type=click.IntRange(min=1), help="Frames kept of each video. Default: the data set's."
+    "--frames",
+    type=click.IntRange(min=1),
+    help="Frames kept of each video. Default: the recipe's or the data set's.",
 )
 @click.option(
     "--size", type=click.IntRange(min=1), help="Side in pixels of the square kept. Default: the data set's."
 )
-@click.option("--seed", type=int, default=0, show_default=True, help="Draws the calibration split.")
+@click.option(
+    "--seed", type=click.IntRange(min=0), help="Draws the calibration split. Default: the recipe's, or 0."
+)
 @click.option(
     "--max-gb",
     type=click.FloatRange(min=0, min_open=True),
@@ -153,11 +165,12 @@ def check(
 @_workers
 @options.quiet
 def prepare(
-    dataset: str,
+    dataset: str | None,
+    recipe_file: str | None,
     data_root: Path | None,
     frames: int | None,
     size: int | None,
-    seed: int,
+    seed: int | None,
     max_gb: float,
     max_bad_videos: float,
     reader: str | None,
@@ -166,33 +179,36 @@ def prepare(
 ) -> None:
     """Make the frame cache of every split, so that a study decodes nothing.
 
-    The embedded data set is made first where it is absent. A study uses the cache when its recipe's
-    frame_cache names the same numbers.
+    The embedded data set is made first where it is absent. A study uses the cache that was made with its recipe, or
+    with the same frames, size, seed and share for calibration.
     """
     from dynsearch.data.catalogue import get_info, open_dataset
     from dynsearch.data.frame_cache import cache_bytes, check_limit, make_frame_cache
     from dynsearch.data.home import dataset_root
 
-    info = get_info(dataset)
-    frames, size = frames or info.cache_frames, size or info.cache_size
+    asked = _asked_for(recipe_file, dataset=dataset, seed=seed, reader=reader)
+    info, kept = get_info(asked.dataset), asked.frame_cache
+    frames = frames or (kept.num_frames if kept else info.cache_frames)
+    size = size or (kept.size if kept else info.cache_size)
     generate = info.generate
     if generate is not None:
-        with counting(f"making {dataset}", quiet=quiet) as progress:
-            generate(dataset_root(dataset, data_root), num_workers=workers, progress=progress)
-    opened = open_dataset(dataset, data_root, seed=seed)
-    sizes = [len(records) for records in opened.splits.values()]
-    click.echo(
-        f"{dataset}: {opened.root}, frame cache of {cache_bytes(sum(sizes), frames, size) / 1e9:.2f} GB"
+        with counting(f"making {asked.dataset}", quiet=quiet) as progress:
+            generate(dataset_root(asked.dataset, data_root), num_workers=workers, progress=progress)
+    opened = open_dataset(
+        asked.dataset, data_root, calibration_fraction=asked.calibration_fraction, seed=asked.seed
     )
+    sizes = [len(records) for records in opened.splits.values()]
+    needed = cache_bytes(sum(sizes), frames, size) / 1e9
+    click.echo(f"{asked.dataset}: {opened.root}, frame cache of {needed:.3g} GB")
     check_limit(sizes, frames, size, max_gb)
     for split, records in opened.splits.items():
         with counting(split, quiet=quiet) as progress:
             cache = make_frame_cache(
                 records,
-                name=f"{dataset}-{split}",
+                name=f"{asked.dataset}-{split}",
                 num_frames=frames,
                 size=size,
-                reader=reader or "auto",
+                reader=asked.reader,
                 max_bad_videos=max_bad_videos if split == "train" else 0.0,
                 num_workers=workers,
                 progress=progress,
@@ -202,6 +218,22 @@ def prepare(
             click.echo(f"  left out of training: {records[index].path}: {reason}")
 
 
+def _asked_for(recipe_file: str | None, **changes: Any) -> StudyRecipe:
+    """Return the recipe whose data are to be prepared; without one, the data set with all else at its default."""
+    from dynsearch.search.recipe import StudyRecipe
+
+    if recipe_file is not None:
+        return StudyRecipe.load(recipe_file, overrides=changes)
+    if changes["dataset"] is None:
+        raise click.UsageError("Give --dataset (for instance motions) or --recipe.")
+    given = {field: value for field, value in changes.items() if value is not None}
+    return StudyRecipe(space="", max_gflops=1, **given)
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 def _as_dict(report: CheckReport) -> dict[str, Any]:
     import dataclasses
 
@@ -209,10 +241,14 @@ def _as_dict(report: CheckReport) -> dict[str, Any]:
 
 
 def _print(report: CheckReport, csv_path: Path | None) -> None:
+    from dynsearch.data.records import without_group_text
     from dynsearch.report.tables import format_table
 
     sizes = ", ".join(f"{count} {split}" for split, count in report.num_videos.items())
-    click.echo(f"{sum(report.num_videos.values())} videos ({sizes})")
+    grouped = f" and {_counted(len(report.groups), 'group')}" if report.groups else ""
+    click.echo(f"{sum(report.num_videos.values())} videos ({sizes}) of {report.num_classes} classes{grouped}")
+    if report.without_group:
+        click.echo(without_group_text(report.without_group))
     if report.num_resumed:
         click.echo(f"{report.num_resumed} of them are unchanged since an earlier check; --fresh reads all")
     if not report.problems:

@@ -14,6 +14,7 @@ from dynsearch.cli.bars import counting
 if TYPE_CHECKING:
     from dynsearch.export.evaluation import Evaluation
     from dynsearch.export.loaded import LoadedNetwork
+    from dynsearch.search.recipe import StudyRecipe
     from dynsearch.training.source import DatasetClips
 
 
@@ -60,6 +61,10 @@ def evaluate(
             where=str(source.dataset.root),
             hint="Evaluate on the data set the bundle was trained on",
         )
+    if dataset is not None and (seen := _trained_on(source, recipe, data_root, split)):
+        click.echo(
+            f"dynsearch: {seen} of these videos were trained on, so that the figures are too good", err=True
+        )
     config = recipe.training.model_copy(update={"batch_size": batch_size})
     loader = source.loader(split, plan, config, training=False, seed=recipe.seed)
     total = len(source.video_ids(split))
@@ -75,6 +80,16 @@ def evaluate(
         click.echo(json.dumps({"plan_id": plan.plan_id, "split": split, **values, **rates}, indent=1))
         return
     _print(loaded, measured, split)
+
+
+def _trained_on(source: DatasetClips, recipe: StudyRecipe, data_root: Path | None, split: str) -> int:
+    """Return how many videos of ``split`` are among the bundle's training videos, if both are of one data set."""
+    from dynsearch.search.source import open_clips
+
+    if source.dataset.name.partition("@")[0] != recipe.dataset.partition("@")[0]:
+        return 0
+    trained = {record.path for record in open_clips(recipe, data_root).dataset.splits["train"]}
+    return sum(record.path in trained for record in source.dataset.splits[split])
 
 
 def _first_difference(source: DatasetClips, loaded: LoadedNetwork) -> str:

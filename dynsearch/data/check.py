@@ -15,7 +15,7 @@ from dynsearch.data.check_journal import CheckJournal, Finding
 from dynsearch.data.home import dataset_root
 from dynsearch.data.reader import get_reader
 from dynsearch.data.record_frames import num_record_frames, read_record
-from dynsearch.data.records import VideoRecord
+from dynsearch.data.records import VideoRecord, groups_of, without_group
 from dynsearch.data.sampling import segment_centres
 from dynsearch.data.splits import shared_ids
 from dynsearch.data.video_digest import video_digest
@@ -60,11 +60,17 @@ class CheckReport:
 
     Attributes:
         num_videos: Annotated videos in each split, before calibration is carved out.
+        num_classes: K.
+        groups: The groups of the videos, sorted; empty where there are none.
+        without_group: Ids of the videos in no group, where others are in one.
         problems: What is wrong, in the order of the annotation files.
         num_resumed: Videos that an earlier check had read already and that have not changed since.
     """
 
     num_videos: dict[str, int]
+    num_classes: int
+    groups: list[str]
+    without_group: list[str]
     problems: list[Problem]
     num_resumed: int = 0
 
@@ -123,6 +129,7 @@ def check_dataset(
         raise InputError(f"min_frames must be at least 1, got {min_frames}")
     annotations = read_annotations(name, root, allow_missing=True)
     splits = {"train": annotations.train, "test": annotations.test}
+    everything = [*annotations.train, *annotations.test]
     located = [(split, record) for split, records in splits.items() for record in records]
     with CheckJournal.of(name, dataset_root(name, root), reader, fresh=fresh) as journal:
         findings = {place: journal.known(record) for place, (_, record) in enumerate(located)}
@@ -145,6 +152,9 @@ def check_dataset(
     problems = _problems(located, found, min_frames) + _duplicates(located, found) + _shared(splits)
     return CheckReport(
         num_videos={split: len(records) for split, records in splits.items() if records},
+        num_classes=len(annotations.class_names),
+        groups=groups_of(everything),
+        without_group=without_group(everything),
         problems=problems,
         num_resumed=len(located) - len(unread),
     )

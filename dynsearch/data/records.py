@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 SPLIT_NAMES = ("train", "calibration", "test")
@@ -35,6 +36,22 @@ class VideoRecord:
         return bool(self.labels)
 
 
+def groups_of(records: Iterable[VideoRecord]) -> list[str]:
+    """Return the groups of the videos, sorted; empty where there are none."""
+    return sorted({record.group for record in records if record.group is not None})
+
+
+def without_group(records: Sequence[VideoRecord]) -> list[str]:
+    """Return the ids of videos that have no group, sorted; empty where no video has one."""
+    return sorted(record.video_id for record in records if record.group is None) if groups_of(records) else []
+
+
+def without_group_text(video_ids: Sequence[str]) -> str:
+    """Return what is said of videos without a group."""
+    first = ", ".join(video_ids[:5])
+    return f"{len(video_ids)} videos are in no group, first {first}; each counts as a group of its own"
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class VideoDataset:
     """A data set in three disjoint splits.
@@ -55,7 +72,7 @@ class VideoDataset:
 
     def groups(self, split: str) -> list[str]:
         """Return the groups a split's videos belong to, sorted; empty where there are none."""
-        return sorted({record.group for record in self.splits[split] if record.group is not None})
+        return groups_of(self.splits[split])
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)

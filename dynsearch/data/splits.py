@@ -15,10 +15,10 @@ def carve_calibration(
 ) -> tuple[list[VideoRecord], list[VideoRecord]]:
     """Split training videos into those to train on and those to calibrate on, class by class.
 
-    Where videos have groups, whole groups are taken, those that bring each class nearest to its share; a
-    video without one is a group of its own. A video's place depends on its id, its class, its group and the
-    seed only, so the order of the annotation file does not matter. Every class keeps at least one training
-    video.
+    Where videos have groups, whole groups are taken, those that bring each class nearest to its share, and at
+    least the smallest one; a video without one is a group of its own. A video's place depends on its id, its
+    class, its group and the seed only, so the order of the annotation file does not matter. Every class keeps at
+    least one training video.
 
     Args:
         records: N labelled training videos with distinct ids.
@@ -75,6 +75,9 @@ def _draw_groups(records: Sequence[VideoRecord], fraction: float, seed: int) -> 
             left.subtract(labels)
             for label, count in labels.items():
                 wanted[label] -= count
+    if not taken:  # Every group is more than the share: the smallest that leaves all classes something.
+        rest = [name for name, labels in groups.items() if all(left[k] > n for k, n in labels.items())]
+        taken.update(sorted(rest, key=lambda name: (groups[name].total(), _draw(name, seed)))[:1])
     return taken
 
 

@@ -18,7 +18,7 @@ from dynsearch.data.flips import mirrored_classes
 from dynsearch.data.frame_cache import FrameCache, check_limit, make_frame_cache
 from dynsearch.data.labels import label_tensor
 from dynsearch.data.loader import BadVideos, ClipLoader, make_loader
-from dynsearch.data.records import VideoDataset
+from dynsearch.data.records import VideoDataset, without_group, without_group_text
 from dynsearch.data.views import views_of
 from dynsearch.plan import Plan
 from dynsearch.training.config import TrainingConfig
@@ -106,7 +106,9 @@ class DatasetClips:
         for split in ("calibration", "test"):
             if groups := dataset.groups(split):
                 shown = ", ".join(groups[:20]) + (", ..." if len(groups) > 20 else "")
-                source._write(f"{len(groups)} groups for {split}: {shown}")
+                source._write(f"{len(groups)} group{'s' if len(groups) > 1 else ''} for {split}: {shown}")
+        if alone := without_group([record for records in dataset.splits.values() for record in records]):
+            source._write(without_group_text(alone))
         if dataset.missing:
             source._write(
                 f"{len(dataset.missing)} annotated videos have no file and are left out, first "

@@ -9,6 +9,10 @@ from click.testing import CliRunner
 from dynsearch.cli.data import data
 from dynsearch.data.motions.dataset import MotionsSizes, generate_motions
 from dynsearch.errors import DataError
+from dynsearch.search.recipe import StudyRecipe
+from dynsearch.search.source import open_clips
+from dynsearch.training import TrainingConfig
+from tests.plans import small_plan
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +106,22 @@ def test_prepare_fills_the_cache_of_every_split(root, home):
     assert len(list((home / "frames").glob("*.npy"))) == 3
     assert "24 videos in" in result.output
     assert "12 videos in" in result.output
+
+
+def test_prepare_makes_what_a_study_by_the_recipe_reads(root, home, tmp_path):
+    (tmp_path / "mine.yaml").write_text(
+        "{dataset: motions, space: motions, max_gflops: 1, seed: 3, calibration_fraction: 0.4, "
+        "frame_cache: {num_frames: 3, size: 40}}"
+    )
+    result = run("prepare", "--recipe", tmp_path / "mine.yaml", "--data-root", root, "--workers", 0)
+    assert result.exit_code == 0, result.output
+    made = set((home / "frames").glob("*-3x40-*.npy"))
+    source = open_clips(StudyRecipe.load(str(tmp_path / "mine.yaml")), root)
+    for split in ("train", "calibration", "test"):
+        plan, config = small_plan("4x3", image_size=32), TrainingConfig(num_workers=0)
+        source.loader(split, plan, config, training=split == "train", seed=0)
+    assert set((home / "frames").glob("*-3x40-*.npy")) == made
+    assert len(made) == 3
 
 
 def test_without_the_data_one_message_says_what_is_missing(tmp_path):

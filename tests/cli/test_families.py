@@ -36,7 +36,8 @@ def work(tmp_path_factory):
     folder = tmp_path_factory.mktemp("work")
     write_sthv2(folder / "data")
     (folder / "space.yaml").write_text(yaml.safe_dump(SPACE))
-    dynsearch("study", *RECIPE, "--families", ",".join(FAMILIES), "--reader", "pyav", cwd=folder)
+    told = dynsearch("study", *RECIPE, "--families", ",".join(FAMILIES), "--reader", "pyav", cwd=folder)
+    assert "leaked" not in told.err, "a worker that was killed left something of the system's behind"
     return folder
 
 

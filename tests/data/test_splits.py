@@ -56,6 +56,19 @@ def test_too_few_videos_to_calibrate_on_is_an_error():
         carve_calibration(make_records([1, 1]), 0.5, seed=0)
 
 
+def test_with_few_groups_the_smallest_calibrates():
+    sizes = {"ann": 6, "bob": 4, "cid": 5}
+    records = [
+        VideoRecord(f"{name}-{label}-{n}", Path("v.avi"), label, name)
+        for name, size in sizes.items()
+        for label in range(2)
+        for n in range(size)
+    ]
+    train, calibration = carve_calibration(records, 0.05, seed=0)
+    assert {record.group for record in calibration} == {"bob"}
+    assert len(train) == 22
+
+
 def test_a_video_in_two_splits_is_named():
     splits = {"train": make_records([2], "t"), "test": [*make_records([1], "t"), *make_records([2], "s")]}
 

@@ -19,6 +19,10 @@ MINIATURE = (
         ("dynsearch", "study", "--dataset"),
         ("--trials", "2", "--retrain", "2", "--set", "training.epochs=2"),
     ),
+    (
+        ("dynsearch", "study", "--recipe", "my-recipe.yaml", "--data-root", "my-videos", "--dataset"),
+        ("--trials", "1"),
+    ),
     (("dynsearch", "train"), ("--epochs", "1")),
 )
 """Commands by how they begin, and what is added to make them small; the last of equal options counts."""

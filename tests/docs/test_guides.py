@@ -5,11 +5,14 @@ import re
 import shutil
 import sys
 
+import numpy as np
 import pytest
+import yaml
 
 from dynsearch.data.motions.dataset import MotionsSizes, generate_motions
 from dynsearch.thresholds import ExitPolicy
-from tests.cli.miniature import write_webm
+from tests.cli.runner import dynsearch_here
+from tests.data.videos import encode
 from tests.docs.guide import DOCS, blocks_of, run_guide
 
 RUN_BELOW = {
@@ -99,16 +102,43 @@ def test_serving(studied, home, monkeypatch):
 @pytest.mark.slow
 def test_own_data(tmp_path, monkeypatch):
     monkeypatch.setenv("DYNSEARCH_HOME", str(tmp_path / "home"))
-    number = 0
-    for split, count in (("train", 8), ("test", 2)):
-        for label, step in (("left", (-2, 0)), ("right", (2, 0))):
-            for _ in range(count):
-                number += 1
-                write_webm(tmp_path / "my-videos" / split / label / f"{number:04d}.webm", step, seed=number)
+    rows = ["path,person"]
+    for number, (label, step) in enumerate({"nod": (0, 2), "wave": (2, 0)}.items()):
+        for place in range(16):
+            name = f"{label}/{16 * number + place + 1:04d}.avi"
+            write_avi(tmp_path / "my-videos" / name, step, seed=place)
+            rows.append(f"{name},{('anna', 'ben', 'chris', 'dora')[place % 4]}")
+    (tmp_path / "my-videos" / "groups.csv").write_text("\n".join(rows))
+
     printed = run_guide("own-data.md", tmp_path)
+
+    assert "32 videos (32 train) of 2 classes and 4 groups" in printed[0]
     assert "Nothing is wrong with them." in printed[0]
     assert "Best under 0.05" in printed[1]
-    assert len([json.loads(line) for line in printed[-1].splitlines()]) == 4
+    assert len([json.loads(line) for line in printed[3].splitlines()]) == 16
+    for name, person in (("without-anna", "anna"), ("without-ben", "ben")):
+        facts = yaml.safe_load((tmp_path / "studies" / name / "study.yaml").read_text())["data"]
+        assert facts["test_groups"] == [person]
+        assert facts["videos"]["test"] == 8
+    assert "Best under 0.05" in printed[-1]
+
+    facts = yaml.safe_load((tmp_path / "studies/my-recipe/study.yaml").read_text())["data"]
+    held_out = {*facts["calibration_groups"], *facts["test_groups"]}
+    (seen, *_) = sorted({"anna", "ben", "chris", "dora"} - held_out)
+    told = dynsearch_here(
+        "evaluate", "my-net", "--data-root", "my-videos", "--dataset", f"folders@{seen}", cwd=tmp_path
+    )
+    assert "8 of these videos were trained on" in told.err
+
+
+def write_avi(path, step, seed):
+    """A square moves by ``step`` pixels a frame: MPEG-4 with B-frames, as in UCF-101 and HMDB-51."""
+    rng = np.random.default_rng(seed)
+    frames = rng.integers(0, 60, (24, 96, 128, 3), dtype=np.uint8)
+    for t, frame in enumerate(frames):
+        frame[30 + step[1] * t :, 30 + step[0] * t :][:20, :20] = 230
+    path.parent.mkdir(parents=True, exist_ok=True)
+    encode(path, frames, "mpeg4", bf="2")
 
 
 @pytest.mark.slow

@@ -48,6 +48,10 @@ def serve(connection: Connection, environment: Mapping[str, str], num_threads: i
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     os.environ.update(environment)
+    from tqdm import tqdm
+
+    # torch.fx's progress bar would make a semaphore, which a killed process leaves behind and Python complains of.
+    tqdm.set_lock(threading.RLock())
     if num_threads is not None:
         import torch
 
