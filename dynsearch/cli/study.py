@@ -50,6 +50,11 @@ from dynsearch.cli import options
 @click.option(
     "--trials", "num_trials", type=click.IntRange(min=1), help="Orders to screen; retrain: plans to train."
 )
+@click.option(
+    "--pruner",
+    type=click.Choice(["none", "asha", "hyperband"]),
+    help="Stop trials early whose top-1 at the budget is not among the best third. Default: none.",
+)
 @click.option("--max-hours", type=float, help="Begin no further trial after this time.")
 @click.option("--name", help="Name of the study. Default: the recipe's name.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")

@@ -15,9 +15,10 @@ from dynsearch.errors import InfeasibleBudgetError, StudyError, StudyFailedError
 from dynsearch.frontier import solve_thresholds
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
-from dynsearch.search.engines import End, Engine, Job, Outcome
+from dynsearch.search.engines import End, Engine, Job, Outcome, Rung
 from dynsearch.search.families import take_turns
 from dynsearch.search.folder import StudyFolder
+from dynsearch.search.halving import goes_on, stopped_at, values
 from dynsearch.search.interrupts import Interrupts
 from dynsearch.search.notes import NoNotes, Notes
 from dynsearch.search.proposals import Proposals
@@ -142,7 +143,10 @@ class Driver:
             if len(self._running) < self.engine.num_slots and now >= look_again:
                 found = proposals.next(anew=in_time)
                 look_again = 0.0 if found else now + _LOOK_SECONDS
-            if found:
+            if found and stopped_at(found[0]) is not None:  # and then the driver died
+                self._stop_early(*found)
+                proposals.claims.release(found[0].number)
+            elif found:
                 self.notes.begun(*found)
                 self.observer.started(found[0].number, found[1])
                 self._submit(*found)
@@ -198,15 +202,36 @@ class Driver:
         outcome = self.engine.collect(_TICK_SECONDS)
         if outcome is None:
             return None
+        if isinstance(outcome, Rung):
+            self._judge(outcome)
+            return None
         trial = self._running.pop(outcome.job.number)
         if outcome.end is End.STOPPED:
-            return None  # Left RUNNING, to be taken up again.
+            if stopped_at(trial) is None:
+                return None  # Left RUNNING, to be taken up again.
+            self._stop_early(trial, outcome.job.plan)
+            return trial.number
         if outcome.end in _RETRIED and self._has_second_chance(trial, outcome):
             if not self._interrupts.received:
                 self._submit(trial, outcome.job.plan)
             return None
         self._end(trial, outcome)
         return trial.number
+
+    def _judge(self, rung: Rung) -> None:
+        """Decide whether a trial that may be stopped early goes on."""
+        trial, recipe = self._running[rung.job.number], self.recipe
+        good = goes_on(self.study, trial, recipe.pruner, recipe.training.epochs, rung.epoch, rung.top1)
+        self.engine.answer(rung, go_on=good)
+
+    def _stop_early(self, trial: Trial, plan: Plan) -> None:
+        epoch = stopped_at(trial)
+        assert epoch is not None
+        reason = f"stopped after epoch {epoch}, at top-1 {100 * values(trial)[epoch]:.1f}% under the budget"
+        self.notes.refused(trial, plan, reason)
+        (self.folder.trial(trial.number) / "training-state.safetensors").unlink(missing_ok=True)
+        self.study.tell(trial, state=TrialState.PRUNED)
+        self.observer.noted(f"trial {trial.number} {reason}")
 
     def _has_second_chance(self, trial: Trial, outcome: Outcome) -> bool:
         """Record what cut the trial off, and return whether it is the first time."""

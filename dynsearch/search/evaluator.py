@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+from dynsearch.frontier import solve_thresholds
 from dynsearch.plan import Plan
+from dynsearch.scores import ExitScores
 from dynsearch.search.engines.engine import Job, Monitor
+from dynsearch.search.halving import rungs
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.run import ClipSource, TrainedScores, train_and_score
 
@@ -20,6 +23,36 @@ class Start(Protocol):
 
 
 @dataclass(frozen=True)
+class Pruning:
+    """Measures a trial's top-1 at the budget while it trains.
+
+    Attributes:
+        pruner: ``none``, ``asha`` or ``hyperband``.
+        solver: Threshold solver.
+        max_gflops: The budget.
+    """
+
+    pruner: str
+    solver: str
+    max_gflops: float
+
+    def probe(self, job: Job, epochs: int, monitor: Monitor) -> _Probe:
+        """Return what looks at the job's network."""
+        return _Probe(rungs(self.pruner, epochs, job.number), self, monitor)
+
+
+@dataclass(frozen=True)
+class _Probe:
+    epochs: tuple[int, ...]
+    pruning: Pruning
+    monitor: Monitor
+
+    def show(self, epoch: int, calibration: ExitScores) -> None:
+        curve = solve_thresholds(calibration, self.pruning.solver)
+        self.monitor.rung(epoch, curve.best_under(self.pruning.max_gflops).top1)
+
+
+@dataclass(frozen=True)
 class TrainingEvaluator:
     """Trains a plan for the full schedule and scores it on calibration and test.
 
@@ -28,12 +61,14 @@ class TrainingEvaluator:
         config: Training settings.
         seed: The study's seed; every plan starts from it, so a plan's result does not depend on its trial.
         start: Where trainings begin; None for as ``config`` says.
+        pruning: How trials are stopped early; None for never.
     """
 
     source: ClipSource
     config: TrainingConfig
     seed: int
     start: Start | None = None
+    pruning: Pruning | None = None
 
     def __call__(self, job: Job, monitor: Monitor) -> TrainedScores:
         """Return the exit scores of the job's plan; an interrupted training goes on."""
@@ -48,6 +83,7 @@ class TrainingEvaluator:
             start_from=start_from,
             on_epoch=monitor.epoch,
             on_step=monitor.step,
+            probe=self.pruning.probe(job, self.config.epochs, monitor) if self.pruning else None,
         )
         if start_from is not None:
             start_from.unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from optuna.trial import Trial, TrialState
 from dynsearch.cost import cost_table
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
+from dynsearch.search.halving import stopped_at
 from dynsearch.search.record import describe_plan, set_budget, take_up
 from dynsearch.search.sampler import SeededTPESampler
 from dynsearch.space import SearchSpace
@@ -80,7 +81,7 @@ class Proposals:
 
     def _new(self) -> Trial | None:
         num_running = len(self._trials(TrialState.RUNNING))
-        if self.num_trials <= num_running + len(self._trials(TrialState.COMPLETE, TrialState.FAIL)):
+        if self.num_trials <= len(self._trained()):
             return None
         self._seed_sampler(num_others=num_running)
         trial = self.study.ask()
@@ -99,7 +100,7 @@ class Proposals:
         if cheapest > self.max_gflops:
             self._refuse(trial, plan, f"its cheapest exit costs {cheapest:.4g} GFLOPs")
             return None
-        for known in self._trials(TrialState.COMPLETE, TrialState.FAIL, TrialState.RUNNING):
+        for known in self._trained():
             if known.number != trial.number and known.user_attrs.get("plan_id") == plan.plan_id:
                 self._refuse(trial, plan, f"the same plan as trial {known.number}")
                 return None
@@ -110,6 +111,11 @@ class Proposals:
         trial.set_user_attr("refused", reason)
         self.refused(trial, plan, reason)
         self.study.tell(trial, state=TrialState.PRUNED)
+
+    def _trained(self) -> list[optuna.trial.FrozenTrial]:
+        """Return the trials that trained or are training, however they ended."""
+        ended = self._trials(TrialState.COMPLETE, TrialState.FAIL, TrialState.RUNNING)
+        return ended + [t for t in self._trials(TrialState.PRUNED) if stopped_at(t) is not None]
 
     def _trials(self, *states: TrialState) -> list[optuna.trial.FrozenTrial]:
         return self.study.get_trials(deepcopy=False, states=states)

@@ -60,6 +60,9 @@ class StudyRecipe(BaseModel):
     """GPUs Ray sets aside for a trial; none means one where the cluster has any."""
     concurrent: int = Field(default=1, ge=1)
     """Trials under way at once; with several GPUs they take turns on them."""
+    pruner: Literal["none", "asha", "hyperband"] = "none"
+    """``asha`` stops trials after a ninth and a third of the epochs unless their top-1 at the budget, on
+    calibration, is among the best third; ``hyperband`` lets two of three trials begin at later rungs."""
     storage: str | None = None
     """Where the record is kept: ``sqlite:///FILE``, ``journal``, ``journal:FILE`` or ``postgresql://USER@HOST/DATABASE``.
     None is SQLite in the study's folder, ``journal`` a journal file there."""

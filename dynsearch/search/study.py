@@ -9,7 +9,7 @@ from typing import Any
 from dynsearch import resources
 from dynsearch.search.driver import Driver, Observer
 from dynsearch.search.engines import Engine, Evaluator, Job, LocalEngine, RayEngine
-from dynsearch.search.evaluator import TrainingEvaluator
+from dynsearch.search.evaluator import Pruning, TrainingEvaluator
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.frontier_files import write_frontier
 from dynsearch.search.notes import DashboardNotes, note_study
@@ -76,7 +76,13 @@ def run_study(
     space = SearchSpace.load(resources.find("search_spaces", recipe.space)).only(recipe.families)
     recipe = settled(recipe, space)
     start = warm_start(recipe, folder, space, source.num_classes)
-    evaluator = TrainingEvaluator(source, recipe.training, recipe.seed, start)
+    evaluator = TrainingEvaluator(
+        source,
+        recipe.training,
+        recipe.seed,
+        start,
+        Pruning(recipe.pruner, recipe.solver, recipe.max_gflops),
+    )
     engine = ENGINES[recipe.engine](recipe, evaluator, on_epoch)
     with contextlib.closing(engine):
         with folder.prepared():

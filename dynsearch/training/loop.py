@@ -57,6 +57,7 @@ def train(
     state: TrainingState | None = None,
     ranks: Ranks = ALONE,
     on_epoch: Callable[[EpochReport], None] | None = None,
+    on_resume: Callable[[int], None] | None = None,
     loss: ExitLoss | None = None,
     on_step: OnStep | None = None,
 ) -> None:
@@ -73,6 +74,7 @@ def train(
         ranks: The processes that train together. They begin with the first one's weights; in the end only its
             statistics of batch normalisation count.
         on_epoch: Called after every epoch, in every process.
+        on_resume: Called with the number of finished epochs when training goes on after one.
         loss: Used instead of the one that ``config`` names.
         on_step: Called a few times a second, in this process.
 
@@ -82,6 +84,8 @@ def train(
     """
     stepper = Stepper(network, config, device, ranks, loss)
     progress = stepper.restore(state) if state else Progress()
+    if on_resume and progress.epoch and not progress.batch:
+        on_resume(progress.epoch)
     while progress.epoch < config.epochs:
         report = _EpochUnderWay(stepper, loader, config, progress, seed, state).run(on_step)
         progress = Progress(report.epoch)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -67,6 +67,21 @@ class ClipSource(Protocol):
         """Return the labels of the split's videos, (N,), or (N, K) where they may have several."""
 
 
+class Probe(Protocol):
+    """Looks at a network in training.
+
+    Attributes:
+        epochs: After how many finished epochs.
+    """
+
+    @property
+    def epochs(self) -> Collection[int]:
+        """After how many finished epochs."""
+
+    def show(self, epoch: int, calibration: ExitScores) -> None:
+        """Told the network's scores; asked again after an interruption there. Whatever it raises ends training."""
+
+
 @dataclass(frozen=True)
 class TrainedScores:
     """Exit scores of one trained network on the two splits that training never saw."""
@@ -87,6 +102,7 @@ def train_and_score(
     ranks: Ranks = ALONE,
     on_epoch: Callable[[EpochReport], None] | None = None,
     on_step: OnStep | None = None,
+    probe: Probe | None = None,
 ) -> TrainedScores:
     """Train the plan's network and measure it on calibration and test.
 
@@ -106,6 +122,7 @@ def train_and_score(
         ranks: The processes that train together; each returns the scores.
         on_epoch: Called after every epoch, in every process.
         on_step: Called a few times a second, while training and scoring, in the first process.
+        probe: Shown the network's scores on calibration after some epochs.
 
     Raises:
         InputError: An interrupted training had another number of processes.
@@ -120,6 +137,19 @@ def train_and_score(
     on_step = on_step if ranks.is_first else None
     seed_torch(seed, "init")
     network = build_network(plan, source.num_classes, dropout=config.dropout)
+
+    def measure(split: str) -> ExitScores:
+        loader = source.loader(split, plan, config, training=False, seed=seed, ranks=ranks)
+        return score(
+            network,
+            loader,
+            video_ids=source.video_ids(split),
+            split=split,
+            device=device,
+            ranks=ranks,
+            on_step=on_step,
+        )
+
     weights = folder / "weights.safetensors"
     state = TrainingState(
         folder / "training-state.safetensors", _key(plan, source, config, seed), ranks.count
@@ -133,7 +163,17 @@ def train_and_score(
             plan.save(folder / "plan.yaml")
         _give_starting_weights(network, source, config, start_from, bases or folder / "bases", seed, ranks)
         loader = source.loader("train", plan, config, training=True, seed=seed, ranks=ranks)
+
+        def look(epoch: int) -> None:
+            if probe is not None and epoch in probe.epochs:
+                probe.show(epoch, measure("calibration"))
+
         with MetricsLog(folder, on_epoch, writes=ranks.is_first) as log:
+
+            def log_and_look(report: EpochReport) -> None:
+                log.add(report)
+                look(report.epoch)
+
             train(
                 network,
                 loader,
@@ -142,23 +182,13 @@ def train_and_score(
                 seed=seed,
                 state=state,
                 ranks=ranks,
-                on_epoch=log.add,
+                on_epoch=log_and_look,
+                on_resume=look,
                 on_step=on_step,
             )
         if ranks.is_first:
             save_weights(network, weights)
-    scores = {}
-    for split in HELD_OUT:
-        loader = source.loader(split, plan, config, training=False, seed=seed, ranks=ranks)
-        scores[split] = score(
-            network,
-            loader,
-            video_ids=source.video_ids(split),
-            split=split,
-            device=device,
-            ranks=ranks,
-            on_step=on_step,
-        )
+    scores = {split: measure(split) for split in HELD_OUT}
     if ranks.is_first:
         state.delete()
         for split, measured in scores.items():

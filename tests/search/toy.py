@@ -47,19 +47,23 @@ class ToyEvaluator:
         killed: ``once`` or ``always``.
         seconds: How long a trial takes.
         hang_while: While this file exists, trials never end.
+        rungs: Epochs after which it asks whether the trial goes on.
     """
 
-    def __init__(self, fail_on=(), killed_on=(), killed="once", seconds=0.0, hang_while=None):
+    def __init__(self, fail_on=(), killed_on=(), killed="once", seconds=0.0, hang_while=None, rungs=()):
         self.fail_on = fail_on
         self.killed_on = killed_on
         self.killed = killed
         self.seconds = seconds
         self.hang_while = hang_while
+        self.rungs = rungs
 
     def __call__(self, job, monitor):
         note(job)
         if job.number in self.fail_on:
             raise ValueError("no such thing")
+        for epoch in self.rungs:
+            monitor.rung(epoch, toy_top1(job.plan, epoch))
         killer = self._start_killer(job) if job.number in self.killed_on else None
         while self.hang_while is not None and self.hang_while.exists():
             time.sleep(0.01)
@@ -91,6 +95,11 @@ class ToyEvaluator:
             logits_ENK.astype(np.float32), labels_N, gmacs_E,
             video_ids=[f"{split}{i}" for i in range(120)], plan_id=plan.plan_id, split=split,
         )  # fmt: skip
+
+
+def toy_top1(plan, epoch):
+    """A plan's top-1 after some epochs: drawn from the plan and the epoch."""
+    return float(np.random.default_rng([int(plan.plan_id, 16) % 2**32, epoch]).random())
 
 
 def note(job):

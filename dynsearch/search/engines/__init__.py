@@ -6,8 +6,20 @@ from dynsearch.search.engines.engine import Evaluator as Evaluator
 from dynsearch.search.engines.engine import Job as Job
 from dynsearch.search.engines.engine import Monitor as Monitor
 from dynsearch.search.engines.engine import Outcome as Outcome
+from dynsearch.search.engines.engine import Rung as Rung
 from dynsearch.search.engines.engine import Stopped as Stopped
 from dynsearch.search.engines.local import LocalEngine as LocalEngine
 from dynsearch.search.engines.ray_engine import RayEngine as RayEngine
 
-__all__ = ["End", "Engine", "Evaluator", "Job", "LocalEngine", "Monitor", "Outcome", "RayEngine", "Stopped"]
+__all__ = [
+    "End",
+    "Engine",
+    "Evaluator",
+    "Job",
+    "LocalEngine",
+    "Monitor",
+    "Outcome",
+    "RayEngine",
+    "Rung",
+    "Stopped",
+]

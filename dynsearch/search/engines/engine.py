@@ -53,6 +53,21 @@ class Outcome:
     error: str | None = None
 
 
+@dataclass(frozen=True)
+class Rung:
+    """A job waits to be told whether it goes on.
+
+    Attributes:
+        job: The job.
+        epoch: Finished epochs.
+        top1: On calibration, at the budget.
+    """
+
+    job: Job
+    epoch: int
+    top1: float
+
+
 class Stopped(BaseException):
     """Raised by a monitor where an evaluation is asked to stop; everything done so far is on disk."""
 
@@ -65,6 +80,13 @@ class Monitor(Protocol):
 
         Raises:
             Stopped: The driver wants to end.
+        """
+
+    def rung(self, epoch: int, top1: float) -> None:
+        """A trial that may be stopped early has reached ``top1`` after ``epoch`` epochs.
+
+        Raises:
+            Stopped: It is not good enough to go on.
         """
 
     def step(self, report: StepReport) -> None:
@@ -90,12 +112,15 @@ class Engine(Protocol):
     def submit(self, job: Job) -> None:
         """Start ``job``. There are never more than ``num_slots``."""
 
-    def collect(self, seconds: float) -> Outcome | None:
-        """Wait until a submitted job ends and return what became of it; None if none ends in ``seconds``.
+    def collect(self, seconds: float) -> Outcome | Rung | None:
+        """Wait until a submitted job ends, or waits at a rung, and return that; None if none does in ``seconds``.
 
         Raises:
             InputError: A mistake of the user's that would fail every job alike.
         """
+
+    def answer(self, rung: Rung, *, go_on: bool) -> None:
+        """Let the job that waits at ``rung`` go on, or stop it."""
 
     def stop(self) -> None:
         """Ask all jobs to stop as soon as what they have done is saved."""

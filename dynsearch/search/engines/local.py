@@ -9,9 +9,9 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from dynsearch.errors import InputError
-from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome
+from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome, Rung
 from dynsearch.search.engines.slot import Slot
-from dynsearch.search.engines.worker import Ended
+from dynsearch.search.engines.worker import Ended, Waiting
 
 if TYPE_CHECKING:
     from dynsearch.training.loop import EpochReport
@@ -45,8 +45,8 @@ class LocalEngine:
         """Start ``job`` in a free slot."""
         next(slot for slot in self._slots if slot.job is None).give(job)
 
-    def collect(self, seconds: float) -> Outcome | None:
-        """Return what became of the next job to end; None if none ends in ``seconds``."""
+    def collect(self, seconds: float) -> Outcome | Rung | None:
+        """Return what became of the next job to end, or its rung; None if there is nothing in ``seconds``."""
         deadline = time.monotonic() + seconds
         while True:
             busy = [slot for slot in self._slots if slot.job is not None]
@@ -60,7 +60,7 @@ class LocalEngine:
             if time.monotonic() >= deadline:
                 return None
 
-    def _hear(self, slot: Slot) -> Outcome | None:
+    def _hear(self, slot: Slot) -> Outcome | Rung | None:
         from dynsearch.training.run import read_scores
 
         job = slot.job
@@ -68,6 +68,8 @@ class LocalEngine:
         message = slot.take()
         if isinstance(message, InputError):
             raise message
+        if isinstance(message, Waiting):
+            return Rung(job, message.epoch, message.top1)
         if not isinstance(message, Ended):
             if self._on_epoch:
                 self._on_epoch(job, message)
@@ -78,6 +80,12 @@ class LocalEngine:
         if scores is None:
             return Outcome(job, End.FAILED, error=f"its exit scores are missing in {job.folder}")
         return Outcome(job, End.DONE, scores)
+
+    def answer(self, rung: Rung, *, go_on: bool) -> None:
+        """Let the job that waits at ``rung`` go on, or stop it."""
+        for slot in self._slots:
+            if slot.job == rung.job:
+                slot.answer(go_on=go_on)
 
     def stop(self) -> None:
         """Ask all jobs to stop as soon as what they have done is saved."""

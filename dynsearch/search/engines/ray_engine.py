@@ -14,14 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dynsearch.errors import DynsearchError, InputError
-from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome
+from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome, Rung
 from dynsearch.search.engines.ray_session import start_ray
 
 if TYPE_CHECKING:
     from dynsearch.training.loop import EpochReport
     from dynsearch.training.progress import StepReport
 
-Event = Outcome | InputError | tuple[Job, "EpochReport"] | DynsearchError
+Event = Outcome | Rung | InputError | tuple[Job, "EpochReport"] | DynsearchError
 """What Tune's thread tells the driver's: an outcome, a user's mistake, a finished epoch, or the end of Tune."""
 
 
@@ -57,6 +57,7 @@ class RayEngine:
         self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
         self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
         self._num_running = 0
+        self._answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
         self._stopping = threading.Event()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -80,6 +81,7 @@ class RayEngine:
                     self._evaluator,
                     self._jobs,
                     self._events,
+                    self._answers,
                     num_slots=self.num_slots,
                     gpus=self._gpus,
                     folder=Path(folder),
@@ -90,8 +92,8 @@ class RayEngine:
             reason = f"Ray Tune ended: {' '.join(str(error).split())[:300]}"
         self._events.put(DynsearchError(reason))
 
-    def collect(self, seconds: float) -> Outcome | None:
-        """Return what became of the next job to end; None if none ends in ``seconds``."""
+    def collect(self, seconds: float) -> Outcome | Rung | None:
+        """Return what became of the next job to end, or its rung; None if there is nothing in ``seconds``."""
         deadline = time.monotonic() + seconds
         while True:
             try:
@@ -100,11 +102,17 @@ class RayEngine:
                 return None
             if isinstance(event, DynsearchError):
                 raise event
+            if isinstance(event, Rung):
+                return event
             if isinstance(event, Outcome):
                 self._num_running -= 1
                 return _with_scores(event)
             if self._on_epoch:
                 self._on_epoch(*event)
+
+    def answer(self, rung: Rung, *, go_on: bool) -> None:
+        """Let the job that waits at ``rung`` go on, or stop it. Tune asks for one after the other."""
+        self._answers.put(go_on)
 
     def stop(self) -> None:
         """Ask all jobs to stop after the epoch under way."""

@@ -14,7 +14,7 @@ from ray.tune import Callback, RunConfig, Stopper, TuneConfig, Tuner
 from ray.tune.search import Searcher
 
 from dynsearch.errors import InputError
-from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome
+from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome, Rung
 from dynsearch.search.engines.worker import Ended, evaluate
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.progress import StepReport
@@ -24,6 +24,7 @@ def run_tune(
     evaluator: Evaluator,
     jobs: queue.SimpleQueue[Job],
     events: queue.SimpleQueue[Any],
+    answers: queue.SimpleQueue[bool],
     *,
     num_slots: int,
     gpus: float | None,
@@ -36,7 +37,8 @@ def run_tune(
     Args:
         evaluator: Sent to the actors once.
         jobs: What the driver submits.
-        events: Epochs, outcomes and users' mistakes.
+        events: Epochs, rungs, outcomes and users' mistakes.
+        answers: To rungs, whether the trial goes on.
         num_slots: Trials at once.
         gpus: GPUs of a trial; None means one where the cluster has any.
         folder: Where Tune keeps its own record, which nobody reads.
@@ -57,7 +59,10 @@ def run_tune(
             trial_dirname_creator=_name,
         ),
         run_config=RunConfig(
-            storage_path=str(folder), verbose=0, callbacks=[_Listener(events)], stop=_Brake(stopping)
+            storage_path=str(folder),
+            verbose=0,
+            callbacks=[_Listener(events)],
+            stop=_Brake(events, answers, stopping),
         ),
     ).fit()
 
@@ -79,6 +84,9 @@ class _Reporter:
 
     def epoch(self, report: EpochReport) -> None:
         tune.report({"epoch": report})
+
+    def rung(self, epoch: int, top1: float) -> None:
+        tune.report({"rung": (epoch, top1)})
 
     def step(self, report: StepReport) -> None:
         """Nothing: a cluster is told of whole epochs."""
@@ -121,12 +129,22 @@ class _Submitted(_Stays, Searcher):
 
 
 class _Brake(_Stays, Stopper):
-    """Stops all trials at their next report, once the driver wants to end."""
+    """Stops a trial at a rung if the driver says so, and all once the driver wants to end."""
 
-    def __init__(self, stopping: threading.Event) -> None:
+    def __init__(
+        self,
+        events: queue.SimpleQueue[Any],
+        answers: queue.SimpleQueue[bool],
+        stopping: threading.Event,
+    ) -> None:
+        self._events = events
+        self._answers = answers
         self._stopping = stopping
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
+        if "rung" in result and "ended" not in result:
+            self._events.put(Rung(result["config"]["job"], *result["rung"]))
+            return not self._answers.get()
         return self._stopping.is_set()
 
     def stop_all(self) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from dynsearch.errors import InputError
 from dynsearch.search.engines.engine import End, Evaluator, Job
 from dynsearch.search.engines.faults import describe_death, oom_kills
-from dynsearch.search.engines.worker import STOP, Ended, serve
+from dynsearch.search.engines.worker import STOP, Ended, Waiting, serve
 
 if TYPE_CHECKING:
     from dynsearch.training.loop import EpochReport
@@ -63,6 +63,10 @@ class Slot:
         if self.job is not None:
             self._send(STOP)
 
+    def answer(self, *, go_on: bool) -> None:
+        """Answer a job that waits."""
+        self._send(go_on)
+
     def _send(self, message: object) -> None:
         # A worker that is gone already is met when its answer is taken.
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
@@ -74,10 +78,10 @@ class Slot:
         assert self._process is not None
         return [self._connection, self._process.sentinel]
 
-    def take(self) -> EpochReport | InputError | Ended:
+    def take(self) -> EpochReport | InputError | Ended | Waiting:
         """Return the worker's next word, to be called when a sign is ready."""
         assert self._process is not None
-        message: EpochReport | InputError | Ended
+        message: EpochReport | InputError | Ended | Waiting
         try:
             if not self._connection.poll():
                 raise EOFError

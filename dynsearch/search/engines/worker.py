@@ -33,6 +33,14 @@ class Ended:
     error: str | None = None
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A worker's question whether its job goes on, to be answered with a bool."""
+
+    epoch: int
+    top1: float
+
+
 def serve(connection: Connection, environment: Mapping[str, str], num_threads: int | None) -> None:
     """Take an evaluator and then jobs from ``connection`` until the driver is gone.
 
@@ -91,6 +99,11 @@ class _Desk:
 
     def send(self, message: object) -> None:
         self._connection.send(message)
+
+    def rung(self, epoch: int, top1: float) -> None:
+        self.send(Waiting(epoch, top1))
+        if not self.next():
+            raise Stopped
 
     def epoch(self, report: EpochReport) -> None:
         self.send(report)
