@@ -12,13 +12,16 @@ import numpy as np
 from dynsearch.cost import cost_table
 from dynsearch.scores import ExitScores
 from dynsearch.search.driver import Driver
-from dynsearch.search.engines import End, LocalEngine, Outcome
+from dynsearch.search.engines import End, LocalEngine, Outcome, slot
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.notes import NoNotes
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.record import open_record
 from dynsearch.space import SearchSpace
 from dynsearch.training.run import TrainedScores
+
+# Workers that evaluate toys are forked from a process that has imported this, as it has imported torch.
+slot._CONTEXT.set_forkserver_preload(["dynsearch.search.evaluator", "tests.search.toy"])
 
 NUM_CLASSES = 4
 SPACE = SearchSpace.model_validate(
