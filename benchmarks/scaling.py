@@ -46,6 +46,7 @@ class Work:
         self.rounds = rounds
 
     def __call__(self, job: Job, monitor: Monitor) -> None:
+        """Work, and leave exit scores in the job's folder."""
         from dynsearch.cost import cost_table
         from dynsearch.scores import ExitScores
 
