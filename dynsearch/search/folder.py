@@ -11,6 +11,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from dynsearch.data.locks import held_lock
 from dynsearch.errors import StudyError
 from dynsearch.files import read_yaml, write_yaml
@@ -106,7 +108,8 @@ class StudyFolder:
         now = {"recipe": recipe.resolved(), "space": space.model_dump(mode="json")}
         if self.study_file.is_file():
             before = read_yaml(self.study_file, StudyError)
-            differences = list(_differences({k: before.get(k, {}) for k in now}, now))
+            before = {"recipe": _completed(before.get("recipe", {})), "space": before.get("space", {})}
+            differences = list(_differences(before, now))
             if differences:
                 raise StudyError(
                     f"was begun with other settings: {'; '.join(differences)}",
@@ -121,6 +124,13 @@ class StudyFolder:
         """Return the recipe recorded in ``study.yaml``."""
         values = read_yaml(self.study_file, StudyError)
         return StudyRecipe.model_validate(values["recipe"])
+
+
+def _completed(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a recorded recipe with the fields that it had no need to name when it was recorded."""
+    with contextlib.suppress(ValidationError):
+        return StudyRecipe.model_validate(values).resolved()
+    return values
 
 
 def _differences(before: Any, now: Any, path: str = "") -> Iterator[str]:

@@ -8,8 +8,10 @@ import pytest
 from optuna.trial import TrialState
 
 from dynsearch.search.evaluator import Pruning, TrainingEvaluator
+from dynsearch.search.folder import StudyFolder
 from dynsearch.search.halving import is_good, rungs, stopped_at, values
 from dynsearch.search.record import plan_of
+from dynsearch.search.results import read_results
 from dynsearch.training import TrainingConfig
 from tests.search.test_local_engine import start_driver
 from tests.search.toy import SPACE, ToyEvaluator, evaluations, run, summary, toy_top1
@@ -116,4 +118,7 @@ def test_real_trainings_measure_top1_at_the_budget_and_train_on_unchanged(tmp_pa
     ]
     for trial in study.trials:
         if trial.state == TrialState.PRUNED:
+            assert trial.values is None
             assert not list((tmp_path / "s" / "trials" / str(trial.number)).glob("*.safetensors"))
+    results = read_results(study, StudyFolder(tmp_path / "s"), solver="frontier")
+    assert set(results.plans) == {trial.number for trial in done} >= {point.key for point in results.points}

@@ -15,7 +15,9 @@ from optuna.trial import TrialState
 from dynsearch.search.engines import RayEngine
 from dynsearch.search.engines.ray_session import quieten
 from dynsearch.search.folder import StudyFolder
+from dynsearch.search.halving import stopped_at
 from dynsearch.search.record import finished
+from tests.search.test_halving import ASHA, TOY
 from tests.search.toy import InlineEngine, ToyEvaluator, evaluated, evaluations, run, summary
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
@@ -62,6 +64,16 @@ def test_the_same_study_as_on_any_engine_in_one_warm_process(tmp_path, engine):
     processes = evaluations(tmp_path / "s")
     assert [number for number, _ in processes] == [0, 1, 2, 3, 3, 4]
     assert len({process for number, process in processes[:4]}) == 1
+
+
+def test_bad_trials_are_stopped_early_as_on_any_engine(tmp_path, engine):
+    study, _ = run(tmp_path / "s", TOY, engine=engine, **ASHA)
+    expected, _ = run(tmp_path / "expected", TOY, **ASHA)
+    assert summary(study) == summary(expected)
+    stopped = [trial for trial in study.trials if stopped_at(trial) is not None]
+    assert {(t.state, t.values) for t in stopped} == {(TrialState.PRUNED, None)}
+    assert [stopped_at(trial) for trial in study.trials] == [stopped_at(trial) for trial in expected.trials]
+    assert len({process for _, process in evaluations(tmp_path / "s")}) == 1
 
 
 def test_a_study_begun_on_one_engine_goes_on_on_another(tmp_path, engine):

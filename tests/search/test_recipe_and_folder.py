@@ -123,6 +123,18 @@ def test_a_study_goes_on_with_more_trials_but_not_with_other_settings(tmp_path):
         assert change in str(caught.value)
 
 
+def test_a_study_from_before_a_setting_existed_goes_on_with_its_default(tmp_path):
+    folder = StudyFolder(tmp_path / "s")
+    folder.record(recipe(), SPACE)
+    values = yaml.safe_load(folder.study_file.read_text())
+    del values["recipe"]["pruner"]
+    folder.study_file.write_text(yaml.safe_dump(values))
+    with pytest.raises(StudyError, match="pruner was none, now asha"):
+        folder.record(recipe(pruner="asha"), SPACE)
+    folder.record(recipe(), SPACE)
+    assert folder.recipe().pruner == "none"
+
+
 def test_names_that_could_leave_the_folder_are_refused(tmp_path):
     for name in ("../up", "/abs", "", ".hidden", "a b"):
         with pytest.raises(StudyError, match="can't name a study"):
