@@ -140,15 +140,8 @@ def train_and_score(
 
     def measure(split: str) -> ExitScores:
         loader = source.loader(split, plan, config, training=False, seed=seed, ranks=ranks)
-        return score(
-            network,
-            loader,
-            video_ids=source.video_ids(split),
-            split=split,
-            device=device,
-            ranks=ranks,
-            on_step=on_step,
-        )
+        ids = source.video_ids(split)
+        return score(network, loader, video_ids=ids, split=split, device=device, ranks=ranks, on_step=on_step)
 
     weights = folder / "weights.safetensors"
     state = TrainingState(
@@ -168,12 +161,12 @@ def train_and_score(
             if probe is not None and epoch in probe.epochs:
                 probe.show(epoch, measure("calibration"))
 
-        with MetricsLog(folder, on_epoch, writes=ranks.is_first) as log:
+        def tell_and_look(report: EpochReport) -> None:
+            if on_epoch:
+                on_epoch(report)
+            look(report.epoch)
 
-            def log_and_look(report: EpochReport) -> None:
-                log.add(report)
-                look(report.epoch)
-
+        with MetricsLog(folder, tell_and_look, writes=ranks.is_first) as log:
             train(
                 network,
                 loader,
@@ -182,7 +175,7 @@ def train_and_score(
                 seed=seed,
                 state=state,
                 ranks=ranks,
-                on_epoch=log_and_look,
+                on_epoch=log.add,
                 on_resume=look,
                 on_step=on_step,
             )
