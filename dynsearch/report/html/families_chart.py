@@ -28,14 +28,14 @@ def families_chart(facts: StudyFacts) -> Markup:
     parts = [axes.frame("GFLOPs per video", "top-1 on test (%)")]
     if has_budget:
         parts.append(budget_line(axes, facts.max_gflops))
-    said = []
+    said, radius = [], 3.5 if len(points) <= 60 else 2.5
     for place, (name, part) in enumerate(facts.families.items()):
         ordered = sorted(part, key=lambda point: point.test.gflops)
         places = [(point.test.gflops, 100 * point.test.top1) for point in ordered]
         parts.append(axes.line(places, f"line {family_class(place)}"))
         for point, (x, y) in zip(ordered, places, strict=True):
             tip = f"{name}\n{point_tip(point, facts.plans[point.key])}"
-            parts.append(axes.point(x, y, f"dot {family_class(place)}", tip, radius=3.5))
+            parts.append(axes.point(x, y, f"dot {family_class(place)}", tip, radius=radius))
         best = max(ordered, key=lambda point: point.test.top1)
         said.append(f"{name} up to {percent(best.test.top1)} at {gflops_text(best.test.gflops)}")
     description = f"GFLOPs per video and top-1 on test of {', '.join(said)}."

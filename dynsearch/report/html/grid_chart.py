@@ -14,6 +14,8 @@ from dynsearch.report.plan_grid import GridRow, grid_rows
 from dynsearch.report.words import percent
 
 _LEFT, _TOP, _CELL, _HEIGHT = 92.0, 34.0, 84.0, 44.0
+_MIN_WIDTH = 520.0
+"""Of the picture; a narrow grid would be blown up."""
 NUM_COLOURS = 8
 
 
@@ -26,7 +28,8 @@ def grid_chart(plan: Plan, exit_share: Sequence[float]) -> Markup:
     """Return the plan's grid: rows are frames in feeding order, columns depth stages, boxes the exits."""
     rows = grid_rows(plan)
     depth = len(rows[0].first_exit)
-    width, height = _LEFT + depth * _CELL + 6, _TOP + len(rows) * _HEIGHT + 4
+    right = _LEFT + depth * _CELL
+    width, height = max(right + 6, _MIN_WIDTH), _TOP + len(rows) * _HEIGHT + 4
     parts = [tag("text", "frames", x=_LEFT - 10, y=_TOP - 12, text_anchor="end", class_="name")]
     for column in range(depth):
         x = _LEFT + (column + 0.5) * _CELL
@@ -36,7 +39,7 @@ def grid_chart(plan: Plan, exit_share: Sequence[float]) -> Markup:
     for before, row in pairwise(rows):
         if before.group != row.group:
             y = _TOP + (row.fed - 1) * _HEIGHT
-            parts.append(tag("line", x1=6.0, x2=width - 6, y1=y, y2=y, class_="group"))
+            parts.append(tag("line", x1=6.0, x2=right, y1=y, y2=y, class_="group"))
     exits = ", ".join(
         f"exit {k} after {plan.frames_seen(exit_)} frames at depth {exit_.depth} takes {percent(share, 0)}"
         for k, (exit_, share) in enumerate(zip(plan.exits.exits, exit_share, strict=True), start=1)

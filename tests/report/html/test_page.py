@@ -88,6 +88,18 @@ def test_several_labels_a_video_leave_out_what_needs_one():
     assert "temperature" not in text
 
 
+def test_the_frontier_of_each_family_and_map_are_drawn():
+    study = facts()
+    families = {"grid": study.points[:5], "tsm": study.points[5:8]}
+    text = render_report(
+        dataclasses.replace(study, families=families, metrics=[{"mAP": 0.125} for _ in study.points])
+    )
+    section = text.split('<section id="families"')[1].split("</section>")[0]
+    assert [section.count(f'class="pt dot f{place}"') for place in range(3)] == [5, 3, 0]
+    assert 'class="line map"' in text
+    assert 'id="families"' not in render_report(study)
+
+
 @needs_browser
 def test_nothing_foreign_runs_and_the_console_is_silent(browser, pages):
     page = browser.open((pages / "nasty.html").as_uri())
