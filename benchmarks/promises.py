@@ -1,6 +1,6 @@
 """How often promises of the ``risk`` solver and of safe budgets break, over many calibration sets.
 
-    OMP_NUM_THREADS=1 python benchmarks/promises.py [--draws 1000] [--sizes 200 2000 20000] [--output FILE]
+    OMP_NUM_THREADS=1 python benchmarks/promises.py [--draws 1000] [--sizes 200 1000 2000 10000 20000] [--output FILE]
 
 Calibration sets are drawn, with replacement, from a large simulated pool, which stands for all videos there
 are. A promise made with delta = 0.1 may break in at most a tenth of the draws.
@@ -26,7 +26,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.thresholds import risk
 
 DELTA = 0.1
-SIZES = [(200, 0.05), (2000, 0.01), (20_000, 0.01)]
+SIZES = [(200, 0.05), (1000, 0.02), (2000, 0.01), (10_000, 0.01), (20_000, 0.01)]
 """Videos in a calibration set, and the drop promised: 200 videos can promise nothing about one point."""
 
 Point = tuple[float, float]

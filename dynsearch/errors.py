@@ -98,6 +98,17 @@ class TrainingError(DynsearchError, RuntimeError):
     """Training that can't go on, for instance a loss that is not a number."""
 
 
+def shown(value: object) -> str:
+    """Return what a user gave, as it is quoted in a message: one short line."""
+    text = repr(value)
+    return text if len(text) <= 80 else f"{text[:77]}..."
+
+
+def named(text: str) -> str:
+    """Return a name as it stands in a message: as it is where that is one short line, quoted otherwise."""
+    return text if text.isprintable() and len(text) <= 80 else shown(text)
+
+
 def _rebuilt(kind: type[DynsearchError], args: tuple[Any, ...], values: dict[str, Any]) -> DynsearchError:
     error = kind.__new__(kind, *args)
     error.__dict__.update(values)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,8 @@ from typing import Any
 
 import yaml
 
-from dynsearch.errors import DynsearchError, InputError
+from dynsearch.errors import DynsearchError, InputError, shown
+from dynsearch.strict_yaml import load_yaml
 
 
 @contextlib.contextmanager
@@ -40,12 +42,23 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
-    except OSError as error:
+    except Exception as error:
+        told = system_error(error)
+        if told is None:
+            raise
         raise DynsearchError(
-            f"can't write: {error.strerror or error}",
+            f"can't write: {told.strerror or told}",
             where=str(path),
             hint="Check free space and permissions",
         ) from error
+
+
+def system_error(error: Exception) -> OSError | None:
+    """Return what the operating system said; writers in Rust, such as safetensors, tell it in their text only."""
+    if isinstance(error, OSError):
+        return error
+    code = re.search(r"\bOs \{ code: (\d+)", str(error))
+    return OSError(int(code[1]), os.strerror(int(code[1]))) if code else None
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
@@ -63,12 +76,13 @@ def read_yaml(path: str | os.PathLike[str], error: type[InputError] = InputError
     """Return what the YAML file at ``path`` holds.
 
     Raises:
-        InputError: The file is missing or is not YAML; raised as the subclass ``error``.
+        InputError: The file is missing or is not YAML, has a key twice, is nested too deeply or grows too large
+            by its anchors; raised as the subclass ``error``.
     """
     text = _read_text(path, error)
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as problem:
+        return load_yaml(text)
+    except Exception as problem:  # The parser lets value, key and recursion errors of odd scalars through.
         raise error(f"not readable as YAML: {_one_line(problem)}", where=str(path)) from problem
 
 
@@ -76,15 +90,29 @@ def read_json(path: str | os.PathLike[str], error: type[InputError] = InputError
     """Return what the JSON file at ``path`` holds.
 
     Raises:
-        InputError: The file is missing or is not JSON; raised as the subclass ``error``.
+        InputError: The file is missing or is not JSON, or has a key twice; raised as the subclass ``error``.
     """
     text = _read_text(path, error)
     try:
-        return json.loads(text)
+        return json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_constant)
     except json.JSONDecodeError as problem:
         raise error(
             f"not readable as JSON, line {problem.lineno}: {problem.msg}", where=str(path)
         ) from problem
+    except (ValueError, RecursionError) as problem:
+        raise error(f"not readable as JSON: {_one_line(problem)}", where=str(path)) from problem
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        twice = next(key for n, (key, _) in enumerate(pairs) if key in dict(pairs[:n]))
+        raise ValueError(f"{shown(twice)} is there twice")
+    return values
+
+
+def _no_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
 
 
 def _read_text(path: str | os.PathLike[str], error: type[InputError]) -> str:
@@ -97,4 +125,5 @@ def _read_text(path: str | os.PathLike[str], error: type[InputError]) -> str:
 
 
 def _one_line(problem: Exception) -> str:
-    return " ".join(str(problem).split())
+    text = " ".join(str(problem).split()) or type(problem).__name__
+    return text if len(text) <= 300 else f"{text[:297]}..."

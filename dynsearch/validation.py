@@ -1,21 +1,59 @@
-"""All mistakes of a configuration file in one message."""
+"""Settings read from files: refused unless they mean one thing, with all mistakes in one message."""
 
 from __future__ import annotations
 
-from pydantic import ValidationError
+from collections.abc import Mapping
+from typing import Any, get_args, get_origin
+
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+
+from dynsearch.errors import shown
+
+_MAX_PROBLEMS = 10
+
+
+class Settings(BaseModel):
+    """Fields of a YAML file. Unknown fields, infinite numbers, and true or false for a number are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
+        field = cls.model_fields[info.field_name or ""]
+        wants_truth = _mentions(field.annotation, bool)
+        is_mapping = get_origin(field.annotation) in (dict, Mapping)
+        parts = list(value.values()) if is_mapping and isinstance(value, dict) else value
+        if not wants_truth and _holds(parts, bool):
+            raise ValueError("must not be true or false")
+        if wants_truth and _holds(parts, int | float | str, other_than=bool):
+            raise ValueError("must be true or false")
+        return value
+
+
+def _mentions(annotation: Any, kind: type) -> bool:
+    return annotation is kind or any(_mentions(part, kind) for part in get_args(annotation))
+
+
+def _holds(value: Any, kind: Any, other_than: Any = ()) -> bool:
+    """Return whether ``value``, or a part of a list, is of ``kind``."""
+    if isinstance(value, list | tuple):
+        return any(_holds(part, kind, other_than) for part in value)
+    return isinstance(value, kind) and not isinstance(value, other_than)
 
 
 def describe(error: ValidationError) -> str:
     """Return every problem pydantic found as ``field: what is wrong (got value)``, joined by semicolons."""
     problems = []
     for item in error.errors(include_url=False):
-        field = ".".join(str(part) for part in item["loc"])
+        field = ".".join(str(part)[:80] for part in item["loc"])
         if item["type"] == "missing":
             problems.append(f"{field}: is missing")
         elif item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
             problems.append(f"{field}: unknown field")
         else:
             message = item["msg"].removeprefix("Value error, ")
-            shown = "" if isinstance(item["input"], dict) else f" (got {item['input']!r})"
-            problems.append(f"{field}: {message}{shown}" if field else f"{message}{shown}")
-    return "; ".join(problems)
+            got = "" if isinstance(item["input"], dict) else f" (got {shown(item['input'])})"
+            problems.append(f"{field}: {message}{got}" if field else f"{message}{got}")
+    more = len(problems) - _MAX_PROBLEMS
+    return "; ".join(problems[:_MAX_PROBLEMS]) + (f"; and {more} more" if more > 0 else "")

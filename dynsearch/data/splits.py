@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from dynsearch.data.records import VideoRecord
-from dynsearch.errors import DataError, InputError
+from dynsearch.errors import DataError, InputError, named
 
 
 def carve_calibration(
@@ -102,7 +102,9 @@ def check_disjoint(splits: Mapping[str, Sequence[VideoRecord]], *, where: str) -
     """
     repeated = shared_ids(splits)
     if repeated:
-        first = ", ".join(f"{key} ({' and '.join(names)})" for key, names in list(repeated.items())[:5])
+        first = ", ".join(
+            f"{named(key)} ({' and '.join(names)})" for key, names in list(repeated.items())[:5]
+        )
         raise DataError(
             f"{len(repeated)} video ids are annotated more than once, first {first}",
             where=where,

@@ -12,13 +12,14 @@ Source: the data set's own files, as downloaded from its page.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.data.video_folder import VideoFolder
-from dynsearch.errors import DataError
+from dynsearch.errors import DataError, shown
 from dynsearch.files import read_json
 
 VIDEO_FOLDER = "20bn-something-something-v2"
@@ -81,13 +82,11 @@ def _read_labels(path: Path) -> dict[str, int]:
     content = read_json(path, DataError)
     expected = 'expected {"class name": "index", ...}'
     if not isinstance(content, dict) or not content:
-        raise DataError(f"{expected}, got {_shown(content)}", where=str(path))
-    try:
-        labels = {str(name): int(index) for name, index in content.items()}
-    except (TypeError, ValueError) as error:
-        raise DataError(
-            f"{expected}, and an index is not a whole number: {error}", where=str(path)
-        ) from error
+        raise DataError(f"{expected}, got {shown(content)}", where=str(path))
+    odd = [index for index in content.values() if not _is_index(index)]
+    if odd:
+        raise DataError(f"{expected}, and an index is not a whole number: {shown(odd[0])}", where=str(path))
+    labels = {name: int(index) for name, index in content.items()}
     if sorted(labels.values()) != list(range(len(labels))):
         raise DataError(f"the indices must be 0 to {len(labels) - 1}, each once", where=str(path))
     return labels
@@ -99,7 +98,7 @@ def _read_part(
     """Return the records of train.json or validation.json, in the file's order."""
     content = read_json(path, DataError)
     if not isinstance(content, list) or not content:
-        raise DataError(f"expected a list of videos, got {_shown(content)}", where=str(path))
+        raise DataError(f"expected a list of videos, got {shown(content)}", where=str(path))
     records: list[VideoRecord] = []
     unknown: dict[str, None] = {}
     for number, entry in enumerate(content, start=1):
@@ -109,7 +108,7 @@ def _read_part(
         else:
             unknown[name] = None
     if unknown:
-        first = ", ".join(repr(name) for name in list(unknown)[:10])
+        first = ", ".join(shown(name) for name in list(unknown)[:10])
         raise DataError(
             f"{len(unknown)} classes are not in {labels_path.name}, first {first}",
             where=str(path),
@@ -122,13 +121,12 @@ def _read_entry(entry: Any, number: int, path: Path) -> tuple[str, str]:
     """Return (video id, class name) of one entry; the class name is the template without brackets."""
     if isinstance(entry, dict):
         video_id, template = entry.get("id"), entry.get("template")
-        if isinstance(video_id, str | int) and isinstance(template, str):
+        if isinstance(video_id, str | int) and not isinstance(video_id, bool) and isinstance(template, str):
             return str(video_id), template.replace("[", "").replace("]", "")
     raise DataError(
-        f'entry {number} should be {{"id": ..., "template": ...}}, got {_shown(entry)}', where=str(path)
+        f'entry {number} should be {{"id": ..., "template": ...}}, got {shown(entry)}', where=str(path)
     )
 
 
-def _shown(value: Any) -> str:
-    text = repr(value)
-    return text if len(text) <= 80 else f"{text[:77]}..."
+def _is_index(value: Any) -> bool:
+    return type(value) is int or (isinstance(value, str) and re.fullmatch("[0-9]{1,6}", value) is not None)

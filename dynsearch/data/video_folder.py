@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dynsearch.data.records import VideoRecord
-from dynsearch.errors import DataError
+from dynsearch.errors import DataError, named
 
 SUFFIXES = (".webm", ".mp4", ".avi", ".mkv", ".mov")
 """Endings of video files, the first one named for videos that are missing."""
@@ -82,7 +82,7 @@ class VideoFolder:
             endings = " or ".join(SUFFIXES)
             raise DataError(
                 f"{len(missing)} of {len(records)} annotated videos are missing, first "
-                f"{', '.join(missing[:5])} (looked for ID{endings})",
+                f"{', '.join(map(named, missing[:5]))} (looked for ID{endings})",
                 where=str(self.path),
                 hint=hint,
             )

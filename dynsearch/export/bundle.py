@@ -11,7 +11,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from dynsearch.cost import cost_table
-from dynsearch.errors import BundleError, DynsearchError
+from dynsearch.errors import BundleError, DynsearchError, shown
 from dynsearch.export.card import CardFacts, model_card
 from dynsearch.files import read_yaml, write_text, write_yaml, written_whole
 from dynsearch.frontier import MergedPoint
@@ -72,9 +72,7 @@ class Bundle:
         plan = Plan.load(folder / "plan.yaml")
         policy = ExitPolicy.load(folder / "policy.yaml")
         policy.check_fits(len(plan.exits), plan.plan_id)
-        class_names = tuple((folder / "labels.txt").read_text(encoding="utf-8").splitlines())
-        if not class_names:
-            raise BundleError("names no class", where=str(folder / "labels.txt"))
+        class_names = _class_names(folder / "labels.txt")
         try:
             recipe = StudyRecipe.model_validate(read_yaml(folder / "recipe.yaml", BundleError))
         except ValidationError as error:
@@ -125,6 +123,21 @@ def write_bundle(
     write_text(folder / "README.md", model_card(facts))
     point.calibration.policy.save(folder / "policy.yaml")
     return Bundle.load(folder)
+
+
+def _class_names(path: Path) -> tuple[str, ...]:
+    """Return the names in ``labels.txt``, one a line, each another."""
+    try:
+        lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+    except UnicodeDecodeError as error:
+        raise BundleError("is not UTF-8 text", where=str(path)) from error
+    if lines == [""]:
+        raise BundleError("names no class", where=str(path))
+    for number, name in enumerate(lines, start=1):
+        if not name.strip() or name in lines[: number - 1]:
+            problem = "there is no name" if not name.strip() else f"the name {shown(name)} is there twice"
+            raise BundleError(f"line {number}: {problem}", where=str(path))
+    return tuple(lines)
 
 
 def _weights_in(folder: Path) -> Path:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dynsearch.errors import PlanError
+from dynsearch.errors import PlanError, shown
+from dynsearch.plan.frame_order import LARGEST
 
 if TYPE_CHECKING:
     from dynsearch.plan.plan import Plan
@@ -40,11 +41,14 @@ class AdaFocusOptions:
 
     def __post_init__(self) -> None:
         if self.patch_per not in PATCH_PER:
-            raise PlanError(f"must be {' or '.join(PATCH_PER)}, got {self.patch_per!r}", where="patch_per")
+            raise PlanError(
+                f"must be {' or '.join(PATCH_PER)}, got {shown(self.patch_per)}", where="patch_per"
+            )
         for name in ("patch_size", "global_size", "global_frames", "policy_width", "classifier_width"):
             value = getattr(self, name)
-            if value is not None and value < (2 if name == "policy_width" else 1):
-                raise PlanError(f"must be a positive number, got {value}", where=name)
+            smallest = 2 if name == "policy_width" else 1
+            if value is not None and not smallest <= value <= LARGEST:
+                raise PlanError(f"must be a positive number, got {shown(value)}", where=name)
         # What does not matter is set to its default, so that equal networks have equal plans.
         unused, default = ("classifier_width", 4096) if self.patch_per == "video" else ("global_frames", None)
         object.__setattr__(self, unused, default)

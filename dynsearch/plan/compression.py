@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from dynsearch.errors import PlanError
+from dynsearch.errors import PlanError, shown
 from dynsearch.plan.exit_placement import ExitPlacement
-from dynsearch.plan.frame_order import FrameOrder
+from dynsearch.plan.frame_order import LARGEST, FrameOrder
 
 if TYPE_CHECKING:
     from dynsearch.plan.plan import Plan
@@ -31,8 +31,10 @@ class CompressionOptions:
 
     def __post_init__(self) -> None:
         for name in ("split", "time_ratio", "side_ratio"):
-            if getattr(self, name) < 1:
-                raise PlanError(f"must be at least 1, got {getattr(self, name)}", where=name)
+            value = getattr(self, name)
+            if not 1 <= value <= LARGEST:
+                limit = "at least 1" if value < 1 else f"at most {LARGEST:,}"
+                raise PlanError(f"must be {limit}, got {shown(value)}", where=name)
 
     def completed(self, plan: Plan) -> CompressionOptions:
         """Return these options in the one form they have for ``plan``.

@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import pairwise
 
-from dynsearch.errors import PlanError
+from dynsearch.errors import PlanError, shown
 
-_EXIT = re.compile(r"([1-9]\d*)x([1-9]\d*)")
+_EXIT = re.compile(r"([1-9][0-9]{0,5})x([1-9][0-9]{0,5})")
 
 
 @dataclass(frozen=True, order=True)
@@ -40,7 +40,7 @@ class Exit:
         match = _EXIT.fullmatch(str(text).strip())
         if match is None:
             raise PlanError(
-                f"can't read the exit {text!r}", where="exits", hint="Write SETSxDEPTH, for instance 4x5"
+                f"can't read the exit {shown(text)}", where="exits", hint="Write SETSxDEPTH, for instance 4x5"
             )
         return cls(int(match[1]), int(match[2]))
 

@@ -6,9 +6,15 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from dynsearch.errors import PlanError
+from dynsearch.errors import PlanError, shown
 
 Groups = list[list[int]]
+
+MAX_SETS = 1024
+"""The most frame sets of a plan."""
+
+LARGEST = 1_000_000
+"""The largest number in a plan's file."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +36,12 @@ class FrameOrder:
         if not self.sets or sorted(self.sets) != list(range(len(self.sets))):
             raise PlanError(
                 f"a frame order must hold each of the sets 0..{max(len(self.sets) - 1, 0)} once, "
-                f"got {list(self.sets)}",
+                f"got {shown(list(self.sets))}",
                 where="frame_order",
             )
         if min(self.group_sizes, default=0) < 1 or sum(self.group_sizes) != len(self.sets):
             raise PlanError(
-                f"group sizes must be positive and sum to {len(self.sets)} sets, got {list(self.group_sizes)}",
+                f"group sizes must be positive and sum to {len(self.sets)} sets, got {shown(list(self.group_sizes))}",
                 where="frame_order",
             )
 
@@ -48,12 +54,15 @@ class FrameOrder:
         """
         if name not in NAMED_ORDERS:
             raise PlanError(
-                f"there is no frame order {name!r}",
+                f"there is no frame order {shown(name)}",
                 where="frame_order",
                 hint=f"Names: {', '.join(NAMED_ORDERS)}; or give sets and groups",
             )
-        if num_sets < 1:
-            raise PlanError(f"needs at least one frame set, got {num_sets}", where="num_sets")
+        if not 1 <= num_sets <= MAX_SETS:
+            raise PlanError(
+                f"needs at least one frame set and at most {MAX_SETS}, got {shown(num_sets)}",
+                where="num_sets",
+            )
         groups = [group for group in NAMED_ORDERS[name](num_sets) if group]
         return cls(tuple(i for group in groups for i in group), tuple(len(group) for group in groups))
 

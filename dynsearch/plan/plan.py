@@ -8,10 +8,10 @@ import os
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from dynsearch.errors import PlanError
+from dynsearch.errors import PlanError, shown
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.plan.exit_placement import Exit, ExitPlacement
-from dynsearch.plan.frame_order import FIRST_NAMES, FrameOrder
+from dynsearch.plan.frame_order import FIRST_NAMES, LARGEST, FrameOrder
 from dynsearch.plan.options import FamilyOptions, check_family, options_from_dict, options_to_dict
 from dynsearch.plan.temporal_shift import TemporalShift
 
@@ -59,11 +59,13 @@ class Plan:
     def __post_init__(self) -> None:
         if self.num_frames < 1 or self.num_frames % self.num_sets:
             raise PlanError(
-                f"must be a multiple of the {self.num_sets} frame sets, got {self.num_frames}",
+                f"must be a multiple of the {self.num_sets} frame sets, got {shown(self.num_frames)}",
                 where="num_frames",
             )
         if self.image_size < 1:
-            raise PlanError(f"must be a positive number of pixels, got {self.image_size}", where="image_size")
+            raise PlanError(
+                f"must be a positive number of pixels, got {shown(self.image_size)}", where="image_size"
+            )
         if self.stages is not None and self.stages < self.exits.last.depth:
             raise PlanError(
                 f"the exit {self.exits.last} lies outside the grid: the plan has {self.stages} stages",
@@ -151,7 +153,7 @@ class Plan:
         unknown = sorted(set(map(str, values)) - set(_FIELDS))
         if unknown:
             raise PlanError(
-                f"unknown field {unknown[0]!r}", where="plan", hint=f"Fields: {', '.join(_FIELDS)}"
+                f"unknown field {shown(unknown[0])}", where="plan", hint=f"Fields: {', '.join(_FIELDS)}"
             )
         num_frames = _get(values, "num_frames", int)
         num_sets = _get(values, "num_sets", int, num_frames)
@@ -208,7 +210,9 @@ def _get(values: dict[str, Any], name: str, kind: type, default: Any = _MISSING)
     if value is _MISSING:
         raise PlanError("is missing", where=name)
     if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
-        raise PlanError(f"must be {_TYPE_NAMES[kind]}, got {value!r}", where=name)
+        raise PlanError(f"must be {_TYPE_NAMES[kind]}, got {shown(value)}", where=name)
+    if kind is int and value > LARGEST:
+        raise PlanError(f"must be at most {LARGEST:,}, got {shown(value)}", where=name)
     return value
 
 
@@ -216,7 +220,7 @@ def _frame_order(value: Any, num_sets: int) -> FrameOrder:
     if isinstance(value, str):
         return FrameOrder.named(value, num_sets)
     if not isinstance(value, dict) or not set(value) <= {"sets", "groups"}:
-        raise PlanError(f"must be a name, or sets with groups, got {value!r}", where="frame_order")
+        raise PlanError(f"must be a name, or sets with groups, got {shown(value)}", where="frame_order")
     sets = _integers(value.get("sets"), "frame_order.sets")
     groups = _integers(value.get("groups", [len(sets)]), "frame_order.groups")
     if len(sets) != num_sets:
@@ -226,7 +230,7 @@ def _frame_order(value: Any, num_sets: int) -> FrameOrder:
 
 def _integers(value: Any, where: str) -> tuple[int, ...]:
     if not isinstance(value, list) or not all(type(item) is int for item in value):
-        raise PlanError(f"must be a list of whole numbers, got {value!r}", where=where)
+        raise PlanError(f"must be a list of whole numbers, got {shown(value)}", where=where)
     return tuple(value)
 
 
@@ -234,7 +238,9 @@ def _temporal_shift(values: dict[str, Any]) -> TemporalShift:
     unknown = sorted(set(map(str, values)) - {"kind", "div", "across_groups"})
     if unknown:
         raise PlanError(
-            f"unknown field {unknown[0]!r}", where="temporal_shift", hint="Fields: kind, div, across_groups"
+            f"unknown field {shown(unknown[0])}",
+            where="temporal_shift",
+            hint="Fields: kind, div, across_groups",
         )
     default = TemporalShift()
     try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from dynsearch.errors import PlanError
+from dynsearch.errors import PlanError, shown
 from dynsearch.plan.frame_order import FrameOrder
 
 KINDS = ("none", "online", "bidirectional")
@@ -30,13 +30,13 @@ class TemporalShift:
     def __post_init__(self) -> None:
         if self.kind not in KINDS:
             raise PlanError(
-                f"there is no temporal shift {self.kind!r}",
+                f"there is no temporal shift {shown(self.kind)}",
                 where="temporal_shift.kind",
                 hint=f"Kinds: {', '.join(KINDS)}",
             )
         smallest = 2 if self.kind == "bidirectional" else 1
         if self.div < smallest:
-            raise PlanError(f"must be at least {smallest}, got {self.div}", where="temporal_shift.div")
+            raise PlanError(f"must be at least {smallest}, got {shown(self.div)}", where="temporal_shift.div")
 
     def restarts(self, order: FrameOrder, frames_per_set: int) -> tuple[int, ...]:
         """Return the positions in feeding order of the frames that nothing is shifted into."""

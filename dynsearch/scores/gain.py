@@ -9,6 +9,8 @@ Shapes: E exits, N videos, Q quantiles, P features.
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import ndtri
 
-from dynsearch.errors import PolicyError, ScoresError
+from dynsearch.errors import PolicyError, ScoresError, shown
 from dynsearch.scores.confidence import DEFAULT_MEASURE
 from dynsearch.scores.exit_scores import ExitScores
 
@@ -86,20 +88,29 @@ class GainModel:
         Raises:
             PolicyError: A field is missing or not numbers of the right count.
         """
-        try:
-            model = cls(
-                base=str(values["base"]),
-                quantiles=tuple(tuple(float(v) for v in row) for row in values["quantiles"]),
-                weights=tuple(tuple(float(v) for v in row) for row in values["weights"]),
-            )
-        except (KeyError, TypeError, ValueError) as error:
-            raise PolicyError(f"a gain needs base, quantiles and weights as numbers: {error!r}") from error
+        if not isinstance(values, Mapping) or set(values) != {"base", "quantiles", "weights"}:
+            raise PolicyError(f"a gain is base, quantiles and weights, got {shown(values)}")
+        if not isinstance(values["base"], str):
+            raise PolicyError(f"the base of a gain is a confidence measure, got {shown(values['base'])}")
+        model = cls(values["base"], _table(values["quantiles"]), _table(values["weights"]))
         for exit_index, weights in enumerate(model.weights):
             if len(weights) != _num_features(exit_index) or len(model.quantiles) != len(model.weights):
                 raise PolicyError(f"the gain of exit {exit_index} has the wrong number of values")
         if any(len(row) != _NUM_QUANTILES for row in model.quantiles):
             raise PolicyError(f"a gain needs {_NUM_QUANTILES} quantiles for each exit")
         return model
+
+
+def _table(rows: Any) -> tuple[tuple[float, ...], ...]:
+    """Return a list of lists of finite numbers as tuples."""
+    if isinstance(rows, list) and all(isinstance(row, list) for row in rows):
+        flat = [value for row in rows for value in row]
+        if all(type(value) in (int, float) and abs(value) < math.inf for value in flat):
+            with contextlib.suppress(OverflowError):
+                return tuple(tuple(map(float, row)) for row in rows)
+    raise PolicyError(
+        f"quantiles and weights of a gain are lists of numbers for each exit, got {shown(rows)}"
+    )
 
 
 def fit_gain(

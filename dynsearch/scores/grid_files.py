@@ -134,6 +134,7 @@ def create_grid(
             with logits.open("r+b") as file:
                 os.posix_fallocate(file.fileno(), 0, logits.stat().st_size)
     except OSError as error:
+        shutil.rmtree(part, ignore_errors=True)
         raise DynsearchError(
             f"can't write: {error.strerror or error}",
             where=str(part),

@@ -31,13 +31,17 @@ def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str,
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ScoresError("is one array, not an .npz file of named arrays", where=where)
         with archive:
+            for member in archive.zip.infolist():  # type: ignore[union-attr]
+                archive.zip.open(member).close()  # type: ignore[union-attr]  # Its name is there twice; they must agree.
             return {name: archive[name] for name in names if name in archive.files}
     except ScoresError:
         raise
     except FileNotFoundError as error:
         raise ScoresError("there is no such file", where=where) from error
     except Exception as error:  # numpy lets zipfile, zlib, pickle, value and OS errors through
-        raise ScoresError(f"can't be read as exit scores: {error}", where=where) from error
+        raise ScoresError(
+            f"can't be read as exit scores: {' '.join(str(error).split())[:200]}", where=where
+        ) from error
 
 
 def write_arrays(

@@ -124,7 +124,7 @@ def _labels(table: pandas.DataFrame) -> NDArray[Any]:
 
 
 def _numbers(table: pandas.DataFrame, name: str) -> list[int]:
-    return sorted(int(m.group(1)) for c in table if (m := re.fullmatch(rf"{name}_(\d+)", str(c))))
+    return sorted(int(m.group(1)) for c in table if (m := re.fullmatch(rf"{name}_(0|[1-9][0-9]*)", str(c))))
 
 
 def _columns(table: pandas.DataFrame, name: str) -> NDArray[Any]:

@@ -28,6 +28,7 @@ from dynsearch.search.record import (
     describe_point,
     faults_of,
     finished,
+    told_of_full_disks,
 )
 from dynsearch.space import SearchSpace
 from dynsearch.thresholds import OperatingPoint
@@ -102,8 +103,9 @@ class Driver:
             StudyError: The space holds no further plans, and no trial finished.
             KeyboardInterrupt: After Ctrl-C, once the trials under way are saved; after a second one, at once.
             SystemExit: The same after SIGTERM.
+            DynsearchError: The record can't be written any more.
         """
-        with self._interrupts.watched():
+        with self._interrupts.watched(), told_of_full_disks(self.folder.name):
             self._run()
             self._interrupts.end()
 

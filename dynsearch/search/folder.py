@@ -14,10 +14,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from dynsearch.data.locks import held_lock
-from dynsearch.errors import StudyError
+from dynsearch.errors import StudyError, shown
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.space import SearchSpace
+from dynsearch.validation import describe
 
 _RECORDED = ("dynsearch", "torch", "torchvision", "timm", "optuna", "numpy", "decord")
 _MAY_CHANGE = (
@@ -107,7 +108,7 @@ class StudyFolder:
         """
         now = {"recipe": recipe.resolved(), "space": space.model_dump(mode="json")}
         if self.study_file.is_file():
-            before = read_yaml(self.study_file, StudyError)
+            before = self.read_study_file()
             before = {"recipe": _completed(before.get("recipe", {})), "space": before.get("space", {})}
             differences = list(_differences(before, now))
             if differences:
@@ -121,9 +122,27 @@ class StudyFolder:
         write_yaml(self.study_file, {"name": self.name, **now, **facts, "versions": versions})
 
     def recipe(self) -> StudyRecipe:
-        """Return the recipe recorded in ``study.yaml``."""
+        """Return the recipe recorded in ``study.yaml``.
+
+        Raises:
+            StudyError: The file has wrong fields.
+        """
+        values = self.read_study_file()
+        try:
+            return StudyRecipe.model_validate(values.get("recipe"))
+        except ValidationError as error:
+            raise StudyError(describe(error), where=f"{self.study_file}, recipe") from error
+
+    def read_study_file(self) -> dict[str, Any]:
+        """Return what ``study.yaml`` holds.
+
+        Raises:
+            StudyError: It can't be read, or is no mapping.
+        """
         values = read_yaml(self.study_file, StudyError)
-        return StudyRecipe.model_validate(values["recipe"])
+        if not isinstance(values, dict):
+            raise StudyError(f"holds no mapping of fields, got {shown(values)}", where=str(self.study_file))
+        return values
 
 
 def _completed(values: dict[str, Any]) -> dict[str, Any]:
@@ -140,4 +159,4 @@ def _differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
             if name not in (f"recipe.{field}" for field in _MAY_CHANGE):
                 yield from _differences(before.get(key), now.get(key), name)
     elif before != now:
-        yield f"{path.removeprefix('recipe.')} was {before}, now {now}"
+        yield f"{path.removeprefix('recipe.')} was {shown(before)}, now {shown(now)}"

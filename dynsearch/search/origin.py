@@ -6,19 +6,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from dynsearch.data.records import VideoDataset
 from dynsearch.errors import StudyError
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.search.folder import StudyFolder
-from dynsearch.validation import describe
+from dynsearch.validation import Settings, describe
 
 
-class Origin(BaseModel):
+class Origin(Settings):
     """What a study needs to be understood without its data set."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     commands: list[str] = []
     """The commands that ran the study, oldest first."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from dynsearch import resources
 from dynsearch.errors import RecipeError
@@ -15,13 +15,11 @@ from dynsearch.files import read_yaml
 from dynsearch.search.one_shot.config import OneShotConfig
 from dynsearch.space.search_space import Family
 from dynsearch.training.config import TrainingConfig
-from dynsearch.validation import describe
+from dynsearch.validation import Settings, describe
 
 
-class FrameCacheConfig(BaseModel):
+class FrameCacheConfig(Settings):
     """Which frames are kept decoded on disk."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     num_frames: int = Field(ge=1)
     """Evenly spaced frames kept of every video."""
@@ -31,10 +29,8 @@ class FrameCacheConfig(BaseModel):
     """Most that the frames of all splits may take on disk, in 10^9 bytes; a larger cache is refused."""
 
 
-class StudyRecipe(BaseModel):
+class StudyRecipe(Settings):
     """Everything that decides a study's result. One YAML file in ``studies/``. Unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     dataset: str
     """Name of a data set in the catalogue."""
@@ -42,7 +38,7 @@ class StudyRecipe(BaseModel):
     """Name of a search space, or the path of its file."""
     families: list[Family] | None = Field(default=None, min_length=1)
     """Kinds of networks to search over, instead of the space's own."""
-    max_gflops: float = Field(gt=0, allow_inf_nan=False)
+    max_gflops: float = Field(gt=0)
     """Budget: mean GFLOPs (10^9 multiply-accumulates) per video of the point wanted."""
     num_trials: int = Field(default=20, ge=1)
     """``one-shot``: frame orders, with groups, shift and network, to screen; ``retrain``: plans to train."""

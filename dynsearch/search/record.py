@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import warnings
+from collections.abc import Iterator
 from typing import Any
 
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, Trial, TrialState
+from sqlalchemy.exc import SQLAlchemyError
 
-from dynsearch.errors import StudyError
+from dynsearch.errors import DynsearchError, StudyError
 from dynsearch.plan import Plan, family_name
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.storage import open_storage
@@ -56,6 +60,24 @@ def open_record(folder: StudyFolder, *, create: bool = False, part: str | None =
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names(METRICS)
     return study
+
+
+@contextlib.contextmanager
+def told_of_full_disks(name: str) -> Iterator[None]:
+    """Say in one message why a record can't be written any more.
+
+    Raises:
+        DynsearchError: The disk is full, or the database fails.
+    """
+    try:
+        yield
+    except (StorageInternalError, SQLAlchemyError, OSError) as error:
+        reason = error.__cause__ if isinstance(error, StorageInternalError) and error.__cause__ else error
+        raise DynsearchError(
+            f"its record can't be written: {' '.join(str(reason).split())[:200]}",
+            where=name,
+            hint="What it holds is kept. Check free space, then run the same command again",
+        ) from error
 
 
 def take_up(study: optuna.Study, trial: FrozenTrial) -> Trial:

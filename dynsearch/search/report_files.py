@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
-from dynsearch.errors import InfeasibleBudgetError, StudyError
-from dynsearch.files import read_yaml, write_text
+from dynsearch.errors import InfeasibleBudgetError
+from dynsearch.files import write_text
 from dynsearch.frontier import MergedPoint, hypervolume, pareto_mask, solve_thresholds
 from dynsearch.report.frontier_table import further_metrics
 from dynsearch.report.html import StudyFacts, TrialFacts, render_report, shown_videos
@@ -49,7 +49,7 @@ def read_facts(folder: StudyFolder) -> StudyFacts:
         max_gflops=recipe.max_gflops,
         seed=recipe.seed,
         settings=dict(_flat(recipe.resolved())),
-        versions=read_yaml(folder.study_file, StudyError).get("versions", {}),
+        versions=folder.read_study_file().get("versions", {}),
         commands=[] if origin is None else origin.commands,
         class_names=[] if origin is None else origin.class_names,
         num_videos={} if origin is None else origin.num_videos,

@@ -12,7 +12,6 @@ from sqlalchemy import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from dynsearch.errors import RecipeError, StudyError
-from dynsearch.files import read_yaml
 from dynsearch.search.journal_lock import JournalLock
 
 if TYPE_CHECKING:
@@ -93,8 +92,8 @@ def open_storage(folder: StudyFolder, *, create: bool = False) -> BaseStorage:
 
 
 def _recorded(folder: StudyFolder) -> str:
-    values = read_yaml(folder.study_file, StudyError) if folder.study_file.is_file() else {}
-    return str(values.get("recipe", {}).get("storage") or "sqlite")
+    recorded = folder.recipe().storage if folder.study_file.is_file() else None
+    return recorded or "sqlite"
 
 
 def _hint(error: Exception) -> str | None:

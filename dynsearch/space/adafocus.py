@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import Field
 
 from dynsearch.plan import AdaFocusOptions, Exit, ExitPlacement, FrameOrder, Plan, TemporalShift
-from dynsearch.space.trial import STRICT, Suggester, choose
+from dynsearch.space.trial import Suggester, choose
+from dynsearch.validation import Settings
 
 if TYPE_CHECKING:
     from dynsearch.space.search_space import SearchSpace
@@ -17,14 +18,12 @@ if TYPE_CHECKING:
 Sizes = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
 
 
-class AdaFocusChoices(BaseModel):
+class AdaFocusChoices(Settings):
     """What varies among plans of family ``adafocus``.
 
     Frames, image sizes and, with one patch per frame, frame orders are those of the space. With one patch per frame
     there is an exit after every frame set; with one per video, after the glance and at the end.
     """
-
-    model_config = STRICT
 
     global_backbones: Annotated[list[str], Field(min_length=1)]
     local_backbones: Annotated[list[str], Field(min_length=1)]

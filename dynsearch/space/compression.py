@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from itertools import product
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, Field, model_validator
+from pydantic import Field, model_validator
 
 from dynsearch.plan import CompressionOptions, Exit, ExitPlacement, FrameOrder, Plan, TemporalShift
-from dynsearch.space.trial import STRICT, Suggester, choose
+from dynsearch.space.trial import Suggester, choose
+from dynsearch.validation import Settings
 
 if TYPE_CHECKING:
     from dynsearch.space.search_space import SearchSpace
@@ -17,10 +18,8 @@ if TYPE_CHECKING:
 Numbers = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
 
 
-class CompressionChoices(BaseModel):
+class CompressionChoices(Settings):
     """What varies among plans of family ``sfc``; backbones, image sizes, heads and the depth are those of the space."""
-
-    model_config = STRICT
 
     num_frames: Numbers
     """Frames that the head sees."""

@@ -9,16 +9,17 @@ from dataclasses import replace
 from itertools import product
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, Field, ValidationError, model_validator
+from pydantic import AliasChoices, BeforeValidator, Field, ValidationError, model_validator
 
 from dynsearch.errors import PlanError, SpaceError
 from dynsearch.files import read_yaml
 from dynsearch.plan import Exit, ExitPlacement, FrameOrder, Plan, TemporalShift
+from dynsearch.plan.frame_order import MAX_SETS
 from dynsearch.space.adafocus import AdaFocusChoices
 from dynsearch.space.baselines import SHIFTS, baselines, sample_baseline
 from dynsearch.space.compression import CompressionChoices
-from dynsearch.space.trial import STRICT, Suggester, between, choose
-from dynsearch.validation import describe
+from dynsearch.space.trial import Suggester, between, choose
+from dynsearch.validation import Settings, describe
 
 Choices = Annotated[list[str], Field(min_length=1)]
 
@@ -27,13 +28,11 @@ Family = Literal["grid", "adafocus", "sfc", "tsn", "tsm"]
 """Kinds of networks: the families, and two baselines, grid plans with a single exit."""
 
 
-class FrameGrid(BaseModel):
+class FrameGrid(Settings):
     """How many frames are sampled and into how many frame sets they are divided."""
 
-    model_config = STRICT
-
     num_frames: int = Field(ge=1)
-    num_sets: int = Field(ge=1)
+    num_sets: int = Field(ge=1, le=MAX_SETS)
 
     @model_validator(mode="after")
     def _divisible(self) -> FrameGrid:
@@ -45,14 +44,12 @@ class FrameGrid(BaseModel):
         return f"{self.num_frames} frames in {self.num_sets} sets"
 
 
-class ExitChoices(BaseModel):
+class ExitChoices(Settings):
     """How many exits there are and how deep they may sit.
 
     With ``last: full`` the last exit is the grid's last cell (all sets, ``max_depth``) and the others lie
     before it; with ``last: free`` it is sampled like the others.
     """
-
-    model_config = STRICT
 
     min_exits: int = Field(default=2, ge=1)
     max_exits: int = Field(default=5, ge=1)
@@ -67,14 +64,12 @@ class ExitChoices(BaseModel):
         return self
 
 
-class SearchSpace(BaseModel):
+class SearchSpace(Settings):
     """The choices that span all plans of a study. One YAML file in ``search_spaces/``.
 
     A plan's number of exits is an explicit parameter and its exits are sorted integers: of eight encodings
     compared in simulation this one let samplers find good placements soonest.
     """
-
-    model_config = STRICT
 
     backbones: Choices
     frames: Annotated[list[FrameGrid], Field(min_length=1)]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Protocol
 
-from pydantic import ConfigDict
-
 
 class Suggester(Protocol):
     """The two methods of an Optuna trial that sampling a plan needs."""
@@ -15,10 +13,6 @@ class Suggester(Protocol):
 
     def suggest_int(self, name: str, low: int, high: int) -> int:
         """Return an integer in [low, high]."""
-
-
-STRICT = ConfigDict(extra="forbid", frozen=True)
-"""Of every part of a search space: unknown fields are refused."""
 
 
 def choose(trial: Suggester, name: str, choices: list[Any]) -> Any:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dynsearch.errors import PolicyError
+from dynsearch.errors import PolicyError, shown
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.confidence import FIRST_CHOICE
@@ -66,12 +66,12 @@ class ExitPolicy:
     def __post_init__(self) -> None:
         try:
             values = tuple(float(value) for value in self.thresholds)
-        except (TypeError, ValueError) as error:
-            raise PolicyError(f"thresholds must be numbers, got {self.thresholds!r}") from error
+        except (TypeError, ValueError, OverflowError) as error:
+            raise PolicyError(f"thresholds must be numbers, got {shown(self.thresholds)}") from error
         if not values:
             raise PolicyError("a policy needs one threshold for each exit, got none")
         if any(math.isnan(value) for value in values):
-            raise PolicyError(f"a threshold is not a number: {values}")
+            raise PolicyError(f"a threshold is not a number: {shown(values)}")
         if values[-1] != -math.inf:
             raise PolicyError(
                 f"the last threshold must be -inf, got {values[-1]:g}",
@@ -79,7 +79,7 @@ class ExitPolicy:
             )
         if (self.gain is not None) != (self.confidence == LEARNED_GAIN):
             raise PolicyError(
-                f"confidence {self.confidence!r} {'has' if self.gain is None else 'comes with'} "
+                f"confidence {shown(self.confidence)} {'has' if self.gain is None else 'comes with'} "
                 f"{'no gain' if self.gain is None else 'a gain'}",
                 hint=f"A gain goes with confidence {LEARNED_GAIN}, and only with that",
             )
@@ -176,19 +176,21 @@ class ExitPolicy:
         """
         if not isinstance(values, Mapping):
             raise PolicyError(f"must be a mapping with thresholds, got {type(values).__name__}")
-        unknown = sorted(set(values) - {"plan_id", "confidence", "thresholds", "gain"})
+        unknown = sorted(set(map(str, values)) - {"plan_id", "confidence", "thresholds", "gain"})
         if unknown:
             raise PolicyError(
-                f"unknown field {unknown[0]!r}", hint="Known: plan_id, confidence, thresholds, gain"
+                f"unknown field {shown(unknown[0])}", hint="Known: plan_id, confidence, thresholds, gain"
             )
         thresholds = values.get("thresholds")
         if not isinstance(thresholds, list | tuple):
-            raise PolicyError(f"thresholds must be a list, got {thresholds!r}")
+            raise PolicyError(f"thresholds must be a list, got {shown(thresholds)}")
         if any(isinstance(value, bool | str) for value in thresholds):
-            raise PolicyError(f"thresholds must be numbers, got {thresholds!r}")
+            raise PolicyError(f"thresholds must be numbers, got {shown(thresholds)}")
         confidence, plan_id = values.get("confidence", DEFAULT_MEASURE), values.get("plan_id", "")
         if not isinstance(confidence, str) or not isinstance(plan_id, str):
-            raise PolicyError(f"confidence and plan_id must be texts, got {confidence!r} and {plan_id!r}")
+            raise PolicyError(
+                f"confidence and plan_id must be texts, got {shown(confidence)} and {shown(plan_id)}"
+            )
         gain = None if values.get("gain") is None else GainModel.from_dict(values["gain"])
         return cls(thresholds=tuple(thresholds), confidence=confidence, plan_id=plan_id, gain=gain)
 

@@ -5,20 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
+
+from dynsearch.validation import Settings
 
 Part = Literal["backbone", "heads", "global_net", "local_net", "policy", "classifier", "compression"]
 """Names of parts that networks have."""
 
 
-class TrainingConfig(BaseModel):
+class TrainingConfig(Settings):
     """Training settings; a recipe's ``training`` section. Unknown fields are refused.
 
     The defaults are the paper's for Something-Something (section 4.2): SGD, momentum 0.9, weight decay 5e-4,
     batch 128, learning rate 0.01 divided by 10 at epochs 25, 35 and 45 of 50, dropout 0.5.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int = Field(default=50, ge=1)
     """Passes over the training split."""

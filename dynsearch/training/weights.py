@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -19,12 +20,14 @@ from dynsearch.network.grid.timm_models import create_timm_model
 from dynsearch.training.initialise import wake_residual_branches
 from dynsearch.training.key_maps import PublicWeights, to_our_names
 
+_CHECKSUM = "crc32"
+
 
 def save_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
     """Write all parameters and buffers of ``network`` to ``path`` as safetensors."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     with written_whole(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary)
+        safetensors.torch.save_file(tensors, temporary, {"format": "pt", _CHECKSUM: _checksum(tensors)})
 
 
 def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
@@ -111,7 +114,7 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
         raise WeightsError("there is no such weights file", where=str(path))
     try:
         if path.suffix == ".safetensors":
-            return safetensors.torch.load_file(path)
+            return _read_safetensors(path)
         values = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # On a damaged file torch's unpickler raises whatever it stumbles over.
         reason = " ".join(str(error).split())[:200]
@@ -120,6 +123,24 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     if not isinstance(values, dict) or not all(isinstance(value, torch.Tensor) for value in values.values()):
         raise WeightsError("holds no plain mapping of names to tensors", where=str(path))
     return values
+
+
+def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors; where we wrote the file, only those that were saved, to the last bit."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        expected = (file.metadata() or {}).get(_CHECKSUM)
+    tensors = safetensors.torch.load_file(path)
+    if expected is not None and _checksum(tensors) != expected:
+        raise ValueError("its values are not those that were saved; the file was damaged")
+    return tensors
+
+
+def _checksum(tensors: dict[str, torch.Tensor]) -> str:
+    value = 0
+    for name, tensor in sorted(tensors.items()):
+        value = zlib.crc32(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode(), value)
+        value = zlib.crc32(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data, value)
+    return f"{value:08x}"
 
 
 def _load_strictly(module: nn.Module, tensors: dict[str, torch.Tensor], path: str | os.PathLike[str]) -> None:

@@ -45,16 +45,49 @@ def test_difference_is_paired():
 @pytest.mark.reliability(
     "Statistics",
     "bootstrap intervals of accuracy",
-    happens="cover the truth as often as they say, within 3 points",
+    happens="cover the truth as often as they say, within 3 points, in 1,000 simulations",
 )
-@pytest.mark.slow
-def test_intervals_cover_the_truth_as_often_as_they_say():
+@pytest.mark.parametrize(("num_videos", "level"), [(200, 0.95), (1000, 0.95), (10_000, 0.95), (1000, 0.8)])
+def test_intervals_cover_the_truth_as_often_as_they_say(num_videos, level):
     rng = np.random.default_rng(1)
     hits = 0
-    for top1 in rng.binomial(400, 0.7, size=500) / 400:
-        low, high = top1_interval(top1, 400, num_resamples=2000)
+    for top1 in rng.binomial(num_videos, 0.7, size=1000) / num_videos:
+        low, high = top1_interval(top1, num_videos, level=level, num_resamples=2000)
         hits += low <= 0.7 <= high
-    assert 0.92 <= hits / 500 <= 0.98
+    assert abs(hits / 1000 - level) < 0.03
+
+
+@pytest.mark.reliability(
+    "Statistics",
+    "bootstrap intervals of the mean cost",
+    happens="cover the truth as often as they say, within 3 points, in 1,000 simulations",
+)
+@pytest.mark.parametrize("num_videos", [200, 1000, 10_000])
+def test_cost_intervals_cover_the_truth_as_often_as_they_say(num_videos):
+    rng = np.random.default_rng(2)
+    share, gmacs = np.array([0.5, 0.3, 0.15, 0.05]), np.array([4.0, 9.0, 20.0, 52.0])
+    hits = 0
+    for counts in rng.multinomial(num_videos, share, size=1000):
+        low, high = cost_interval(counts / num_videos, gmacs, num_videos, num_resamples=2000)
+        hits += low <= share @ gmacs <= high
+    assert abs(hits / 1000 - 0.95) < 0.03
+
+
+@pytest.mark.reliability(
+    "Statistics",
+    "bootstrap intervals of the difference of two networks",
+    happens="cover the truth as often as they say, within 3 points, in 1,000 simulations",
+)
+@pytest.mark.parametrize("num_videos", [200, 1000, 10_000])
+def test_intervals_of_differences_cover_the_truth_as_often_as_they_say(num_videos):
+    rng = np.random.default_rng(3)
+    chances = [0.08, 0.05, 0.6, 0.27]  # only a right, only b right, both, none
+    a_of, b_of = np.array([1, 0, 1, 0], dtype=bool), np.array([0, 1, 1, 0], dtype=bool)
+    hits = 0
+    for counts in rng.multinomial(num_videos, chances, size=1000):
+        low, high = bootstrap_difference(np.repeat(a_of, counts), np.repeat(b_of, counts), num_resamples=2000)
+        hits += low <= 0.03 <= high
+    assert abs(hits / 1000 - 0.95) < 0.03
 
 
 def test_the_same_seed_gives_the_same_interval():

@@ -9,6 +9,7 @@ are in seconds.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
@@ -71,7 +72,7 @@ def read_csv_videos(
             (test if is_test else train).append(_record(root, row, labels, files[split]))
     if not allow_missing:
         records = train + test
-        gone = [record for record in records if not record.path.exists()]
+        gone = [record for record in records if not os.path.exists(record.path)]
         without_missing(records, gone, root=root, how_to_get=how_to_get, skip=False)
     annotations = Annotations(class_names=class_names, train=train, test=test)
     return annotations if test_groups is None else take_test_groups(annotations, test_groups, where=root)
@@ -135,7 +136,7 @@ def _record(root: Path, row: _Row, labels: Mapping[str, int], path: Path) -> Vid
     relative = PurePosixPath(row.path)
     inside = not relative.is_absolute() and ".." not in relative.parts and "\0" not in row.path
     found = root / relative
-    if not inside or (found.exists() and not found.resolve().is_relative_to(root.resolve())):
+    if not inside or (os.path.exists(found) and not found.resolve().is_relative_to(root.resolve())):
         raise DataError(
             f"the path {row.path!r} would leave the data root",
             where=str(path),

@@ -137,7 +137,7 @@ def _read_csv(path: Path) -> list[_Clip]:
         try:
             label, youtube_id, start, end = (row[place] for place in places)
             clips.append(_Clip(youtube_id, (round(float(start)), round(float(end))), label))
-        except (IndexError, ValueError):
+        except (IndexError, ValueError, OverflowError):
             raise bad_line(path, number, ",".join(_COLUMNS), ",".join(row)) from None
     return clips
 

@@ -6,7 +6,7 @@ import csv
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from dynsearch.errors import DataError
+from dynsearch.errors import DataError, shown
 
 ANNOTATION_FOLDERS = ("", "annotations", "labels")
 """Where annotation files may lie under the data root."""
@@ -70,15 +70,20 @@ def read_rows(path: Path, delimiter: str = ",") -> list[tuple[int, list[str]]]:
     Raises:
         DataError: The file can't be read, is not UTF-8, or holds nothing.
     """
-    lines = read_lines(path)
-    reader = csv.reader((line for _, line in lines), delimiter=delimiter)
-    return [(number, [cell.strip() for cell in row]) for (number, _), row in zip(lines, reader, strict=False)]
+    return [(number, _cells(path, number, line, delimiter)) for number, line in read_lines(path)]
+
+
+def _cells(path: Path, number: int, line: str, delimiter: str) -> list[str]:
+    """Return the cells of a line; one whose quotes do not close would swallow those after it."""
+    try:
+        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
+    except csv.Error as error:
+        raise bad_line(path, number, f"cells apart by {delimiter!r} ({error})", line) from error
 
 
 def bad_line(path: Path, number: int, expected: str, got: str) -> DataError:
     """Return the error for a line that is not as expected."""
-    shown = got if len(got) <= 80 else f"{got[:77]}..."
-    return DataError(f"line {number}: expected {expected}, got {shown!r}", where=str(path))
+    return DataError(f"line {number}: expected {expected}, got {shown(got)}", where=str(path))
 
 
 def check_labels(unknown: Iterable[str], path: Path, listed_in: str) -> None:
@@ -89,7 +94,7 @@ def check_labels(unknown: Iterable[str], path: Path, listed_in: str) -> None:
     """
     names = list(dict.fromkeys(unknown))
     if names:
-        first = ", ".join(repr(name) for name in names[:10])
+        first = ", ".join(shown(name) for name in names[:10])
         raise DataError(
             f"{len(names)} classes are not in {listed_in}, first {first}",
             where=str(path),

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.data.video_folder import SUFFIXES, plain_name
-from dynsearch.errors import DataError
+from dynsearch.errors import DataError, named
 
 _MAX_DEPTH = 4
 
@@ -114,7 +114,7 @@ def without_missing(
         DataError: Some are missing and may not be, or all are; the first five are named.
     """
     if missing and (not skip or len(missing) == len(records)):
-        first = ", ".join(record.video_id for record in missing[:5])
+        first = ", ".join(named(record.video_id) for record in missing[:5])
         raise DataError(
             f"{len(missing)} of {len(records)} annotated videos are missing, first {first} "
             f"(looked for ID{' or '.join(SUFFIXES)})",

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dynsearch.training.config import TrainingConfig
+from dynsearch.validation import Settings
 
 _GIGABYTE = 10**9
 
 
-class OneShotConfig(BaseModel):
+class OneShotConfig(Settings):
     """Settings of the one-shot strategy; a recipe's ``one_shot`` section. Unknown fields are refused."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int | None = Field(default=None, ge=1)
     """Passes over the training split that the one-shot network gets; none: as many as a plan's own."""
