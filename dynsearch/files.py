@@ -57,7 +57,7 @@ def system_error(error: Exception) -> OSError | None:
     """Return what the operating system said; writers in Rust, such as safetensors, tell it in their text only."""
     if isinstance(error, OSError):
         return error
-    code = re.search(r"\bOs \{ code: (\d+)", str(error))
+    code = re.search(r"os error (\d+)", str(error))
     return OSError(int(code[1]), os.strerror(int(code[1]))) if code else None
 
 

@@ -7,12 +7,14 @@ from typing import Any
 
 import click
 
+from dynsearch.cli.options import max_gflops
+
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(name="calibrate", short_help="Choose thresholds for exit scores.")
 @click.argument("scores", type=_FILE)
-@click.option("--max-gflops", type=float, help="Budget: mean GFLOPs (10^9 multiply-accumulates) per video.")
+@max_gflops
 @click.option(
     "--solver",
     default="frontier",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
+from typing import Any
 
 import click
+
+from dynsearch.errors import shown
 
 data_root = click.option(
     "--data-root",
@@ -41,6 +45,23 @@ settings = click.option(
     metavar="FIELD=VALUE",
     help="Change a field of the recipe, for instance training.epochs=3. May be repeated.",
 )
+
+
+class _Budget(click.ParamType):
+    """A finite number above zero."""
+
+    name = "float"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        try:
+            budget = float(value)
+        except ValueError:
+            budget = math.nan
+        if not 0 < budget < math.inf:
+            self.fail(f"must be a number of GFLOPs above zero, got {shown(value)}", param, ctx)
+        return budget
+
+
 max_gflops = click.option(
-    "--max-gflops", type=float, help="Budget: mean GFLOPs (10^9 multiply-accumulates) per video."
+    "--max-gflops", type=_Budget(), help="Budget: mean GFLOPs (10^9 multiply-accumulates) per video."
 )

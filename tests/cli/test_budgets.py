@@ -20,7 +20,7 @@ def scores(tmp_path_factory):
     "Numbers",
     "a budget of zero, below zero, NaN, infinite or a text",
     happens="is refused with exit code 2",
-    sees="`is not in the range x>0`",
+    sees="`must be a number of GFLOPs above zero, got ...`",
 )
 @pytest.mark.parametrize("budget", ["0", "-1", "nan", "inf", "-inf", "forty", "1e400", ""])
 def test_calibrate_refuses_what_is_no_budget(scores, budget):

@@ -331,7 +331,7 @@ def test_a_table_needs_costs_beside_it(tmp_path):
         (["--max-gflops", 4, "--by-class"], "need one label for each video"),
         (["--max-gflops", 0.001], "is below the cheapest point"),
         (["--max-gflops", "nan"], "must be a number"),
-        (["--max-gflops", "many"], "'many' is not a valid float"),
+        (["--max-gflops", "many"], "above zero, got 'many'"),
         (["--solver", "best"], "no threshold solver 'best'. Known solvers: frontier"),
         (["--confidence", "margin"], "computed from logits"),
         (["--policy", "p.yaml"], "choose it with --max-gflops"),

@@ -67,7 +67,7 @@ def check_plan(plan, content):
     "Files",
     "a plan changed at any field or byte",
     happens="is refused with file and field, or is the plan it says",
-    sees="`exits must rise in sets and depth, got ...`, `must be a whole number, got ...`",
+    sees="`exits must rise in sets and depth, got ...`, `must be at most ..., got ...`",
 )
 @pytest.mark.parametrize("name", PLANS)
 def test_plans(tmp_path, name):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dynsearch.errors import InputError
-from dynsearch.frontier import choose_confidence, solve_thresholds
+from dynsearch.frontier import solve_thresholds
 from dynsearch.scores import ExitScores
 from dynsearch.scores.confidence import CONFIDENCE_MEASURES
 from dynsearch.scores.patience import PATIENCE
@@ -93,9 +93,3 @@ def test_a_quarter_of_a_million_videos():
     print(f"{points:.0f} points, CPU {seconds:.1f} s, peak {megabytes:.0f} MB")
     assert points > 20
     assert megabytes < 2000
-
-
-def test_choosing_a_measure_on_one_class_is_defined():
-    logits = np.random.default_rng(0).normal(size=(2, 30, 1))
-    scores = ExitScores.from_logits(logits, np.zeros(30, dtype=int), [1.0, 2.0])
-    assert choose_confidence(scores)
