@@ -6,6 +6,8 @@ from typing import Any
 
 import yaml
 
+from dynsearch.errors import InputError, shown
+
 _MAX_DEPTH = 50
 _MAX_NODES = 1_000_000
 
@@ -19,10 +21,9 @@ class _StrictLoader(yaml.SafeLoader):
         for key_node in written:
             key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
             if isinstance(key, list | dict | set):
-                raise yaml.constructor.ConstructorError(None, None, "a key is no text", key_node.start_mark)
+                raise InputError("a key is no text", where=f"line {key_node.start_mark.line + 1}")
             if key in seen:
-                problem = f"{str(key)[:80]!r} is there twice"
-                raise yaml.constructor.ConstructorError(None, None, problem, key_node.start_mark)
+                raise InputError(f"{shown(key)} is there twice", where=f"line {key_node.start_mark.line + 1}")
             seen.add(key)
         values: dict[Any, Any] = super().construct_mapping(node, deep)
         return values
@@ -32,7 +33,8 @@ def load_yaml(text: str) -> Any:
     """Return what a YAML document holds: dicts, lists, texts, numbers, dates.
 
     Raises:
-        Exception: It is not YAML (``yaml.YAMLError``, or what odd scalars raise), or refused by the rules above.
+        InputError: It is refused by the rules above.
+        Exception: It is not YAML (``yaml.YAMLError``, or what odd scalars raise).
     """
     loader = _StrictLoader(text)
     try:
@@ -48,11 +50,11 @@ def load_yaml(text: str) -> Any:
 def _expanded_size(node: yaml.Node, known: dict[int, int | None], depth: int) -> int:
     """Return how many nodes there are once every alias is what it stands for."""
     if depth > _MAX_DEPTH:
-        raise yaml.YAMLError(f"is nested more than {_MAX_DEPTH} levels deep")
+        raise InputError(f"is nested more than {_MAX_DEPTH} levels deep")
     if id(node) in known:
         size = known[id(node)]
         if size is None:
-            raise yaml.YAMLError("holds an anchor that stands for a part of itself")
+            raise InputError("holds an anchor that stands for a part of itself")
         return size
     known[id(node)] = None
     children: list[yaml.Node] = []
@@ -62,6 +64,6 @@ def _expanded_size(node: yaml.Node, known: dict[int, int | None], depth: int) ->
         children = [part for pair in node.value for part in pair]
     total = 1 + sum(_expanded_size(child, known, depth + 1) for child in children)
     if total > _MAX_NODES:
-        raise yaml.YAMLError(f"its anchors stand for more than {_MAX_NODES:,} values")
+        raise InputError(f"its anchors stand for more than {_MAX_NODES:,} values")
     known[id(node)] = total
     return total

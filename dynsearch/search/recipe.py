@@ -6,7 +6,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from pydantic import Field, ValidationError
 
 from dynsearch import resources
@@ -14,6 +13,7 @@ from dynsearch.errors import RecipeError
 from dynsearch.files import read_yaml
 from dynsearch.search.one_shot.config import OneShotConfig
 from dynsearch.space.search_space import Family
+from dynsearch.strict_yaml import load_yaml
 from dynsearch.training.config import TrainingConfig
 from dynsearch.validation import Settings, describe
 
@@ -124,8 +124,8 @@ def _apply(values: dict[str, Any], setting: str) -> None:
             f"can't read {setting!r}", where="--set", hint="Write field=value, for instance training.epochs=3"
         )
     try:
-        value = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value = load_yaml(text)
+    except Exception as error:  # The parser lets value, key and recursion errors of odd scalars through.
         raise RecipeError(
             f"can't read the value of {setting!r}", where="--set", hint="Values are YAML: 3, true, [a, b]"
         ) from error
