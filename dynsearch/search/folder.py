@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from dynsearch.data.locks import held_lock
-from dynsearch.errors import StudyError, shown
+from dynsearch.errors import StudyError, named, shown
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.space import SearchSpace
@@ -159,4 +159,4 @@ def _differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
             if name not in (f"recipe.{field}" for field in _MAY_CHANGE):
                 yield from _differences(before.get(key), now.get(key), name)
     elif before != now:
-        yield f"{path.removeprefix('recipe.')} was {shown(before)}, now {shown(now)}"
+        yield f"{path.removeprefix('recipe.')} was {named(str(before))}, now {named(str(now))}"
