@@ -15,6 +15,7 @@ from dynsearch.search.frontier_files import write_frontier
 from dynsearch.search.notes import DashboardNotes, note_study
 from dynsearch.search.one_shot.strategy import line_up, settled, warm_start
 from dynsearch.search.origin import Origin
+from dynsearch.search.paced import Paced
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.record import open_record
 from dynsearch.search.results import StudyResults, read_results
@@ -100,8 +101,8 @@ def run_study(
             folder=folder,
             num_classes=source.num_classes,
             observer=observer,
-            after_trial=lambda: write_frontier(
-                folder, recipe, read_results(study, folder, solver=recipe.solver)
+            after_trial=Paced(
+                lambda: write_frontier(folder, recipe, read_results(study, folder, solver=recipe.solver))
             ),
             notes=DashboardNotes(folder, recipe.max_gflops),
         )
