@@ -41,6 +41,9 @@ from dynsearch.cli import options
 @click.option("--ray-address", help="A running Ray cluster, auto or HOST:PORT. Default: start Ray here.")
 @click.option("--gpus-per-trial", type=click.FloatRange(min=0), help="GPUs Ray sets aside for a trial.")
 @click.option(
+    "--workers-per-trial", type=click.IntRange(min=1), help="Processes of Ray that train a trial together."
+)
+@click.option(
     "--storage",
     metavar="URL",
     help="The record: sqlite:///FILE, journal, journal:FILE or postgresql://USER@HOST/DATABASE. Default: SQLite in "

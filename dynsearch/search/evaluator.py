@@ -12,6 +12,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.search.engines.engine import Job, Monitor
 from dynsearch.search.halving import rungs
 from dynsearch.training.config import TrainingConfig
+from dynsearch.training.ranks import Ranks
 from dynsearch.training.run import ClipSource, TrainedScores, train_and_score
 
 
@@ -71,8 +72,12 @@ class TrainingEvaluator:
     pruning: Pruning | None = None
 
     def __call__(self, job: Job, monitor: Monitor) -> TrainedScores:
-        """Return the exit scores of the job's plan; an interrupted training goes on."""
-        start_from = self._start_from(job)
+        """Return the exit scores of the job's plan; an interrupted training goes on.
+
+        Processes that belong to a group of torch's train together.
+        """
+        ranks = Ranks.current()
+        start_from = ranks.from_first(lambda: self._start_from(job))
         scores = train_and_score(
             job.plan,
             self.source,
@@ -81,11 +86,12 @@ class TrainingEvaluator:
             seed=self.seed,
             bases=job.folder.parents[1] / "bases",
             start_from=start_from,
+            ranks=ranks,
             on_epoch=monitor.epoch,
             on_step=monitor.step,
             probe=self.pruning.probe(job, self.config.epochs, monitor) if self.pruning else None,
         )
-        if start_from is not None:
+        if start_from is not None and ranks.is_first:
             start_from.unlink(missing_ok=True)
         return scores
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from dynsearch import resources
 from dynsearch.errors import RecipeError
@@ -53,7 +53,10 @@ class StudyRecipe(Settings):
     ray_address: str | None = None
     """A running Ray cluster, ``auto`` or HOST:PORT; none starts Ray on this machine."""
     gpus_per_trial: float | None = Field(default=None, ge=0)
-    """GPUs Ray sets aside for a trial; none means one where the cluster has any."""
+    """GPUs Ray sets aside for a trial; none means one for each of its processes, where the cluster has any."""
+    workers_per_trial: int = Field(default=1, ge=1)
+    """Processes that train a trial's network together, each on batches of ``training.batch_size``. More than one
+    needs the engine ``ray``."""
     concurrent: int = Field(default=1, ge=1)
     """Trials under way at once; with several GPUs they take turns on them."""
     pruner: Literal["none", "asha", "hyperband"] = "none"
@@ -72,6 +75,18 @@ class StudyRecipe(Settings):
     """Decoded frames kept on disk; none decodes videos in every epoch."""
     training: TrainingConfig = TrainingConfig()
     one_shot: OneShotConfig = OneShotConfig()
+
+    @model_validator(mode="after")
+    def _workers_fit(self) -> Self:
+        if self.workers_per_trial > 1:
+            if self.engine != "ray":
+                raise ValueError(f"workers_per_trial {self.workers_per_trial} needs the engine ray")
+            if (self.gpus_per_trial or 0) % self.workers_per_trial:
+                raise ValueError(
+                    f"gpus_per_trial {self.gpus_per_trial:g} can't be shared by {self.workers_per_trial} workers: "
+                    "each needs GPUs of its own"
+                )
+        return self
 
     @classmethod
     def load(

@@ -38,6 +38,8 @@ def _ray(recipe: StudyRecipe, evaluator: Evaluator, on_epoch: OnEpoch | None) ->
         on_epoch=on_epoch,
         address=recipe.ray_address,
         gpus_per_trial=recipe.gpus_per_trial,
+        workers_per_trial=recipe.workers_per_trial,
+        timeout=recipe.training.timeout,
     )
 
 

@@ -96,7 +96,7 @@ def joined_ranks(timeout: float) -> Iterator[Ranks]:
         )
         yield Ranks.current()
     except RuntimeError as error:
-        if not _means_lost(error):
+        if not means_lost(error):
             raise
         if rendezvous_file():
             raise SystemExit(LOST) from error
@@ -121,6 +121,6 @@ def _take_device(local_rank: int) -> str:
     return "cpu:gloo,cuda:nccl"  # NCCL for gradients, gloo for what is in main memory.
 
 
-def _means_lost(error: RuntimeError) -> bool:
-    """Return whether ``error`` is about another process; gloo's have no type of their own."""
+def means_lost(error: RuntimeError) -> bool:
+    """Return whether ``error`` is that another process ended or is silent; gloo's have no type of their own."""
     return isinstance(error, dist.DistError) or (type(error) is RuntimeError and "gloo" in str(error))

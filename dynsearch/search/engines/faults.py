@@ -14,6 +14,8 @@ def describe(error: BaseException) -> tuple[End, str]:
     """Return the kind of ``error`` and what it says, on one line."""
     import torch
 
+    from dynsearch.training.ranks import means_lost
+
     text = f"{type(error).__name__}: {' '.join(str(error).split())}"[:_LENGTH]
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return End.MEMORY, text
@@ -21,6 +23,8 @@ def describe(error: BaseException) -> tuple[End, str]:
         return End.MEMORY, text
     if isinstance(error, torch.AcceleratorError):
         return End.DEVICE, text
+    if isinstance(error, RuntimeError) and means_lost(error):
+        return End.DIED, text
     return End.FAILED, text
 
 

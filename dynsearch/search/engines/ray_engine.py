@@ -1,4 +1,4 @@
-"""The Ray engine: Ray Tune runs the trials, on this machine or a cluster; which trials is the driver's decision."""
+"""The Ray engine: Ray runs the trials, on this machine or a cluster; which trials is the driver's decision."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from dynsearch.errors import DynsearchError, InputError
+from dynsearch.errors import DynsearchError
 from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome, Rung
 from dynsearch.search.engines.ray_session import start_ray
+from dynsearch.search.engines.ray_wires import Wires
 
 if TYPE_CHECKING:
     from dynsearch.training.loop import EpochReport
     from dynsearch.training.progress import StepReport
 
-Event = Outcome | Rung | InputError | tuple[Job, "EpochReport"] | DynsearchError
-"""What Tune's thread tells the driver's: an outcome, a user's mistake, a finished epoch, or the end of Tune."""
-
 
 class RayEngine:
-    """Hands jobs to Ray Tune, whose actors are kept from trial to trial, and reads what became of them.
+    """Hands jobs to Ray, whose processes are kept from trial to trial, and reads what became of them.
 
-    Tune asks a searcher of our own, which has only what the driver submitted. So no proposal is trained that
-    the driver refused, and nothing rests on Tune's own record: the study is the only truth. The study's folder
-    has to be seen under the same path by all machines.
+    Ray Tune runs trials of one process. It asks a searcher of our own, which has only what the driver submitted:
+    no proposal is trained that the driver refused, and nothing rests on Tune's own record, so that the study is
+    the only truth. Trials of several processes are Ray Train's. The study's folder has to be seen under the same
+    path by all machines.
 
     Args:
         evaluator: What evaluates a job.
         num_slots: Jobs at once.
         on_epoch: Called with the job after every epoch.
         address: A running cluster, ``auto`` or HOST:PORT; None starts Ray on this machine.
-        gpus_per_trial: GPUs that Ray sets aside for each job; None means one where the cluster has any.
+        gpus_per_trial: GPUs that Ray sets aside for each job; None means one for each process, where the
+            cluster has any.
+        workers_per_trial: Processes that train a job's network together.
+        timeout: Seconds that one of them waits for another.
     """
 
     def __init__(
@@ -48,56 +50,59 @@ class RayEngine:
         on_epoch: Callable[[Job, EpochReport | StepReport], None] | None = None,
         address: str | None = None,
         gpus_per_trial: float | None = None,
+        workers_per_trial: int = 1,
+        timeout: float = 1800.0,
     ) -> None:
         self.num_slots = num_slots
         self._on_epoch = on_epoch
         self._evaluator = evaluator
         self._address = address
         self._gpus = gpus_per_trial
-        self._jobs: queue.SimpleQueue[Job] = queue.SimpleQueue()
-        self._events: queue.SimpleQueue[Event] = queue.SimpleQueue()
+        self._workers = workers_per_trial
+        self._timeout = timeout
+        self._wires = Wires()
         self._num_running = 0
-        self._answers: queue.SimpleQueue[bool] = queue.SimpleQueue()
-        self._stopping = threading.Event()
-        self._closing = threading.Event()
         self._thread: threading.Thread | None = None
 
     def submit(self, job: Job) -> None:
-        """Put ``job`` where Tune finds it; Ray is started for the first."""
+        """Put ``job`` where Ray's thread finds it; Ray is started for the first."""
         if self._thread is None:
-            start_ray(self._address, num_cpus=max(1, self.num_slots))
+            start_ray(self._address, num_cpus=self.num_slots * self._workers)
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
         self._num_running += 1
-        self._jobs.put(replace(job, folder=job.folder.resolve()))
+        self._wires.jobs.put(replace(job, folder=job.folder.resolve()))
 
     def _run(self) -> None:
+        reason = "Ray ended"
+        try:
+            with tempfile.TemporaryDirectory(prefix="dynsearch-ray-") as folder:
+                if self._workers == 1:
+                    self._run_tune(Path(folder))
+                else:
+                    self._run_groups(Path(folder))
+        except Exception as error:  # Handed to the driver's thread.
+            reason = f"Ray ended: {' '.join(str(error).split())[:300]}"
+        self._wires.events.put(DynsearchError(reason))
+
+    def _run_tune(self, folder: Path) -> None:
         from dynsearch.search.engines.ray_tune import run_tune
 
-        reason = "Ray Tune ended"
-        try:
-            with tempfile.TemporaryDirectory(prefix="dynsearch-tune-") as folder:
-                run_tune(
-                    self._evaluator,
-                    self._jobs,
-                    self._events,
-                    self._answers,
-                    num_slots=self.num_slots,
-                    gpus=self._gpus,
-                    folder=Path(folder),
-                    stopping=self._stopping,
-                    closing=self._closing,
-                )
-        except Exception as error:  # Handed to the driver's thread.
-            reason = f"Ray Tune ended: {' '.join(str(error).split())[:300]}"
-        self._events.put(DynsearchError(reason))
+        run_tune(self._evaluator, self._wires, num_slots=self.num_slots, gpus=self._gpus, folder=folder)
+
+    def _run_groups(self, folder: Path) -> None:
+        from dynsearch.search.engines.ray_train import Crew, run_groups
+
+        gpus = None if self._gpus is None else self._gpus / self._workers
+        crew = Crew(self._evaluator, self._workers, gpus, self._timeout)
+        run_groups(crew, self._wires, num_slots=self.num_slots, folder=folder)
 
     def collect(self, seconds: float) -> Outcome | Rung | None:
         """Return what became of the next job to end, or its rung; None if there is nothing in ``seconds``."""
         deadline = time.monotonic() + seconds
         while True:
             try:
-                event = self._events.get(timeout=max(0.001, deadline - time.monotonic()))
+                event = self._wires.events.get(timeout=max(0.001, deadline - time.monotonic()))
             except queue.Empty:
                 return None
             if isinstance(event, DynsearchError):
@@ -111,20 +116,20 @@ class RayEngine:
                 self._on_epoch(*event)
 
     def answer(self, rung: Rung, *, go_on: bool) -> None:
-        """Let the job that waits at ``rung`` go on, or stop it. Tune asks for one after the other."""
-        self._answers.put(go_on)
+        """Let the job that waits at ``rung`` go on, or stop it. Ray's thread asks for one after the other."""
+        self._wires.answers.put(go_on)
 
     def stop(self) -> None:
         """Ask all jobs to stop after the epoch under way."""
-        self._stopping.set()
+        self._wires.stopping.set()
 
     def close(self) -> None:
-        """End Tune, and with it the jobs under way."""
+        """End Ray, and with it the jobs under way."""
         if self._thread is None:
             return
         import ray
 
-        self._closing.set()
+        self._wires.closing.set()
         if self._num_running == 0:
             self._thread.join(timeout=30)
         with contextlib.suppress(Exception):

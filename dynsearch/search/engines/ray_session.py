@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 
 from dynsearch.errors import StudyError
 
@@ -18,6 +19,11 @@ _QUIET = {
     "RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO": "0",
 }
 
+_PRIVATE = {
+    "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0",  # all ports on the loopback interface, as Ray does on a Mac
+    "RAY_AUTH_MODE": "token",  # and no answer to other users of this machine
+}
+
 
 def quieten() -> None:
     """Set what Ray reads from the environment when it starts, where the user has not."""
@@ -27,7 +33,7 @@ def quieten() -> None:
 def start_ray(address: str | None, num_cpus: int) -> None:
     """Connect to the cluster at ``address``, or start Ray here; one that runs already is used as it is.
 
-    Ray opens its ports to the network whatever it is told. Started here, it answers none without its token.
+    Started here, it listens on the loopback interface only, and answers none without its token.
 
     Args:
         address: ``auto``, HOST:PORT, or None for this machine.
@@ -37,6 +43,8 @@ def start_ray(address: str | None, num_cpus: int) -> None:
         StudyError: Ray is not installed, or there is no cluster at ``address``.
     """
     quieten()
+    if address is None and "ray" not in sys.modules:  # read when ray is imported
+        os.environ |= {name: value for name, value in _PRIVATE.items() if name not in os.environ}
     try:
         import ray
     except ImportError as error:
@@ -47,7 +55,6 @@ def start_ray(address: str | None, num_cpus: int) -> None:
         return
     try:
         if address is None:
-            os.environ.setdefault("RAY_AUTH_MODE", "token")
             ray.init(
                 address="local",  # not a cluster that left its address behind
                 num_cpus=num_cpus,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import queue
-import threading
 from pathlib import Path
 from typing import Any, Self
 
@@ -15,35 +14,21 @@ from ray.tune.search import Searcher
 
 from dynsearch.errors import InputError
 from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome, Rung
+from dynsearch.search.engines.ray_wires import Wires
 from dynsearch.search.engines.worker import Ended, evaluate
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.progress import StepReport
 
 
-def run_tune(
-    evaluator: Evaluator,
-    jobs: queue.SimpleQueue[Job],
-    events: queue.SimpleQueue[Any],
-    answers: queue.SimpleQueue[bool],
-    *,
-    num_slots: int,
-    gpus: float | None,
-    folder: Path,
-    stopping: threading.Event,
-    closing: threading.Event,
-) -> None:
-    """Run ``jobs`` as Tune trials until ``closing`` is set, and tell ``events`` what becomes of them.
+def run_tune(evaluator: Evaluator, wires: Wires, *, num_slots: int, gpus: float | None, folder: Path) -> None:
+    """Run jobs as Tune trials until the wires are closed.
 
     Args:
         evaluator: Sent to the actors once.
-        jobs: What the driver submits.
-        events: Epochs, rungs, outcomes and users' mistakes.
-        answers: To rungs, whether the trial goes on.
+        wires: To the driver.
         num_slots: Trials at once.
         gpus: GPUs of a trial; None means one where the cluster has any.
         folder: Where Tune keeps its own record, which nobody reads.
-        stopping: Set when trials shall stop after the epoch under way.
-        closing: Set when no further job comes.
     """
     if gpus is None:
         gpus = min(1.0, ray.cluster_resources().get("GPU", 0.0))
@@ -51,7 +36,7 @@ def run_tune(
     Tuner(
         tune.with_resources(trainable, {"cpu": 1, "gpu": gpus}),
         tune_config=TuneConfig(
-            search_alg=_Submitted(jobs, closing),
+            search_alg=_Submitted(wires),
             num_samples=-1,
             max_concurrent_trials=num_slots,
             reuse_actors=True,
@@ -61,8 +46,8 @@ def run_tune(
         run_config=RunConfig(
             storage_path=str(folder),
             verbose=0,
-            callbacks=[_Listener(events)],
-            stop=_Brake(events, answers, stopping),
+            callbacks=[_Listener(wires)],
+            stop=_Brake(wires),
         ),
     ).fit()
 
@@ -105,16 +90,15 @@ class _Stays:
 class _Submitted(_Stays, Searcher):
     """Suggests what the driver submitted, and nothing else."""
 
-    def __init__(self, jobs: queue.SimpleQueue[Job], closing: threading.Event) -> None:
+    def __init__(self, wires: Wires) -> None:
         super().__init__(metric=None, mode=None)
-        self._jobs = jobs
-        self._closing = closing
+        self._wires = wires
 
     def suggest(self, trial_id: str) -> Any:
         try:
-            return {"job": self._jobs.get_nowait()}
+            return {"job": self._wires.jobs.get_nowait()}
         except queue.Empty:
-            return Searcher.FINISHED if self._closing.is_set() else None
+            return Searcher.FINISHED if self._wires.closing.is_set() else None
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
@@ -131,21 +115,14 @@ class _Submitted(_Stays, Searcher):
 class _Brake(_Stays, Stopper):
     """Stops a trial at a rung if the driver says so, and all once the driver wants to end."""
 
-    def __init__(
-        self,
-        events: queue.SimpleQueue[Any],
-        answers: queue.SimpleQueue[bool],
-        stopping: threading.Event,
-    ) -> None:
-        self._events = events
-        self._answers = answers
-        self._stopping = stopping
+    def __init__(self, wires: Wires) -> None:
+        self._wires = wires
 
     def __call__(self, trial_id: str, result: dict[str, Any]) -> bool:
         if "rung" in result and "ended" not in result:
-            self._events.put(Rung(result["config"]["job"], *result["rung"]))
-            return not self._answers.get()
-        return self._stopping.is_set()
+            self._wires.events.put(Rung(result["config"]["job"], *result["rung"]))
+            return not self._wires.answers.get()
+        return self._wires.stopping.is_set()
 
     def stop_all(self) -> bool:
         return False
@@ -154,8 +131,8 @@ class _Brake(_Stays, Stopper):
 class _Listener(_Stays, Callback):
     """Turns what Tune hears of its trials into events for the driver."""
 
-    def __init__(self, events: queue.SimpleQueue[Any]) -> None:
-        self._events = events
+    def __init__(self, wires: Wires) -> None:
+        self._events = wires.events
         self._ended: set[str] = set()
 
     def on_trial_result(self, iteration: int, trials: Any, trial: Any, result: Any, **info: Any) -> None:

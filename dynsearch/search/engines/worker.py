@@ -114,10 +114,17 @@ class _Desk:
         self.send(report)
 
 
-def evaluate(evaluator: Evaluator, job: Job, monitor: Monitor) -> Ended | InputError:
-    """Evaluate ``job`` while no other process does, and return how it ended, or the user's mistake."""
+def evaluate(evaluator: Evaluator, job: Job, monitor: Monitor, *, locks: bool = True) -> Ended | InputError:
+    """Evaluate ``job`` while no other process does, and return how it ended, or the user's mistake.
+
+    Args:
+        evaluator: What evaluates it.
+        job: The job.
+        monitor: Told how it goes.
+        locks: Whether this process keeps others away; of several that train together the first does.
+    """
     try:
-        with _alone_in(job.folder):
+        with _alone_in(job.folder) if locks else contextlib.nullcontext():
             evaluator(job, monitor)
     except Stopped:
         return Ended(End.STOPPED)
