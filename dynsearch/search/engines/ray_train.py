@@ -241,6 +241,10 @@ class _Desk:
         return self._stopping
 
 
+class _Fault(Exception):
+    """Ends a process of a group, and with it the group."""
+
+
 def _serve(config: dict[str, Any]) -> None:
     """Evaluate one job after the other, in each process of a group, until the driver or another process is gone."""
     if os.path.isdir(config["cwd"]):
@@ -257,7 +261,8 @@ def _serve(config: dict[str, Any]) -> None:
             continue
         if isinstance(ended, InputError) or ended.end is not End.DIED:  # Then Ray says who died.
             ray.get(desk.tell.remote(ended))  # Whichever process it is: the others can't go on without it.
-        raise RuntimeError(str(ended))
+        fault = _Fault(ended.error if isinstance(ended, Ended) else ended)
+        raise fault
 
 
 @dataclass(frozen=True)
