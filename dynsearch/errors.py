@@ -98,6 +98,10 @@ class TrainingError(DynsearchError, RuntimeError):
     """Training that can't go on, for instance a loss that is not a number."""
 
 
+class Stopped(BaseException):
+    """Raised where work ends because it was asked to: what it had done is on disk, and it can go on later."""
+
+
 def shown(value: object) -> str:
     """Return what a user gave, as it is quoted in a message: one short line."""
     text = repr(value)

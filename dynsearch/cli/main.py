@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from dynsearch import __version__
-from dynsearch.errors import DynsearchError
+from dynsearch.errors import DynsearchError, Stopped
 
 _COMMANDS = (
     "study", "frontier", "calibrate", "export", "train", "evaluate", "predict", "cost", "data", "dashboard", "report",
@@ -41,7 +41,10 @@ def cli() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command line and exit: 0 done, 1 failed, 2 bad usage, 130 interrupted."""
+    """Run the command line and exit: 0 done, 1 failed, 2 bad usage, 130 interrupted.
+
+    A study or training ended by SIGTERM is no failure: it exits with 0 and says that it can go on.
+    """
     try:
         code = cli.main(args=argv, prog_name="dynsearch", standalone_mode=False)
     except click.ClickException as error:
@@ -53,6 +56,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("\ndynsearch: interrupted; run the same command again to go on", err=True)
         code = 130
+    except Stopped:
+        click.echo("dynsearch: stopped on request, resumable; run the same command again to go on", err=True)
+        code = 0
     except BrokenPipeError:
         # The reader of our output went away (`| head`); what is left to flush has nowhere to go.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

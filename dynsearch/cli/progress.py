@@ -64,8 +64,8 @@ class StudyProgress:
         self.write(f"trial {number} was cut off and goes on once more: {reason}")
 
     def stopping(self) -> None:
-        """Say what happens after Ctrl-C."""
-        self.write("Stopping once the epoch under way is saved. Ctrl-C again stops at once.")
+        """Say what happens after Ctrl-C, or a batch system's notice."""
+        self.write("Stopping once the step under way is saved. Ctrl-C again stops at once.")
 
     def ended(self, number: int, point: OperatingPoint | None, error: str | None) -> None:
         """Say how a trial ended."""

@@ -96,6 +96,10 @@ def study(
     import shlex
     import sys
 
+    from dynsearch.training.stopping import stopped_by_sigterm
+
+    click.get_current_context().with_resource(stopped_by_sigterm())
+
     from dynsearch.cli.progress import study_progress
     from dynsearch.search.folder import StudyFolder
     from dynsearch.search.recipe import StudyRecipe, recipe_name
@@ -104,9 +108,10 @@ def study(
     if families is not None:
         overrides["families"] = [name.strip() for name in families.split(",")]
     if overrides["storage"] is not None:
-        from dynsearch.search.storage import without_password
+        from dynsearch.search.storage import hide_password, without_password
 
-        overrides["storage"] = without_password(overrides["storage"])
+        given, overrides["storage"] = overrides["storage"], without_password(overrides["storage"])
+        hide_password(given, overrides["storage"])
     one_shot = {"retrain": retrain, "warm_start": warm_start}
     settings += tuple(f"one_shot.{field}={value}" for field, value in one_shot.items() if value is not None)
     recipe = StudyRecipe.load(recipe_file or str(dataset), settings=settings, overrides=overrides)

@@ -70,9 +70,11 @@ def train(
     A bundle brings its recipe; for a plan file give --dataset, whose shipped recipe is used.
     """
     from dynsearch.training.launcher import is_rank, launch, prepare_rank, rendezvous_file
+    from dynsearch.training.stopping import stopped_by_sigterm
 
     if is_rank():
         prepare_rank()
+    click.get_current_context().with_resource(stopped_by_sigterm())
     settings += (f"training.epochs={epochs}",) if epochs else ()
     settings += (f"training.weights={weights}",) if weights else ()
     plan, recipe, trained = _what_to_train(what, dataset, settings, overrides)

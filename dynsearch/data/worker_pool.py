@@ -9,9 +9,11 @@ import contextlib
 import dataclasses
 import multiprocessing
 import os
+import pickle
 import signal
 import time
 from collections.abc import Callable, Iterator
+from multiprocessing import util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from typing import Any
@@ -65,6 +67,8 @@ class _Worker:
         )
         self._process.start()
         theirs.close()
+        # Where nobody ends it, Python would at its own end ask it to, in vain.
+        util.Finalize(self, self._process.kill, exitpriority=1)
 
     def give(self, position: int, item: Any) -> None:
         self.position, self.waited = position, 0.0
@@ -181,7 +185,11 @@ def worker_pool(function: Callable[[Any], Any], count: int, seconds: float) -> I
 def _serve(connection: Connection, function: Callable[[Any], Any], parent: int, notes: Any) -> None:
     global _noted
     _noted = notes
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (
+        signal.SIGINT,
+        signal.SIGTERM,
+    ):  # Sent to the whole group, they are for the one it works for.
+        signal.signal(number, signal.SIG_IGN)
     while True:
         # Siblings hold the other end open too, so a parent that was killed is noticed by its number.
         while not connection.poll(2.0):
@@ -195,7 +203,12 @@ def _serve(connection: Connection, function: Callable[[Any], Any], parent: int, 
             answer: tuple[bool, Any] = (False, function(item))
         except Exception as error:
             answer = (True, error)
-        connection.send(answer)
+        try:
+            connection.send(answer)
+        except (
+            RuntimeError
+        ):  # Torch sends tensors through shared memory; where that is full, the pipe will do.
+            connection.send_bytes(pickle.dumps(answer))
 
 
 def _cause(exit_code: int | None) -> str:

@@ -102,7 +102,7 @@ class Driver:
             StudyFailedError: Every trial failed.
             StudyError: The space holds no further plans, and no trial finished.
             KeyboardInterrupt: After Ctrl-C, once the trials under way are saved; after a second one, at once.
-            SystemExit: The same after SIGTERM.
+            Stopped: The same after SIGTERM.
             DynsearchError: The record can't be written any more.
         """
         with self._interrupts.watched(), told_of_full_disks(self.folder.name):

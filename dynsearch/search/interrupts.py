@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+from dynsearch.errors import Stopped
+
 
 class Interrupts:
     """Whether this process was asked to end.
@@ -19,28 +21,31 @@ class Interrupts:
 
     def __init__(self) -> None:
         self.received: int | None = None
+        self._before: dict[int, Any] = {}
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
-        if self.received is not None:
+        if self.received is not None and number == signal.SIGINT:
             raise KeyboardInterrupt
-        self.received = number
+        self.received = self.received or number
+        before = self._before.get(number)
+        if number == signal.SIGTERM and callable(before):
+            before(number, frame)  # It sees to it that the end is not waited for too long.
 
     @contextlib.contextmanager
     def watched(self) -> Iterator[None]:
-        """Note the first signal during the block; a second raises KeyboardInterrupt at once.
+        """Note the first signal during the block; a Ctrl-C after it raises KeyboardInterrupt at once.
 
         Only the main thread can do so; in another one signals are left as they are.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before: dict[int, Any] = {
-            number: signal.signal(number, self._receive) for number in (signal.SIGINT, signal.SIGTERM)
-        }
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._before[number] = signal.signal(number, self._receive)
         try:
             yield
         finally:
-            for number, handler in before.items():
+            for number, handler in self._before.items():
                 signal.signal(number, handler)
 
     def end(self) -> None:
@@ -48,9 +53,9 @@ class Interrupts:
 
         Raises:
             KeyboardInterrupt: After Ctrl-C.
-            SystemExit: After SIGTERM, with 128 + 15.
+            Stopped: After SIGTERM.
         """
         if self.received == signal.SIGINT:
             raise KeyboardInterrupt
         if self.received is not None:
-            raise SystemExit(128 + self.received)
+            raise Stopped

@@ -20,11 +20,13 @@ from pathlib import Path
 from types import FrameType
 
 from dynsearch.data.workers import available_cores
-from dynsearch.errors import TrainingError
+from dynsearch.errors import Stopped, TrainingError
 
 _FOLDER = "DYNSEARCH_RANKS"
 LOST = 75
 """Exit code of a process that waited for another in vain; the launcher says for which."""
+STOPPED = 76
+"""Exit code of a process that was asked to stop, and whose training can go on."""
 
 _POLL_SECONDS = 0.1
 _GRACE_SECONDS = 10.0
@@ -76,7 +78,8 @@ def launch(command: Sequence[str], count: int) -> int:
 
     Raises:
         TrainingError: A process was killed, or did not answer the others.
-        SystemExit: This process got SIGTERM or SIGHUP.
+        Stopped: This process or one of those got SIGTERM.
+        SystemExit: This process got SIGHUP.
     """
     processes: list[subprocess.Popen[bytes]] = []
     with tempfile.TemporaryDirectory(prefix="dynsearch-") as folder, _ended_by_signals():
@@ -87,11 +90,13 @@ def launch(command: Sequence[str], count: int) -> int:
             codes = [process.returncode for process in processes]
         finally:
             _end(processes)
-    own_failures = {code for code in codes if code is not None and code > 0} - {LOST}
+    own_failures = {code for code in codes if code is not None and code > 0} - {LOST, STOPPED}
     if killed is not None:
         reason = f"process {killed} (of 0 to {count - 1}) was killed by {signal.Signals(-codes[killed]).name}"
     elif own_failures:
         return 2 if 2 in own_failures else 1
+    elif STOPPED in codes:
+        raise Stopped
     elif LOST in codes:
         silent = [str(rank) for rank, code in enumerate(codes) if code is None]
         reason = f"process {', '.join(silent) or 'of this training'} did not answer the others in time"
@@ -146,13 +151,19 @@ def _end(processes: list[subprocess.Popen[bytes]]) -> None:
 
 @contextlib.contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP raise SystemExit during the block, as Ctrl-C raises KeyboardInterrupt."""
-    before = {number: signal.signal(number, _exit) for number in (signal.SIGTERM, signal.SIGHUP)}
+    """Let SIGTERM raise Stopped and SIGHUP SystemExit during the block, as Ctrl-C raises KeyboardInterrupt."""
+    handlers = {signal.SIGTERM: _stop, signal.SIGHUP: _exit}
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _stop(number: int, frame: FrameType | None) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # A second one must not cut off the ending of the others.
+    raise Stopped
 
 
 def _exit(number: int, frame: FrameType | None) -> None:

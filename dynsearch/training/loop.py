@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from dynsearch.data.loader import Batches, ClipLoader, begin_epoch
-from dynsearch.errors import TrainingError
+from dynsearch.errors import Stopped, TrainingError
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.objectives import ExitLoss
 from dynsearch.training.progress import OnStep, StepReporter
@@ -20,6 +20,7 @@ from dynsearch.training.schedule import learning_rate
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import Progress, TrainingState
 from dynsearch.training.stepper import Stepper
+from dynsearch.training.stopping import stop_wanted
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,7 @@ def train(
     Raises:
         TrainingError: The loss is not a finite number.
         InputError: The state was saved by another number of processes.
+        Stopped: A process was asked to stop; the state is saved.
     """
     stepper = Stepper(network, config, device, ranks, loss)
     progress = stepper.restore(state) if state else Progress()
@@ -93,6 +95,8 @@ def train(
             stepper.save(state, progress)
         if on_epoch:
             on_epoch(report)
+        if ranks.any(stop_wanted()):
+            raise Stopped
     stepper.finish()
     ranks.share(network)
 
@@ -185,10 +189,17 @@ class _EpochUnderWay:
         self.num_videos += len(labels)
 
     def _save_sometimes(self, batches: int) -> None:
-        """Save the state if a step has ended after which that is due."""
+        """Save the state if a step has ended after which that is due, or training shall stop.
+
+        Raises:
+            Stopped: A process was asked to stop.
+        """
         every = self.config.save_every_steps
-        if self.state and every and batches % (every * self.config.accumulate) == 0:
+        stops = self.stepper.ranks.any(stop_wanted())
+        if self.state and (stops or (every and batches % (every * self.config.accumulate) == 0)):
             self.stepper.save(self.state, self._progress(batches))
+        if stops:
+            raise Stopped
 
     def _progress(self, batches: int) -> Progress:
         seconds = self.begun.seconds + time.perf_counter() - self.started

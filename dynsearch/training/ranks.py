@@ -13,8 +13,8 @@ import torch
 import torch.distributed as dist
 from torch import nn
 
-from dynsearch.errors import InputError, TrainingError
-from dynsearch.training.launcher import LOST, is_rank, rendezvous_file
+from dynsearch.errors import InputError, Stopped, TrainingError
+from dynsearch.training.launcher import LOST, STOPPED, is_rank, rendezvous_file
 
 Value = TypeVar("Value")
 
@@ -57,6 +57,14 @@ class Ranks:
             dist.all_gather_object(values, value)
         return values
 
+    def any(self, flag: bool) -> bool:
+        """Return whether ``flag`` is true in some process."""
+        if self.count == 1:
+            return flag
+        value = torch.tensor(float(flag))
+        dist.all_reduce(value, op=dist.ReduceOp.MAX)
+        return bool(value)
+
     def share(self, network: nn.Module) -> None:
         """Give every process the parameters and buffers that ``network`` has in the first one."""
         if self.count > 1:
@@ -80,6 +88,7 @@ def joined_ranks(timeout: float) -> Iterator[Ranks]:
     Raises:
         InputError: There is no GPU left for this process.
         TrainingError: Another process ended, or did not answer in time.
+        Stopped: This process was asked to stop, and is the first one.
     """
     if not is_rank():
         yield ALONE
@@ -95,6 +104,12 @@ def joined_ranks(timeout: float) -> Iterator[Ranks]:
             timeout=timedelta(seconds=timeout),
         )
         yield Ranks.current()
+    except Stopped as stopped:
+        if rendezvous_file():
+            raise SystemExit(STOPPED) from stopped
+        if os.environ["RANK"] != "0":  # Under torchrun one process says it for all.
+            raise SystemExit(0) from stopped
+        raise
     except RuntimeError as error:
         if not means_lost(error):
             raise

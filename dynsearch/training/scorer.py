@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import torch
 
+from dynsearch.errors import Stopped
 from dynsearch.scores import ExitScores
 from dynsearch.training.progress import OnStep, StepReporter
 from dynsearch.training.ranks import ALONE, Ranks
+from dynsearch.training.stopping import stop_wanted
 
 
 @torch.inference_mode()
@@ -39,6 +41,9 @@ def score(
         device: Where to compute.
         ranks: The processes that share the videos.
         on_step: Called a few times a second, in this process.
+
+    Raises:
+        Stopped: This process was asked to stop.
     """
     network.to(device=device, memory_format=torch.channels_last).eval()
     num_exits, num_videos = len(network.gmacs_E), len(video_ids)
@@ -50,6 +55,8 @@ def score(
         own.append((indices.numpy(), network(clips.to(device)).float().cpu().numpy(), labels.numpy()))
         done += len(labels)
         reporter.tell(min(done * ranks.count, num_videos))
+        if stop_wanted():
+            raise Stopped
     for indices_B, logits_EBK, labels_B in itertools.chain(*ranks.gather(own)):
         logits_ENK[:, indices_B] = logits_EBK
         if all_labels is None:

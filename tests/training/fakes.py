@@ -57,9 +57,9 @@ class ArraySource:
 
 
 class Steps:
-    """Counts the batches trained on, and stops training before one of them."""
+    """Counts the batches trained on, stops training before one of them, and calls ``at[n]`` in the n-th."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self, monkeypatch, at=None):
         self.count, self.stop_before = 0, None
         step = Stepper.step
 
@@ -67,6 +67,7 @@ class Steps:
             if self.count == self.stop_before:
                 raise KeyboardInterrupt
             self.count += 1
+            (at or {}).get(self.count, lambda: None)()
             return step(stepper, *args, **kwargs)
 
         monkeypatch.setattr(Stepper, "step", counted)

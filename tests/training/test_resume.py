@@ -32,6 +32,11 @@ def whole(tmp_path_factory):
         (13, None, (0, 0), 5),
     ],
 )
+@pytest.mark.reliability(
+    "Determinism",
+    "a training stopped after any step, with other numbers of workers",
+    happens="its weights and scores are those of one that never stopped, bit for bit",
+)
 def test_stopped_training_ends_the_same(monkeypatch, tmp_path, whole, stop_before, every, workers, again):
     steps = Steps(monkeypatch)
     steps.stop_before = stop_before

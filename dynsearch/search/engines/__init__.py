@@ -7,7 +7,6 @@ from dynsearch.search.engines.engine import Job as Job
 from dynsearch.search.engines.engine import Monitor as Monitor
 from dynsearch.search.engines.engine import Outcome as Outcome
 from dynsearch.search.engines.engine import Rung as Rung
-from dynsearch.search.engines.engine import Stopped as Stopped
 from dynsearch.search.engines.local import LocalEngine as LocalEngine
 from dynsearch.search.engines.ray_engine import RayEngine as RayEngine
 
@@ -21,5 +20,4 @@ __all__ = [
     "Outcome",
     "RayEngine",
     "Rung",
-    "Stopped",
 ]

@@ -68,10 +68,6 @@ class Rung:
     top1: float
 
 
-class Stopped(BaseException):
-    """Raised by a monitor where an evaluation is asked to stop; everything done so far is on disk."""
-
-
 class Monitor(Protocol):
     """What an evaluation tells while it runs."""
 

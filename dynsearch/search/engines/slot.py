@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import signal
 from collections.abc import Mapping
-from multiprocessing import forkserver
+from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
 from typing import TYPE_CHECKING
@@ -23,8 +24,16 @@ _CONTEXT.set_forkserver_preload(["dynsearch.search.evaluator"])
 
 
 def warm_up() -> None:
-    """Let a process import torch in the background; workers are then forked from it in milliseconds."""
-    forkserver.ensure_running()
+    """Let a process import torch in the background; workers are then forked from it in milliseconds.
+
+    A batch system's SIGTERM to the whole group passes it by, as it does its workers: their end is the driver's matter.
+    """
+    resource_tracker.ensure_running()  # If the next call started it, that would let SIGTERM through again.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    try:
+        forkserver.ensure_running()
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class Slot:
@@ -49,6 +58,7 @@ class Slot:
     def give(self, job: Job) -> None:
         """Start ``job``; a process is started for it if there is none."""
         if self._process is None:
+            warm_up()
             self._connection, theirs = _CONTEXT.Pipe()
             self._process = _CONTEXT.Process(target=serve, args=(theirs, *self._settings))
             self._process.start()

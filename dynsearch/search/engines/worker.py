@@ -14,9 +14,10 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dynsearch.errors import InputError
-from dynsearch.search.engines.engine import End, Evaluator, Job, Monitor, Stopped
+from dynsearch.errors import InputError, Stopped
+from dynsearch.search.engines.engine import End, Evaluator, Job, Monitor
 from dynsearch.search.engines.faults import describe
+from dynsearch.training.stopping import ask_to_stop
 
 if TYPE_CHECKING:
     from dynsearch.training.loop import EpochReport
@@ -86,6 +87,7 @@ class _Desk:
                 message = self._connection.recv()
                 if message == STOP:
                     self._stop.set()
+                    ask_to_stop()
                 else:
                     self._inbox.put(message)
         except (EOFError, OSError):

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from dynsearch.cost.table import grid_cost, head_cost
 from dynsearch.data.loader import Batches, begin_epoch
+from dynsearch.errors import Stopped
 from dynsearch.network.grid.heads import head_kinds
 from dynsearch.network.grid.one_shot import OneShotNetwork
 from dynsearch.plan import Plan
@@ -17,6 +18,7 @@ from dynsearch.scores.grid_files import GridWriter
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.search.one_shot.sandwich import grid_cells
 from dynsearch.training.run import ClipSource
+from dynsearch.training.stopping import stop_wanted
 from dynsearch.units import to_gflops
 
 SPLIT = "calibration"
@@ -66,6 +68,9 @@ def fill_grid(
         trunk: Frame order, groups and shift.
         loader: The calibration videos in their own order.
         device: Where to compute.
+
+    Raises:
+        Stopped: This process was asked to stop.
     """
     cells = grid_cells(trunk, network.first_depth)
     shape = (trunk.num_sets, -1)
@@ -74,6 +79,8 @@ def fill_grid(
         logits_EBK = network(clips.to(device), trunk.frame_order, trunk.temporal_shift, cells)
         new = logits_EBK[:, indices >= writer.num_done].float().cpu()
         writer.write(new.unflatten(0, shape).numpy())
+        if stop_wanted():
+            raise Stopped
     writer.finish()
 
 
