@@ -21,9 +21,43 @@ def programs():
     return found[-1].parent if found else Path(on_path).parent if on_path else None
 
 
+class Server:
+    """A server that can be stopped and started again.
+
+    Attributes:
+        url: Of its database, with the password.
+    """
+
+    def __init__(self, folder, user):
+        self._folder, self._user = folder, user
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            self._port = free.getsockname()[1]
+        self.url = f"postgresql://tester:{PASSWORD}@127.0.0.1:{self._port}/postgres"
+
+    def start(self):
+        """Start it and wait until it answers."""
+        with (self._folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [programs() / "postgres", "-D", self._folder / "data", "-p", str(self._port), "-k", self._folder,
+                 "-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "shared_buffers=16MB"],
+                stdout=log, stderr=log, cwd=self._folder, **self._user,
+            )  # fmt: skip
+        while subprocess.run(
+            [programs() / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(self._port)]
+        ).returncode:
+            assert self._process.poll() is None, (self._folder / "log").read_text()
+            time.sleep(0.05)
+
+    def stop(self, number=signal.SIGINT):
+        """End it, by SIGINT waiting for no client, by SIGQUIT as in a crash."""
+        self._process.send_signal(number)
+        self._process.wait()
+
+
 @contextlib.contextmanager
-def server():
-    """Yield the URL of a server that is stopped and removed afterwards; it asks for a password."""
+def running():
+    """Yield a server that is stopped and removed afterwards; it asks for a password."""
     user = {}
     folder = Path(tempfile.mkdtemp(prefix="dynsearch-postgres-"))
     if os.geteuid() == 0:
@@ -32,29 +66,22 @@ def server():
         os.chown(folder, account.pw_uid, account.pw_gid)
     (folder / "password").write_text(PASSWORD)
     (folder / "password").chmod(0o644)
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    data = folder / "data"
     subprocess.run(
-        [programs() / "initdb", "-D", data, "-U", "tester", "--pwfile", folder / "password", "-A", "scram-sha-256",
-         "-E", "UTF8", "--no-locale", "--no-sync"],
+        [programs() / "initdb", "-D", folder / "data", "-U", "tester", "--pwfile", folder / "password",
+         "-A", "scram-sha-256", "-E", "UTF8", "--no-locale", "--no-sync"],
         check=True, capture_output=True, cwd=folder, **user,
     )  # fmt: skip
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(
-            [programs() / "postgres", "-D", data, "-p", str(port), "-k", folder, "-c", "listen_addresses=127.0.0.1",
-             "-c", "fsync=off", "-c", "shared_buffers=16MB"],
-            stdout=log, stderr=log, cwd=folder, **user,
-        )  # fmt: skip
+    process = Server(folder, user)
+    process.start()
     try:
-        while subprocess.run(
-            [programs() / "pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)]
-        ).returncode:
-            assert process.poll() is None, (folder / "log").read_text()
-            time.sleep(0.05)
-        yield f"postgresql://tester:{PASSWORD}@127.0.0.1:{port}/postgres"
+        yield process
     finally:
-        process.send_signal(signal.SIGINT)  # a fast shutdown, which waits for no client
-        process.wait()
+        process.stop()
         shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def server():
+    """Yield the URL of a server that is stopped and removed afterwards; it asks for a password."""
+    with running() as process:
+        yield process.url

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 
 from dynsearch.errors import RecipeError, StudyError
 from dynsearch.search.journal_lock import JournalLock
+from dynsearch.search.patient_storage import PatientStorage
 
 if TYPE_CHECKING:
     from dynsearch.search.folder import StudyFolder
@@ -39,9 +41,23 @@ def without_password(storage: str) -> str:
     url = _parsed(storage)
     if url.get_backend_name() == "sqlite":
         return f"sqlite:///{Path(url.database or '').resolve()}"
-    if url.password is not None:
-        os.environ["PGPASSWORD"] = str(url.password)
-    return str(URL.create(url.drivername, url.username, None, url.host, url.port, url.database, url.query))
+    password = _password(url)
+    if password is not None:
+        os.environ["PGPASSWORD"] = password
+    query = {name: value for name, value in url.query.items() if name != "password"}
+    return str(URL.create(url.drivername, url.username, None, url.host, url.port, url.database, query))
+
+
+def hide_password(storage: str, recorded: str) -> None:
+    """Start this command anew without the password in its command line, which every user of the machine can list.
+
+    Args:
+        storage: As it was given.
+        recorded: From :func:`without_password`, which has put the password into the environment.
+    """
+    command = [argument.replace(storage, recorded) for argument in sys.orig_argv]
+    if storage.startswith("postgresql") and command != sys.orig_argv:
+        os.execv(sys.executable, command)
 
 
 def check_storage(storage: str) -> None:
@@ -50,7 +66,7 @@ def check_storage(storage: str) -> None:
     Raises:
         RecipeError: It has an unknown form, or names a password.
     """
-    if storage.partition(":")[0] != "journal" and _parsed(storage).password is not None:
+    if storage.partition(":")[0] != "journal" and _password(_parsed(storage)) is not None:
         raise RecipeError(
             "storage: a password would be written to study.yaml", hint="Use --storage, or PGPASSWORD"
         )
@@ -82,7 +98,7 @@ def open_storage(folder: StudyFolder, *, create: bool = False) -> BaseStorage:
             return JournalStorage(JournalFileBackend(str(file), lock_obj=JournalLock(file)))
         if kind == "sqlite":
             return RDBStorage(f"sqlite:///{file}", engine_kwargs={"connect_args": {"timeout": _LOCK_SECONDS}})
-        return RDBStorage(str(_parsed(storage).set(drivername="postgresql+psycopg")))
+        return PatientStorage(str(_parsed(storage).set(drivername="postgresql+psycopg")))
     except Exception as error:  # SQLAlchemy and alembic raise errors of many unrelated types.
         raise StudyError(
             f"its record can't be opened: {' '.join(str(error).split())[:200]}",
@@ -102,6 +118,16 @@ def _hint(error: Exception) -> str | None:
     if "password" in str(error):
         return "Give the password in PGPASSWORD or ~/.pgpass"
     return None
+
+
+def _password(url: URL) -> str | None:
+    """Return the password in ``url``, before its host or among its options."""
+    if "sslpassword" in url.query:
+        raise RecipeError(
+            "storage: the password of a key can't be kept out of the record", hint="Use another key"
+        )
+    given = url.query.get("password", url.password)
+    return given if given is None or isinstance(given, str) else given[0]
 
 
 def _parsed(storage: str) -> URL:

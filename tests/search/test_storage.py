@@ -69,6 +69,7 @@ def test_four_processes_on_one_study_lose_nothing_and_evaluate_nothing_twice(tmp
     assert len({plan_of(trial).plan_id for trial in done}) == num_trials
 
 
+@pytest.mark.reliability("Determinism", "another storage", happens="the same study")
 def test_every_storage_gives_the_same_study(tmp_path, storage):
     name = f"same-{os.getpid()}"
     study, _ = run(tmp_path / name, engine=InlineEngine, storage=storage)
@@ -79,6 +80,11 @@ def test_every_storage_gives_the_same_study(tmp_path, storage):
         open_record(StudyFolder(tmp_path / "nowhere"))
 
 
+@pytest.mark.reliability(
+    "Processes",
+    "a trial that another driver has, or left behind",
+    happens="is left alone while that driver lives, and taken up when it is gone",
+)
 def test_a_trial_that_another_driver_has_is_left_alone(tmp_path):
     """A trial RUNNING in the record is taken up only when its driver is gone."""
     path = tmp_path / "s"
@@ -113,6 +119,11 @@ def hold(path, connection):
 
 
 @pytest.mark.parametrize("tail", ['{"op_code": 4, "wor', '{"op_code": 4}'])
+@pytest.mark.reliability(
+    "Processes",
+    "a journal cut off in a line",
+    happens="the torn line is taken off and the file as it was kept beside it; the study goes on",
+)
 def test_a_journal_whose_last_line_was_cut_off_goes_on(tmp_path, tail):
     path = tmp_path / "s"
     run(path, engine=InlineEngine, num_trials=3, storage="journal")
@@ -133,6 +144,7 @@ def test_a_journal_whose_last_line_was_cut_off_goes_on(tmp_path, tail):
         ("journal:log", "journal:{here}/log"),
         ("sqlite:///a.db", "sqlite:///{here}/a.db"),
         ("postgresql://me:pass%40word@host:5433/db", "postgresql://me@host:5433/db"),
+        ("postgresql://me@host/db?password=pass%40word&port=1", "postgresql://me@host/db?port=1"),
         (
             "postgresql+psycopg://me@host/db?sslmode=require",
             "postgresql+psycopg://me@host/db?sslmode=require",
@@ -147,8 +159,11 @@ def test_what_is_recorded_of_a_storage(given, kept, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "given", ["mysql://me:hidden@host/db", "nonsense:hidden", "postgresql://me:hidden@host/db"]
-)
+    "given",
+    ["mysql://me:hidden@host/db", "nonsense:hidden", "postgresql://me:hidden@host/db",
+     "postgresql://me@host/db?password=hidden", "postgresql://me@host/db?sslpassword=hidden"],
+)  # fmt: skip
+@pytest.mark.reliability("Security", "a password in --storage")
 def test_a_recipe_neither_takes_nor_repeats_a_password(given):
     with pytest.raises(RecipeError, match="storage: ") as caught:
         StudyRecipe.load("motions", settings=[f"storage={given}"])
@@ -157,6 +172,7 @@ def test_a_recipe_neither_takes_nor_repeats_a_password(given):
 
 @pytest.mark.postgres
 @needs_postgres
+@pytest.mark.reliability("Security", "a password in --storage")
 def test_a_password_is_in_no_file_and_in_no_message(tmp_path, url, monkeypatch):
     path = tmp_path / f"secret-{os.getpid()}"
     run(path, engine=InlineEngine, num_trials=1, storage=url)
