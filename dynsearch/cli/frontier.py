@@ -64,7 +64,7 @@ def frontier(
 def print_frontier(results: StudyResults, folder: StudyFolder, max_gflops: float, *, as_json: bool) -> None:
     """Print the frontier, the point under the budget, and what early exits save."""
     from dynsearch.report.frontier_table import frontier_table
-    from dynsearch.search.families import best_rows, by_family
+    from dynsearch.search.families import best_rows
     from dynsearch.search.results import saving_at_equal_accuracy, spread
 
     chosen = results.best_under(max_gflops)
@@ -99,12 +99,11 @@ def print_frontier(results: StudyResults, folder: StudyFolder, max_gflops: float
     click.echo(frontier_table([row_of[id(point)] for point in shown]))
     click.echo(f"\nBest under {max_gflops:g} GFLOPs per video, chosen on calibration:\n")
     click.echo(frontier_table([row_of[id(chosen)]]))
-    parts = by_family(results, folder.recipe().solver)
-    if len(parts) > 1:
+    if len(results.families) > 1:
         click.echo(
             f"\nBest of each family under {max_gflops:g}, likewise (all in {folder.path / 'families.csv'}):\n"
         )
-        click.echo(frontier_table(best_rows(parts, max_gflops)))
+        click.echo(frontier_table(best_rows(results.families, max_gflops)))
     low, high = (100 * end for end in saving.difference)
     click.echo(
         f"\nEarly exits: {saving.point.test.gflops:.4g} GFLOPs instead of {saving.full_gflops:.4g} "

@@ -9,6 +9,7 @@ Shapes: N videos, E exits.
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -38,6 +39,7 @@ def bootstrap_interval(
     return top1_interval(point.top1, point.num_videos, level=level, num_resamples=num_resamples, seed=seed)
 
 
+@functools.lru_cache(maxsize=4096)
 def top1_interval(
     top1: float, num_videos: int, *, level: float = 0.95, num_resamples: int = 10_000, seed: int = 0
 ) -> Interval:

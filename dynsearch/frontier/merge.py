@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
@@ -11,7 +11,7 @@ from dynsearch.frontier.bootstrap import Interval, top1_interval
 from dynsearch.frontier.dominance import pareto_mask
 from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds
 from dynsearch.scores import ExitScores
-from dynsearch.thresholds import OperatingPoint
+from dynsearch.thresholds import OperatingPoint, evaluate_policies
 
 Key = TypeVar("Key", bound=Hashable)
 
@@ -31,6 +31,52 @@ class MergedPoint(Generic[Key]):
     calibration: OperatingPoint
     test: OperatingPoint
     test_interval: Interval
+
+
+class Merging(Generic[Key]):
+    """The operating points that no plan beats on calibration, while plans are added one by one.
+
+    An addition costs what the plan's own points and those of the frontier cost, however many plans there were.
+
+    Args:
+        level: Of the test intervals.
+        seed: Of the bootstrap.
+    """
+
+    def __init__(self, *, level: float = 0.95, seed: int = 0) -> None:
+        self._level, self._seed = level, seed
+        # Plans can reach the very same pair of cost and top-1; the one added first stands for it.
+        self._best: dict[tuple[float, float], tuple[Key, OperatingPoint]] = {}
+        self._measured: dict[tuple[float, float], MergedPoint[Key]] = {}
+
+    def add(self, key: Key, curve: Iterable[OperatingPoint]) -> None:
+        """Add a plan's points, measured on calibration."""
+        for point in curve:
+            self._best.setdefault((point.gflops, point.top1), (key, point))
+        pairs = list(self._best)
+        keep = pareto_mask([gflops for gflops, _ in pairs], [top1 for _, top1 in pairs])
+        self._best = {pair: self._best[pair] for pair, kept in zip(pairs, keep, strict=True) if kept}
+
+    @property
+    def pairs(self) -> list[tuple[float, float]]:
+        """GFLOPs and top-1 of the points, on calibration, rising in both."""
+        return sorted(self._best)
+
+    def points(self, test_of: Callable[[Key], ExitScores]) -> list[MergedPoint[Key]]:
+        """Return the points, rising in calibration cost and top-1; each is measured on test once, plan by plan."""
+        missing: dict[Key, list[tuple[float, float]]] = {}
+        for pair, (key, _) in self._best.items():
+            if pair not in self._measured:
+                missing.setdefault(key, []).append(pair)
+        measured = {pair: point for pair, point in self._measured.items() if pair in self._best}
+        for key, pairs in missing.items():
+            chosen = [self._best[pair][1] for pair in pairs]
+            tests = evaluate_policies([point.policy for point in chosen], test_of(key))
+            for pair, point, test in zip(pairs, chosen, tests, strict=True):
+                interval = top1_interval(test.top1, test.num_videos, level=self._level, seed=self._seed)
+                measured[pair] = MergedPoint(key, point, test, interval)
+        self._measured = measured
+        return [measured[pair] for pair in self.pairs]
 
 
 def merge(
@@ -58,21 +104,8 @@ def merge(
     """
     if not scores_of:
         raise InputError("no exit scores to merge")
-    candidates: list[tuple[Key, OperatingPoint]] = []
+    merging: Merging[Key] = Merging(level=level, seed=seed)
     for key, (calibration, _) in scores_of.items():
         curve = solve_thresholds(calibration, solver, **options)
-        if points_per_plan is not None:
-            curve = curve.thin(points_per_plan)
-        candidates += [(key, point) for point in curve]
-    keep = pareto_mask([point.gflops for _, point in candidates], [point.top1 for _, point in candidates])
-    # Plans can reach the very same pair; the one named first stands for it.
-    chosen: dict[tuple[float, float], tuple[Key, OperatingPoint]] = {}
-    for (key, point), kept in zip(candidates, keep, strict=True):
-        if kept:
-            chosen.setdefault((point.gflops, point.top1), (key, point))
-    merged = []
-    for _, (key, point) in sorted(chosen.items(), key=lambda item: item[0]):
-        test = point.evaluate(scores_of[key][1])
-        interval = top1_interval(test.top1, test.num_videos, level=level, seed=seed)
-        merged.append(MergedPoint(key, point, test, interval))
-    return merged
+        merging.add(key, curve if points_per_plan is None else curve.thin(points_per_plan))
+    return merging.points(lambda key: scores_of[key][1])

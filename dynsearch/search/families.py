@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import optuna
 
-from dynsearch.frontier import merge
-from dynsearch.plan import family_name
 from dynsearch.search.results import StudyResults
 
 
@@ -23,18 +20,7 @@ def take_turns(study: optuna.Study, families: Sequence[str], num_trials: int) ->
             study.enqueue_trial({"family": families[number % len(families)]})
 
 
-def by_family(results: StudyResults, solver: str) -> dict[str, StudyResults]:
-    """Return the results of each family alone, with its own frontier, by name in order of first trial."""
-    names = {number: family_name(plan) for number, plan in results.plans.items()}
-    parts = {}
-    for name in dict.fromkeys(names[number] for number in sorted(names)):
-        scores = {number: pair for number, pair in results.scores.items() if names[number] == name}
-        plans = {number: results.plans[number] for number in scores}
-        parts[name] = replace(results, plans=plans, scores=scores, points=merge(scores, solver=solver))
-    return parts
-
-
-def best_rows(parts: dict[str, StudyResults], max_gflops: float) -> list[dict[str, Any]]:
+def best_rows(parts: Mapping[str, StudyResults], max_gflops: float) -> list[dict[str, Any]]:
     """Return, as rows of ``frontier.csv``, the best point of each family under ``max_gflops``, if it has any."""
     rows = []
     for part in parts.values():

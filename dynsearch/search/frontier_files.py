@@ -4,14 +4,34 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import optuna
+
 from dynsearch.report.family_plot import plot_families
 from dynsearch.report.grid_plot import plot_grid
 from dynsearch.report.plots import plot_frontier
 from dynsearch.report.tables import write_csv
-from dynsearch.search.families import by_family
 from dynsearch.search.folder import StudyFolder
+from dynsearch.search.gathering import Gathering
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.results import StudyResults, saving_at_equal_accuracy
+
+class LiveFrontier:
+    """A running study's frontier, to which the trials that finish are added.
+
+    Args:
+        study: The record.
+        folder: Where the files go.
+        recipe: What the study is.
+    """
+
+    def __init__(self, study: optuna.Study, folder: StudyFolder, recipe: StudyRecipe) -> None:
+        self._folder, self._recipe = folder, recipe
+        self._gathering = Gathering(study, folder, recipe.solver)
+
+    def write(self) -> None:
+        """Write the frontier's files."""
+        self._gathering.update()
+        write_frontier(self._folder, self._recipe, StudyResults.of(self._gathering))
 
 
 def write_frontier(folder: StudyFolder, recipe: StudyRecipe, results: StudyResults) -> None:
@@ -21,7 +41,7 @@ def write_frontier(folder: StudyFolder, recipe: StudyRecipe, results: StudyResul
     """
     write_csv(results.rows(), folder.path / "frontier.csv")
     draw_frontier(folder.path / "frontier.png", folder.name, recipe, results)
-    rows = {name: part.rows() for name, part in by_family(results, recipe.solver).items()}
+    rows = {name: part.rows() for name, part in results.families.items()}
     if len(rows) > 1:
         write_csv([row for part in rows.values() for row in part], folder.path / "families.csv")
         title = f"study {folder.name} on {recipe.dataset}, by family"

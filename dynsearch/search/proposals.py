@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import optuna
 from optuna.trial import Trial, TrialState
@@ -11,7 +11,7 @@ from optuna.trial import Trial, TrialState
 from dynsearch.cost import cost_table
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
-from dynsearch.search.halving import stopped_at
+from dynsearch.search.known import KnownTrials
 from dynsearch.search.record import describe_plan, set_budget, take_up
 from dynsearch.search.sampler import SeededTPESampler
 from dynsearch.space import SearchSpace
@@ -44,6 +44,10 @@ class Proposals:
     seed: int
     refused: Callable[[Trial, Plan, str], None]
     refusals: int = 0
+    _known: KnownTrials = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._known = KnownTrials(self.study)
 
     @property
     def exhausted(self) -> bool:
@@ -58,6 +62,7 @@ class Proposals:
         """
         while not self.exhausted:
             with self.claims.turn():
+                self._known.update()
                 trial = self._left_behind() or (self._new() if anew else None)
                 if trial is None:
                     return None
@@ -70,7 +75,7 @@ class Proposals:
         return None
 
     def _left_behind(self) -> Trial | None:
-        for orphan in self._trials(TrialState.RUNNING):
+        for orphan in self._known.running():
             if orphan.number not in self.claims.held and self.claims.take(orphan.number):
                 self._seed_sampler(num_others=len(self.claims.held) - 1)
                 trial = take_up(self.study, orphan)
@@ -80,10 +85,9 @@ class Proposals:
         return None
 
     def _new(self) -> Trial | None:
-        num_running = len(self._trials(TrialState.RUNNING))
-        if self.num_trials <= len(self._trained()):
+        if self.num_trials <= self._known.num_taken:
             return None
-        self._seed_sampler(num_others=num_running)
+        self._seed_sampler(num_others=self._known.num_running)
         trial = self.study.ask()
         self.claims.take(trial.number)
         return trial
@@ -100,10 +104,10 @@ class Proposals:
         if cheapest > self.max_gflops:
             self._refuse(trial, plan, f"its cheapest exit costs {cheapest:.4g} GFLOPs")
             return None
-        for known in self._trained():
-            if known.number != trial.number and known.user_attrs.get("plan_id") == plan.plan_id:
-                self._refuse(trial, plan, f"the same plan as trial {known.number}")
-                return None
+        known = self._known.with_plan(plan.plan_id)
+        if known not in (None, trial.number):
+            self._refuse(trial, plan, f"the same plan as trial {known}")
+            return None
         describe_plan(trial, plan)
         return plan
 
@@ -111,11 +115,3 @@ class Proposals:
         trial.set_user_attr("refused", reason)
         self.refused(trial, plan, reason)
         self.study.tell(trial, state=TrialState.PRUNED)
-
-    def _trained(self) -> list[optuna.trial.FrozenTrial]:
-        """Return the trials that trained or are training, however they ended."""
-        ended = self._trials(TrialState.COMPLETE, TrialState.FAIL, TrialState.RUNNING)
-        return ended + [t for t in self._trials(TrialState.PRUNED) if stopped_at(t) is not None]
-
-    def _trials(self, *states: TrialState) -> list[optuna.trial.FrozenTrial]:
-        return self.study.get_trials(deepcopy=False, states=states)

@@ -7,16 +7,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from optuna.trial import FrozenTrial, TrialState
 
 from dynsearch.errors import InfeasibleBudgetError
 from dynsearch.files import write_text
-from dynsearch.frontier import MergedPoint, hypervolume, pareto_mask, solve_thresholds
+from dynsearch.frontier import MergedPoint
 from dynsearch.report.frontier_table import further_metrics
 from dynsearch.report.html import StudyFacts, TrialFacts, render_report, shown_videos
 from dynsearch.report.html.facts import FullInference
-from dynsearch.search.families import by_family
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.origin import Origin
 from dynsearch.search.record import open_record, plan_of
@@ -68,8 +66,8 @@ def read_facts(folder: StudyFolder) -> StudyFacts:
         ),
         trials=[_trial(trial) for trial in study.get_trials(deepcopy=False)],
         metrics=[further_metrics(row) for row in results.rows()],
-        families=_families(results, recipe.solver),
-        hypervolume=list(_hypervolumes(results, recipe.solver, recipe.max_gflops)),
+        families=_families(results),
+        hypervolume=list(results.hypervolumes),
     )
 
 
@@ -97,9 +95,9 @@ def _chosen(results: StudyResults, max_gflops: float) -> MergedPoint[int]:
         return results.points[0]
 
 
-def _families(results: StudyResults, solver: str) -> dict[str, list[MergedPoint[int]]]:
+def _families(results: StudyResults) -> dict[str, list[MergedPoint[int]]]:
     """Return the points of each network family's own frontier; none where there is one family only."""
-    parts = by_family(results, solver)
+    parts = results.families
     return {name: part.points for name, part in parts.items()} if len(parts) > 1 else {}
 
 
@@ -113,21 +111,9 @@ def _trial(trial: FrozenTrial) -> TrialFacts:
         plan=str(plan),
         top1=trial.values[0] if done else None,
         gflops=trial.values[1] if done else None,
-        minutes=trial.duration.total_seconds() / 60 if trial.duration is not None else None,
+        minutes=max(0.0, trial.duration.total_seconds() / 60) if trial.duration is not None else None,
         reason=str(attributes.get("error", attributes.get("refused", ""))),
     )
-
-
-def _hypervolumes(results: StudyResults, solver: str, max_gflops: float) -> Iterator[tuple[int, float]]:
-    """Yield each finished trial's number and the share of the rectangle that the trials up to it dominate."""
-    cost, top1 = np.empty(0), np.empty(0)
-    for number, (calibration, _) in sorted(results.scores.items()):
-        curve = solve_thresholds(calibration, solver)
-        cost = np.append(cost, [point.gflops for point in curve])
-        top1 = np.append(top1, [point.top1 for point in curve])
-        kept = pareto_mask(cost, top1)
-        cost, top1 = cost[kept], top1[kept]
-        yield number, hypervolume(cost, top1, reference_cost=max_gflops) / max_gflops
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
 import optuna
 
-from dynsearch.data.catalogue import get_metrics
 from dynsearch.errors import InfeasibleBudgetError, StudyError
-from dynsearch.frontier import Interval, MergedPoint, bootstrap_difference, merge
-from dynsearch.frontier.solve import DEFAULT_SOLVER
+from dynsearch.frontier import Interval, MergedPoint, bootstrap_difference
 from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
 from dynsearch.search.folder import StudyFolder
-from dynsearch.search.one_shot.predictions import (
-    agreement,
-    expected_top1,
-    one_shot_folder,
-    read_prediction,
-)
-from dynsearch.search.record import finished, plan_of
-from dynsearch.thresholds import ExitPolicy, evaluate_policy
+from dynsearch.search.gathering import Gathering, Part
+from dynsearch.search.gathering import full_policy as full_policy
+from dynsearch.search.one_shot.predictions import agreement, expected_top1
+from dynsearch.search.record import finished
+from dynsearch.search.saved_scores import SavedScores
+from dynsearch.thresholds import evaluate_policy
 from dynsearch.thresholds.policy_metrics import policy_metric
 
-Scores = dict[int, tuple[ExitScores, ExitScores]]
+Scores = Mapping[int, tuple[ExitScores, ExitScores]]
 
 
 @dataclass(frozen=True)
@@ -37,18 +33,57 @@ class StudyResults:
         plans: By trial number.
         scores: By trial number, exit scores on calibration and test.
         points: The study's frontier: chosen on calibration, rising in GFLOPs, claimed on test.
+        solver: The threshold solver.
+        most_accurate: The trial whose full inference is most accurate on calibration.
         metrics: What the data set's results are measured by, besides top-1.
         predictions: By trial number, what the one-shot network says of the plan on calibration; empty where
             there was none.
-        solver: The threshold solver.
+        families: The results of each network family alone, in the order of their first trials.
+        hypervolumes: The trials in order, each with the share of the rectangle up to the budget and to 100% that the
+            trials up to it dominate.
     """
 
-    plans: dict[int, Plan]
+    plans: Mapping[int, Plan]
     scores: Scores
     points: list[MergedPoint[int]]
+    solver: str
+    most_accurate: int
     metrics: tuple[str, ...] = ()
-    predictions: dict[int, ExitScores] = field(default_factory=dict)
-    solver: str = DEFAULT_SOLVER
+    predictions: Mapping[int, ExitScores] = field(default_factory=dict)
+    families: Mapping[str, StudyResults] = field(default_factory=dict)
+    hypervolumes: Sequence[tuple[int, float]] = ()
+
+    @classmethod
+    def of(cls, gathering: Gathering) -> StudyResults:
+        """Return what was gathered so far, of one trial at least.
+
+        Raises:
+            ScoresError: A trial's scores on test can't be read.
+        """
+
+        def measured_on_test(part: Part) -> list[MergedPoint[int]]:
+            return part.merging.points(lambda number: gathering.scores.of(number, "test"))
+
+        whole = cls(
+            plans=gathering.whole.plans,
+            scores=gathering.scores,
+            points=measured_on_test(gathering.whole),
+            solver=gathering.solver,
+            most_accurate=gathering.most_accurate,
+            metrics=gathering.metrics,
+            predictions=gathering.predictions,
+            hypervolumes=gathering.hypervolumes,
+        )
+        families = {
+            name: replace(
+                whole,
+                plans=part.plans,
+                scores=SavedScores(gathering.folder, part.plans.keys()),
+                points=measured_on_test(part) if len(gathering.families) > 1 else whole.points,
+            )
+            for name, part in gathering.families.items()
+        }
+        return replace(whole, families=families)
 
     def best_under(self, max_gflops: float) -> MergedPoint[int]:
         """Return the most accurate point that, on calibration, costs at most ``max_gflops``.
@@ -67,10 +102,12 @@ class StudyResults:
 
     @cached_property
     def _rows(self) -> list[dict[str, Any]]:
-        rows = [
-            _row(self.plans[point.key], point) | _metrics(point, *self.scores[point.key], self.metrics)
-            for point in self.points
-        ]
+        rows: list[dict[str, Any]] = [{}] * len(self.points)
+        for i, point in sorted(
+            enumerate(self.points), key=lambda item: item[1].key
+        ):  # scores are read plan by plan
+            metrics = _metrics(point, *self.scores[point.key], self.metrics) if self.metrics else {}
+            rows[i] = _row(self.plans[point.key], point) | metrics
         if not self.predictions:
             return rows
         return [row | {"predicted_top1": top1} for row, top1 in zip(rows, self._predicted(), strict=True)]
@@ -132,42 +169,27 @@ def read_results(study: optuna.Study, folder: StudyFolder, *, solver: str) -> St
         StudyError: No trial has finished.
         ScoresError: A trial's scores can't be read.
     """
-    trials = finished(study)
-    if not trials:
+    if not finished(study):
         raise StudyError(
             "no trial has finished yet",
             where=folder.name,
             hint="Wait for the first one; `dynsearch dashboard` shows how far it is",
         )
-    scores = {
-        trial.number: (
-            ExitScores.load(folder.trial(trial.number) / "scores-calibration.npz"),
-            ExitScores.load(folder.trial(trial.number) / "scores-test.npz"),
-        )
-        for trial in trials
-    }
-    plans = {trial.number: plan_of(trial) for trial in trials}
-    metrics = tuple(name for name in get_metrics(folder.recipe().dataset) if name != "top1")
-    said = {number: read_prediction(one_shot_folder(folder), plan) for number, plan in plans.items()}
-    predictions = {number: own for number, own in said.items() if own is not None}
-    return StudyResults(plans, scores, merge(scores, solver=solver), metrics, predictions, solver)
+    gathering = Gathering(study, folder, solver)
+    gathering.update()
+    return StudyResults.of(gathering)
 
 
 def saving_at_equal_accuracy(results: StudyResults) -> Saving:
     """Return what dynamic inference saves against full inference, at no loss of calibration top-1."""
-    full = {number: evaluate_policy(full_policy(pair[0]), pair[0]) for number, pair in results.scores.items()}
-    best = max(full, key=lambda number: (full[number].top1, -full[number].gflops))
-    test = results.scores[best][1]
+    best = results.most_accurate
+    calibration, test = results.scores[best]
+    full = evaluate_policy(full_policy(calibration), calibration)
     on_test = evaluate_policy(full_policy(test), test)
-    as_good = (point for point in results.points if point.calibration.top1 >= full[best].top1)
+    as_good = (point for point in results.points if point.calibration.top1 >= full.top1)
     point = next(as_good, results.points[-1])
     difference = bootstrap_difference(results.correct(point), test.correct()[-1])
     return Saving(best, on_test.top1, on_test.gflops, point, difference)
-
-
-def full_policy(scores: ExitScores) -> ExitPolicy:
-    """Return the policy that never stops early."""
-    return ExitPolicy((float("inf"),) * (scores.num_exits - 1) + (float("-inf"),), plan_id=scores.plan_id)
 
 
 def spread(points: Sequence[MergedPoint[int]], count: int) -> list[MergedPoint[int]]:

@@ -11,7 +11,7 @@ from dynsearch.search.driver import Driver, Observer
 from dynsearch.search.engines import Engine, Evaluator, Job, LocalEngine, RayEngine
 from dynsearch.search.evaluator import Pruning, TrainingEvaluator
 from dynsearch.search.folder import StudyFolder
-from dynsearch.search.frontier_files import write_frontier
+from dynsearch.search.frontier_files import LiveFrontier, write_frontier
 from dynsearch.search.notes import DashboardNotes, note_study
 from dynsearch.search.one_shot.strategy import line_up, settled, warm_start
 from dynsearch.search.origin import Origin
@@ -103,9 +103,7 @@ def run_study(
             folder=folder,
             num_classes=source.num_classes,
             observer=observer,
-            after_trial=Paced(
-                lambda: write_frontier(folder, recipe, read_results(study, folder, solver=recipe.solver))
-            ),
+            after_trial=Paced(LiveFrontier(study, folder, recipe).write),
             notes=DashboardNotes(folder, recipe.max_gflops),
         )
         driver.run()

@@ -7,7 +7,7 @@ from optuna.trial import FixedTrial
 
 from dynsearch.frontier import merge
 from dynsearch.plan import family_name
-from dynsearch.search.families import best_rows, by_family
+from dynsearch.search.families import best_rows
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.frontier_files import write_frontier
 from dynsearch.search.record import finished, plan_of
@@ -42,7 +42,7 @@ def test_run_again_it_lines_up_what_is_new_only(study, tmp_path):
 
 def test_each_family_has_a_frontier_of_its_own(study):
     results = read_results(*study, solver="geometric")
-    parts = by_family(results, "geometric")
+    parts = results.families
     assert set(parts) == set(FAMILIES)
     for name, part in parts.items():
         assert {family_name(plan) for plan in part.plans.values()} == {name}
@@ -61,7 +61,7 @@ def test_the_files_and_the_best_of_each(study):
         rows = list(csv.DictReader(file))
     assert [row["family"] for row in rows] == sorted((r["family"] for r in rows), key=FAMILIES.index)
     assert (study[1].path / "families.png").read_bytes().startswith(b"\x89PNG")
-    parts = by_family(results, "geometric")
+    parts = results.families
     for row in best_rows(parts, 0.02):
         inside = [p for p in parts[row["family"]].points if p.calibration.gflops <= 0.02]
         assert row["calibration_top1"] == max(p.calibration.top1 for p in inside)

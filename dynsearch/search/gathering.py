@@ -1,0 +1,97 @@
+"""What the finished trials of a study amount to, gathered one by one: each is read and solved once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import optuna
+from optuna.trial import FrozenTrial
+
+from dynsearch.data.catalogue import get_metrics
+from dynsearch.frontier import Merging, hypervolume, solve_thresholds
+from dynsearch.plan import Plan, family_name
+from dynsearch.scores import ExitScores
+from dynsearch.search.folder import StudyFolder
+from dynsearch.search.one_shot.predictions import one_shot_folder, read_prediction
+from dynsearch.search.record import finished, plan_of
+from dynsearch.search.saved_scores import SavedScores
+from dynsearch.thresholds import ExitPolicy, evaluate_policy
+
+
+@dataclass
+class Part:
+    """Trials and their common frontier.
+
+    Attributes:
+        plans: By trial number.
+        merging: Their points.
+    """
+
+    plans: dict[int, Plan] = field(default_factory=dict)
+    merging: Merging[int] = field(default_factory=Merging)
+
+
+class Gathering:
+    """Takes in finished trials; what one costs does not grow with their number.
+
+    Args:
+        study: The record.
+        folder: The study's files.
+        solver: The threshold solver.
+
+    Attributes:
+        whole: All trials.
+        families: The same by network family, in the order of their first trials.
+        scores: By trial number, exit scores on calibration and test.
+        predictions: By trial number, what the one-shot network says of the plan on calibration; empty where
+            there was none.
+        most_accurate: The trial whose full inference is most accurate on calibration, the cheaper of equals.
+        hypervolumes: The trials in order, each with the share of the rectangle up to the budget and to 100% that the
+            trials up to it dominate.
+        metrics: What the data set's results are measured by, besides top-1.
+    """
+
+    def __init__(self, study: optuna.Study, folder: StudyFolder, solver: str) -> None:
+        self.study, self.folder, self.solver = study, folder, solver
+        recipe = folder.recipe()
+        self._max_gflops = recipe.max_gflops
+        self.metrics = tuple(name for name in get_metrics(recipe.dataset) if name != "top1")
+        self.whole = Part()
+        self.families: dict[str, Part] = {}
+        self.scores = SavedScores(folder, self.whole.plans.keys())
+        self.predictions: dict[int, ExitScores] = {}
+        self.most_accurate = -1
+        self._best_full = (-1.0, 0.0)
+        self.hypervolumes: list[tuple[int, float]] = []
+
+    def update(self) -> None:
+        """Take in the trials that have finished since the last time.
+
+        Raises:
+            ScoresError: A trial's scores can't be read.
+        """
+        for trial in finished(self.study):
+            if trial.number not in self.whole.plans:
+                self._add(trial)
+
+    def _add(self, trial: FrozenTrial) -> None:
+        number, plan = trial.number, plan_of(trial)
+        calibration = self.scores.of(number, "calibration")
+        curve = solve_thresholds(calibration, self.solver)
+        for part in (self.whole, self.families.setdefault(family_name(plan), Part())):
+            part.merging.add(number, curve)
+            part.plans[number] = plan
+        full = evaluate_policy(full_policy(calibration), calibration)
+        if (full.top1, -full.gflops) > self._best_full:
+            self.most_accurate, self._best_full = number, (full.top1, -full.gflops)
+        cost, top1 = zip(*self.whole.merging.pairs, strict=True)
+        dominated = hypervolume(cost, top1, reference_cost=self._max_gflops) / self._max_gflops
+        self.hypervolumes.append((number, dominated))
+        predicted = read_prediction(one_shot_folder(self.folder), plan)
+        if predicted is not None:
+            self.predictions[number] = predicted
+
+
+def full_policy(scores: ExitScores) -> ExitPolicy:
+    """Return the policy that never stops early."""
+    return ExitPolicy((float("inf"),) * (scores.num_exits - 1) + (float("-inf"),), plan_id=scores.plan_id)
