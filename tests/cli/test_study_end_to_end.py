@@ -206,6 +206,12 @@ def test_a_plan_file_is_trained_by_the_data_sets_recipe(work):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT], ids=["killed", "interrupted"])
+@pytest.mark.reliability(
+    "Processes",
+    "Ctrl-C, or kill -9 of the real command while it trains",
+    happens="the same command goes on to the same frontier; Ctrl-C exits with 130",
+    sees="run the same command again to go on",
+)
 def test_ended_while_training_the_study_goes_on(work, number):
     name = f"ended-{number}"
     command = [sys.executable, "-m", "dynsearch.cli", *arguments("--name", name)]

@@ -108,6 +108,12 @@ def test_missing_videos_are_counted_and_named(tmp_path):
 
 
 @pytest.mark.parametrize("video_id", ["../secret", "/etc/passwd", "a/b", "..", "", "a\\b", "x\0y"])
+@pytest.mark.reliability(
+    "Security",
+    "annotation ids and paths that leave the data root, and links that do",
+    happens="are refused with the file they stand in",
+    sees="the video id '../secret' would leave the folder of videos",
+)
 def test_ids_that_leave_the_root_are_refused(tmp_path, video_id):
     root = write_layout(tmp_path / "data", train=[{"id": video_id, "template": TEMPLATES[0]}])
 

@@ -99,6 +99,9 @@ def test_a_users_mistake_ends_the_study_and_spoils_no_trial(tmp_path):
     assert summary(study) == summary(run(tmp_path / "undisturbed")[0])
 
 
+@pytest.mark.reliability(
+    "Determinism", "the same seed twice", happens="the same proposals, values and states in the same order"
+)
 def test_the_same_seed_proposes_the_same_plans(tmp_path):
     a, b = (run(tmp_path / name, num_trials=8)[0] for name in "ab")
     other, _ = run(tmp_path / "c", num_trials=8, seed=4)

@@ -65,6 +65,11 @@ def run_faulty(path, fault):
 
 
 @pytest.mark.parametrize("fault", [numpy_memory, torch_memory])
+@pytest.mark.reliability(
+    "Processes",
+    "a trial runs out of memory",
+    happens="it is tried again with half the batch, in a clean process",
+)
 def test_out_of_memory_is_tried_again_with_half_the_batch(tmp_path, fault):
     trial, observer, halvings = run_faulty(tmp_path / "s", fault)
     assert trial.state == TrialState.COMPLETE
@@ -83,6 +88,12 @@ def test_out_of_memory_is_tried_again_with_half_the_batch(tmp_path, fault):
         (exits, ["0", "0"], r"its process ended \(exit code 7\)"),
         (device, ["0", "0"], "AcceleratorError: CUDA error: an illegal memory access"),
     ],
+)
+@pytest.mark.reliability(
+    "Processes",
+    "a trial crashes, exits or loses its device, twice",
+    happens="it fails alone with the reason; the study goes on",
+    sees="its process crashed (signal 11, SIGSEGV)",
 )
 def test_a_trial_that_cannot_be_helped_fails_alone_with_its_reason(tmp_path, fault, halvings, error):
     trial, observer, seen = run_faulty(tmp_path / "s", fault)

@@ -59,6 +59,12 @@ def test_several_trials_run_at_once_in_a_process_each(tmp_path):
     assert len({process for _, process in evaluations(tmp_path / "s")}) == 3
 
 
+@pytest.mark.reliability(
+    "Processes",
+    "a trial's process is killed",
+    happens="the trial is tried once more and ends as if nothing had happened; killed again, it fails alone",
+    sees="trial ... was cut off and goes on once more: its process was killed (signal 9), perhaps out of memory",
+)
 def test_a_process_killed_once_costs_the_trial_nothing(tmp_path):
     study, observer = run(tmp_path / "s", ToyEvaluator(killed_on={0, 2}), max_gflops=1, num_trials=4)
     assert observer.retries == [
@@ -69,6 +75,7 @@ def test_a_process_killed_once_costs_the_trial_nothing(tmp_path):
     assert summary(study) == summary(run(tmp_path / "undisturbed", max_gflops=1, num_trials=4)[0])
 
 
+@pytest.mark.reliability("Processes", "a trial's process is killed")
 def test_a_trial_whose_process_always_dies_fails_alone_with_the_reason(tmp_path):
     evaluator = ToyEvaluator(killed_on={1}, killed="always")
     study, _ = run(tmp_path / "s", evaluator, max_gflops=1, num_trials=3)
@@ -111,6 +118,11 @@ def wait_for(condition, process):
 
 
 @pytest.mark.slow
+@pytest.mark.reliability(
+    "Processes",
+    "kill -9 of drivers and workers at random moments",
+    happens="the same command goes on; no trial is lost or repeated",
+)
 def test_killed_at_any_moment_the_study_ends_as_if_undisturbed(tmp_path):
     """kill -9 of 12 trials' processes and 8 drivers, at seeded random moments; nothing is lost or repeated."""
     num_trials, path = 16, tmp_path / "killed"
@@ -142,6 +154,11 @@ def test_killed_at_any_moment_the_study_ends_as_if_undisturbed(tmp_path):
         assert {ExitScores.load(file).plan_id for file in folder.iterdir()} == {trial.user_attrs["plan_id"]}
 
 
+@pytest.mark.reliability(
+    "Processes",
+    "the driver is killed",
+    happens="its workers end with it; the next driver takes the trials up",
+)
 def test_a_worker_does_not_outlive_its_driver_and_the_trial_pays_nothing_for_it(tmp_path):
     hang, path = tmp_path / "hang", tmp_path / "s"
     hang.touch()

@@ -124,6 +124,7 @@ def test_broken_jester_files_are_named(tmp_path, line, reason):
         read_numbered_clips(root, how_to_get="", **JESTER)
 
 
+@pytest.mark.reliability("Security", "annotation ids and paths that leave the data root, and links that do")
 def test_a_clip_that_is_a_link_out_of_the_folder_is_refused(tmp_path):
     root = write_jester(tmp_path / "data")
     clip = root / "20bn-jester-v1/3"

@@ -194,6 +194,7 @@ def test_broken_csv_files_name_file_and_line(tmp_path, avi, text, reason):
         open_dataset("csv", root)
 
 
+@pytest.mark.reliability("Security", "annotation ids and paths that leave the data root, and links that do")
 def test_a_link_out_of_the_root_and_several_files_are_refused(tmp_path, avi):
     root = write_csv(tmp_path / "own", avi, "all.csv", rows(range(12)))
     (tmp_path / "secret.avi").write_bytes(avi)

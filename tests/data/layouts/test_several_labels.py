@@ -178,6 +178,7 @@ def test_fcvid_as_released_is_read(tmp_path):
         ({"x/a.mp4 train": "1 0", "../b.mp4 test": "0 1"}, "would leave the data root"),
     ],
 )
+@pytest.mark.reliability("Security", "annotation ids and paths that leave the data root, and links that do")
 def test_broken_fcvid_files_are_named(tmp_path, rows, reason):
     with pytest.raises(DataError, match=reason):
         read("fcvid", write_fcvid(tmp_path, rows))

@@ -98,6 +98,7 @@ def test_missing_ucf101_files_are_named(tmp_path, avi):
         ("classInd.txt", "1 Archery\n3 Biking", "line 2: expected `2 CLASS`"),
     ],
 )
+@pytest.mark.reliability("Security", "annotation ids and paths that leave the data root, and links that do")
 def test_broken_ucf101_lists_name_file_and_line(tmp_path, avi, file, line, reason):
     root = write_ucf101(tmp_path / "ucf", avi)
     (root / "ucfTrainTestlist" / file).write_text(line)

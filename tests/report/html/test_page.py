@@ -54,6 +54,7 @@ def test_it_is_the_same_each_time_and_names_nothing_outside(pages):
     assert "default-src &#39;none&#39;" in text
 
 
+@pytest.mark.reliability("Security", "a script in a class name, a path, a command or an error text")
 def test_markup_in_names_is_escaped(pages):
     text = (pages / "nasty.html").read_text()
     assert text.count("<script>") == 1
@@ -101,6 +102,7 @@ def test_the_frontier_of_each_family_and_map_are_drawn():
 
 
 @needs_browser
+@pytest.mark.reliability("Security", "a script in a class name, a path, a command or an error text")
 def test_nothing_foreign_runs_and_the_console_is_silent(browser, pages):
     page = browser.open((pages / "nasty.html").as_uri())
     assert page.run("document.title").endswith("dynsearch report")
