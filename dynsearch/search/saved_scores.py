@@ -32,9 +32,10 @@ class SavedScores(Mapping[int, tuple[ExitScores, ExitScores]]):
         return self._read(self._folder.trial(number) / f"scores-{split}.npz")
 
     def __getitem__(self, number: int) -> tuple[ExitScores, ExitScores]:
-        if number not in self._numbers:
-            raise KeyError(number)
         return self.of(number, "calibration"), self.of(number, "test")
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._numbers
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._numbers)
