@@ -23,7 +23,7 @@ import tempfile
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -38,6 +38,7 @@ from dynsearch.search.driver import Driver
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.frontier_files import LiveFrontier, write_frontier
 from dynsearch.search.notes import DashboardNotes, NoNotes
+from dynsearch.search.paced import Paced
 from dynsearch.search.record import open_record
 from dynsearch.search.results import read_results
 from tests.search.toy import NUM_CLASSES, SPACE, InlineEngine, Silent, ToyEvaluator, recipe
@@ -90,14 +91,14 @@ class Clock:
 class Marks:
     """The clock after every trial."""
 
-    def __init__(self, clock: Clock, live: LiveFrontier) -> None:
+    def __init__(self, clock: Clock, live: Callable[[], None]) -> None:
         self.clock, self.live = clock, live
         self.rows: list[dict[str, float]] = []
         self.started = time.process_time()
 
     def after_trial(self) -> None:
         """Do what a study does, and look at the clock."""
-        self.live.after_trial()
+        self.live()
         spent = time.process_time() - self.started
         ours = spent - sum(self.clock.seconds.values())
         self.rows.append({OURS: ours, **self.clock.seconds, "memory": memory()})
@@ -125,7 +126,7 @@ def study(path: Path, num_trials: int, sampler: str, storage: str | None, *, pic
     with folder.prepared():
         folder.record(chosen, space)
         record = open_record(folder, create=True)
-    marks = Marks(clock, LiveFrontier(record, folder, chosen))
+    marks = Marks(clock, Paced(LiveFrontier(record, folder, chosen).write))
     notes = DashboardNotes(folder, chosen.max_gflops) if pictures else NoNotes()
     engine = InlineEngine(clock.timed(EVALUATOR, ToyEvaluator()))
     driver = Driver(record, chosen, space, engine, folder, NUM_CLASSES, Silent(), marks.after_trial, notes)

@@ -15,6 +15,7 @@ from dynsearch.search.gathering import Gathering
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.results import StudyResults, saving_at_equal_accuracy
 
+
 class LiveFrontier:
     """A running study's frontier, to which the trials that finish are added.
 
