@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
@@ -44,8 +46,8 @@ class MetricsLog:
             self.on_epoch(report)
 
     def _write(self, report: EpochReport) -> None:
-        lines = self.path.read_text().splitlines() if self.path.is_file() else []
-        lines = [line for line in lines if json.loads(line)["epoch"] < report.epoch]
+        lines = self.path.read_text(errors="replace").splitlines() if self.path.is_file() else []
+        lines = [line for line in lines if _epoch(line) < report.epoch]
         lines.append(json.dumps(report.to_dict()))
         write_text(self.path, "\n".join(lines) + "\n")
 
@@ -66,3 +68,12 @@ class MetricsLog:
     ) -> None:
         if self._writer is not None:
             self._writer.close()
+
+
+def _epoch(line: str) -> float:
+    """Return the epoch a line is about; one that says none, in a damaged file, comes after all and is dropped."""
+    with contextlib.suppress(ValueError, TypeError, KeyError, RecursionError):
+        epoch = json.loads(line)["epoch"]
+        if type(epoch) is int:
+            return epoch
+    return math.inf

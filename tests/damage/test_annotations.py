@@ -10,8 +10,11 @@ import numpy as np
 import pytest
 
 from dynsearch.data import open_dataset
+from dynsearch.data.catalogue import read_annotations
 from dynsearch.data.sthv2 import read_sthv2
 from dynsearch.errors import DataError
+from tests.data.layouts.several import write_activitynet
+from tests.data.layouts.test_clips_and_kinetics import write_kinetics
 from tests.data.test_sthv2 import LABELS, TEMPLATES, write_layout
 from tests.mutations import NUMBER, changed_bytes, changed_documents, refused_or_right
 
@@ -162,6 +165,60 @@ def test_csv(tmp_path):
 
     accepted = refused_or_right(changed_tables(), tmp_path / "own/all.csv", read, check_csv)
     assert 0 < accepted < 0.9
+
+
+@pytest.mark.reliability(
+    "Files",
+    "ActivityNet's annotation file changed at any field or byte",
+    happens="is refused with the video named, or each video has the classes it says",
+    sees="`video ... should be ...`, `... classes have no training video, first ...`",
+)
+def test_activitynet(tmp_path):
+    root = write_activitynet(tmp_path / "net", sizes=(4, 2), frames=0)
+    path = root / "activity_net.v1-3.min.json"
+    document = json.loads(path.read_text())
+    parts = {"training": "train", "validation": "test"}
+
+    def check(found, content):
+        database = json.loads(content.decode("utf-8-sig"))["database"]
+        given, kept = {}, {}
+        for video_id, entry in database.items():
+            names = {annotation["label"] for annotation in entry.get("annotations", ())}
+            if entry["subset"] in parts and names:
+                given[parts[entry["subset"]], video_id] = names
+        for part in parts.values():
+            for record in getattr(found, part):
+                kept[part, record.video_id] = {found.class_names[label] for label in record.labels}
+        assert kept == given
+
+    def read(path):
+        return read_annotations("activitynet", root, allow_missing=True)
+
+    refused_or_right(mutations(document, 37), path, read, check)
+
+
+@pytest.mark.reliability(
+    "Files",
+    "Kinetics' CSV files changed at any line or byte",
+    happens="are refused with file and line, or each clip has the class they say",
+    sees="`line ...: expected ..., got ...`",
+)
+def test_kinetics(tmp_path):
+    root = write_kinetics(tmp_path / "k400", b"")
+    path = root / "train.csv"
+
+    def check(found, content):
+        header, *rows = cells_of(content)
+        places = [header.index(name) for name in ("label", "youtube_id", "time_start")]
+        given = sorted((row[places[1]], row[places[0]]) for row in rows)
+        kept = sorted((record.video_id, found.class_names[record.label]) for record in found.train)
+        assert [label for _, label in given] == [label for _, label in kept]
+        assert all(a in b for (a, _), (b, _) in zip(given, kept, strict=True))
+
+    def read(path):
+        return read_annotations("kinetics400", root, allow_missing=True)
+
+    refused_or_right(changed_bytes(path.read_bytes(), 41), path, read, check)
 
 
 @pytest.mark.parametrize(

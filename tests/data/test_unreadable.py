@@ -54,7 +54,9 @@ def test_what_may_not_be_read_is_named(tmp_path):
     for folder in (tmp_path, *tmp_path.parents[:2]):
         folder.chmod(0o755)
     program = PROGRAM.format(nobody=NOBODY)
-    done = subprocess.run([sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True
+    )
 
     lines = done.stdout.splitlines()
     said = [

@@ -18,7 +18,7 @@ from dynsearch.data.layouts.several_labels import multi_label_record
 from dynsearch.data.layouts.text_files import bad_line, find_files, in_folders, read_lines
 from dynsearch.data.layouts.video_tree import VideoTree, located
 from dynsearch.data.records import Annotations, VideoRecord
-from dynsearch.errors import DataError
+from dynsearch.errors import DataError, shown
 from dynsearch.files import read_json
 
 _JSON_NAMES = ("activity_net.v1-3.min.json", "activity_net.v1-3.json")
@@ -77,7 +77,7 @@ def _read_entry(video_id: str, entry: Any, path: Path) -> tuple[str, set[str]]:
         subset, names = None, []
     if not isinstance(subset, str) or not all(isinstance(name, str) for name in names):
         raise DataError(
-            f'video {video_id!r} should be {{"subset": ..., "annotations": [{{"label": ...}}]}}',
+            f'video {shown(video_id)} should be {{"subset": ..., "annotations": [{{"label": ...}}]}}',
             where=str(path),
         )
     return subset, set(names)
@@ -89,7 +89,7 @@ def _records(
     unknown = sorted({name for names in videos.values() for name in names if name not in labels})
     if unknown:
         raise DataError(
-            f"{len(unknown)} classes have no training video, first {unknown[:10]}", where=str(path)
+            f"{len(unknown)} classes have no training video, first {shown(unknown[:10])}", where=str(path)
         )
     return [
         multi_label_record(video_id, _find(video_id, tree, path), (labels[name] for name in names))

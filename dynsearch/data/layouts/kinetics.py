@@ -29,7 +29,7 @@ from dynsearch.data.layouts.text_files import (
 from dynsearch.data.layouts.video_tree import VideoTree, located
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.data.video_folder import plain_name
-from dynsearch.errors import DataError
+from dynsearch.errors import DataError, shown
 
 _ID_LENGTH = 11
 _COLUMNS = ("label", "youtube_id", "time_start", "time_end")
@@ -109,7 +109,7 @@ def _read_id_lists(root: Path, how_to_get: str, allow_missing: bool) -> Annotati
         absent = [youtube_id for youtube_id in ids if youtube_id not in known]
         if absent:
             raise DataError(
-                f"{len(absent)} of its ids are in none of Kinetics-400's CSV files, first {absent[:5]}",
+                f"{len(absent)} of its ids are in none of Kinetics-400's CSV files, first {shown(absent[:5])}",
                 where=str(path),
                 hint="Put Kinetics-400's whole train.csv and val.csv beside it",
             )
