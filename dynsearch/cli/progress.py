@@ -52,7 +52,8 @@ class StudyProgress:
     def started(self, number: int, plan: Plan) -> None:
         """Say what is trained now."""
         if self._refused and not self.quiet:
-            self.write(f"({self._refused} proposals refused without training: over budget, or known already)")
+            noun = "proposal" if self._refused == 1 else "proposals"
+            self.write(f"({self._refused} {noun} refused without training: over budget, or known already)")
         self._refused = 0
         if not self.quiet:
             self.write(f"trial {number}: {plan}")

@@ -1,11 +1,12 @@
 """Bundles in the layout of a model hub, through huggingface_hub's own code, on local folders."""
 
 import json
+import shutil
 
 import pytest
 import torch
 import yaml
-from huggingface_hub import ModelCard
+from huggingface_hub import HfApi, ModelCard, RepoUrl
 
 import dynsearch
 from dynsearch.errors import BundleError
@@ -35,6 +36,26 @@ def test_saved_for_the_hub_and_loaded_again_the_network_is_the_same(bundle, tmp_
     assert again.bundle.class_names == tuple(CLASSES)
     again.save_pretrained(tmp_path / "third")  # What came from a hub can go to one.
     assert Bundle.load(tmp_path / "third").plan == bundle.plan
+
+
+def test_pushed_to_a_hub_it_loads_from_the_hubs_own_layout(bundle, tmp_path, monkeypatch):
+    """The requests to the hub are left out: what would be uploaded goes where a download puts it."""
+    repository, commit = tmp_path / "models--you--net", "0" * 40
+
+    def upload(self, *, repo_id, folder_path, **options):
+        shutil.copytree(folder_path, repository / "snapshots" / commit)
+        (repository / "refs").mkdir()
+        (repository / "refs" / "main").write_text(commit)
+
+    monkeypatch.setattr(HfApi, "create_repo", lambda self, repo_id, **options: RepoUrl(repo_id))
+    monkeypatch.setattr(HfApi, "upload_folder", upload)
+    net = dynsearch.load(bundle.folder)
+    net.push_to_hub("you/net")
+    again = dynsearch.load.from_pretrained("you/net", cache_dir=tmp_path, local_files_only=True)
+    assert again.bundle.folder == repository / "snapshots" / commit
+    assert again.bundle.policy == net.bundle.policy
+    states = (each.network.state_dict() for each in (net, again))
+    assert all(torch.equal(*pair) for pair in zip(*(state.values() for state in states), strict=True))
 
 
 def test_nothing_of_this_machine_is_saved(bundle, tmp_path):
