@@ -20,8 +20,8 @@ from ray.train import FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from dynsearch.errors import InputError
-from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome, Rung, Stopped
+from dynsearch.errors import InputError, Stopped
+from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome, Rung
 from dynsearch.search.engines.ray_wires import Wires
 from dynsearch.search.engines.worker import Ended, Waiting, evaluate
 from dynsearch.training.loop import EpochReport
