@@ -56,6 +56,7 @@ def list_datasets(as_json: bool) -> None:
         click.echo(f"  licence  {info.licence_page}")
         click.echo(f"  get it   {info.how_to_get}")
         click.echo(f"  looks in {roots[info.name]}, or --data-root\n")
+    click.echo("Licences are what those pages say, which was not checked here: read them before use.")
 
 
 def _described(info: DatasetInfo) -> dict[str, Any]:

@@ -36,6 +36,7 @@ _STHV2_LAYOUT = (
     "20bn-something-something-v2/ with one webm or mp4 file per video id; labels, train and validation JSON "
     "as labels/NAME.json, NAME.json or something-something-v2-NAME.json"
 )
+# Addresses as public repositories cite them; what the pages say today was not checked.
 _STHV2_PAGE = "https://www.qualcomm.com/developer/software/something-something-v-2-dataset"
 _JESTER_PAGE = "https://www.qualcomm.com/developer/software/jester-dataset"
 _UCF101_PAGE = "https://www.crcv.ucf.edu/data/UCF101.php"
