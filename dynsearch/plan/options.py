@@ -6,7 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
-from dynsearch.errors import PlanError
+from dynsearch.errors import PlanError, named
 from dynsearch.plan.adafocus import AdaFocusOptions
 from dynsearch.plan.compression import CompressionOptions
 from dynsearch.validation import describe
@@ -25,9 +25,9 @@ def check_family(family: str, options: object) -> None:
     """
     kind = OPTIONS.get(family)
     if kind is None and options is not None:
-        raise PlanError(f"the family {family} has no options", where="options")
+        raise PlanError(f"the family {named(family)} has no options", where="options")
     if kind is not None and not isinstance(options, kind):
-        raise PlanError(f"the family {family} needs its options", where="options")
+        raise PlanError(f"the family {named(family)} needs its options", where="options")
 
 
 def options_to_dict(options: FamilyOptions) -> dict[str, Any]:
@@ -44,7 +44,7 @@ def options_from_dict(family: str, values: Any) -> FamilyOptions | None:
     if values is None:
         return None
     if family not in OPTIONS:
-        raise PlanError(f"the family {family} has no options", where="options")
+        raise PlanError(f"the family {named(family)} has no options", where="options")
     from pydantic import TypeAdapter, ValidationError
 
     try:

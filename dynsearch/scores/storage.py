@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import struct
+import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -31,8 +33,7 @@ def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str,
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ScoresError("is one array, not an .npz file of named arrays", where=where)
         with archive:
-            for member in archive.zip.infolist():  # type: ignore[union-attr]
-                archive.zip.open(member).close()  # type: ignore[union-attr]  # Its name is there twice; they must agree.
+            _check_members(archive.zip)  # type: ignore[arg-type]
             return {name: archive[name] for name in names if name in archive.files}
     except ScoresError:
         raise
@@ -42,6 +43,23 @@ def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str,
         raise ScoresError(
             f"can't be read as exit scores: {' '.join(str(error).split())[:200]}", where=where
         ) from error
+
+
+def _check_members(archive: zipfile.ZipFile) -> None:
+    """Refuse a file whose list of arrays is damaged, so that none can vanish unseen.
+
+    Each array says its name in the list and where it lies; and they lie one after the other, without gaps.
+    """
+    file, end, gap = archive.fp, 0, 24  # bytes that may follow an array: its size and check sum
+    for member in sorted(archive.infolist(), key=lambda member: member.header_offset):
+        archive.open(member).close()  # compares the names
+        if file is None or member.header_offset > end + gap:
+            break
+        file.seek(member.header_offset + 26)
+        lengths = struct.unpack("<HH", file.read(4))
+        end = member.header_offset + 30 + sum(lengths) + member.compress_size
+    if archive.start_dir > end + gap:
+        raise zipfile.BadZipFile("its list of arrays lacks one that is in it")
 
 
 def write_arrays(

@@ -102,7 +102,7 @@ def changed_tables():
 
 def check_table(found, content):
     """Read the same table by Python's csv module, cell by cell."""
-    rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig"))) if row]
+    rows = [row for row in csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=None)) if row]
     header = [name.strip() for name in rows[0]]
     assert len(rows) - 1 == found.num_videos
     assert all(len(row) <= len(header) for row in rows)
