@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from dynsearch.validation import Settings
 
@@ -79,3 +79,10 @@ class TrainingConfig(Settings):
     """Steps after which the state is saved within an epoch; none saves it after each epoch only."""
     timeout: float = Field(default=600.0, gt=0)
     """Seconds that one process waits for another before training ends with an error."""
+
+    @field_validator("weights", mode="before")
+    @classmethod
+    def _is_named(cls, value: Any) -> Any:
+        if value == "":
+            raise ValueError("must name a file")
+        return value
