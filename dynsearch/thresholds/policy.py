@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dynsearch.errors import PolicyError, shown
+from dynsearch.errors import PolicyError, named, shown
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.confidence import FIRST_CHOICE
@@ -154,7 +154,7 @@ class ExitPolicy:
             raise PolicyError(f"thresholds are for {self.num_exits} exits, but there are {num_exits}")
         if self.plan_id and plan_id and plan_id != self.plan_id:
             raise PolicyError(
-                f"fitted for plan {self.plan_id}, not {plan_id}",
+                f"fitted for plan {named(self.plan_id)}, not {named(plan_id)}",
                 hint="Calibrate it on its own scores",
             )
 
