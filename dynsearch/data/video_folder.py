@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dynsearch.data.records import VideoRecord
-from dynsearch.errors import DataError, named
+from dynsearch.errors import DataError, named, shown
 
 SUFFIXES = (".webm", ".mp4", ".avi", ".mkv", ".mov")
 """Endings of video files, the first one named for videos that are missing."""
@@ -25,7 +25,7 @@ def plain_name(video_id: str, *, where: str) -> None:
     """
     if video_id in ("", ".", "..") or any(mark in video_id for mark in ("/", "\\", "\0")):
         raise DataError(
-            f"the video id {video_id!r} would leave the folder of videos",
+            f"the video id {shown(video_id)} would leave the folder of videos",
             where=where,
             hint="Ids are plain file names; don't use annotation files that you don't trust",
         )

@@ -33,7 +33,7 @@ def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str,
         if not isinstance(archive, np.lib.npyio.NpzFile):
             raise ScoresError("is one array, not an .npz file of named arrays", where=where)
         with archive:
-            _check_members(archive.zip)  # type: ignore[arg-type]
+            _check_members(archive.zip, where)  # type: ignore[arg-type]
             return {name: archive[name] for name in names if name in archive.files}
     except ScoresError:
         raise
@@ -45,7 +45,7 @@ def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str,
         ) from error
 
 
-def _check_members(archive: zipfile.ZipFile) -> None:
+def _check_members(archive: zipfile.ZipFile, where: str) -> None:
     """Refuse a file whose list of arrays is damaged, so that none can vanish unseen.
 
     Each array says its name in the list and where it lies; and they lie one after the other, without gaps.
@@ -59,7 +59,7 @@ def _check_members(archive: zipfile.ZipFile) -> None:
         lengths = struct.unpack("<HH", file.read(4))
         end = member.header_offset + 30 + sum(lengths) + member.compress_size
     if archive.start_dir > end + gap:
-        raise zipfile.BadZipFile("its list of arrays lacks one that is in it")
+        raise ScoresError("its list of arrays lacks one that is in it", where=where)
 
 
 def write_arrays(
