@@ -33,7 +33,7 @@ class Outage(ToyEvaluator):
 
     def __init__(self, server, number, seconds):
         super().__init__()
-        self.server, self.number, self.seconds = server, number, seconds
+        self.server, self.number, self.away = server, number, seconds
         self.said = []
         self.noticed = threading.Event()
         self.repair = threading.Thread(target=self._repair)
@@ -41,7 +41,7 @@ class Outage(ToyEvaluator):
     def __call__(self, job, monitor):
         if job.number == 2:
             self.server.stop(self.number)
-            if self.seconds is None:
+            if self.away is None:
                 self.server.start()
             else:
                 self.repair.start()
@@ -49,7 +49,7 @@ class Outage(ToyEvaluator):
 
     def _repair(self):
         self.noticed.wait()
-        time.sleep(self.seconds)
+        time.sleep(self.away)
         self.server.start()
 
     def listen(self, monkeypatch):
