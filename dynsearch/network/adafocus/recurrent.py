@@ -116,7 +116,9 @@ class RecurrentFocusNetwork(nn.Module):
             PlanError: The clips have another shape than the plan.
             PolicyError: The policy is for another number of exits or another plan.
         """
-        return run_exits(RecurrentPass(self, clips_BTCHW), policy)
+        result = run_exits(RecurrentPass(self, clips_BTCHW), policy)
+        self.global_net.history.tails, self.local_net.history.tails = {}, {}
+        return result
 
 
 class RecurrentPass:
