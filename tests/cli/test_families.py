@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from dynsearch.plan import Plan, family_name
-from tests.cli.miniature import write_sthv2
+from tests.cli.miniature_study import DATA, QUICK, arguments, prepared
 from tests.cli.runner import dynsearch, dynsearch_here
 
 SPACE = {
@@ -23,20 +23,14 @@ SPACE = {
     "sfc": {"num_frames": [8], "splits": [3], "time_ratios": [2], "temporal_shifts": ["bidirectional"]},
 }  # fmt: skip
 FAMILIES = ("adafocus", "sfc", "tsm")
-RECIPE = (
-    "--dataset", "sthv2", "--data-root", "data", "--max-gflops", "40", "--trials", "3", "--space", "space.yaml",
-    "--set", "training.epochs=1", "--set", "training.batch_size=6", "--set", "training.pretrained=false",
-    "--set", "training.num_workers=0", "--set", "calibration_fraction=0.25", "--strategy", "retrain",
-)  # fmt: skip
+ONE_EPOCH = ("--set", "training.epochs=1")
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A folder with the data, the space, and a finished study of three families."""
-    folder = tmp_path_factory.mktemp("work")
-    write_sthv2(folder / "data")
-    (folder / "space.yaml").write_text(yaml.safe_dump(SPACE))
-    told = dynsearch("study", *RECIPE, "--families", ",".join(FAMILIES), "--reader", "pyav", cwd=folder)
+    folder = prepared(tmp_path_factory.mktemp("work"), SPACE)
+    told = dynsearch(*arguments("--families", ",".join(FAMILIES), "--reader", "pyav", *ONE_EPOCH), cwd=folder)
     assert "leaked" not in told.err, "a worker that was killed left something of the system's behind"
     return folder
 
@@ -72,7 +66,7 @@ def test_any_family_becomes_a_bundle_that_runs(work):
     for trial, family in enumerate(FAMILIES[:2]):
         plan = work / "studies" / "sthv2" / "trials" / str(trial) / "plan.yaml"
         dynsearch_here(
-            "train", plan, "--output", family, "--reader", "decord", *RECIPE[:6], *RECIPE[10:-4], cwd=work
+            "train", plan, "--output", family, "--reader", "decord", *DATA, *QUICK, *ONE_EPOCH, cwd=work
         )
         assert yaml.safe_load((work / family / "recipe.yaml").read_text())["reader"] == "decord"
         measured = dynsearch_here(
@@ -87,6 +81,6 @@ def test_any_family_becomes_a_bundle_that_runs(work):
     [("grid,forest", "families.1: Input should be 'grid', 'adafocus', 'sfc', 'tsn' or 'tsm' (got 'forest')")],
 )
 def test_families_that_do_not_exist(work, families, says):
-    error = dynsearch_here("study", *RECIPE, "--families", families, cwd=work, code=2).err
+    error = dynsearch_here(*arguments("--families", families), cwd=work, code=2).err
     assert says in error
     assert error.count("\n") == 1

@@ -6,24 +6,17 @@ import optuna
 import pytest
 import yaml
 
-from tests.cli.miniature import write_sthv2
+from tests.cli.miniature_study import DATA, QUICK, prepared
 from tests.cli.runner import dynsearch
-from tests.cli.test_study_end_to_end import SMALL, SPACE
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("work")
-    write_sthv2(folder / "data")
-    (folder / "space.yaml").write_text(yaml.safe_dump(SPACE))
-    return folder
+    return prepared(tmp_path_factory.mktemp("work"))
 
 
 def study(folder, *more):
-    return dynsearch(
-        "study", "--dataset", "sthv2", "--data-root", "data", "--max-gflops", "40", "--retrain", "3", *SMALL, *more,
-        cwd=folder,
-    )  # fmt: skip
+    return dynsearch("study", *DATA, "--retrain", "3", "--space", "space.yaml", *QUICK, *more, cwd=folder)
 
 
 def test_the_default_trains_once_screens_and_retrains(work):
@@ -49,5 +42,5 @@ def test_a_wrong_setting_is_named(work):
         ("one_shot.cells_per_step=0", "one_shot.cells_per_step"),
         ("one_shot.colour=1", "one_shot.colour"),
     ):
-        arguments = ("study", "--dataset", "sthv2", "--data-root", "data", *SMALL, "--set", setting)
+        arguments = ("study", *DATA, "--space", "space.yaml", *QUICK, "--set", setting)
         assert says in dynsearch(*arguments, cwd=work, code=2).err

@@ -13,7 +13,7 @@ from safetensors import safe_open
 
 from tests.cli.miniature import write_sthv2
 from tests.cli.runner import dynsearch
-from tests.cli.test_study_end_to_end import SPACE
+from tests.cli.miniature_study import SPACE
 from tests.plans import small_plan
 
 SETTINGS = {

@@ -4,8 +4,10 @@ import contextlib
 import os
 import pickle
 import random
+import signal
 import threading
 import time
+from multiprocessing import forkserver
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.search.engines import slot
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.record import finished
-from tests.search.toy import ToyEvaluator, evaluated, evaluations, run, summary
+from tests.search.toy import ToyEvaluator, evaluated, evaluations, kills, run, summary
 
 
 def when(condition, action):
@@ -125,33 +127,51 @@ def wait_for(condition, process):
 )
 def test_killed_at_any_moment_the_study_ends_as_if_undisturbed(tmp_path):
     """kill -9 of 12 trials' processes and 8 drivers, at seeded random moments; nothing is lost or repeated."""
-    num_trials, path = 16, tmp_path / "killed"
-    expected = summary(run(tmp_path / "undisturbed", num_trials=num_trials)[0])
+    expected = summary(run(tmp_path / "undisturbed", num_trials=16)[0])
     moments = random.Random(0)
-    hang = tmp_path / "hang"
-    hang.touch()
     deadly = set(moments.sample([trial[0] for trial in expected if trial[1] == TrialState.COMPLETE], 12))
-    evaluator = ToyEvaluator(killed_on=deadly, seconds=0.2, hang_while=hang)
-    kills = 0
-    while kills < 8:
-        driver = start_driver(path, evaluator, num_trials=num_trials)
-        seen, wanted = len(evaluations(path)), moments.randint(1, 3)
-        wait_for(lambda seen=seen, wanted=wanted: len(evaluations(path)) >= seen + wanted, driver)
-        time.sleep(moments.uniform(0, 0.3))
+    evaluator = ToyEvaluator(killed_on=deadly, seconds=0.2)
+    paths, num_kills = [tmp_path / "killed"], 0
+    while num_kills < 8:
+        path = paths[-1]
+        driver = start_driver(path, evaluator, num_trials=16)
+        seen, wanted = len(evaluations(path)), moments.randint(1, 2)
+        wait_for(lambda path=path, least=seen + wanted: len(evaluations(path)) >= least, driver)
+        time.sleep(moments.uniform(0, 0.2))
         driver.kill()
         driver.join()
-        if driver.exitcode == 0:
-            break
-        kills += 1
-        hang.unlink(missing_ok=True)
-    assert kills >= 1  # with the file there, no driver gets to the end
-    study, _ = run(path, evaluator, num_trials=num_trials)
-    assert summary(study) == expected
-    assert all(trial.state != TrialState.RUNNING for trial in study.get_trials())
-    for trial in finished(study):
-        folder = StudyFolder(path).trial(trial.number)
-        assert sorted(file.name for file in folder.iterdir()) == ["scores-calibration.npz", "scores-test.npz"]
-        assert {ExitScores.load(file).plan_id for file in folder.iterdir()} == {trial.user_attrs["plan_id"]}
+        if driver.exitcode == 0:  # It was at the end already: another study takes the rest.
+            paths.append(tmp_path / f"killed{len(paths)}")
+        else:
+            num_kills += 1
+    for path in paths:
+        study, _ = run(path, evaluator, num_trials=16)
+        assert {number for number, _ in kills(path)} == deadly
+        assert summary(study) == expected
+        for trial in finished(study):
+            folder = StudyFolder(path).trial(trial.number)
+            assert sorted(file.name for file in folder.iterdir()) == [
+                "scores-calibration.npz",
+                "scores-test.npz",
+            ]
+            assert {ExitScores.load(file).plan_id for file in folder.iterdir()} == {
+                trial.user_attrs["plan_id"]
+            }
+
+
+def test_the_process_that_workers_are_forked_from_may_be_killed(tmp_path):
+    path, hang = tmp_path / "s", tmp_path / "hang"
+    hang.touch()
+
+    def kill():
+        os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
+        hang.unlink()
+
+    killer = when(lambda: len(evaluations(path)) == 1, kill)
+    study, observer = run(path, ToyEvaluator(hang_while=hang), max_gflops=1, num_trials=3)
+    killer.join()
+    assert [number for number, _ in observer.retries] == [0]
+    assert summary(study) == summary(run(tmp_path / "undisturbed", max_gflops=1, num_trials=3)[0])
 
 
 @pytest.mark.reliability(

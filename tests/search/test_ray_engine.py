@@ -1,6 +1,5 @@
 """The Ray engine on a real cluster of three nodes on this machine."""
 
-import contextlib
 import functools
 import os
 import random
@@ -18,7 +17,7 @@ from dynsearch.search.folder import StudyFolder
 from dynsearch.search.halving import stopped_at
 from dynsearch.search.record import finished
 from tests.search.test_halving import ASHA, TOY
-from tests.search.toy import InlineEngine, ToyEvaluator, evaluated, evaluations, run, summary
+from tests.search.toy import InlineEngine, ToyEvaluator, evaluated, evaluations, kills, run, summary
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
 ROOT = Path(__file__).parents[2]
@@ -123,36 +122,37 @@ DRIVE = """
 import functools, sys
 from pathlib import Path
 from dynsearch.search.engines import RayEngine
-from tests.search.toy import ToyEvaluator, run
+from tests.search.test_ray_engine import DEADLY
+from tests.search.toy import run
 
-run(Path(sys.argv[1]), ToyEvaluator(seconds=0.3, hang_while=Path(sys.argv[2])), num_trials=8,
-    engine=functools.partial(RayEngine, address=sys.argv[3]))
+run(Path(sys.argv[1]), DEADLY, num_trials=8, engine=functools.partial(RayEngine, address=sys.argv[2]))
 """
+DEADLY = ToyEvaluator(seconds=0.3, killed_on={1, 3})
 
 
-def test_killed_drivers_lose_nothing_and_repeat_nothing(tmp_path, cluster, engine):
-    """kill -9 of 5 drivers at seeded random moments; the study ends as if undisturbed."""
-    path, hang = tmp_path / "killed", tmp_path / "hang"
-    expected = summary(run(tmp_path / "undisturbed", engine=InlineEngine, num_trials=8)[0])
-    moments, kills = random.Random(1), 0
-    hang.touch()
-    while kills < 5:
-        command = [sys.executable, "-c", DRIVE, str(path), str(hang), cluster.address]
+def test_killed_at_any_moment_the_study_ends_as_if_undisturbed(tmp_path, cluster, engine):
+    """kill -9 of 3 drivers and 2 trials' processes, at seeded random moments."""
+    undisturbed, _ = run(tmp_path / "undisturbed", engine=InlineEngine, num_trials=8)
+    assert {undisturbed.trials[number].state for number in DEADLY.killed_on} == {TrialState.COMPLETE}
+    moments, paths, num_kills = random.Random(1), [tmp_path / "killed"], 0
+    while num_kills < 3:
+        path = paths[-1]
+        command = [sys.executable, "-c", DRIVE, str(path), cluster.address]
         driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         seen = len(evaluations(path))
         while len(evaluations(path)) == seen and driver.poll() is None:
             time.sleep(0.01)
         time.sleep(moments.uniform(0, 0.5))
         driver.kill()
-        if driver.wait() == 0:
-            break
-        kills += 1
-        with contextlib.suppress(FileNotFoundError):
-            hang.unlink()
-    assert kills >= 1  # with the file there, no driver gets to the end
-    study, _ = run(path, engine=engine, num_trials=8)
-    assert summary(study) == expected
-    for trial in finished(study):
-        assert {file.name for file in StudyFolder(path).trial(trial.number).iterdir()} == {
-            "scores-calibration.npz", "scores-test.npz",
-        }  # fmt: skip
+        if driver.wait() == 0:  # It was at the end already: another study takes the rest.
+            paths.append(tmp_path / f"killed{len(paths)}")
+        else:
+            num_kills += 1
+    for path in paths:
+        study, _ = run(path, DEADLY, engine=engine, num_trials=8)
+        assert {number for number, _ in kills(path)} == DEADLY.killed_on
+        assert summary(study) == summary(undisturbed)
+        for trial in finished(study):
+            assert {file.name for file in StudyFolder(path).trial(trial.number).iterdir()} == {
+                "scores-calibration.npz", "scores-test.npz",
+            }  # fmt: skip

@@ -80,12 +80,17 @@ class ToyEvaluator:
         return TrainedScores(**scores)
 
     def _start_killer(self, job):
-        if self.killed == "once" and evaluated(job.folder.parents[1]).count(job.number) > 1:
+        if self.killed == "once" and job.number in dict(kills(job.folder.parents[1])):
             return None
         moment = random.Random(job.number).uniform(0, 1.5 * self.seconds)
-        killer = threading.Timer(moment, lambda: os.kill(os.getpid(), signal.SIGKILL))
+        killer = threading.Timer(moment, self._kill, [job])
         killer.start()
         return killer
+
+    @staticmethod
+    def _kill(job):
+        note(job, "killed.txt")
+        os.kill(os.getpid(), signal.SIGKILL)
 
     @staticmethod
     def draw(plan, split):
@@ -105,9 +110,9 @@ def toy_top1(plan, epoch):
     return float(np.random.default_rng([int(plan.plan_id, 16) % 2**32, epoch]).random())
 
 
-def note(job):
+def note(job, name="evaluated.txt"):
     """Write down that a trial is evaluated, and where; a line this short is appended whole."""
-    with (job.folder.parent / "evaluated.txt").open("a") as file:
+    with (job.folder.parent / name).open("a") as file:
         file.write(f"{job.number} {os.getpid()}\n")
 
 
@@ -116,9 +121,14 @@ def evaluated(folder):
     return [number for number, _ in evaluations(folder)]
 
 
-def evaluations(folder):
+def kills(folder):
+    """Return (trial, process) of every evaluation that the toy has killed, in order."""
+    return evaluations(folder, "killed.txt")
+
+
+def evaluations(folder, name="evaluated.txt"):
     """Return (trial, process) of every evaluation begun, in order."""
-    path = folder / "trials" / "evaluated.txt"
+    path = folder / "trials" / name
     lines = path.read_text().splitlines() if path.is_file() else []
     return [tuple(map(int, line.split())) for line in lines]
 

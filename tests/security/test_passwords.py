@@ -15,7 +15,7 @@ from tests import postgres
 from tests.cli.miniature import write_sthv2
 from tests.cli.runner import dynsearch
 from tests.cli.test_preemption import STUDY
-from tests.cli.test_study_end_to_end import SPACE
+from tests.cli.miniature_study import SPACE
 
 
 def command_lines():

@@ -1,0 +1,93 @@
+"""From a study's best plan to a bundle that is trained, measured and run, with the real command in real processes."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import yaml
+
+from dynsearch.scores import ExitScores
+from tests.cli.miniature_study import DATA, QUICK, prepared, study
+from tests.cli.runner import dynsearch
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    """A folder with the data, a small search space, and a finished study called ``sthv2``."""
+    folder = prepared(tmp_path_factory.mktemp("work"))
+    study(folder)
+    return folder
+
+
+def test_export_train_evaluate_and_predict_close_the_circle(work):
+    dynsearch("export", "sthv2", "--output", "bundle", "--data-root", "data", cwd=work)
+    assert {path.name for path in (work / "bundle").iterdir()} == {
+        "plan.yaml", "weights.safetensors", "policy.yaml", "labels.txt", "README.md", "recipe.yaml",
+    }  # fmt: skip
+    exported = dynsearch("evaluate", "bundle", "--data-root", "data", "--json", cwd=work).json
+    chosen = dynsearch("frontier", "sthv2", "--json", cwd=work).json["point"]
+    assert exported["top1"] == pytest.approx(chosen["test_top1"])
+    assert exported["gflops"] == pytest.approx(chosen["test_gflops"])
+
+    dynsearch("train", "bundle", "--output", "trained", "--data-root", "data", "--epochs", "3", cwd=work)
+    for split in ("calibration", "test"):
+        measured = dynsearch(
+            "evaluate", "trained", "--split", split, "--data-root", "data", "--json", cwd=work
+        ).json
+        scores = ExitScores.load(work / "trained" / f"scores-{split}.npz")
+        policy = yaml.safe_load((work / "trained" / "policy.yaml").read_text())
+        exit_N = np.array(
+            [
+                next(k for k, t in enumerate(policy["thresholds"]) if c_E[k] > t)
+                for c_E in scores.confidence().T
+            ]
+        )
+        assert measured["gflops"] == pytest.approx(scores.gmacs_E[exit_N].mean())
+        assert measured["top1"] == pytest.approx(scores.correct()[exit_N, range(len(exit_N))].mean())
+
+    video = "data/20bn-something-something-v2/30.webm"
+    answer = dynsearch("predict", "trained", video, "--json", cwd=work).json
+    classes = (work / "trained" / "labels.txt").read_text().splitlines()
+    assert answer["label"] in classes
+    index = list(scores.video_ids_N).index("30")
+    assert answer["label"] == classes[scores.logits_ENK[exit_N[index], index].argmax()]
+    assert answer["gflops"] == pytest.approx(scores.gmacs_E[exit_N[index]])
+    assert len(answer["top5"]) == 3
+
+
+def test_warm_start_begins_with_the_bundles_weights(work):
+    dynsearch("export", "sthv2", "--output", "cold", "--data-root", "data", cwd=work)
+    dynsearch(
+        "train", "cold", "--output", "warm", "--warm-start", "--data-root", "data", "--epochs", "1",
+        "--set", "training.learning_rate=1e-12", cwd=work,
+    )  # fmt: skip
+    from dynsearch.training.weights import read_tensors
+
+    cold, warm = (read_tensors(work / name / "weights.safetensors") for name in ("cold", "warm"))
+    trained = [name for name in cold if "running" not in name and "num_batches" not in name]
+    assert all(np.allclose(cold[name], warm[name], atol=1e-6) for name in trained)
+
+
+def test_predict_goes_on_after_a_video_it_cannot_read(work):
+    if not (work / "bundle").exists():
+        dynsearch("export", "sthv2", "--output", "bundle", "--data-root", "data", cwd=work)
+    (work / "broken.mp4").write_bytes(b"no video")
+    good = "data/20bn-something-something-v2/1.webm"
+    result = dynsearch("predict", "bundle", "broken.mp4", good, "--json", cwd=work, code=1)
+    first, second = map(json.loads, result.out.splitlines())
+    assert "broken.mp4" in first["error"]
+    assert second["label"]
+
+
+def test_a_plan_file_is_trained_by_the_data_sets_recipe(work):
+    shutil.copy(work / "studies/sthv2/trials/0/plan.yaml", work / "plan.yaml")
+    printed = dynsearch("train", "plan.yaml", *DATA, "--output", "alone", *QUICK, "--json", cwd=work).json
+    # The same plan, seed and settings give the same network as in the study.
+    ours, theirs = (
+        ExitScores.load(path / "scores-test.npz")
+        for path in (work / "alone", work / "studies/sthv2/trials/0")
+    )
+    assert printed["plan_id"] == ours.plan_id
+    assert printed["test_top1_low"] <= printed["test_top1"] <= printed["test_top1_high"]
+    np.testing.assert_array_equal(ours.logits_ENK, theirs.logits_ENK)
