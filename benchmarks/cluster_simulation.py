@@ -1,10 +1,11 @@
 """Where a study on many GPUs breaks first: the driver's time is measured here, the GPUs are simulated.
 
-    OMP_NUM_THREADS=1 python benchmarks/cluster_simulation.py [--dataset sthv2] [--trials 60]
+    OMP_NUM_THREADS=1 python benchmarks/cluster_simulation.py [--dataset sthv2] [--trials 4] [--proposals 40]
 
 Measures, in seconds of this process's CPU, what the driver does for each trial of a real study whose evaluations
-cost nothing: proposing (with the plan's cost and the record's rules), solving thresholds on scores of the data set's
-size, notes and pictures, telling the study, and redrawing the frontier. The record's statements are counted. Then
+cost nothing: proposing (with the plan's cost and the record's rules; in a longer study of small scores), solving
+thresholds on scores of the data set's size, notes and pictures, telling the study, and redrawing the frontier, which
+takes minutes here. The record's statements are counted. Then
 trials of random lengths on many GPUs wait in line for one driver, or several, whose proposals exclude each other.
 Prints the share of the GPUs' time that is spent in trials.
 """
@@ -19,7 +20,7 @@ import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -134,8 +135,14 @@ def counted_statements() -> Iterator[list[str]]:
         event.remove(Database, "before_cursor_execute", note)
 
 
-def measure(dataset: str, num_trials: int) -> Costs:
-    """Run a study whose trials cost nothing, print what the driver's part took, and return it."""
+def measure(dataset: str, num_trials: int, *, draws: bool) -> Costs:
+    """Run a study whose trials cost nothing, print what the driver's part took, and return it.
+
+    Args:
+        dataset: Whose sizes the scores have.
+        num_trials: Of the study.
+        draws: Whether the frontier is drawn after every trial.
+    """
     *videos, classes = SIZES[dataset]
     space = SearchSpace.load(resources.find("search_spaces", "sthv2"))
     recipe = StudyRecipe(
@@ -151,7 +158,8 @@ def measure(dataset: str, num_trials: int) -> Costs:
         def redraw() -> None:
             ended = time.process_time()
             concludes.append(ended - engine.ended)
-            write_frontier(folder, recipe, read_results(study, folder, solver=recipe.solver))
+            if draws:
+                write_frontier(folder, recipe, read_results(study, folder, solver=recipe.solver))
             redraws.append(time.process_time() - ended)
             proposes.append(time.process_time())
 
@@ -170,7 +178,8 @@ def measure(dataset: str, num_trials: int) -> Costs:
     print(f"{dataset}: {videos[0]} + {videos[1]} videos, {classes} classes, {done} trials; seconds of CPU:")
     print(f"  proposing {costs.propose[0]:.3f} + {1000 * costs.propose[1]:.2f}/1000 for each trial before it")
     print(f"  thresholds, notes, telling {costs.conclude:.2f}")
-    print(f"  redrawing the frontier {costs.redraw[0]:.2f} + {costs.redraw[1]:.3f} for each trial before it")
+    if draws:
+        print(f"  redrawing the frontier {costs.redraw[0]:.2f} + {costs.redraw[1]:.3f} for each trial in it")
     print(
         f"  record: {writes / done:.0f} writing statements a trial of {(len(statements) - begun) / done:.0f}, "
         f"{record / done / 1e3:.0f} kB; scores {scores / 1e6:.0f} MB a trial"
@@ -234,9 +243,13 @@ def share_in_trials(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--dataset", choices=SIZES, default="sthv2")
-    parser.add_argument("--trials", type=int, default=60, help="of the study that is measured")
+    parser.add_argument(
+        "--trials", type=int, default=4, help="of the study with scores of the data set's size"
+    )
+    parser.add_argument("--proposals", type=int, default=40, help="of the study of small scores")
     options = parser.parse_args()
-    costs = measure(options.dataset, options.trials)
+    proposing = measure("small", options.proposals, draws=False)
+    costs = replace(measure(options.dataset, options.trials, draws=True), propose=proposing.propose)
     print("share of the GPUs' time in trials; 5 trials a GPU")
     print(f"{'GPUs':>6} {'trial':>8} {'redrawn each time':>18} {'1 driver':>9} {'1 per 8 GPUs':>13}")
     for gpus in (8, 64, 256, 1000):

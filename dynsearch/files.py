@@ -16,6 +16,9 @@ import yaml
 from dynsearch.errors import DynsearchError, InputError, shown
 from dynsearch.strict_yaml import load_yaml
 
+_TEMPORARY = re.compile(r"\..+\.[a-z0-9_]{8}(\.\w+)?")
+"""Names that ``tempfile`` makes for ``written_whole``."""
+
 
 @contextlib.contextmanager
 def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
@@ -59,6 +62,13 @@ def system_error(error: Exception) -> OSError | None:
         return error
     code = re.search(r"os error (\d+)", str(error))
     return OSError(int(code[1]), os.strerror(int(code[1]))) if code else None
+
+
+def remove_torn(folder: Path) -> None:
+    """Remove what processes that were killed in ``written_whole`` left in ``folder``; nobody may be writing there."""
+    for path in folder.iterdir():
+        if _TEMPORARY.fullmatch(path.name):
+            path.unlink(missing_ok=True)
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from dynsearch.errors import DynsearchError, InputError, PlanError
-from dynsearch.files import read_json, read_yaml, write_text, write_yaml, written_whole
+from dynsearch.files import read_json, read_yaml, remove_torn, write_text, write_yaml, written_whole
 
 
 def test_yaml_round_trip(tmp_path):
@@ -107,3 +107,21 @@ def test_a_missing_file_is_an_input_error(tmp_path):
 def test_a_byte_order_mark_is_no_mistake(tmp_path):
     (tmp_path / "f.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
     assert read_json(tmp_path / "f.json") == {"a": 1}
+
+
+def test_what_a_killed_process_was_writing_is_removed_and_nothing_else(tmp_path):
+    kept = {".hidden", ".driver.lock", "scores-test.npz", ".claims"}
+    for name in kept:
+        (tmp_path / name).touch()
+    for name in ("scores-test.npz", "plan.yaml", "README"):
+        with pytest.raises(KeyboardInterrupt), written_whole(tmp_path / name) as temporary:
+            torn = temporary.with_name(temporary.name)
+            torn.touch()
+            (tmp_path / "copy").mkdir(exist_ok=True)
+            torn.rename(tmp_path / "copy" / torn.name)  # out of reach of the block's own tidying
+            raise KeyboardInterrupt
+    for torn in (tmp_path / "copy").iterdir():
+        torn.rename(tmp_path / torn.name)
+    assert len(list(tmp_path.glob(".*"))) == 6
+    remove_torn(tmp_path)
+    assert {path.name for path in tmp_path.iterdir() if path.is_file()} == kept

@@ -12,8 +12,8 @@ import yaml
 from safetensors import safe_open
 
 from tests.cli.miniature import write_sthv2
-from tests.cli.runner import dynsearch
 from tests.cli.miniature_study import SPACE
+from tests.cli.runner import dynsearch
 from tests.plans import small_plan
 
 SETTINGS = {

@@ -8,9 +8,9 @@ import pytest
 import yaml
 
 from tests.cli.miniature import write_sthv2
+from tests.cli.miniature_study import SPACE
 from tests.cli.runner import dynsearch
 from tests.cli.test_preemption import STUDY
-from tests.cli.miniature_study import SPACE
 
 COMMAND = (*STUDY, "--strategy", "retrain", "--trials", 2, "--set", "training.epochs=1")
 

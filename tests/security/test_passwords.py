@@ -13,9 +13,9 @@ from dynsearch.search.folder import StudyFolder
 from dynsearch.search.record import open_record
 from tests import postgres
 from tests.cli.miniature import write_sthv2
+from tests.cli.miniature_study import SPACE
 from tests.cli.runner import dynsearch
 from tests.cli.test_preemption import STUDY
-from tests.cli.miniature_study import SPACE
 
 
 def command_lines():

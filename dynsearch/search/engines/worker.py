@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dynsearch.errors import InputError, Stopped
+from dynsearch.files import remove_torn
 from dynsearch.search.engines.engine import End, Evaluator, Job, Monitor
 from dynsearch.search.engines.faults import describe
 from dynsearch.training.stopping import ask_to_stop
@@ -139,12 +140,16 @@ def evaluate(evaluator: Evaluator, job: Job, monitor: Monitor, *, locks: bool = 
 
 @contextlib.contextmanager
 def _alone_in(folder: Path) -> Iterator[None]:
-    """Wait until no other process has the trial's folder, for instance a paused worker of a dead driver."""
+    """Wait until no other process has the trial's folder, for instance a paused worker of a dead driver.
+
+    Files that a killed one was writing are removed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     handle = os.open(folder, os.O_RDONLY)
     try:
         with contextlib.suppress(OSError):  # Some network file systems have no locks.
             fcntl.flock(handle, fcntl.LOCK_EX)
+            remove_torn(folder)
         yield
     finally:
         os.close(handle)
