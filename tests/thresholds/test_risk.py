@@ -1,6 +1,8 @@
 """The promises are counted over 1,000 draws in ``benchmarks/promises.py``; here over fewer."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -18,15 +20,34 @@ def drawn(rng, num_videos):
     return POOL.select(rng.integers(POOL.num_videos, size=num_videos))
 
 
+MEASURED = json.loads((Path(__file__).parents[2] / "benchmarks/results/promises.json").read_text())
+
+
+@pytest.mark.reliability("Statistics", "a promised accuracy")
+@pytest.mark.reliability("Statistics", "a promised mean cost")
+@pytest.mark.reliability("Statistics", "a budget fitted on calibration, with `--safe`")
+@pytest.mark.parametrize(
+    "row",
+    [row for row in MEASURED["results"] if "plain" not in row["promise"]],
+    ids=lambda row: f"{row['promise']}, {row['num_videos']}",
+)
+def test_what_was_measured_over_1000_draws_is_within_delta(row):
+    assert row["draws"] == 1000
+    assert row["broken"] <= MEASURED["delta"] + 2 * math.sqrt(0.09 / 1000)
+
+
 @pytest.mark.reliability(
-    "Statistics", "a promised accuracy", happens="breaks in at most delta of simulated calibration draws"
+    "Statistics",
+    "a promised accuracy",
+    happens="breaks in at most delta of simulated calibration draws; at delta 10%, of 1,000 draws of 200, 2,000 and "
+    "20,000 videos (`benchmarks/promises.py`) 2.7, 3.7 and 4.8% broke it",
 )
 @pytest.mark.parametrize(
     ("num_videos", "num_draws"),
     [
         pytest.param(200, 100, marks=pytest.mark.slow),
-        pytest.param(2000, 30, marks=pytest.mark.slow),
-        pytest.param(20_000, 6, marks=pytest.mark.slow),
+        pytest.param(1000, 40, marks=pytest.mark.slow),
+        pytest.param(10_000, 10, marks=pytest.mark.slow),
         (2000, 10),
     ],
 )
