@@ -184,7 +184,7 @@ class _Run:
     def _fit(self) -> None:
         try:
             self._trainer.fit()
-        except Exception as error:  # Handed to the driver as the trial's fault.
+        except (Exception, SystemExit) as error:  # The trial's fault; the latter when Ray is shut down.
             self.fault = _fault(error)
         finally:
             self.over.set()
@@ -195,7 +195,7 @@ class _Run:
             ray.kill(self.desk)
 
 
-def _fault(error: Exception) -> Ended:
+def _fault(error: BaseException) -> Ended:
     """Return what the end of a run means to its trial."""
     own = list(getattr(error, "worker_failures", {}).values()) or [error]
     lost = [each for each in own if isinstance(each, ray.exceptions.RayError)] or own
