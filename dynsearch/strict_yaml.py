@@ -19,7 +19,7 @@ class _StrictLoader(yaml.SafeLoader):
         written = [key for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
         seen: set[Any] = set()
         for key_node in written:
-            key = self.construct_object(key_node, deep=True)  # type: ignore[no-untyped-call]
+            key = self.construct_object(key_node, deep=True)
             if isinstance(key, list | dict | set):
                 raise InputError("a key is no text", where=f"line {key_node.start_mark.line + 1}")
             if key in seen:
@@ -42,9 +42,9 @@ def load_yaml(text: str) -> Any:
         if node is None:
             return None
         _expanded_size(node, {}, 0)
-        return loader.construct_document(node)  # type: ignore[no-untyped-call]
+        return loader.construct_document(node)
     finally:
-        loader.dispose()  # type: ignore[no-untyped-call]
+        loader.dispose()
 
 
 def _expanded_size(node: yaml.Node, known: dict[int, int | None], depth: int) -> int:
