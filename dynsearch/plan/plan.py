@@ -211,7 +211,7 @@ def _get(values: dict[str, Any], name: str, kind: type, default: Any = _MISSING)
         raise PlanError("is missing", where=name)
     if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
         raise PlanError(f"must be {_TYPE_NAMES[kind]}, got {shown(value)}", where=name)
-    if kind is int and value > LARGEST:
+    if isinstance(value, int) and value > LARGEST:
         raise PlanError(f"must be at most {LARGEST:,}, got {shown(value)}", where=name)
     return value
 

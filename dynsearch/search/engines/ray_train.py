@@ -16,8 +16,9 @@ from pathlib import Path
 from typing import Any
 
 import ray
-from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.train import RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
+from ray.train.v2.api.config import FailureConfig  # mypy sees the first version's under ray.train
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from dynsearch.errors import InputError, Stopped
@@ -219,8 +220,11 @@ class _Desk:
         return self._evaluator
 
     async def put(self, message: Job | bool) -> None:
-        for inbox in [self._answers] if isinstance(message, bool) else self._jobs:
-            inbox.put_nowait(message)
+        if isinstance(message, bool):
+            self._answers.put_nowait(message)
+            return
+        for jobs in self._jobs:
+            jobs.put_nowait(message)
 
     async def stop(self) -> None:
         self._stopping = True
