@@ -11,6 +11,7 @@ import contextlib
 import os
 import queue
 import threading
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,8 @@ from dynsearch.training.progress import StepReport
 from dynsearch.training.ranks import Ranks
 
 _TICK_SECONDS = 0.2
+_END_SECONDS = 20.0
+"""How long a run is waited for: one whose thread outlives Ray's own end would take this process with it."""
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,10 @@ def run_groups(crew: Crew, wires: Wires, *, num_slots: int, folder: Path) -> Non
         for group in groups:
             if group.job is not None:
                 _pass_on(group, wires)
+    for group in groups:
+        group.end()
+    for group in groups:
+        group.wait(_END_SECONDS)
 
 
 def _pass_on(group: _Group, wires: Wires) -> None:
@@ -104,29 +111,42 @@ class _Group:
         self.sign: Any
         self._crew = crew
         self._folder = folder
-        self._run: _Run | None = None
+        self._runs: list[_Run] = []
+
+    @property
+    def _run(self) -> _Run:
+        """The last run; it may have ended."""
+        return self._runs[-1]
 
     def give(self, job: Job) -> None:
         """Start ``job``; processes are started for it if there are none."""
-        if self._run is None or self._run.over.is_set():
-            self._run = _Run(self._crew, self._folder)
+        if not self._runs or self._run.is_ending or self._run.over.is_set():
+            self._runs.append(_Run(self._crew, self._folder))
         self.job = job
         self.send(job)
         self.sign = self._run.desk.hear.remote()
 
     def send(self, message: Job | bool) -> None:
         """Send a job to all processes, or an answer to the first."""
-        assert self._run is not None
         self._run.desk.put.remote(message)
 
     def stop(self) -> None:
         """Ask the job to stop after the epoch under way."""
-        assert self._run is not None
         self._run.desk.stop.remote()
+
+    def end(self) -> None:
+        """Let all processes end."""
+        for run in self._runs:
+            run.end()
+
+    def wait(self, seconds: float) -> None:
+        """Wait until they have ended, at most so long."""
+        deadline = time.monotonic() + seconds
+        for run in self._runs:
+            run.over.wait(max(0.0, deadline - time.monotonic()))
 
     def hear(self) -> EpochReport | Waiting | Ended | InputError | None:
         """Return what the processes have to say; None if there is nothing."""
-        assert self._run is not None
         message: EpochReport | Waiting | Ended | InputError
         was_over = self._run.over.is_set()
         if ray.wait([self.sign], timeout=0)[0]:
@@ -142,7 +162,6 @@ class _Group:
             self.job = None
             if isinstance(message, InputError) or message.end not in (End.DONE, End.STOPPED):
                 self._run.end()  # The next job has clean processes, and all their memory.
-                self._run = None
         else:
             self.sign = self._run.desk.hear.remote()
         return message
@@ -154,6 +173,7 @@ class _Run:
     Attributes:
         desk: Where its processes take jobs and leave messages.
         over: Set when it has ended.
+        is_ending: Whether it was told to.
         fault: Then, why.
     """
 
@@ -161,6 +181,7 @@ class _Run:
         here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
         self.desk = _Desk.options(scheduling_strategy=here).remote(crew.evaluator, crew.workers)  # type: ignore[attr-defined]
         self.over = threading.Event()
+        self.is_ending = False
         self.fault = Ended(End.DIED, "its processes ended")
         gpus = min(1.0, ray.cluster_resources().get("GPU", 0.0)) if crew.gpus is None else crew.gpus
         self._trainer = TorchTrainer(
@@ -192,6 +213,7 @@ class _Run:
 
     def end(self) -> None:
         """Let the processes end; those that still wait for a job would keep their GPUs."""
+        self.is_ending = True
         with contextlib.suppress(ray.exceptions.RayError):
             ray.kill(self.desk)
 
