@@ -3,6 +3,8 @@
 import os
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -37,6 +39,14 @@ for act in (
 """
 
 
+@pytest.fixture
+def open_folder():
+    """A folder that everybody can look into, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
 @pytest.mark.reliability(
     "Files",
     "files and folders that may not be read or written",
@@ -44,18 +54,16 @@ for act in (
     sees="`can't be listed: ...`, `can't be opened: ...`, `can't be read: ...`, `can't write: ...`",
 )
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
-def test_what_may_not_be_read_is_named(tmp_path):
+def test_what_may_not_be_read_is_named(open_folder):
     for name in ("closed", "data"):
-        (tmp_path / name).mkdir()
-    (tmp_path / "closed").chmod(0o700)
+        (open_folder / name).mkdir()
+    (open_folder / "closed").chmod(0o700)
     for name in ("data/all.csv", "video.mp4", "plan.yaml", "scores.npz"):
-        (tmp_path / name).write_text("path,label")
-        (tmp_path / name).chmod(0o600)
-    for folder in (tmp_path, *tmp_path.parents[:2]):
-        folder.chmod(0o755)
+        (open_folder / name).write_text("path,label")
+        (open_folder / name).chmod(0o600)
     program = PROGRAM.format(nobody=NOBODY)
     done = subprocess.run(
-        [sys.executable, "-c", program, tmp_path], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program, open_folder], capture_output=True, text=True, check=True
     )
 
     lines = done.stdout.splitlines()
