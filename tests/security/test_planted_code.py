@@ -49,12 +49,14 @@ YAML = '!!python/object/apply:builtins.open ["{}", "w"]\n'
 
 
 def test_the_planted_code_would_run(work):
-    for data in (pickle.dumps(Planted(work / "ran")), None):
-        if data is not None:
-            pickle.loads(data).close()
-        else:
-            yaml.unsafe_load(YAML.format(work / "ran")).close()
-        (work / "ran").unlink()
+    ran = work / "ran"
+    pickled = pickle.dumps(Planted(ran))
+    assert not ran.exists()
+    pickle.loads(pickled).close()
+    assert ran.exists()
+    ran.unlink()
+    yaml.unsafe_load(YAML.format(ran)).close()
+    assert ran.exists()
 
 
 @pytest.mark.parametrize("kind", ["pickle", "torch", "torch-zip", "inside-a-state-dict"])
