@@ -21,6 +21,8 @@ class Settings(BaseModel):
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:
         field = cls.model_fields[info.field_name or ""]
+        if value is False and "off" in get_args(field.annotation):
+            return "off"  # What YAML reads as false.
         wants_truth = _mentions(field.annotation, bool)
         is_mapping = get_origin(field.annotation) in (dict, Mapping)
         parts = list(value.values()) if is_mapping and isinstance(value, dict) else value

@@ -9,8 +9,16 @@ import torch
 
 
 def pick_device() -> torch.device:
-    """Return the first CUDA device if there is one, else the CPU."""
-    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    """Return the first CUDA device if there is one, made exact, else the CPU.
+
+    Exact: float32 is computed in full, not rounded to TF32, so that a video's scores depend neither on its batch nor
+    on the machine; and convolutions give the same numbers each time.
+    """
+    if not torch.cuda.is_available():
+        return torch.device("cpu")
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cudnn.deterministic = True
+    return torch.device("cuda")
 
 
 def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:

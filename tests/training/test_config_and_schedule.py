@@ -4,6 +4,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
+from dynsearch.search.recipe import StudyRecipe
 from dynsearch.training import TrainingConfig
 from dynsearch.training.schedule import learning_rate
 
@@ -22,6 +23,13 @@ def test_cosine_falls_from_the_top_to_zero_after_a_linear_warm_up():
     assert rates[30] == pytest.approx(0.4 * 0.5 * (1 + math.cos(math.pi / 2)))
     assert all(a > b for a, b in itertools.pairwise(rates[10:]))
     assert rates[-1] < 0.003
+
+
+def test_mixed_precision_is_off_where_yaml_reads_off_as_false():
+    assert TrainingConfig(amp=False).amp == "off"
+    assert StudyRecipe.load("motions", settings=["training.amp=off"]).training.amp == "off"
+    with pytest.raises(ValidationError, match="must not be true or false"):
+        TrainingConfig(amp=True)
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from dynsearch.search.engines.worker import Ended, evaluate
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.progress import StepReport
 
+_PATIENCE_SECONDS = 0.5
+
 
 def run_tune(evaluator: Evaluator, wires: Wires, *, num_slots: int, gpus: float | None, folder: Path) -> None:
     """Run jobs as Tune trials until the wires are closed.
@@ -88,22 +90,29 @@ class _Stays:
 
 
 class _Submitted(_Stays, Searcher):
-    """Suggests what the driver submitted, and nothing else."""
+    """Suggests what the driver submitted, and nothing else.
+
+    With no trial under way it waits for the driver a moment: Tune would sleep two seconds, one of them after the job
+    has come.
+    """
 
     def __init__(self, wires: Wires) -> None:
         super().__init__(metric=None, mode=None)
         self._wires = wires
+        self._under_way: set[str] = set()
 
     def suggest(self, trial_id: str) -> Any:
         try:
-            return {"job": self._wires.jobs.get_nowait()}
+            job = self._wires.jobs.get(timeout=0 if self._under_way else _PATIENCE_SECONDS)
         except queue.Empty:
             return Searcher.FINISHED if self._wires.closing.is_set() else None
+        self._under_way.add(trial_id)
+        return {"job": job}
 
     def on_trial_complete(
         self, trial_id: str, result: dict[str, Any] | None = None, error: bool = False
     ) -> None:
-        pass
+        self._under_way.discard(trial_id)
 
     def save(self, checkpoint_path: str) -> None:
         pass
