@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from search_ground_truth import BUDGETS, RUNGS, SPACE, TABLE, recipe  # the benchmarks beside this one
+from search_ground_truth import BUDGETS, SPACE, TABLE, recipe  # the benchmarks beside this one
 from search_replay import Table, asha_cost, sampled_order, trainings_to_reach
 
 from dynsearch.cost import cost_table
@@ -36,9 +36,6 @@ from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.shortlist import trunk_of
 from dynsearch.search.source import open_clips
 from dynsearch.training.source import DatasetClips
-
-SHARE = 0.95
-"""Of the table's hypervolume, that a search has to reach."""
 
 
 class Printed:
@@ -60,10 +57,11 @@ def read_table(path: Path) -> tuple[Table, NDArray[np.float64]]:
     for row in rows:
         by_plan.setdefault(row["plan_id"], []).append(row)
     num_seeds = max(map(len, by_plan.values()))
-    values_RPBS = np.full((len(RUNGS), len(by_plan), len(BUDGETS), num_seeds, 2), np.nan)
+    rungs = tuple(sorted(map(int, rows[0]["points"])))
+    values_RPBS = np.full((len(rungs), len(by_plan), len(BUDGETS), num_seeds, 2), np.nan)
     for p, own in enumerate(by_plan.values()):
         for s, row in enumerate(own):
-            for r, rung in enumerate(RUNGS):
+            for r, rung in enumerate(rungs):
                 for b, budget in enumerate(BUDGETS):
                     if point := row["points"][str(rung)][f"{budget:g}"]:
                         values_RPBS[r, p, b, s] = point[2], point[0]
@@ -72,7 +70,7 @@ def read_table(path: Path) -> tuple[Table, NDArray[np.float64]]:
     table = Table(
         space=SPACE,
         plans=tuple(Plan.from_dict(row["plan"]) for row in firsts),
-        rungs=RUNGS,
+        rungs=rungs,
         test_RPB=np.nan_to_num(mean[..., 0]),
         calibration_RPB=np.nan_to_num(mean[..., 1]),
         full_gflops_P=np.array([row["full_gflops"] for row in firsts]),
@@ -103,7 +101,12 @@ def one_shot_cost(table: Table, settings: OneShotConfig, num_classes: int) -> fl
     """
     trunk = Shape.of(table.plans[0]).finest_trunk(SPACE)
     whole = cost_table(trunk, num_classes).gmacs_E[-1]
-    return settings.training(recipe().training).epochs / RUNGS[-1] * whole / float(table.full_gflops_P.mean())
+    return (
+        settings.training(recipe().training).epochs
+        / table.rungs[-1]
+        * whole
+        / float(table.full_gflops_P.mean())
+    )
 
 
 def ranking(table: Table, predicted_PB: NDArray[np.float64], true_PBS: NDArray[np.float64]) -> dict[str, Any]:
@@ -160,14 +163,14 @@ SAMPLERS: dict[str, tuple[Callable[[int], Any], bool, int]] = {
 """By name: how it is made, whether it learns from foreign trials, and how many seeds are replayed."""
 
 
-def rivals(table: Table) -> dict[str, dict[str, Any]]:
+def rivals(table: Table, share: float) -> dict[str, dict[str, Any]]:
     """Return how many trainings each search method needs, over many seeds, with the better of two objectives."""
     results: dict[str, dict[str, Any]] = {}
     for name, (make, foreign, num_seeds) in SAMPLERS.items():
         by_objective = {
             objective: [
                 trainings_to_reach(
-                    table, sampled_order(table, make, seed, objective=objective, foreign=foreign), SHARE
+                    table, sampled_order(table, make, seed, objective=objective, foreign=foreign), share
                 )
                 for seed in range(num_seeds)
             ]
@@ -176,9 +179,28 @@ def rivals(table: Table) -> dict[str, dict[str, Any]]:
         objective = min(by_objective, key=lambda key: np.mean(by_objective[key]))
         results[name] = _summary(by_objective[objective]) | {"objective": objective}
         print(f"  {name:8s} {results[name]}", flush=True)
-    results["ASHA"] = _summary([asha_cost(table, seed, SHARE) for seed in range(100)])
+    results["ASHA"] = _summary([asha_cost(table, seed, share) for seed in range(100)])
     print(f"  ASHA     {results['ASHA']}", flush=True)
     return results
+
+
+def race(
+    table: Table, predicted_PB: NDArray[np.float64], settings: OneShotConfig, num_classes: int, share: float
+) -> dict[str, Any]:
+    """Return what one-shot search and its rivals pay for ``share`` of the table's hypervolume."""
+    results = rivals(table, share)
+    network = one_shot_cost(table, settings, num_classes)
+    trained = trainings_to_reach(table, greedy_order(predicted_PB), share)
+    best = min(results, key=lambda name: results[name]["mean"])
+    raced = {
+        "share": share,
+        "rivals": results,
+        "ours": {"network": round(network, 2), "plans": trained, "total": round(network + trained, 2)},
+        "best_rival": best,
+        "epochs_ratio": results[best]["mean"] / (network + trained),
+    }
+    print(json.dumps({name: raced[name] for name in ("ours", "best_rival", "epochs_ratio")}, indent=1))
+    return raced
 
 
 def _summary(costs: list[float]) -> dict[str, Any]:
@@ -199,6 +221,8 @@ def main() -> None:
     parser.add_argument("--table", type=Path, default=TABLE)
     parser.add_argument("--folder", type=Path, default=Path("/tmp/dynsearch-search-efficiency"))
     parser.add_argument("--set", dest="settings", action="append", default=[], help="one_shot.FIELD=VALUE")
+    parser.add_argument("--share", type=float, default=0.95, help="of the table's hypervolume, to be reached")
+    parser.add_argument("--only-ranking", action="store_true", help="replay no search")
     parser.add_argument("--output", type=Path, help="write the figures to this JSON file")
     arguments = parser.parse_args()
     table, true_PBS = read_table(arguments.table)
@@ -210,14 +234,8 @@ def main() -> None:
     predicted_PB = predictions(table, library)
     result = ranking(table, predicted_PB, true_PBS) | {"one_shot": chosen.one_shot.model_dump()}
     print(json.dumps(result, indent=1), flush=True)
-    result["rivals"] = rivals(table)
-    trained = trainings_to_reach(table, greedy_order(predicted_PB), SHARE)
-    network = one_shot_cost(table, chosen.one_shot, source.num_classes)
-    best = min(result["rivals"], key=lambda name: result["rivals"][name]["mean"])
-    result["ours"] = {"network": round(network, 2), "plans": trained, "total": round(network + trained, 2)}
-    result["best_rival"] = best
-    result["epochs_ratio"] = result["rivals"][best]["mean"] / (network + trained)
-    print(json.dumps({k: result[k] for k in ("kendall_tau", "ours", "best_rival", "epochs_ratio")}, indent=1))
+    if not arguments.only_ranking:
+        result |= race(table, predicted_PB, chosen.one_shot, source.num_classes, arguments.share)
     if arguments.output is not None:
         arguments.output.write_text(json.dumps(result, indent=1) + "\n")
 

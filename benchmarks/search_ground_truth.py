@@ -6,6 +6,10 @@ Writes one JSON line per plan and seed into benchmarks/results/search_ground_tru
 operating points under each budget, chosen on calibration and measured on test, after some of the epochs and at
 the end. Search methods are then replayed against the table without training. Interrupted, it goes on.
 Networks are trained in float32, on the first GPU if there is one.
+
+    ... --start FOLDER --epochs 4 --seeds 1 --table retrained.jsonl
+
+starts them from a one-shot network's weights instead, as a study does; FOLDER is that of search_efficiency.py.
 """
 
 from __future__ import annotations
@@ -13,8 +17,10 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import tempfile
 import time
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +31,8 @@ from dynsearch.cost import build_network
 from dynsearch.frontier import solve_thresholds
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
+from dynsearch.search.one_shot.config import OneShotConfig
+from dynsearch.search.one_shot.warm_start import WarmStart
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.source import open_clips
 from dynsearch.space import SearchSpace
@@ -34,6 +42,7 @@ from dynsearch.training.loop import EpochReport, train
 from dynsearch.training.scorer import score
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.source import DatasetClips
+from dynsearch.training.weights import load_weights
 
 TABLE = Path(__file__).parent / "results" / "search_ground_truth.jsonl"
 EPOCHS = 12
@@ -86,14 +95,23 @@ def points_under(calibration: ExitScores, test: ExitScores) -> dict[str, list[fl
     return points
 
 
-def measure(plan: Plan, source: DatasetClips, seed: int) -> dict[str, Any]:
-    """Train ``plan`` alone and return its row of the table."""
+def measure(
+    plan: Plan, source: DatasetClips, seed: int, *, epochs: int = EPOCHS, start: Path | None = None
+) -> dict[str, Any]:
+    """Train ``plan`` alone, from one-shot weights below ``start`` if it is given, and return its row."""
     started = time.perf_counter()
-    config = recipe().training
+    config = recipe(f"training.epochs={epochs}").training
+    rungs = RUNGS if epochs == EPOCHS else (epochs,)
     device = pick_device()
     seed_torch(seed, "init")
     network = build_network(plan, source.num_classes, dropout=config.dropout)
-    wake_residual_branches(network)
+    if start is None:
+        wake_residual_branches(network)
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            weights = Path(folder) / "start.safetensors"
+            WarmStart(start, SPACE, source.num_classes, OneShotConfig(), seed).write(plan, weights)
+            load_weights(network, weights)
     loaders = {
         split: source.loader(split, plan, config, training=False, seed=seed)
         for split in ("calibration", "test")
@@ -101,7 +119,7 @@ def measure(plan: Plan, source: DatasetClips, seed: int) -> dict[str, Any]:
     points: dict[str, Any] = {}
 
     def measure_rung(report: EpochReport) -> None:
-        if report.epoch in RUNGS:
+        if report.epoch in rungs:
             scores = [
                 score(network, loader, video_ids=source.video_ids(split), split=split, device=device)
                 for split, loader in loaders.items()
@@ -126,6 +144,8 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--processes", type=int, default=1, help="plans trained at the same time")
     parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--epochs", type=int, default=EPOCHS)
+    parser.add_argument("--start", type=Path, help="folder of a one-shot network to start from")
     arguments = parser.parse_args()
     lines = arguments.table.read_text().splitlines() if arguments.table.is_file() else []
     done = {(row["plan_id"], row["seed"]) for row in map(json.loads, lines)}
@@ -137,15 +157,17 @@ def main() -> None:
     ]
     open_clips(recipe())  # Makes the data set before the processes want it.
     with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
-        for row in pool.imap_unordered(_measure, todo):
+        for row in pool.imap_unordered(
+            partial(_measure, epochs=arguments.epochs, start=arguments.start), todo
+        ):
             with arguments.table.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             print(f"{row['plan_id']} seed {row['seed']}: {row['seconds']} s", flush=True)
 
 
-def _measure(task: tuple[Plan, int]) -> dict[str, Any]:
+def _measure(task: tuple[Plan, int], *, epochs: int, start: Path | None) -> dict[str, Any]:
     plan, seed = task
-    return measure(plan, open_clips(recipe()), seed)
+    return measure(plan, open_clips(recipe()), seed, epochs=epochs, start=start)
 
 
 if __name__ == "__main__":
