@@ -18,13 +18,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dynsearch.errors import DynsearchError, ScoresError
+from dynsearch.errors import DynsearchError, ScoresError, named, shown
 from dynsearch.files import read_json, write_text, written_whole
 from dynsearch.scores.grid_validation import check_finite
 
 DEFAULT_MAX_BYTES = 16 * 2**30
 _VERSION = 1
-_KEYS = ("version", "first_depth", "split", "order", "source", "dtype", "shape", "trunk_gmacs", "head_gmacs")
+_KEYS = {
+    "version": int, "first_depth": int, "split": str, "order": str, "source": str, "dtype": str, "shape": list,
+    "trunk_gmacs": list, "head_gmacs": list,
+}  # fmt: skip
+"""Fields of ``grid.json`` and what they hold."""
 
 
 def grid_bytes(
@@ -166,9 +170,14 @@ def read_grid(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     missing = [key for key in _KEYS if not isinstance(header, dict) or key not in header]
     if missing or header["version"] != _VERSION:
         raise ScoresError(
-            f"lacks {missing[0]}" if missing else f"is of version {header['version']}, not {_VERSION}",
+            f"lacks {missing[0]}" if missing else f"is of version {shown(header['version'])}, not {_VERSION}",
             where=str(folder / "grid.json"),
         )
+    for key, kind in _KEYS.items():
+        if not isinstance(header[key], kind):
+            raise ScoresError(
+                f"{key} should be a {kind.__name__}, is {shown(header[key])}", where=str(folder / "grid.json")
+            )
     arrays: dict[str, NDArray[Any]] = {
         "logits_SMNK": _read_array(folder / "logits.npy", mmap_mode="r"),
         "labels_N": _read_array(folder / "labels.npy"),
@@ -178,8 +187,8 @@ def read_grid(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
     logits = arrays["logits_SMNK"]
     if list(logits.shape) != header["shape"] or logits.dtype.name != header["dtype"]:
         raise ScoresError(
-            f"is {logits.dtype.name} of shape {logits.shape}, but grid.json says {header['dtype']} of"
-            f" {tuple(header['shape'])}",
+            f"is {logits.dtype.name} of shape {logits.shape}, but grid.json says {named(header['dtype'])} of"
+            f" {shown(tuple(header['shape']))}",
             where=str(folder / "logits.npy"),
         )
     return header, arrays

@@ -19,7 +19,7 @@ from dynsearch.data.layouts.groups import GROUP_COLUMNS, take_test_groups
 from dynsearch.data.layouts.text_files import bad_line, read_rows
 from dynsearch.data.layouts.video_tree import without_missing
 from dynsearch.data.records import Annotations, VideoRecord
-from dynsearch.errors import DataError
+from dynsearch.errors import DataError, shown
 
 _COLUMNS = ("path", "label", "start", "end")
 _OTHER_NAMES = {
@@ -138,7 +138,7 @@ def _record(root: Path, row: _Row, labels: Mapping[str, int], path: Path) -> Vid
     found = root / relative
     if not inside or (os.path.exists(found) and not found.resolve().is_relative_to(root.resolve())):
         raise DataError(
-            f"the path {row.path!r} would leave the data root",
+            f"the path {shown(row.path)} would leave the data root",
             where=str(path),
             hint="Paths are relative to the data root; don't use annotation files that you don't trust",
         )

@@ -20,7 +20,7 @@ from dynsearch.data.layouts.several_labels import multi_label_record
 from dynsearch.data.layouts.text_files import bad_line, find_files, in_folders, read_lines
 from dynsearch.data.layouts.video_tree import VideoTree, located
 from dynsearch.data.records import Annotations, VideoRecord
-from dynsearch.errors import DataError
+from dynsearch.errors import DataError, named, shown
 
 _FOLDERS = ("", "materials", "annotations", "labels")
 _SPLITS = ("train", "test")
@@ -55,9 +55,15 @@ def read_fcvid(root: Path, *, how_to_get: str, allow_missing: bool = False) -> A
         )
     tree = VideoTree(root)
     parts: dict[str, list[VideoRecord]] = {split: [] for split in _SPLITS}
+    taken: dict[Path, PurePosixPath] = {}
     for (name, split), classes in zip(names, labels, strict=True):
         if classes:
             path = tree.find(name.stem, where=str(files["split"]), folder=name.parent.name)
+            if (other := taken.setdefault(path, name)) is not name:
+                raise DataError(
+                    f"{shown(str(other))} and {shown(str(name))} are one file, {named(path.name)}",
+                    where=str(files["split"]),
+                )
             parts[split].append(multi_label_record(name.with_suffix("").as_posix(), path, classes))
     class_names = _class_names([name for name, _ in names], labels, num_classes)
     return located(tree, class_names, parts, how_to_get=how_to_get, allow_missing=allow_missing)
@@ -69,9 +75,11 @@ def _read_name(path: Path, number: int, line: str) -> tuple[PurePosixPath, str]:
     if not name or split not in _SPLITS:
         raise bad_line(path, number, "`CLASS/VIDEO.mp4 train` or `... test`", line)
     relative = PurePosixPath(name.strip().replace("\\", "/"))
+    if len(relative.parts) < 2 or not name.isprintable():
+        raise bad_line(path, number, "`CLASS/VIDEO.mp4 train` or `... test`", line)
     if relative.is_absolute() or ".." in relative.parts:
         raise DataError(
-            f"line {number}: the path {str(relative)!r} would leave the data root", where=str(path)
+            f"line {number}: the path {shown(str(relative))} would leave the data root", where=str(path)
         )
     return relative, split
 

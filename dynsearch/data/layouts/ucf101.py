@@ -15,7 +15,7 @@ from pathlib import Path
 from dynsearch.data.layouts.text_files import bad_line, find_files, in_folders, read_lines
 from dynsearch.data.layouts.video_tree import VideoTree, without_missing
 from dynsearch.data.records import Annotations, VideoRecord
-from dynsearch.errors import DataError
+from dynsearch.errors import DataError, shown
 
 SPLITS = ("1", "2", "3")
 _FOLDERS = ("ucfTrainTestlist", "UCF101TrainTestSplits-RecognitionTask/ucfTrainTestlist", "", "annotations")
@@ -69,7 +69,9 @@ def _read_list(path: Path, classes: dict[str, int], tree: VideoTree) -> list[Vid
         if not slash or not name.endswith(".avi"):
             raise bad_line(path, number, "`CLASS/VIDEO.avi`", line)
         if folder not in classes:
-            raise DataError(f"line {number}: the class {folder!r} is not in classInd.txt", where=str(path))
+            raise DataError(
+                f"line {number}: the class {shown(folder)} is not in classInd.txt", where=str(path)
+            )
         if index and index.strip() != str(classes[folder] + 1):
             raise bad_line(path, number, f"class number {classes[folder] + 1} for {folder}", line)
         video_id = name.removesuffix(".avi")

@@ -1,0 +1,46 @@
+"""The header of a score grid, changed at every field and byte."""
+
+import itertools
+import json
+
+import numpy as np
+import pytest
+
+from dynsearch.scores import ScoreGrid
+from tests.mutations import NUMBER, changed_bytes, changed_documents, refused_or_right
+from tests.scores.grids import random_grid
+from tests.scores.test_score_grid import settings_of
+
+
+@pytest.mark.reliability(
+    "Files",
+    "a score grid's header changed at any field or byte",
+    happens="is refused, or says what its file says; a study that needs the grid computes it anew",
+    sees="`lacks ...`, `is ... of shape ..., but grid.json says ...`",
+)
+def test_headers(tmp_path):
+    grid = random_grid(0)
+    folder, settings = tmp_path / "grid", settings_of(grid)
+    writer = ScoreGrid.create(folder, **settings)
+    writer.write(grid.logits_SMNK)
+    writer.finish()
+    path = folder / "grid.json"
+    document = json.loads(path.read_text())
+
+    def check(found, content):
+        given = json.loads(content.decode("utf-8-sig"))
+        assert (found.split, found.order, found.first_depth) == tuple(
+            given[name] for name in ("split", "order", "first_depth")
+        )
+        np.testing.assert_array_equal(found.trunk_gmacs_SM, given["trunk_gmacs"])
+        np.testing.assert_array_equal(found.head_gmacs_SM, given["head_gmacs"])
+        assert list(found.logits_SMNK.shape) == given["shape"]
+        started = ScoreGrid.create(tmp_path / "grid", **settings).num_done
+        assert started == (grid.num_videos if given == document else 0)
+
+    contents = itertools.chain(
+        (json.dumps(each, default=str).encode("utf-8", "surrogatepass")
+         for each in changed_documents(document, 51, NUMBER)),
+        changed_bytes(path.read_bytes(), 52, NUMBER // 3),
+    )  # fmt: skip
+    refused_or_right(contents, path, lambda path: ScoreGrid.load(folder), check)
