@@ -58,7 +58,8 @@ def with_value(array, value):
     if array.dtype.kind == "U" or array.ndim == 0:
         return array
     changed = array.astype(np.float64)
-    changed.flat[changed.size // 2] = value
+    if changed.size:
+        changed.flat[changed.size // 2] = value
     return changed
 
 
