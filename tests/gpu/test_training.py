@@ -12,7 +12,13 @@ from dynsearch.training.weights import load_weights
 from tests.network.nets import lively_network
 from tests.plans import compressed_plan, focus_plan
 from tests.training.fakes import ArrayClips, ArraySource
-from tests.training.test_training import CONFIG, PLAN, assert_same, read_all
+from tests.training.test_training import (
+    CONFIG,
+    PLAN,
+    assert_an_interruption_changes_nothing,
+    assert_same,
+    read_all,
+)
 
 PLANS = {
     "grid": PLAN, "a patch a frame": focus_plan(), "a patch a video": focus_plan("video"),
@@ -62,15 +68,7 @@ def test_the_same_seed_gives_the_same_numbers(tmp_path, name, amp):
 def test_an_interrupted_training_ends_the_same(tmp_path, amp):
     """The scale of fp16's loss is kept too."""
     config = CONFIG.model_copy(update={"amp": amp})
-
-    def interrupt(report):
-        raise KeyboardInterrupt
-
-    train_and_score(PLAN, ArraySource(), config, tmp_path / "whole", seed=1)
-    with pytest.raises(KeyboardInterrupt):
-        train_and_score(PLAN, ArraySource(), config, tmp_path / "resumed", seed=1, on_epoch=interrupt)
-    train_and_score(PLAN, ArraySource(), config, tmp_path / "resumed", seed=1)
-    assert_same(read_all(tmp_path / "whole"), read_all(tmp_path / "resumed"))
+    assert_an_interruption_changes_nothing(tmp_path, config)
 
 
 def test_a_trained_network_answers_on_a_cpu_as_on_the_gpu(tmp_path):

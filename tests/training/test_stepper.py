@@ -10,12 +10,10 @@ from dynsearch.cost import build_network
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.training import TrainingConfig
 from dynsearch.training.losses import distilled_cross_entropies, linear_cross_entropies
-from dynsearch.training.run import train_and_score
 from dynsearch.training.stepper import Stepper
 from tests.network.nets import lively_network, random_clips
 from tests.plans import small_plan
-from tests.training.fakes import ArraySource
-from tests.training.test_training import CONFIG, PLAN, assert_same, read_all
+from tests.training.test_training import CONFIG, PLAN, assert_an_interruption_changes_nothing
 
 CPU = torch.device("cpu")
 LABELS = torch.tensor([0, 1, 2, 1])
@@ -129,15 +127,7 @@ def test_bf16_comes_close(network, clips):
 
 def test_an_interrupted_average_ends_the_same(tmp_path):
     config = CONFIG.model_copy(update={"ema_decay": 0.8, "accumulate": 2})
-
-    def interrupt(report):
-        raise KeyboardInterrupt
-
-    train_and_score(PLAN, ArraySource(), config, tmp_path / "whole", seed=1)
-    with pytest.raises(KeyboardInterrupt):
-        train_and_score(PLAN, ArraySource(), config, tmp_path / "resumed", seed=1, on_epoch=interrupt)
-    train_and_score(PLAN, ArraySource(), config, tmp_path / "resumed", seed=1)
-    assert_same(read_all(tmp_path / "whole"), read_all(tmp_path / "resumed"))
+    assert_an_interruption_changes_nothing(tmp_path, config)
 
 
 def test_the_command_line_reaches_every_option():

@@ -43,6 +43,19 @@ def assert_same(one, other):
     assert all(torch.equal(one["weights"][name], other["weights"][name]) for name in one["weights"])
 
 
+def assert_an_interruption_changes_nothing(folder, config):
+    """A training that is stopped after an epoch and goes on ends as one that never stopped."""
+
+    def interrupt(report):
+        raise KeyboardInterrupt
+
+    train_and_score(PLAN, ArraySource(), config, folder / "whole", seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        train_and_score(PLAN, ArraySource(), config, folder / "resumed", seed=1, on_epoch=interrupt)
+    train_and_score(PLAN, ArraySource(), config, folder / "resumed", seed=1)
+    assert_same(read_all(folder / "whole"), read_all(folder / "resumed"))
+
+
 def test_the_loss_is_the_sum_over_exits():
     logits_EBK = torch.randn(3, 8, 5)
     labels_B = torch.randint(0, 5, (8,))
