@@ -32,8 +32,7 @@ import optuna
 
 from dynsearch.cli.report import make_report
 from dynsearch.frontier import solve_thresholds
-from dynsearch.search import driver as driver_module
-from dynsearch.search import gathering, proposals
+from dynsearch.search import proposals, saved_frontiers
 from dynsearch.search.driver import Driver
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.frontier_files import LiveFrontier, write_frontier
@@ -118,8 +117,10 @@ def memory() -> float:
 
 
 def study(path: Path, num_trials: int, sampler: str, storage: str | None, *, pictures: bool) -> Marks:
-    exits = SPACE.exits.model_copy(update={"min_depth": 1})
-    space = SPACE.model_copy(update={"frames": SPACE.frames[1:], "exits": exits})
+    # Large enough that few of the proposals are known already.
+    frames = [SPACE.frames[0].model_copy(update={"num_frames": 16, "num_sets": 16})]
+    exits = SPACE.exits.model_copy(update={"min_exits": 3, "min_depth": 1})
+    space = SPACE.model_copy(update={"frames": frames, "exits": exits})
     chosen = recipe(num_trials=num_trials, max_gflops=1, storage=storage)
     folder, clock = StudyFolder(path), Clock()
     clock.watch_optuna()
@@ -133,11 +134,10 @@ def study(path: Path, num_trials: int, sampler: str, storage: str | None, *, pic
     random = mock.patch.object(
         proposals, "SeededTPESampler", return_value=optuna.samplers.RandomSampler(seed=0)
     )
-    solves = [
-        mock.patch.object(part, "solve_thresholds", clock.timed(THRESHOLDS, solve_thresholds))
-        for part in (driver_module, gathering)
-    ]
-    with solves[0], solves[1], random if sampler == "random" else contextlib.nullcontext():
+    solves = mock.patch.object(
+        saved_frontiers, "solve_thresholds", clock.timed(THRESHOLDS, solve_thresholds)
+    )
+    with solves, random if sampler == "random" else contextlib.nullcontext():
         driver.run()
     return marks
 

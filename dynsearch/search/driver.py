@@ -12,7 +12,6 @@ from optuna.trial import Trial, TrialState
 
 from dynsearch.cost import cost_table
 from dynsearch.errors import InfeasibleBudgetError, StudyError, StudyFailedError
-from dynsearch.frontier import solve_thresholds
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
 from dynsearch.search.engines import End, Engine, Job, Outcome, Rung
@@ -30,6 +29,7 @@ from dynsearch.search.record import (
     finished,
     told_of_full_disks,
 )
+from dynsearch.search.saved_frontiers import solved_once
 from dynsearch.space import SearchSpace
 from dynsearch.thresholds import OperatingPoint
 
@@ -248,7 +248,7 @@ class Driver:
         if outcome.scores is None:
             self._fail(trial, outcome.job.plan, outcome.error or outcome.end.value)
             return
-        curve = solve_thresholds(outcome.scores.calibration, self.recipe.solver)
+        curve = solved_once(outcome.job.folder, outcome.scores.calibration, self.recipe.solver)
         point = curve.best_under(self.recipe.max_gflops)
         describe_point(trial, point)
         self.notes.finished(trial, outcome.job.plan, outcome.scores.calibration, curve, point)

@@ -8,12 +8,13 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from dynsearch.data.catalogue import get_metrics
-from dynsearch.frontier import Merging, hypervolume, solve_thresholds
+from dynsearch.frontier import Merging, hypervolume
 from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.one_shot.predictions import one_shot_folder, read_prediction
 from dynsearch.search.record import finished, plan_of
+from dynsearch.search.saved_frontiers import solved_once
 from dynsearch.search.saved_scores import SavedScores
 from dynsearch.thresholds import ExitPolicy, evaluate_policy
 
@@ -77,7 +78,7 @@ class Gathering:
     def _add(self, trial: FrozenTrial) -> None:
         number, plan = trial.number, plan_of(trial)
         calibration = self.scores.of(number, "calibration")
-        curve = solve_thresholds(calibration, self.solver)
+        curve = solved_once(self.folder.trial(number), calibration, self.solver)
         for part in (self.whole, self.families.setdefault(family_name(plan), Part())):
             part.merging.add(number, curve)
             part.plans[number] = plan

@@ -40,7 +40,7 @@ def test_a_study_leaves_what_the_contract_says(work):
         names = {path.name for path in (folder / "trials" / str(trial)).iterdir()}
         assert names == {
             "plan.yaml", "weights.safetensors", "scores-calibration.npz", "scores-test.npz", "metrics.jsonl",
-            "tensorboard", "frontier.png", "grid.png",
+            "tensorboard", "frontier-calibration.npz", "frontier.png", "grid.png",
         }  # fmt: skip
     assert (folder / "report.html").read_text().endswith("</html>\n")
     origin = yaml.safe_load((folder / "origin.yaml").read_text())

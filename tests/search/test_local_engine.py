@@ -151,10 +151,11 @@ def test_killed_at_any_moment_the_study_ends_as_if_undisturbed(tmp_path):
         for trial in finished(study):
             folder = StudyFolder(path).trial(trial.number)
             assert sorted(file.name for file in folder.iterdir()) == [
+                "frontier-calibration.npz",
                 "scores-calibration.npz",
                 "scores-test.npz",
             ]
-            assert {ExitScores.load(file).plan_id for file in folder.iterdir()} == {
+            assert {ExitScores.load(file).plan_id for file in folder.glob("scores-*")} == {
                 trial.user_attrs["plan_id"]
             }
 

@@ -154,5 +154,5 @@ def test_killed_at_any_moment_the_study_ends_as_if_undisturbed(tmp_path, cluster
         assert summary(study) == summary(undisturbed)
         for trial in finished(study):
             assert {file.name for file in StudyFolder(path).trial(trial.number).iterdir()} == {
-                "scores-calibration.npz", "scores-test.npz",
+                "frontier-calibration.npz", "scores-calibration.npz", "scores-test.npz",
             }  # fmt: skip

@@ -1,0 +1,74 @@
+"""The threshold frontier of a trial on calibration, solved once and kept beside its scores.
+
+Shapes: P points, E exits.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dynsearch.errors import DynsearchError, ScoresError
+from dynsearch.frontier import Frontier, solve_thresholds
+from dynsearch.scores import ExitScores
+from dynsearch.scores.storage import read_arrays, write_arrays
+from dynsearch.thresholds import ExitPolicy, evaluate_policies
+
+FILE = "frontier-calibration.npz"
+_VERSION = 1  # of what the solvers find; a new one lets all be solved again
+
+
+def solved_once(folder: Path, scores: ExitScores, solver: str) -> Frontier:
+    """Return the frontier that ``solver`` finds on ``scores``; only thresholds are kept, points are measured anew.
+
+    A file that is damaged, or made of other scores or by another solver, counts as none.
+
+    Args:
+        folder: The trial's.
+        scores: Its calibration scores.
+        solver: A name of ``dynsearch.thresholds.SOLVERS``.
+
+    Raises:
+        InputError: There is no such solver.
+        ScoresError: The scores are unlabelled.
+    """
+    with contextlib.suppress(DynsearchError):
+        return _read(folder / FILE, scores, solver)
+    frontier = solve_thresholds(scores, solver)
+    with contextlib.suppress(
+        DynsearchError
+    ):  # A full disk, or somebody else's study: solved again next time.
+        _write(folder / FILE, frontier, scores, solver)
+    return frontier
+
+
+def _read(path: Path, scores: ExitScores, solver: str) -> Frontier:
+    arrays = read_arrays(path, ("thresholds", "measure", "digest"))
+    if len(arrays) < 3:
+        raise ScoresError("lacks an array", where=str(path))
+    thresholds_PE, measure = np.atleast_2d(arrays["thresholds"]), str(arrays["measure"])
+    if str(arrays["digest"]) != _digest(thresholds_PE, measure, scores, solver):
+        raise ScoresError("is of other scores or of another solver", where=str(path))
+    policies = [ExitPolicy(tuple(row), measure, scores.plan_id) for row in thresholds_PE.tolist()]
+    return Frontier(evaluate_policies(policies, scores))
+
+
+def _write(path: Path, frontier: Frontier, scores: ExitScores, solver: str) -> None:
+    thresholds_PE = np.array([point.thresholds for point in frontier])
+    measure = frontier[0].policy.confidence
+    digest = _digest(thresholds_PE, measure, scores, solver)
+    arrays = {"thresholds": thresholds_PE, "measure": np.array(measure), "digest": np.array(digest)}
+    write_arrays(path, arrays, compressed=True)
+
+
+def _digest(thresholds_PE: NDArray[np.float64], measure: str, scores: ExitScores, solver: str) -> str:
+    """Return a digest of all that the thresholds depend on, and of themselves."""
+    digest = hashlib.sha256(f"{_VERSION} {solver} {measure} {scores.plan_id}".encode())
+    for array in (thresholds_PE, scores.gmacs_E, scores.confidence(measure), scores.correct()):
+        digest.update(f"{array.dtype.str} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
