@@ -134,9 +134,7 @@ def study(path: Path, num_trials: int, sampler: str, storage: str | None, *, pic
     random = mock.patch.object(
         proposals, "SeededTPESampler", return_value=optuna.samplers.RandomSampler(seed=0)
     )
-    solves = mock.patch.object(
-        saved_frontiers, "solve_thresholds", clock.timed(THRESHOLDS, solve_thresholds)
-    )
+    solves = mock.patch.object(saved_frontiers, "solve_thresholds", clock.timed(THRESHOLDS, solve_thresholds))
     with solves, random if sampler == "random" else contextlib.nullcontext():
         driver.run()
     return marks

@@ -13,7 +13,7 @@ from dynsearch.cli import options
 
 if TYPE_CHECKING:
     from dynsearch.search.folder import StudyFolder
-    from dynsearch.search.results import StudyResults
+    from dynsearch.search.results import Saving, StudyResults
 
 _ROWS_SHOWN = 12
 
@@ -104,14 +104,24 @@ def print_frontier(results: StudyResults, folder: StudyFolder, max_gflops: float
             f"\nBest of each family under {max_gflops:g}, likewise (all in {folder.path / 'families.csv'}):\n"
         )
         click.echo(frontier_table(best_rows(results.families, max_gflops)))
-    low, high = (100 * end for end in saving.difference)
-    click.echo(
-        f"\nEarly exits: {saving.point.test.gflops:.4g} GFLOPs instead of {saving.full_gflops:.4g} "
-        f"({100 * saving.share:.0f}% less) at top-1 {100 * saving.point.test.top1:.1f}% instead of "
-        f"{100 * saving.full_top1:.1f}%\n(95% interval of the difference: {low:+.1f} to {high:+.1f} points)."
-    )
+    click.echo(f"\n{_saving_text(saving)}")
     if not math.isnan(tau):
         click.echo(
             f"\nOne-shot predictions and trained top-1 of {len(results.predictions)} plans at equal budgets: "
             f"Kendall's tau {tau:.2f}."
         )
+
+
+def _saving_text(saving: Saving) -> str:
+    top1, full_top1 = (f"{100 * value:.1f}%" for value in (saving.point.test.top1, saving.full_top1))
+    if saving.share < 0.005:
+        return (
+            f"Early exits save nothing at the accuracy of full inference: trial {saving.full_trial} in full takes "
+            f"{saving.full_gflops:.4g} GFLOPs at top-1 {full_top1}."
+        )
+    low, high = (100 * end for end in saving.difference)
+    return (
+        f"Early exits: {saving.point.test.gflops:.4g} GFLOPs instead of {saving.full_gflops:.4g} "
+        f"({100 * saving.share:.0f}% less) at top-1 {top1} instead of {full_top1}\n"
+        f"(95% interval of the difference: {low:+.1f} to {high:+.1f} points)."
+    )
