@@ -108,7 +108,7 @@ def study(
     if families is not None:
         overrides["families"] = [name.strip() for name in families.split(",")]
     if overrides["storage"] is not None:
-        from dynsearch.search.storage import hide_password, without_password
+        from dynsearch.search.storage_address import hide_password, without_password
 
         given, overrides["storage"] = overrides["storage"], without_password(overrides["storage"])
         hide_password(given, overrides["storage"])

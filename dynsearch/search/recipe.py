@@ -112,7 +112,7 @@ class StudyRecipe(Settings):
             _apply(values, setting)
         values.update({key: value for key, value in (overrides or {}).items() if value is not None})
         if values.get("storage") is not None:
-            from dynsearch.search.storage import check_storage
+            from dynsearch.search.storage_address import check_storage
 
             check_storage(str(values["storage"]))
         try:

@@ -14,7 +14,7 @@ from dynsearch.search.engines import slot
 from dynsearch.search.folder import StudyFolder
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.search.record import finished, open_record, plan_of
-from dynsearch.search.storage import without_password
+from dynsearch.search.storage_address import without_password
 from tests import postgres
 from tests.search.toy import InlineEngine, ToyEvaluator, evaluated, run, summary
 
