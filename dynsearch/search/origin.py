@@ -24,7 +24,7 @@ class Origin(Settings):
     """The data set's folder."""
     class_names: Annotated[list[str], Field(min_length=1)]
     """K names, in label order."""
-    num_videos: Mapping[str, int]
+    num_videos: Mapping[str, Annotated[int, Field(ge=0, lt=2**63)]]
     """By split."""
 
     @classmethod

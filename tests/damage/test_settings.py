@@ -8,6 +8,7 @@ import yaml
 
 from dynsearch.errors import RecipeError
 from dynsearch.search.folder import StudyFolder
+from dynsearch.search.origin import Origin
 from dynsearch.search.recipe import StudyRecipe
 from dynsearch.space import SearchSpace
 from tests.mutations import NUMBER, as_yaml, changed_bytes, changed_documents, means, refused_or_right
@@ -22,6 +23,12 @@ RECIPE = {
     "one_shot": {"epochs": 3, "retrain": 2, "distil": True, "heads": "cell"},
 }
 RECIPE["training"] |= {"part_rates": {"heads": 2.0}, "amp": "bf16", "weights": "w.pth", "ema_decay": 0.9}
+ORIGIN = {
+    "commands": ["dynsearch study --dataset x", "dynsearch study x"],
+    "data_root": "/data/x",
+    "class_names": ["wave", "clap: twice", "7"],
+    "num_videos": {"train": 20, "calibration": 5, "test": 6},
+}
 SPACE = yaml.safe_load((ROOT / "search_spaces/families-motions.yaml").read_text())
 
 
@@ -87,6 +94,25 @@ def test_study_files(tmp_path):
         assert means(said(content)["recipe"], found.resolved())
 
     refused_or_right(mutations(whole, 5), folder.study_file, lambda path: folder.recipe(), check)
+
+
+@pytest.mark.reliability(
+    "Files",
+    "an `origin.yaml` changed at any field or byte",
+    happens="is refused with every wrong field named, or means what it says; it decides no figure",
+)
+def test_origins(tmp_path):
+    folder = StudyFolder(tmp_path)
+
+    def check(origin, content):
+        assert means(said(content), origin.model_dump(mode="json"))
+        assert len(origin.class_names) > 0
+        assert min(origin.num_videos.values(), default=0) >= 0
+
+    accepted = refused_or_right(
+        mutations(ORIGIN, 7), tmp_path / "origin.yaml", lambda path: Origin.of_study(folder), check
+    )
+    assert 0 < accepted < 0.5
 
 
 @pytest.mark.parametrize(
