@@ -117,7 +117,7 @@ def memory() -> float:
 
 
 def study(path: Path, num_trials: int, sampler: str, storage: str | None, *, pictures: bool) -> Marks:
-    # Large enough that few of the proposals are known already.
+    # Large enough for 10,000 different plans.
     frames = [SPACE.frames[0].model_copy(update={"num_frames": 16, "num_sets": 16})]
     exits = SPACE.exits.model_copy(update={"min_exits": 3, "min_depth": 1})
     space = SPACE.model_copy(update={"frames": frames, "exits": exits})
