@@ -33,13 +33,13 @@ from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.search.driver import Driver
 from dynsearch.search.engines import End, Job, Outcome
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.frontier_files import write_frontier
-from dynsearch.search.notes import DashboardNotes
-from dynsearch.search.recipe import StudyRecipe
-from dynsearch.search.record import open_record
-from dynsearch.search.results import read_results
 from dynsearch.space import SearchSpace
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.frontier_files import write_frontier
+from dynsearch.study.notes import DashboardNotes
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.record import open_record
+from dynsearch.study.results import read_results
 from dynsearch.training.run import TrainedScores
 
 SIZES = {"small": (120, 120, 4), "sthv2": (16_891, 24_777, 174), "kinetics400": (12_000, 19_881, 400)}

@@ -32,9 +32,9 @@ from dynsearch.frontier import bootstrap_difference
 from dynsearch.network.grid.stages import backbone_stages
 from dynsearch.plan import CompressionOptions, ExitPlacement, FrameOrder, Plan, TemporalShift
 from dynsearch.scores import ExitScores
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.record import finished, open_record, plan_of
-from dynsearch.search.source import open_clips
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.record import finished, open_record, plan_of
+from dynsearch.study.source import open_clips
 from dynsearch.training.views import score_views
 from dynsearch.training.weights import load_weights
 

@@ -19,9 +19,9 @@ import numpy as np
 
 from dynsearch.frontier import bootstrap_difference, top1_interval
 from dynsearch.scores import ExitScores
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.record import open_record
-from dynsearch.search.results import StudyResults, full_policy, read_results, saving_at_equal_accuracy
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.record import open_record
+from dynsearch.study.results import StudyResults, full_policy, read_results, saving_at_equal_accuracy
 from dynsearch.thresholds import ExitPolicy
 
 _BUDGETS = (0.5, 0.4, 0.3)

@@ -34,12 +34,12 @@ from dynsearch.cli.report import make_report
 from dynsearch.frontier import solve_thresholds
 from dynsearch.search import proposals, saved_frontiers
 from dynsearch.search.driver import Driver
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.frontier_files import LiveFrontier, write_frontier
-from dynsearch.search.notes import DashboardNotes, NoNotes
 from dynsearch.search.paced import Paced
-from dynsearch.search.record import open_record
-from dynsearch.search.results import read_results
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.frontier_files import LiveFrontier, write_frontier
+from dynsearch.study.notes import DashboardNotes, NoNotes
+from dynsearch.study.record import open_record
+from dynsearch.study.results import read_results
 from tests.search.toy import NUM_CLASSES, SPACE, InlineEngine, Silent, ToyEvaluator, recipe
 
 OURS, THRESHOLDS, OPTUNA, EVALUATOR = "ours", "thresholds", "optuna", "evaluator"

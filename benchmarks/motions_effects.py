@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan, TemporalShift
-from dynsearch.search.recipe import StudyRecipe
-from dynsearch.search.source import open_clips
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.source import open_clips
 from dynsearch.training.run import train_and_score
 
 NETWORKS = {

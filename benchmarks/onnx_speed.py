@@ -25,7 +25,7 @@ from dynsearch.export import Bundle
 from dynsearch.export.graphs import write_graphs
 from dynsearch.export.graphs.runner import Network
 from dynsearch.export.loaded import load_network
-from dynsearch.search.recipe import StudyRecipe
+from dynsearch.study.recipe import StudyRecipe
 from dynsearch.thresholds import ExitPolicy
 from dynsearch.training.weights import save_weights
 

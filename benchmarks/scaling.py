@@ -84,9 +84,9 @@ def calibrated(seconds: float) -> int:
 def run(make: Callable[..., Engine], rounds: int, num_trials: int, workers: int) -> tuple[float, list[float]]:
     """Return the driver's seconds of CPU, and when each trial ended, from the first proposal on."""
     from dynsearch.search.driver import Driver
-    from dynsearch.search.folder import StudyFolder
-    from dynsearch.search.recipe import StudyRecipe
-    from dynsearch.search.record import open_record
+    from dynsearch.study.folder import StudyFolder
+    from dynsearch.study.recipe import StudyRecipe
+    from dynsearch.study.record import open_record
 
     ends: list[float] = []
 

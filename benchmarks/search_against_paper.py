@@ -27,7 +27,7 @@ from dynsearch.plan import ExitPlacement, FrameOrder, Plan
 from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.screening_record import Replay
 from dynsearch.search.one_shot.shape import Shape
-from dynsearch.search.source import open_clips
+from dynsearch.study.source import open_clips
 
 HAND_MADE = {
     "depth-wise": ("sequential", "8x2 8x3 8x4 8x5"),

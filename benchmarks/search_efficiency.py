@@ -28,13 +28,13 @@ from search_replay import Table, asha_cost, sampled_order, trainings_to_reach
 
 from dynsearch.cost import cost_table
 from dynsearch.plan import Plan
-from dynsearch.search.one_shot.agreement import mean_tau, tau_by_budget
-from dynsearch.search.one_shot.config import OneShotConfig
 from dynsearch.search.one_shot.library import Library
-from dynsearch.search.one_shot.predictions import expected_top1
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.shortlist import trunk_of
-from dynsearch.search.source import open_clips
+from dynsearch.study.agreement import mean_tau, tau_by_budget
+from dynsearch.study.one_shot_config import OneShotConfig
+from dynsearch.study.predictions import expected_top1
+from dynsearch.study.source import open_clips
 from dynsearch.training.source import DatasetClips
 
 

@@ -31,11 +31,11 @@ from dynsearch.cost import build_network
 from dynsearch.frontier import solve_thresholds
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
-from dynsearch.search.one_shot.config import OneShotConfig
 from dynsearch.search.one_shot.warm_start import WarmStart
-from dynsearch.search.recipe import StudyRecipe
-from dynsearch.search.source import open_clips
 from dynsearch.space import SearchSpace
+from dynsearch.study.one_shot_config import OneShotConfig
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.source import open_clips
 from dynsearch.training.device import pick_device
 from dynsearch.training.initialise import wake_residual_branches
 from dynsearch.training.loop import EpochReport, train

@@ -39,7 +39,7 @@ def test_the_installed_package_finds_them_from_anywhere(installed, tmp_path):
     code = (
         "import dynsearch\n"
         "from dynsearch import resources\n"
-        "from dynsearch.search.recipe import StudyRecipe\n"
+        "from dynsearch.study.recipe import StudyRecipe\n"
         "print(dynsearch.__file__)\n"
         "print(resources.names('search_spaces'), StudyRecipe.load('motions').dataset)\n"
     )

@@ -17,9 +17,9 @@ from dynsearch.cli import options
 def dashboard(study: str, port: int, host: str, studies_root: Path) -> None:
     """Open optuna-dashboard on STUDY, finished or still running."""
     from dynsearch.errors import StudyError
-    from dynsearch.search.artifacts import artifact_store
-    from dynsearch.search.folder import StudyFolder
-    from dynsearch.search.record import open_record
+    from dynsearch.study.artifacts import artifact_store
+    from dynsearch.study.folder import StudyFolder
+    from dynsearch.study.record import open_record
 
     folder = StudyFolder.existing(study, studies_root)
     storage = open_record(folder)._storage

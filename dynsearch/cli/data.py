@@ -14,7 +14,7 @@ from dynsearch.cli.bars import counting
 if TYPE_CHECKING:
     from dynsearch.data.catalogue import DatasetInfo
     from dynsearch.data.check import CheckReport
-    from dynsearch.search.recipe import StudyRecipe
+    from dynsearch.study.recipe import StudyRecipe
 
 _dataset = click.option(
     "--dataset", required=True, help="Name of the data set; `dynsearch data list` shows them."
@@ -221,7 +221,7 @@ def prepare(
 
 def _asked_for(recipe_file: str | None, **changes: Any) -> StudyRecipe:
     """Return the recipe whose data are to be prepared; without one, the data set with all else at its default."""
-    from dynsearch.search.recipe import StudyRecipe
+    from dynsearch.study.recipe import StudyRecipe
 
     if recipe_file is not None:
         return StudyRecipe.load(recipe_file, overrides=changes)

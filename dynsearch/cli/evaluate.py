@@ -14,7 +14,7 @@ from dynsearch.cli.bars import counting
 if TYPE_CHECKING:
     from dynsearch.export.evaluation import Evaluation
     from dynsearch.export.loaded import LoadedNetwork
-    from dynsearch.search.recipe import StudyRecipe
+    from dynsearch.study.recipe import StudyRecipe
     from dynsearch.training.source import DatasetClips
 
 
@@ -48,7 +48,7 @@ def evaluate(
     from dynsearch.errors import DataError
     from dynsearch.export.evaluation import evaluate as run
     from dynsearch.export.loaded import LoadedNetwork
-    from dynsearch.search.source import open_clips
+    from dynsearch.study.source import open_clips
 
     loaded = LoadedNetwork(bundle)
     plan, recipe = loaded.bundle.plan, loaded.bundle.recipe
@@ -84,7 +84,7 @@ def evaluate(
 
 def _trained_on(source: DatasetClips, recipe: StudyRecipe, data_root: Path | None, split: str) -> int:
     """Return how many videos of ``split`` are among the bundle's training videos, if both are of one data set."""
-    from dynsearch.search.source import open_clips
+    from dynsearch.study.source import open_clips
 
     if source.dataset.name.partition("@")[0] != recipe.dataset.partition("@")[0]:
         return 0

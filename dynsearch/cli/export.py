@@ -73,9 +73,9 @@ def _from_study(
     """Write a study's best point as a bundle, and say what it is."""
     from dynsearch.data.catalogue import open_dataset
     from dynsearch.export import write_bundle
-    from dynsearch.search.folder import StudyFolder
-    from dynsearch.search.record import open_record
-    from dynsearch.search.results import full_policy, read_results
+    from dynsearch.study.folder import StudyFolder
+    from dynsearch.study.record import open_record
+    from dynsearch.study.results import full_policy, read_results
     from dynsearch.thresholds import evaluate_policy
 
     folder = StudyFolder.existing(name, studies_root)

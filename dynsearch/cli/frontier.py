@@ -12,8 +12,8 @@ import click
 from dynsearch.cli import options
 
 if TYPE_CHECKING:
-    from dynsearch.search.folder import StudyFolder
-    from dynsearch.search.results import Saving, StudyResults
+    from dynsearch.study.folder import StudyFolder
+    from dynsearch.study.results import Saving, StudyResults
 
 _ROWS_SHOWN = 12
 
@@ -41,10 +41,10 @@ def frontier(
 
     Points are chosen on the calibration split; what is shown was measured on the test split.
     """
-    from dynsearch.search.folder import StudyFolder
-    from dynsearch.search.frontier_files import draw_frontier, draw_grid, write_frontier
-    from dynsearch.search.record import open_record
-    from dynsearch.search.results import read_results
+    from dynsearch.study.folder import StudyFolder
+    from dynsearch.study.frontier_files import draw_frontier, draw_grid, write_frontier
+    from dynsearch.study.record import open_record
+    from dynsearch.study.results import read_results
 
     for option, path in (("--plot", plot), ("--plot-grid", plot_grid)):
         if path is not None and path.suffix not in (".png", ".svg", ".pdf"):
@@ -64,8 +64,7 @@ def frontier(
 def print_frontier(results: StudyResults, folder: StudyFolder, max_gflops: float, *, as_json: bool) -> None:
     """Print the frontier, the point under the budget, and what early exits save."""
     from dynsearch.report.frontier_table import frontier_table
-    from dynsearch.search.families import best_rows
-    from dynsearch.search.results import saving_at_equal_accuracy, spread
+    from dynsearch.study.results import best_rows, saving_at_equal_accuracy, spread
 
     chosen = results.best_under(max_gflops)
     saving = saving_at_equal_accuracy(results)

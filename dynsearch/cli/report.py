@@ -12,7 +12,7 @@ from dynsearch.cli import options
 
 if TYPE_CHECKING:
     from dynsearch.data.records import VideoRecord
-    from dynsearch.search.folder import StudyFolder
+    from dynsearch.study.folder import StudyFolder
 
 
 @click.command(short_help="Write a study's report, one HTML page.")
@@ -33,7 +33,7 @@ def report(study: str, output: Path | None, data_root: Path | None, studies_root
 
     The page needs no network. It is made from the study's files; where the data set is at hand, videos are shown.
     """
-    from dynsearch.search.folder import StudyFolder
+    from dynsearch.study.folder import StudyFolder
 
     folder = StudyFolder.existing(study, studies_root)
     path = folder.path / "report.html" if output is None else output
@@ -50,7 +50,7 @@ def make_report(folder: StudyFolder, path: Path, records: Iterable[VideoRecord])
         How many of the videos shown have no picture.
     """
     from dynsearch.data.thumbnails import thumbnails
-    from dynsearch.search.report_files import read_facts, videos_wanted, write_report
+    from dynsearch.study.report_files import read_facts, videos_wanted, write_report
 
     facts = read_facts(folder)
     wanted = videos_wanted(facts)
@@ -63,7 +63,7 @@ def _records(folder: StudyFolder, data_root: Path | None) -> list[VideoRecord]:
     """Return the study's test videos, or none where the data set is not at hand."""
     from dynsearch.data.catalogue import open_dataset
     from dynsearch.errors import DataError
-    from dynsearch.search.origin import Origin
+    from dynsearch.study.origin import Origin
 
     origin, recipe = Origin.of_study(folder), folder.recipe()
     root = data_root or (Path(origin.data_root) if origin else None)

@@ -101,14 +101,14 @@ def study(
     click.get_current_context().with_resource(stopped_by_sigterm())
 
     from dynsearch.cli.progress import study_progress
-    from dynsearch.search.folder import StudyFolder
-    from dynsearch.search.recipe import StudyRecipe, recipe_name
+    from dynsearch.study.folder import StudyFolder
+    from dynsearch.study.recipe import StudyRecipe, recipe_name
 
     overrides["dataset"] = dataset
     if families is not None:
         overrides["families"] = [name.strip() for name in families.split(",")]
     if overrides["storage"] is not None:
-        from dynsearch.search.storage_address import hide_password, without_password
+        from dynsearch.study.storage_address import hide_password, without_password
 
         given, overrides["storage"] = overrides["storage"], without_password(overrides["storage"])
         hide_password(given, overrides["storage"])
@@ -122,9 +122,9 @@ def study(
 
         warm_up()
     from dynsearch.search.loggers import open_loggers
-    from dynsearch.search.origin import Origin
-    from dynsearch.search.source import open_clips
-    from dynsearch.search.study import run_study
+    from dynsearch.search.run import run_study
+    from dynsearch.study.origin import Origin
+    from dynsearch.study.source import open_clips
 
     source = open_clips(recipe, data_root, write=None if quiet or as_json else click.echo)
     trackers = open_loggers(loggers, folder.name, recipe)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from dynsearch.export import Bundle
     from dynsearch.frontier import MergedPoint
     from dynsearch.plan import Plan
-    from dynsearch.search.recipe import StudyRecipe
+    from dynsearch.study.recipe import StudyRecipe
     from dynsearch.training.ranks import Ranks
     from dynsearch.training.source import DatasetClips
 
@@ -133,7 +133,7 @@ def _print(bundle: Bundle, point: MergedPoint[int], *, as_json: bool) -> None:
 
 def _open(recipe: StudyRecipe, data_root: Path | None, ranks: Ranks, *, quiet: bool) -> DatasetClips:
     """Return the clips, opened by the first process before the others: what is wrong with them is said once."""
-    from dynsearch.search.source import open_clips
+    from dynsearch.study.source import open_clips
 
     source = None
     shows = ranks.is_first and not quiet
@@ -157,7 +157,7 @@ def _what_to_train(
 ) -> tuple[Plan, StudyRecipe, Path | None]:
     """Return the plan, the recipe to train it by, and the weights it has already."""
     from dynsearch.plan import Plan
-    from dynsearch.search.recipe import StudyRecipe
+    from dynsearch.study.recipe import StudyRecipe
 
     overrides["dataset"] = dataset
     if what.is_dir():

@@ -17,7 +17,6 @@ import numpy as np
 import numpy.typing as npt
 
 from dynsearch.data.home import home
-from dynsearch.data.locks import held_lock
 from dynsearch.data.record_frames import read_record
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.sampling import segment_centres
@@ -25,6 +24,7 @@ from dynsearch.data.watched_workers import Lost, map_watched
 from dynsearch.data.workers import Progress
 from dynsearch.errors import DynsearchError, InputError, VideoError
 from dynsearch.files import read_json, write_text, written_whole
+from dynsearch.locks import held_lock
 
 _VERSION = 2
 """Raised whenever the same videos and settings would give another file; older files are made again."""

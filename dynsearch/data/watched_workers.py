@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from dynsearch.data.worker_pool import Lost, worker_pool
-from dynsearch.data.workers import Progress, available_cores
+from dynsearch.data.workers import Progress
+from dynsearch.machine import available_cores
 
 __all__ = ["Lost", "map_in_order", "map_watched"]
 

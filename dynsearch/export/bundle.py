@@ -16,7 +16,7 @@ from dynsearch.export.card import CardFacts, model_card
 from dynsearch.files import read_yaml, write_text, write_yaml, written_whole
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
-from dynsearch.search.recipe import StudyRecipe
+from dynsearch.study.recipe import StudyRecipe
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
 from dynsearch.validation import describe
 

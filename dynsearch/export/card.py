@@ -10,7 +10,7 @@ import yaml
 from dynsearch.cost import NetworkCost
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
-from dynsearch.search.recipe import StudyRecipe
+from dynsearch.study.recipe import StudyRecipe
 from dynsearch.thresholds import OperatingPoint
 
 _POINTS_SHOWN = 12

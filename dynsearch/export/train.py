@@ -9,8 +9,8 @@ from dynsearch.errors import InfeasibleBudgetError
 from dynsearch.export.bundle import Bundle, write_bundle
 from dynsearch.frontier import MergedPoint, merge
 from dynsearch.plan import Plan
-from dynsearch.search.recipe import StudyRecipe
-from dynsearch.search.results import full_policy
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.results import full_policy
 from dynsearch.thresholds import evaluate_policy
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.progress import OnStep

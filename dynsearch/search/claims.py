@@ -8,7 +8,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from dynsearch.data.locks import held_lock
+from dynsearch.locks import held_lock
 
 
 class Claims:

@@ -15,22 +15,22 @@ from dynsearch.errors import InfeasibleBudgetError, StudyError, StudyFailedError
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
 from dynsearch.search.engines import End, Engine, Job, Outcome, Rung
-from dynsearch.search.families import take_turns
-from dynsearch.search.folder import StudyFolder
 from dynsearch.search.halving import goes_on, stopped_at, values
 from dynsearch.search.interrupts import Interrupts
-from dynsearch.search.notes import NoNotes, Notes
 from dynsearch.search.proposals import Proposals
-from dynsearch.search.recipe import StudyRecipe
-from dynsearch.search.record import (
+from dynsearch.search.turns import take_turns
+from dynsearch.space import SearchSpace
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.notes import NoNotes, Notes
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.record import (
     add_fault,
     describe_point,
     faults_of,
     finished,
     told_of_full_disks,
 )
-from dynsearch.search.saved_frontiers import solved_once
-from dynsearch.space import SearchSpace
+from dynsearch.study.saved_frontiers import solved_once
 from dynsearch.thresholds import OperatingPoint
 
 _RETRIED = (End.MEMORY, End.DIED, End.DEVICE)  # once for each kind

@@ -12,9 +12,9 @@ from dynsearch.cost import cost_table
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
 from dynsearch.search.known import KnownTrials
-from dynsearch.search.record import describe_plan, set_budget, take_up
 from dynsearch.search.sampler import SeededTPESampler
 from dynsearch.space import SearchSpace
+from dynsearch.study.record import describe_plan, set_budget, take_up
 
 _MAX_REFUSALS = 100  # in a row; then the space is taken to hold no further plan under the budget
 

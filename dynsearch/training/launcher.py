@@ -19,8 +19,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import FrameType
 
-from dynsearch.data.workers import available_cores
 from dynsearch.errors import Stopped, TrainingError
+from dynsearch.machine import available_cores
 
 _FOLDER = "DYNSEARCH_RANKS"
 LOST = 75

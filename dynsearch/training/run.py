@@ -15,8 +15,8 @@ import torch
 
 from dynsearch.cost import build_network
 from dynsearch.data.loader import Batches
-from dynsearch.data.locks import held_lock
 from dynsearch.errors import InputError
+from dynsearch.locks import held_lock
 from dynsearch.network.sfc import CompressedNetwork
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores

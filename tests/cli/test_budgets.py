@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dynsearch.errors import RecipeError
-from dynsearch.search.recipe import StudyRecipe
+from dynsearch.study.recipe import StudyRecipe
 from tests.cli.runner import dynsearch_here
 from tests.thresholds.tables import random_scores
 

@@ -12,10 +12,10 @@ import urllib.request
 import pytest
 from optuna.trial import TrialState
 
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.notes import DashboardNotes, note_study
-from dynsearch.search.origin import Origin
-from dynsearch.search.record import describe_plan, open_record
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.notes import DashboardNotes, note_study
+from dynsearch.study.origin import Origin
+from dynsearch.study.record import describe_plan, open_record
 from tests.browser import chromium, needs_browser
 from tests.cli.runner import dynsearch
 from tests.search.toy import SPACE, ToyEvaluator, recipe, run

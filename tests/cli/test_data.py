@@ -9,8 +9,8 @@ from click.testing import CliRunner
 from dynsearch.cli.data import data
 from dynsearch.data.motions.dataset import MotionsSizes, generate_motions
 from dynsearch.errors import DataError
-from dynsearch.search.recipe import StudyRecipe
-from dynsearch.search.source import open_clips
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.source import open_clips
 from dynsearch.training import TrainingConfig
 from tests.plans import small_plan
 

@@ -11,8 +11,8 @@ from PIL import Image
 from dynsearch.cli.report import make_report
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.thumbnails import thumbnail, thumbnails
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.origin import Origin
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.origin import Origin
 from tests.cli.miniature import write_webm
 from tests.cli.runner import dynsearch
 from tests.search.toy import ToyEvaluator, run

@@ -5,9 +5,9 @@ import re
 import pytest
 
 from dynsearch.cli.frontier import print_frontier
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.record import open_record
-from dynsearch.search.results import full_policy, read_results
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.record import open_record
+from dynsearch.study.results import full_policy, read_results
 from dynsearch.thresholds import evaluate_policy
 from tests.search.toy import SPACE, InlineEngine, run
 

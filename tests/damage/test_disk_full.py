@@ -14,7 +14,7 @@ from dynsearch.errors import DynsearchError
 from dynsearch.files import write_text
 from dynsearch.scores import ExitScores, grid_files
 from dynsearch.scores.score_grid import ScoreGrid
-from dynsearch.search.record import finished
+from dynsearch.study.record import finished
 from dynsearch.training.state import Progress, TrainingState
 from dynsearch.training.weights import save_weights
 from tests.data.videos import encode

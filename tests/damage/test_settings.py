@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from dynsearch.errors import RecipeError
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.origin import Origin
-from dynsearch.search.recipe import StudyRecipe
 from dynsearch.space import SearchSpace
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.origin import Origin
+from dynsearch.study.recipe import StudyRecipe
 from tests.mutations import NUMBER, as_yaml, changed_bytes, changed_documents, means, refused_or_right
 
 ROOT = Path(__file__).parents[2]

@@ -10,7 +10,7 @@ from dynsearch.data.flips import flip_clip, mirrored_classes
 from dynsearch.data.loader import make_loader
 from dynsearch.data.motions.video_writer import write_h264
 from dynsearch.data.records import VideoRecord
-from dynsearch.search.recipe import StudyRecipe
+from dynsearch.study.recipe import StudyRecipe
 from tests.data import barcode
 
 

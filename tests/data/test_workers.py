@@ -2,8 +2,9 @@ import os
 
 import pytest
 
-from dynsearch.data.workers import available_cores, map_in_workers
+from dynsearch.data.workers import map_in_workers
 from dynsearch.errors import DynsearchError
+from dynsearch.machine import available_cores
 
 
 def square(number):

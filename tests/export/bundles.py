@@ -7,7 +7,7 @@ import torch
 
 from dynsearch.export import Bundle, write_bundle
 from dynsearch.frontier import merge
-from dynsearch.search.results import full_policy
+from dynsearch.study.results import full_policy
 from dynsearch.thresholds import ExitPolicy, evaluate_policy
 from dynsearch.training.weights import save_weights
 from tests.network.nets import lively_network, random_clips

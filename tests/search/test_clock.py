@@ -9,8 +9,8 @@ import optuna.trial._frozen
 import pytest
 
 from dynsearch.report.html import render_report
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.report_files import read_facts
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.report_files import read_facts
 from tests.search.toy import InlineEngine, run, summary
 
 

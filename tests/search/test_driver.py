@@ -7,9 +7,9 @@ from optuna.trial import FixedTrial, TrialState
 
 from dynsearch.cost import cost_table
 from dynsearch.errors import DynsearchError, InfeasibleBudgetError, StudyError, StudyFailedError, WeightsError
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.record import finished, open_record, plan_of
-from dynsearch.search.results import read_results, saving_at_equal_accuracy, spread
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.record import finished, open_record, plan_of
+from dynsearch.study.results import read_results, saving_at_equal_accuracy, spread
 from tests.search.toy import NUM_CLASSES, SPACE, ToyEvaluator, evaluated, run, summary
 
 

@@ -8,10 +8,10 @@ import pytest
 from optuna.trial import TrialState
 
 from dynsearch.search.evaluator import Pruning, TrainingEvaluator
-from dynsearch.search.folder import StudyFolder
 from dynsearch.search.halving import is_good, rungs, stopped_at, values
-from dynsearch.search.record import plan_of
-from dynsearch.search.results import read_results
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.record import plan_of
+from dynsearch.study.results import read_results
 from dynsearch.training import TrainingConfig
 from tests.search.test_local_engine import start_driver
 from tests.search.toy import SPACE, ToyEvaluator, evaluations, run, summary, toy_top1

@@ -16,8 +16,8 @@ from optuna.trial import TrialState
 from dynsearch.errors import InfeasibleBudgetError, WeightsError
 from dynsearch.scores import ExitScores
 from dynsearch.search.engines import slot
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.record import finished
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.record import finished
 from tests.search.toy import ToyEvaluator, evaluated, evaluations, kills, run, summary
 
 

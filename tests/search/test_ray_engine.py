@@ -13,9 +13,9 @@ from optuna.trial import TrialState
 
 from dynsearch.search.engines import RayEngine
 from dynsearch.search.engines.ray_session import quieten
-from dynsearch.search.folder import StudyFolder
 from dynsearch.search.halving import stopped_at
-from dynsearch.search.record import finished
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.record import finished
 from tests.search.test_halving import ASHA, TOY
 from tests.search.toy import InlineEngine, ToyEvaluator, evaluated, evaluations, kills, run, summary
 

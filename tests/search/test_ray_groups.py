@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from dynsearch.scores import ExitScores
 from dynsearch.search.engines import RayEngine
 from dynsearch.search.evaluator import TrainingEvaluator
-from dynsearch.search.record import plan_of
+from dynsearch.study.record import plan_of
 from dynsearch.training.ranks import Ranks
 from dynsearch.training.run import train_and_score
 from tests.search.test_halving import ASHA, TOY

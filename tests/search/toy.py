@@ -13,11 +13,11 @@ from dynsearch.cost import cost_table
 from dynsearch.scores import ExitScores
 from dynsearch.search.driver import Driver
 from dynsearch.search.engines import End, LocalEngine, Outcome, slot
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.notes import NoNotes
-from dynsearch.search.recipe import StudyRecipe
-from dynsearch.search.record import open_record
 from dynsearch.space import SearchSpace
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.notes import NoNotes
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.record import open_record
 from dynsearch.training.run import TrainedScores
 
 # Workers that evaluate toys are forked from a process that has imported this, as it has imported torch.

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.notes import DashboardNotes, note_study
-from dynsearch.search.origin import Origin
-from dynsearch.search.record import open_record
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.notes import DashboardNotes, note_study
+from dynsearch.study.origin import Origin
+from dynsearch.study.record import open_record
 from tests.browser import chromium, needs_browser
 from tests.cli.test_dashboard import detail, served
 from tests.search.toy import ToyEvaluator, recipe, run

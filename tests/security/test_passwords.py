@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.record import open_record
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.record import open_record
 from tests import postgres
 from tests.cli.miniature import write_sthv2
 from tests.cli.miniature_study import SPACE

@@ -4,7 +4,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from dynsearch.search.recipe import StudyRecipe
+from dynsearch.study.recipe import StudyRecipe
 from dynsearch.training import TrainingConfig
 from dynsearch.training.schedule import learning_rate
 

@@ -4,8 +4,8 @@ import yaml
 
 from dynsearch.data.reader import READERS
 from dynsearch.data.records import VideoDataset, VideoRecord
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.recipe import FrameCacheConfig
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.recipe import FrameCacheConfig
 from dynsearch.training import TrainingConfig
 from dynsearch.training.source import DatasetClips
 from tests.plans import small_plan

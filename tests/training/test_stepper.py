@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from dynsearch.cost import build_network
-from dynsearch.search.recipe import StudyRecipe
+from dynsearch.study.recipe import StudyRecipe
 from dynsearch.training import TrainingConfig
 from dynsearch.training.losses import distilled_cross_entropies, linear_cross_entropies
 from dynsearch.training.stepper import Stepper

@@ -248,7 +248,7 @@ class TestWeights:
 def test_steps_are_torchs_nesterov_momentum():
     """Two steps by hand on the settings of the embedded study."""
     from dynsearch.cost import build_network
-    from dynsearch.search.recipe import StudyRecipe
+    from dynsearch.study.recipe import StudyRecipe
     from dynsearch.training.stepper import Stepper
 
     config = StudyRecipe.load("motions").training

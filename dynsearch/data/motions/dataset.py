@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dynsearch.data.locks import held_lock
 from dynsearch.data.motions.classes import CLASSES
 from dynsearch.data.motions.scene import render
 from dynsearch.data.motions.video_writer import write_h264
 from dynsearch.data.workers import Progress, map_in_workers
 from dynsearch.errors import DataError, DynsearchError
 from dynsearch.files import read_json
+from dynsearch.locks import held_lock
 
 VERSION = 3
 """Raised whenever the same seed would give other videos; folders of another version are made again."""

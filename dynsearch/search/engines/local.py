@@ -105,7 +105,7 @@ def _settings(num_slots: int) -> Iterator[tuple[dict[str, str], int | None]]:
         return
     import torch
 
-    from dynsearch.data.workers import available_cores
+    from dynsearch.machine import available_cores
 
     count = torch.cuda.device_count()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))

@@ -12,7 +12,7 @@ from dynsearch.plan import Plan
 from dynsearch.thresholds import OperatingPoint
 
 if TYPE_CHECKING:
-    from dynsearch.search.recipe import StudyRecipe
+    from dynsearch.study.recipe import StudyRecipe
     from dynsearch.training.loop import EpochReport
 
 

@@ -11,7 +11,7 @@ from dynsearch.search.loggers.logger import facts_of, values_of, values_of_point
 from dynsearch.thresholds import OperatingPoint
 
 if TYPE_CHECKING:
-    from dynsearch.search.recipe import StudyRecipe
+    from dynsearch.study.recipe import StudyRecipe
     from dynsearch.training.loop import EpochReport
 
 _TRIAL = "dynsearch.trial"

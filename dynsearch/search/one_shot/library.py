@@ -11,13 +11,13 @@ from dynsearch.network.grid.one_shot import OneShotNetwork
 from dynsearch.plan import Plan
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.search.driver import Observer
-from dynsearch.search.one_shot.config import OneShotConfig
 from dynsearch.search.one_shot.norms import reestimate_norms
 from dynsearch.search.one_shot.sandwich import grid_cells
 from dynsearch.search.one_shot.scoring import SPLIT, fill_grid, open_grid
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import trained_one_shot
 from dynsearch.space import SearchSpace
+from dynsearch.study.one_shot_config import OneShotConfig
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.run import ClipSource

@@ -16,9 +16,9 @@ from dynsearch.plan import Plan
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.search.driver import Observer
 from dynsearch.search.one_shot.screening_record import known_trunks, record_plans
-from dynsearch.search.record import set_budget, take_up
 from dynsearch.search.sampler import SeededTPESampler
 from dynsearch.space import SearchSpace
+from dynsearch.study.record import set_budget, take_up
 
 _MAX_PLANS = 20  # recorded of a trunk
 _MAX_REFUSALS = 30  # in a row; then the space is taken to hold no further trunk

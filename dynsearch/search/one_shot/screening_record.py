@@ -12,8 +12,8 @@ from optuna.trial import Trial, TrialState, create_trial
 
 from dynsearch.frontier.placements import PlacementPoint
 from dynsearch.plan import Plan
-from dynsearch.search.record import plan_of
 from dynsearch.space import SearchSpace
+from dynsearch.study.record import plan_of
 from dynsearch.thresholds import ExitPolicy
 
 TRUNK = "trunk_id"

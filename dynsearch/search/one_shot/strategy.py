@@ -9,15 +9,15 @@ from optuna.trial import TrialState
 
 from dynsearch.errors import RecipeError
 from dynsearch.search.driver import Observer
-from dynsearch.search.folder import StudyFolder
 from dynsearch.search.one_shot.library import Library
-from dynsearch.search.one_shot.predictions import one_shot_folder, save_prediction
 from dynsearch.search.one_shot.screening import Screening
 from dynsearch.search.one_shot.shortlist import shortlist, trunk_of
 from dynsearch.search.one_shot.warm_start import WarmStart
-from dynsearch.search.recipe import StudyRecipe
-from dynsearch.search.record import open_record
 from dynsearch.space import SearchSpace
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.predictions import one_shot_folder, save_prediction
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.record import open_record
 from dynsearch.training.run import ClipSource
 
 

@@ -10,10 +10,10 @@ import torch
 
 from dynsearch.network.grid.one_shot import OneShotNetwork
 from dynsearch.plan import Plan
-from dynsearch.search.one_shot.config import OneShotConfig
 from dynsearch.search.one_shot.sandwich import SandwichTraining, weighted
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.space import SearchSpace
+from dynsearch.study.one_shot_config import OneShotConfig
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.loop import EpochReport, train

@@ -7,10 +7,10 @@ from pathlib import Path
 
 from dynsearch.cost import build_network
 from dynsearch.plan import Plan
-from dynsearch.search.one_shot.config import OneShotConfig
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import build_one_shot
 from dynsearch.space import SearchSpace
+from dynsearch.study.one_shot_config import OneShotConfig
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.weights import load_weights, save_weights
 

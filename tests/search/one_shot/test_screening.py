@@ -8,12 +8,12 @@ from optuna.trial import FixedTrial, TrialState
 from dynsearch.cost import cost_table
 from dynsearch.errors import StudyError
 from dynsearch.frontier.placements import search_placements
-from dynsearch.search.folder import StudyFolder
 from dynsearch.search.one_shot.screening import Screening, promising
 from dynsearch.search.one_shot.screening_record import screened
 from dynsearch.search.one_shot.shortlist import shortlist, trunk_of
-from dynsearch.search.record import open_record, plan_of
 from dynsearch.space import SearchSpace
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.record import open_record, plan_of
 from tests.search.one_shot.toy_grids import NUM_CLASSES, toy_grid
 from tests.search.toy import Silent
 

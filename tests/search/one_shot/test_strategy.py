@@ -15,12 +15,12 @@ from optuna.trial import TrialState
 
 from dynsearch.errors import RecipeError, StudyError
 from dynsearch.scores import ExitScores
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.one_shot.predictions import agreement, expected_top1, read_prediction
 from dynsearch.search.one_shot.strategy import settled
-from dynsearch.search.recipe import StudyRecipe
-from dynsearch.search.record import finished, open_record, plan_of
-from dynsearch.search.study import run_study
+from dynsearch.search.run import run_study
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.predictions import agreement, expected_top1, read_prediction
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.record import finished, open_record, plan_of
 from tests.search.one_shot.test_training_and_scoring import CONFIG, SPACE
 from tests.search.toy import Silent
 from tests.training.fakes import ArraySource

@@ -10,7 +10,6 @@ from torch.nn.functional import cross_entropy
 from dynsearch.cost import build_network, cost_table
 from dynsearch.errors import ScoresError
 from dynsearch.plan import Exit, ExitPlacement, FrameOrder
-from dynsearch.search.one_shot.config import OneShotConfig
 from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.norms import reestimate_norms
 from dynsearch.search.one_shot.sandwich import SandwichTraining, drawn_cells, grid_cells, weighted
@@ -18,6 +17,7 @@ from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import trained_one_shot
 from dynsearch.search.one_shot.warm_start import WarmStart
 from dynsearch.space import SearchSpace
+from dynsearch.study.one_shot_config import OneShotConfig
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.losses import distilled_cross_entropies, sum_of_cross_entropies
 from dynsearch.training.weights import load_weights

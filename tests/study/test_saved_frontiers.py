@@ -6,8 +6,8 @@ import pytest
 from dynsearch.errors import InputError
 from dynsearch.frontier import solve_thresholds
 from dynsearch.scores import ExitScores
-from dynsearch.search import saved_frontiers
-from dynsearch.search.saved_frontiers import FILE, solved_once
+from dynsearch.study import saved_frontiers
+from dynsearch.study.saved_frontiers import FILE, solved_once
 from dynsearch.thresholds import SOLVERS
 from tests.mutations import NUMBER, changed_bytes
 from tests.thresholds.tables import random_scores

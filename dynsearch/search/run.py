@@ -10,16 +10,16 @@ from dynsearch import resources
 from dynsearch.search.driver import Driver, Observer
 from dynsearch.search.engines import Engine, Evaluator, Job, LocalEngine, RayEngine
 from dynsearch.search.evaluator import Pruning, TrainingEvaluator
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.frontier_files import LiveFrontier, write_frontier
-from dynsearch.search.notes import DashboardNotes, note_study
 from dynsearch.search.one_shot.strategy import line_up, settled, warm_start
-from dynsearch.search.origin import Origin
 from dynsearch.search.paced import Paced
-from dynsearch.search.recipe import StudyRecipe
-from dynsearch.search.record import open_record
-from dynsearch.search.results import StudyResults, read_results
 from dynsearch.space import SearchSpace
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.frontier_files import LiveFrontier, write_frontier
+from dynsearch.study.notes import DashboardNotes, note_study
+from dynsearch.study.origin import Origin
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.record import open_record
+from dynsearch.study.results import StudyResults, read_results
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.progress import StepReport
 from dynsearch.training.run import ClipSource

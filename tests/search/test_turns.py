@@ -7,11 +7,10 @@ from optuna.trial import FixedTrial
 
 from dynsearch.frontier import merge
 from dynsearch.plan import family_name
-from dynsearch.search.families import best_rows
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.frontier_files import write_frontier
-from dynsearch.search.record import finished, plan_of
-from dynsearch.search.results import read_results
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.frontier_files import write_frontier
+from dynsearch.study.record import finished, plan_of
+from dynsearch.study.results import best_rows, read_results
 from tests.search.toy import recipe, run, summary
 from tests.space.test_families import FAMILIES, SPACE
 

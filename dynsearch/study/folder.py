@@ -13,11 +13,11 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dynsearch.data.locks import held_lock
 from dynsearch.errors import StudyError, named, shown
 from dynsearch.files import read_yaml, write_yaml
-from dynsearch.search.recipe import StudyRecipe
+from dynsearch.locks import held_lock
 from dynsearch.space import SearchSpace
+from dynsearch.study.recipe import StudyRecipe
 from dynsearch.validation import describe
 
 _RECORDED = ("dynsearch", "torch", "torchvision", "timm", "optuna", "numpy", "decord")

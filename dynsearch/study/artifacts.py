@@ -12,7 +12,7 @@ from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.trial import Trial
 
 from dynsearch.files import written_whole
-from dynsearch.search.folder import StudyFolder
+from dynsearch.study.folder import StudyFolder
 
 
 class LinkedFiles:

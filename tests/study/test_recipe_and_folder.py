@@ -4,8 +4,8 @@ import yaml
 from dynsearch import resources
 from dynsearch.data.catalogue import CATALOGUE, get_info
 from dynsearch.errors import InputError, RecipeError, StudyError
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.recipe import StudyRecipe, recipe_name
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.recipe import StudyRecipe, recipe_name
 from tests.search.toy import SPACE, recipe
 
 

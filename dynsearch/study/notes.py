@@ -21,10 +21,10 @@ from dynsearch.report.markdown import escape
 from dynsearch.report.notes import plan_note, point_note, study_note
 from dynsearch.report.plots import plot_frontier
 from dynsearch.scores import ExitScores
-from dynsearch.search.artifacts import artifact_store, attach
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.origin import Origin
-from dynsearch.search.recipe import StudyRecipe
+from dynsearch.study.artifacts import artifact_store, attach
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.origin import Origin
+from dynsearch.study.recipe import StudyRecipe
 from dynsearch.thresholds import OperatingPoint
 
 _POINTS_DRAWN = 200

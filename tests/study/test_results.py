@@ -4,7 +4,7 @@ from sklearn.metrics import balanced_accuracy_score, top_k_accuracy_score
 
 from dynsearch.frontier import merge
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
-from dynsearch.search.results import StudyResults
+from dynsearch.study.results import StudyResults
 from tests.search.toy import ToyEvaluator
 
 

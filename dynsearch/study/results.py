@@ -13,12 +13,12 @@ from dynsearch.errors import InfeasibleBudgetError, StudyError
 from dynsearch.frontier import Interval, MergedPoint, bootstrap_difference
 from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.gathering import Gathering, Part
-from dynsearch.search.gathering import full_policy as full_policy
-from dynsearch.search.one_shot.predictions import agreement, expected_top1
-from dynsearch.search.record import finished
-from dynsearch.search.saved_scores import SavedScores
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.gathering import Gathering, Part
+from dynsearch.study.gathering import full_policy as full_policy
+from dynsearch.study.predictions import agreement, expected_top1
+from dynsearch.study.record import finished
+from dynsearch.study.saved_scores import SavedScores
 from dynsearch.thresholds import evaluate_policy
 from dynsearch.thresholds.policy_metrics import policy_metric
 
@@ -202,6 +202,15 @@ def spread(points: Sequence[MergedPoint[int]], count: int) -> list[MergedPoint[i
         min(range(len(points)), key=lambda i: abs(points[i].calibration.top1 - target)) for target in targets
     }
     return [points[i] for i in sorted(nearest)]
+
+
+def best_rows(parts: Mapping[str, StudyResults], max_gflops: float) -> list[dict[str, Any]]:
+    """Return, as rows of ``frontier.csv``, the best point of each family under ``max_gflops``, if it has any."""
+    rows = []
+    for part in parts.values():
+        inside = [i for i, point in enumerate(part.points) if point.calibration.gflops <= max_gflops]
+        rows += [part.rows()[i] for i in inside[-1:]]
+    return rows
 
 
 def _row(plan: Plan, point: MergedPoint[int]) -> dict[str, Any]:

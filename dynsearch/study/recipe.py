@@ -11,9 +11,9 @@ from pydantic import Field, ValidationError, model_validator
 from dynsearch import resources
 from dynsearch.errors import RecipeError
 from dynsearch.files import read_yaml
-from dynsearch.search.one_shot.config import OneShotConfig
 from dynsearch.space.search_space import Family
 from dynsearch.strict_yaml import load_yaml
+from dynsearch.study.one_shot_config import OneShotConfig
 from dynsearch.training.config import TrainingConfig
 from dynsearch.validation import Settings, describe
 
@@ -112,7 +112,7 @@ class StudyRecipe(Settings):
             _apply(values, setting)
         values.update({key: value for key, value in (overrides or {}).items() if value is not None})
         if values.get("storage") is not None:
-            from dynsearch.search.storage_address import check_storage
+            from dynsearch.study.storage_address import check_storage
 
             check_storage(str(values["storage"]))
         try:

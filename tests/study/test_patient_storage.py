@@ -7,10 +7,10 @@ import time
 import pytest
 
 from dynsearch.errors import DynsearchError
-from dynsearch.search import patient_storage
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.record import open_record
-from dynsearch.search.storage_address import without_password
+from dynsearch.study import patient_storage
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.record import open_record
+from dynsearch.study.storage_address import without_password
 from tests import postgres
 from tests.search.toy import InlineEngine, ToyEvaluator, run, summary
 

@@ -15,10 +15,10 @@ from dynsearch.frontier import MergedPoint
 from dynsearch.report.frontier_table import further_metrics
 from dynsearch.report.html import StudyFacts, TrialFacts, render_report, shown_videos
 from dynsearch.report.html.facts import FullInference
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.origin import Origin
-from dynsearch.search.record import open_record, plan_of
-from dynsearch.search.results import StudyResults, read_results, saving_at_equal_accuracy
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.origin import Origin
+from dynsearch.study.record import open_record, plan_of
+from dynsearch.study.results import StudyResults, read_results, saving_at_equal_accuracy
 
 _STATES = {
     TrialState.COMPLETE: "finished",

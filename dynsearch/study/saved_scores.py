@@ -6,7 +6,7 @@ import functools
 from collections.abc import Collection, Iterator, Mapping
 
 from dynsearch.scores import ExitScores
-from dynsearch.search.folder import StudyFolder
+from dynsearch.study.folder import StudyFolder
 
 _KEPT = 4  # files; those of large data sets take hundreds of MB each
 

@@ -10,10 +10,10 @@ from dynsearch.report.family_plot import plot_families
 from dynsearch.report.grid_plot import plot_grid
 from dynsearch.report.plots import plot_frontier
 from dynsearch.report.tables import write_csv
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.gathering import Gathering
-from dynsearch.search.recipe import StudyRecipe
-from dynsearch.search.results import StudyResults, saving_at_equal_accuracy
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.gathering import Gathering
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.results import StudyResults, saving_at_equal_accuracy
 
 
 class LiveFrontier:

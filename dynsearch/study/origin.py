@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError
 from dynsearch.data.records import VideoDataset
 from dynsearch.errors import StudyError
 from dynsearch.files import read_yaml, write_yaml
-from dynsearch.search.folder import StudyFolder
+from dynsearch.study.folder import StudyFolder
 from dynsearch.validation import Settings, describe
 
 

@@ -13,8 +13,8 @@ from dynsearch.frontier.crossfit import cross_fit
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.scores.score_grid import ScoreGrid
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.one_shot.agreement import mean_tau
+from dynsearch.study.agreement import mean_tau
+from dynsearch.study.folder import StudyFolder
 
 _NUM_BUDGETS = 17
 

@@ -8,11 +8,11 @@ from optuna.trial import TrialState
 
 from dynsearch.frontier import hypervolume, merge, solve_thresholds
 from dynsearch.scores import ExitScores
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.gathering import Gathering
 from dynsearch.search.known import KnownTrials
-from dynsearch.search.record import finished, open_record
-from dynsearch.search.results import StudyResults, full_policy, read_results
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.gathering import Gathering
+from dynsearch.study.record import finished, open_record
+from dynsearch.study.results import StudyResults, full_policy, read_results
 from dynsearch.thresholds import evaluate_policy
 from tests.search.toy import InlineEngine, ToyEvaluator, run
 

@@ -11,10 +11,10 @@ from sqlalchemy.engine import Engine
 from dynsearch.errors import RecipeError, StudyError
 from dynsearch.search.claims import Claims
 from dynsearch.search.engines import slot
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.recipe import StudyRecipe
-from dynsearch.search.record import finished, open_record, plan_of
-from dynsearch.search.storage_address import without_password
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.record import finished, open_record, plan_of
+from dynsearch.study.storage_address import without_password
 from tests import postgres
 from tests.search.toy import InlineEngine, ToyEvaluator, evaluated, run, summary
 

@@ -4,13 +4,13 @@ import time
 
 import pytest
 
-from dynsearch.data.locks import held_lock
 from dynsearch.errors import DynsearchError
+from dynsearch.locks import held_lock
 
 HOLD = """
 import sys, time
 from pathlib import Path
-from dynsearch.data.locks import held_lock
+from dynsearch.locks import held_lock
 with held_lock(Path(sys.argv[1])):
     print("held", flush=True)
     time.sleep(float(sys.argv[2]))

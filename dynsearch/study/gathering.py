@@ -11,11 +11,11 @@ from dynsearch.data.catalogue import get_metrics
 from dynsearch.frontier import Merging, hypervolume
 from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.one_shot.predictions import one_shot_folder, read_prediction
-from dynsearch.search.record import finished, plan_of
-from dynsearch.search.saved_frontiers import solved_once
-from dynsearch.search.saved_scores import SavedScores
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.predictions import one_shot_folder, read_prediction
+from dynsearch.study.record import finished, plan_of
+from dynsearch.study.saved_frontiers import solved_once
+from dynsearch.study.saved_scores import SavedScores
 from dynsearch.thresholds import ExitPolicy, evaluate_policy
 
 

@@ -8,10 +8,10 @@ from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 
 from dynsearch.errors import StudyError
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.journal_lock import JournalLock
-from dynsearch.search.patient_storage import PatientStorage
-from dynsearch.search.storage_address import parsed
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.journal_lock import JournalLock
+from dynsearch.study.patient_storage import PatientStorage
+from dynsearch.study.storage_address import parsed
 
 _LOCK_SECONDS = 60
 

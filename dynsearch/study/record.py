@@ -16,8 +16,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dynsearch.errors import DynsearchError, StudyError
 from dynsearch.plan import Plan, family_name
-from dynsearch.search.folder import StudyFolder
-from dynsearch.search.storage import open_storage
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.storage import open_storage
 from dynsearch.thresholds import OperatingPoint
 
 METRICS = ["top1", "gflops"]

@@ -1,0 +1,1 @@
+"""A study: its recipe, its folder and record, and what was found."""
