@@ -59,7 +59,8 @@ class Registry(Generic[Value]):
         """
         if name not in self._values:
             near = difflib.get_close_matches(name, self._values, n=1) if isinstance(name, str) else []
-            raise self._error(
+            error = self._error
+            raise error(
                 f"there is no {self.kind} {shown(name)}",
                 where=self._where,
                 hint=f"{'Did you mean ' + near[0] + '? ' if near else ''}Known: {', '.join(self._values)}",
