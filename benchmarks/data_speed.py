@@ -22,6 +22,7 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
+from dynsearch.data.video_folder import SUFFIXES
 
 from dynsearch.data import frame_index
 from dynsearch.data.clips import ClipDataset
@@ -30,7 +31,6 @@ from dynsearch.data.loader import make_loader
 from dynsearch.data.reader import read_frames
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.sampling import segment_centres
-from dynsearch.data.video_folder import SUFFIXES
 
 _KINDS = {
     "sthv2.webm": ("libvpx-vp9", 48, (240, 426), {"cpu-used": "8", "deadline": "realtime"}),

@@ -77,6 +77,20 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
+def read_text(path: str | os.PathLike[str], error: type[InputError] = InputError) -> str:
+    """Return the text of the file at ``path``.
+
+    Raises:
+        InputError: The file can't be read, or is not UTF-8; raised as the subclass ``error``.
+    """
+    try:
+        return Path(path).read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as problem:
+        raise error("is not UTF-8 text", where=str(path)) from problem
+    except OSError as problem:
+        raise error(f"can't be read: {problem.strerror or problem}", where=str(path)) from problem
+
+
 def write_yaml(path: str | os.PathLike[str], value: Any) -> None:
     """Write ``value`` (dicts, lists, numbers, strings) to ``path`` as YAML, in the order given."""
     write_text(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110))
@@ -89,7 +103,7 @@ def read_yaml(path: str | os.PathLike[str], error: type[InputError] = InputError
         InputError: The file is missing or is not YAML, has a key twice, is nested too deeply or grows too large
             by its anchors; raised as the subclass ``error``.
     """
-    text = _read_text(path, error)
+    text = read_text(path, error)
     try:
         return load_yaml(text)
     except Exception as problem:  # The parser lets value, key and recursion errors of odd scalars through.
@@ -102,7 +116,7 @@ def read_json(path: str | os.PathLike[str], error: type[InputError] = InputError
     Raises:
         InputError: The file is missing or is not JSON, or has a key twice; raised as the subclass ``error``.
     """
-    text = _read_text(path, error)
+    text = read_text(path, error)
     try:
         return json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_constant)
     except json.JSONDecodeError as problem:
@@ -123,15 +137,6 @@ def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
-
-
-def _read_text(path: str | os.PathLike[str], error: type[InputError]) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as problem:
-        raise error("is not UTF-8 text", where=str(path)) from problem
-    except OSError as problem:
-        raise error(f"can't be read: {problem.strerror or problem}", where=str(path)) from problem
 
 
 def _one_line(problem: Exception) -> str:

@@ -8,6 +8,7 @@ import os
 from dynsearch.data.catalogue_entries import CATALOGUE
 from dynsearch.data.dataset_info import DatasetInfo
 from dynsearch.data.home import dataset_root
+from dynsearch.data.layouts.video_tree import without_missing
 from dynsearch.data.records import Annotations, VideoDataset
 from dynsearch.data.splits import carve_calibration, check_disjoint
 from dynsearch.errors import DataError, InputError
@@ -49,7 +50,7 @@ def read_annotations(
     Args:
         name: A key of ``CATALOGUE``, or ``NAME@VARIANT``.
         root: The data set's own folder; None means ``$DYNSEARCH_HOME/data/<name>``.
-        allow_missing: Accept annotated videos without a file.
+        allow_missing: Accept annotated videos without a file; their records have the path it should have.
 
     Raises:
         InputError: The name is unknown.
@@ -58,7 +59,14 @@ def read_annotations(
     info, folder = get_info(name), dataset_root(name, root)
     if info.generate is not None:
         info.generate(folder)
-    return info.read(folder, how_to_get=info.how_to_get, allow_missing=allow_missing)
+    try:
+        annotations = info.read(folder)
+        if allow_missing:
+            return annotations
+        return without_missing(annotations, folder, may_vanish=info.may_vanish)
+    except DataError as error:
+        hint = error.hint or info.how_to_get
+        raise DataError(error.problem, where=error.where or str(folder), hint=hint) from error
 
 
 def open_dataset(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 
 from dynsearch.data.dataset_info import DatasetInfo, Layout
 from dynsearch.data.layouts import hmdb51, ucf101
@@ -12,24 +13,25 @@ from dynsearch.data.layouts.csv_videos import read_csv_videos
 from dynsearch.data.layouts.fcvid import read_fcvid
 from dynsearch.data.layouts.kinetics import read_kinetics400, read_mini_kinetics
 from dynsearch.data.layouts.numbered_clips import read_numbered_clips
+from dynsearch.data.layouts.sthv2 import read_sthv2
 from dynsearch.data.motions.dataset import DEFAULT_SIZES, generate_motions
-from dynsearch.data.sthv2 import read_sthv2
+from dynsearch.data.records import Annotations
 from dynsearch.errors import InputError
 
 
-def _ucf101_split(number: str) -> Layout:
-    _check_split("ucf101", number, ucf101.SPLITS)
-    return functools.partial(ucf101.read_ucf101, split=number)
+def _official_splits(
+    name: str, read: Callable[..., Annotations], known: tuple[str, ...]
+) -> Callable[[str], Layout]:
+    """Return what gives the layout of one of a data set's official splits."""
 
+    def layout(number: str) -> Layout:
+        if number not in known:
+            raise InputError(
+                f"{name} has no split {number!r}", hint=f"Splits: {name}@{f', {name}@'.join(known)}"
+            )
+        return functools.partial(read, split=number)
 
-def _hmdb51_split(number: str) -> Layout:
-    _check_split("hmdb51", number, hmdb51.SPLITS)
-    return functools.partial(hmdb51.read_hmdb51, split=number)
-
-
-def _check_split(name: str, number: str, known: tuple[str, ...]) -> None:
-    if number not in known:
-        raise InputError(f"{name} has no split {number!r}", hint=f"Splits: {name}@{f', {name}@'.join(known)}")
+    return layout
 
 
 _STHV2_LAYOUT = (
@@ -84,9 +86,6 @@ _DOWNLOADED = (
         f"{_STHV2_PAGE}, join and unpack them with `cat 20bn-something-something-v2-?? | tar zx`, "
         "and give the folder that holds 20bn-something-something-v2/ as --data-root",
         num_videos={"train": 168_913, "test": 24_777},
-        calibration_fraction=0.1,
-        cache_frames=32,
-        cache_size=256,
         read=read_sthv2,
         splits=_VALIDATION_IS_TEST,
         flip="exchange",
@@ -101,8 +100,6 @@ _DOWNLOADED = (
         how_to_get="Unpack the archives of Something-Something v1 (its successor v2 is at "
         f"{_STHV2_PAGE}) and give the folder that holds 20bn-something-something-v1/ as --data-root",
         num_videos={"train": 86_017, "test": 11_522},
-        calibration_fraction=0.1,
-        cache_frames=32,
         cache_size=100,
         read=functools.partial(
             read_numbered_clips, prefix="something-something-v1", folder="20bn-something-something-v1"
@@ -120,8 +117,6 @@ _DOWNLOADED = (
         how_to_get=f"Download the videos and labels of Jester from {_JESTER_PAGE}, join and unpack them with "
         "`cat 20bn-jester-v1-?? | tar zx`, and give the folder that holds 20bn-jester-v1/ as --data-root",
         num_videos={"train": 118_562, "test": 14_787},
-        calibration_fraction=0.1,
-        cache_frames=32,
         cache_size=100,
         read=functools.partial(read_numbered_clips, prefix="jester-v1", folder="20bn-jester-v1"),
         splits=_VALIDATION_IS_TEST,
@@ -137,12 +132,10 @@ _DOWNLOADED = (
         how_to_get=f"Download UCF101.rar and UCF101TrainTestSplits-RecognitionTask.zip from {_UCF101_PAGE}, "
         "unpack both in one folder, and give it as --data-root",
         num_videos={"train": 9_537, "test": 3_783},
-        calibration_fraction=0.1,
-        cache_frames=32,
         cache_size=240,
         read=ucf101.read_ucf101,
         splits="split 1; ucf101@2 and ucf101@3 are the others; calibration takes whole groups (g01 to g25)",
-        variant=_ucf101_split,
+        variant=_official_splits("ucf101", ucf101.read_ucf101, ucf101.SPLITS),
         metrics=_BY_CLASS,
     ),
     DatasetInfo(
@@ -155,12 +148,10 @@ _DOWNLOADED = (
         how_to_get=f"Download the videos and the three splits from {_HMDB51_PAGE}, unpack the archive of each "
         "class, and give the folder that holds the classes and testTrainMulti_7030_splits/ as --data-root",
         num_videos={"train": 3_570, "test": 1_530},
-        calibration_fraction=0.1,
-        cache_frames=32,
         cache_size=240,
         read=hmdb51.read_hmdb51,
         splits="split 1; hmdb51@2 and hmdb51@3 are the others; calibration takes whole films",
-        variant=_hmdb51_split,
+        variant=_official_splits("hmdb51", hmdb51.read_hmdb51, hmdb51.SPLITS),
         metrics=_BY_CLASS,
     ),
     DatasetInfo(
@@ -174,9 +165,8 @@ _DOWNLOADED = (
         "unpack them in one folder, and give it as --data-root",
         num_videos={"train": 246_534, "test": 19_906},
         calibration_fraction=0.05,
-        cache_frames=32,
-        cache_size=256,
         read=read_kinetics400,
+        may_vanish=True,
         splits="the official validation videos are the test split; clips without a file are left out and listed",
     ),
     DatasetInfo(
@@ -191,9 +181,8 @@ _DOWNLOADED = (
         "and give the folder that holds them as --data-root",
         num_videos={"train": 80_000, "test": 5_000},
         calibration_fraction=0.05,
-        cache_frames=32,
-        cache_size=256,
         read=read_mini_kinetics,
+        may_vanish=True,
         splits="the official validation videos are the test split; clips without a file are left out and listed",
     ),
     DatasetInfo(
@@ -206,10 +195,8 @@ _DOWNLOADED = (
         how_to_get=f"Download activity_net.v1-3.min.json from {_ACTIVITYNET_PAGE}, and the videos as that page "
         "says (missing ones can be asked for there), and give the folder that holds both as --data-root",
         num_videos={"train": 10_024, "test": 4_926},
-        calibration_fraction=0.1,
-        cache_frames=32,
-        cache_size=256,
         read=read_activitynet,
+        may_vanish=True,
         splits="the official validation videos are the test split; videos without a file are left out and listed",
         metrics=_SEVERAL_LABELS,
     ),
@@ -223,10 +210,8 @@ _DOWNLOADED = (
         how_to_get=f"Ask for the data set as {_FCVID_PAGE} says, unpack the videos and the materials in one "
         "folder, and give it as --data-root",
         num_videos={"train": 45_611, "test": 45_612},
-        calibration_fraction=0.1,
-        cache_frames=32,
-        cache_size=256,
         read=read_fcvid,
+        may_vanish=True,
         splits="the standard split; videos without a file are left out and listed",
         metrics=_SEVERAL_LABELS,
     ),
@@ -244,7 +229,6 @@ _GENERAL = (
         "as --data-root",
         num_videos={},
         calibration_fraction=0.15,
-        cache_frames=32,
         cache_size=128,
         read=read_class_folders,
         splits=_OWN_SPLITS.replace("NAME", "folders"),
@@ -262,7 +246,6 @@ _GENERAL = (
         "that folder as --data-root",
         num_videos={},
         calibration_fraction=0.15,
-        cache_frames=32,
         cache_size=128,
         read=read_csv_videos,
         splits=_OWN_SPLITS.replace("NAME", "csv"),

@@ -14,12 +14,8 @@ FlipRule = Literal["plain", "exchange"]
 """``plain``: a mirrored video keeps its classes. ``exchange``: classes whose names tell directions change places."""
 
 
-class Layout(Protocol):
-    """Reads the annotation files of one layout."""
-
-    def __call__(self, root: Path, *, how_to_get: str, allow_missing: bool = False) -> Annotations:
-        """Return what the annotation files under ``root`` say."""
-        ...
+Layout = Callable[[Path], Annotations]
+"""Reads the annotation files below a data root. Videos without a file have the path that it should have."""
 
 
 class Generator(Protocol):
@@ -47,12 +43,13 @@ class DatasetInfo:
         calibration_fraction: Share of the training videos that calibration gets when nothing else is said.
         cache_frames: Frames of each video that its frame cache keeps when nothing else is said.
         cache_size: Side in pixels of the squares its frame cache keeps.
-        read: Reads its annotation files.
+        read: Reads its annotation files. ``how_to_get`` is added to its errors that have no hint.
         splits: In words, which split is meant without a variant, and which variants there are.
         variant: Gives the layout of a variant; None where there are none.
         generate: Makes it where it is absent; None for data that has to be downloaded.
         metrics: What its results are measured by, keys of ``scores.metrics.METRICS``; the first leads.
         flip: What mirroring a video does to its classes.
+        may_vanish: Whether videos without a file are left out and listed, instead of an error.
     """
 
     name: str
@@ -62,12 +59,13 @@ class DatasetInfo:
     licence_page: str
     how_to_get: str
     num_videos: dict[str, int]
-    calibration_fraction: float
-    cache_frames: int
-    cache_size: int
     read: Layout
     splits: str
+    calibration_fraction: float = 0.1
+    cache_frames: int = 32
+    cache_size: int = 256
     variant: Callable[[str], Layout] | None = None
     generate: Generator | None = None
     metrics: tuple[str, ...] = ("top1", "top5")
     flip: FlipRule = "plain"
+    may_vanish: bool = False

@@ -11,11 +11,11 @@ import pytest
 
 from dynsearch.data import open_dataset
 from dynsearch.data.catalogue import read_annotations
-from dynsearch.data.sthv2 import read_sthv2
+from dynsearch.data.layouts.sthv2 import read_sthv2
 from dynsearch.errors import DataError
 from tests.data.layouts.several import write_activitynet
 from tests.data.layouts.test_clips_and_kinetics import write_kinetics
-from tests.data.test_sthv2 import LABELS, TEMPLATES, write_layout
+from tests.data.layouts.test_sthv2 import LABELS, TEMPLATES, write_layout
 from tests.mutations import NUMBER, changed_bytes, changed_documents, refused_or_right
 
 ENTRIES = [{"id": str(100 + n), "template": TEMPLATES[n % 2], "placeholders": ["a"]} for n in range(8)]
@@ -64,7 +64,7 @@ def test_sthv2(tmp_path, part):
         assert all(record.path.parent == root / "20bn-something-something-v2" for record in found.train)
 
     document = LABELS if part == "labels" else ENTRIES
-    refused_or_right(mutations(document, 17), path, lambda path: read_sthv2(root, how_to_get="get it"), check)
+    refused_or_right(mutations(document, 17), path, lambda path: read_sthv2(root), check)
 
 
 def table():
@@ -234,5 +234,5 @@ def test_kinetics(tmp_path):
 def test_what_no_label_file_may_hold(tmp_path, labels, says):
     root = write_layout(tmp_path / "sthv2", labels=labels)
     with pytest.raises(DataError) as caught:
-        read_sthv2(root, how_to_get="get it")
+        read_sthv2(root)
     assert says in str(caught.value)

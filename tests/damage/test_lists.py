@@ -95,7 +95,7 @@ def test_ucf101(tmp_path, empty, name):
         assert kept == given
 
     refused_or_right(
-        mutations(path.read_bytes(), 41), path, lambda path: read_ucf101(root, how_to_get="get it", allow_missing=True),
+        mutations(path.read_bytes(), 41), path, lambda path: read_ucf101(root),
         check,
     )  # fmt: skip
 
@@ -115,7 +115,7 @@ def test_hmdb51(tmp_path, empty):
             assert claps == given[part]
 
     refused_or_right(
-        mutations(path.read_bytes(), 43), path, lambda path: read_hmdb51(root, how_to_get="get it", allow_missing=True),
+        mutations(path.read_bytes(), 43), path, lambda path: read_hmdb51(root),
         check,
     )  # fmt: skip
 
@@ -142,6 +142,6 @@ def test_fcvid(tmp_path, name):
             assert kept == given[part]
 
     def read(path):
-        return get_info("fcvid").read(root, how_to_get="get it", allow_missing=True)
+        return get_info("fcvid").read(root)
 
     refused_or_right(mutations(path.read_bytes(), 47), path, read, check)

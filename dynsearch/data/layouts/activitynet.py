@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 from dynsearch.data.layouts.several_labels import multi_label_record
-from dynsearch.data.layouts.text_files import bad_line, find_files, in_folders, read_lines
-from dynsearch.data.layouts.video_tree import VideoTree, located
+from dynsearch.data.layouts.text_files import find_files, frames_and_labels, in_folders, read_lines
+from dynsearch.data.layouts.video_tree import VideoTree
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.errors import DataError, shown
 from dynsearch.files import read_json
@@ -30,31 +30,24 @@ _LISTS: dict[str, Sequence[str]] = {
 _SUBSETS = {"training": "train", "validation": "test"}
 
 
-def read_activitynet(root: Path, *, how_to_get: str, allow_missing: bool = False) -> Annotations:
+def read_activitynet(root: Path) -> Annotations:
     """Read ActivityNet 1.3; its validation videos are our test split.
 
     Args:
         root: The folder that holds the annotation file and, somewhere below it, the videos.
-        how_to_get: What the user should download, for the message when something is missing.
-        allow_missing: Return annotated videos without a file too, instead of leaving them out.
 
     Raises:
-        DataError: The annotation file or all videos are missing, or the file is not in the format above.
+        DataError: The annotation file is missing or not in the format above.
     """
     if not any((root / name).is_file() for name in in_folders(*_JSON_NAMES)) and any(
         (root / name).is_file() for name in _LISTS["train"]
     ):
-        files = find_files(root, _LISTS, how_to_get=how_to_get)
-        tree = VideoTree(root)
-        class_names, parts = _read_lists(files, tree)
-    else:
-        files = find_files(root, {"annotations": in_folders(*_JSON_NAMES)}, how_to_get=how_to_get)
-        tree = VideoTree(root)
-        class_names, parts = _read_database(files["annotations"], tree)
-    return located(tree, class_names, parts, how_to_get=how_to_get, allow_missing=allow_missing)
+        return _read_lists(find_files(root, _LISTS), VideoTree(root))
+    files = find_files(root, {"annotations": in_folders(*_JSON_NAMES)})
+    return _read_database(files["annotations"], VideoTree(root))
 
 
-def _read_database(path: Path, tree: VideoTree) -> tuple[tuple[str, ...], dict[str, list[VideoRecord]]]:
+def _read_database(path: Path, tree: VideoTree) -> Annotations:
     content = read_json(path, DataError)
     database = content.get("database") if isinstance(content, dict) else None
     if not isinstance(database, dict) or not database:
@@ -66,7 +59,8 @@ def _read_database(path: Path, tree: VideoTree) -> tuple[tuple[str, ...], dict[s
             found[_SUBSETS[subset]][video_id] = names
     class_names = tuple(sorted(set().union(*found["train"].values())))
     labels = {name: label for label, name in enumerate(class_names)}
-    return class_names, {part: _records(videos, labels, tree, path) for part, videos in found.items()}
+    parts = {part: _records(videos, labels, tree, path) for part, videos in found.items()}
+    return Annotations(class_names=class_names, train=parts["train"], test=parts["test"])
 
 
 def _read_entry(video_id: str, entry: Any, path: Path) -> tuple[str, set[str]]:
@@ -97,29 +91,21 @@ def _records(
     ]
 
 
-def _read_lists(
-    files: dict[str, Path], tree: VideoTree
-) -> tuple[tuple[str, ...], dict[str, list[VideoRecord]]]:
+def _read_lists(files: dict[str, Path], tree: VideoTree) -> Annotations:
     names = [line for _, line in read_lines(files.pop("classes"))]
     class_names = tuple(names[1:] if names[0] == "action" else names)
     parts: dict[str, list[VideoRecord]] = {}
     for part, path in files.items():
         parts[part] = records = []
         for number, line in read_lines(path):
-            name, *numbers = line.split()
-            if len(numbers) < 2 or not all(
-                word.isdecimal() and int(word) < len(class_names) for word in numbers[1:]
-            ):
-                raise bad_line(
-                    path, number, f"`v_ID FRAMES LABEL` with labels below {len(class_names)}", line
-                )
+            name, labels = frames_and_labels(path, number, line, len(class_names), "v_ID")
             video_id = name.removeprefix("v_")
-            records.append(multi_label_record(video_id, _find(video_id, tree, path), map(int, numbers[1:])))
-    return class_names, parts
+            records.append(multi_label_record(video_id, _find(video_id, tree, path), labels))
+    return Annotations(class_names=class_names, train=parts["train"], test=parts["test"])
 
 
 def _find(video_id: str, tree: VideoTree, path: Path) -> Path:
     """Return the file of a video, called ``v_ID`` as downloaded, or ``ID``."""
-    named = tree.find(f"v_{video_id}", where=str(path))
     plain = tree.find(video_id, where=str(path))
-    return plain if tree.exists(plain) and not tree.exists(named) else named
+    only_plain = video_id in tree.files and f"v_{video_id}" not in tree.files
+    return plain if only_plain else tree.find(f"v_{video_id}", where=str(path))

@@ -5,6 +5,7 @@ A CSV file beside the folders may give each video its group, so that a person or
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections import defaultdict
 from collections.abc import Mapping
@@ -19,15 +20,11 @@ from dynsearch.errors import DataError
 TEST_FOLDERS = ("test", "val", "validation", "validate", "testing")
 
 
-def read_class_folders(
-    root: Path, *, how_to_get: str, allow_missing: bool = False, test_groups: str | None = None
-) -> Annotations:
+def read_class_folders(root: Path, *, test_groups: str | None = None) -> Annotations:
     """Read the videos of every class folder.
 
     Args:
         root: The folder that holds the class folders, or ``train`` and ``test`` with class folders each.
-        how_to_get: What is expected there, for the message.
-        allow_missing: Has no meaning here: what is not there is not known of.
         test_groups: Groups joined by + that are the test split; None takes ``test/``, or leaves the test
             split to be carved.
 
@@ -35,7 +32,7 @@ def read_class_folders(
         DataError: There are no class folders with videos, or training and test have other classes.
     """
     if not root.is_dir():
-        raise DataError("there is no such folder", where=str(root), hint=how_to_get)
+        raise DataError("there is no such folder", where=str(root))
     folders = {"train": root, "test": root}
     if (root / "train").is_dir():
         tested_in = next((name for name in TEST_FOLDERS if (root / name).is_dir()), "train")
@@ -45,7 +42,6 @@ def read_class_folders(
         raise DataError(
             f"holds {len(classes)} folders with videos, at least 2 classes are needed",
             where=str(folders["train"]),
-            hint=how_to_get,
         )
     labels = {name: label for label, name in enumerate(classes)}
     test: list[VideoRecord] = []
@@ -56,8 +52,6 @@ def read_class_folders(
     annotations = _grouped(
         root, Annotations(class_names=tuple(classes), train=_records(root, classes, labels), test=test)
     )
-    if test_groups is None:
-        return annotations
     return take_test_groups(annotations, test_groups, where=root)
 
 
@@ -99,8 +93,8 @@ def _grouped(root: Path, annotations: Annotations) -> Annotations:
         for name in (relative.as_posix(), relative.with_suffix("").as_posix(), relative.name, relative.stem):
             named[name].add(record.video_id)
     groups = read_group_file(chosen[0], {name: ids.pop() for name, ids in named.items() if len(ids) == 1})
-    return Annotations(
-        class_names=annotations.class_names,
+    return dataclasses.replace(
+        annotations,
         train=with_groups(annotations.train, groups),
         test=with_groups(annotations.test, groups),
     )

@@ -17,7 +17,6 @@ from typing import NamedTuple
 from dynsearch.data.layouts.class_folders import TEST_FOLDERS
 from dynsearch.data.layouts.groups import GROUP_COLUMNS, take_test_groups
 from dynsearch.data.layouts.text_files import bad_line, read_rows
-from dynsearch.data.layouts.video_tree import without_missing
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.errors import DataError, shown
 
@@ -40,23 +39,19 @@ class _Row(NamedTuple):
     split: str | None
 
 
-def read_csv_videos(
-    root: Path, *, how_to_get: str, allow_missing: bool = False, test_groups: str | None = None
-) -> Annotations:
+def read_csv_videos(root: Path, *, test_groups: str | None = None) -> Annotations:
     """Read the CSV file or files in a folder.
 
     Args:
         root: The folder that holds them and, below it, the videos.
-        how_to_get: What is expected there, for the message.
-        allow_missing: Accept annotated videos without a file.
         test_groups: Groups joined by + that are the test split; None takes the split that the files name,
             or leaves the test split to be carved.
 
     Raises:
         DataError: There is no CSV file, or several without names that tell them apart, or one is not in the
-            format above, or a path leaves the root, or videos are missing.
+            format above, or a path leaves the root.
     """
-    files = _find_csv_files(root, how_to_get)
+    files = _find_csv_files(root)
     rows = {split: _read_rows(path) for split, path in files.items()}
     class_names = _sorted_names({row.label for part in rows.values() for row in part})
     if len(class_names) < 2:
@@ -70,15 +65,11 @@ def read_csv_videos(
         for row in part:
             is_test = (row.split or split).lower() in TEST_FOLDERS
             (test if is_test else train).append(_record(root, row, labels, files[split]))
-    if not allow_missing:
-        records = train + test
-        gone = [record for record in records if not os.path.exists(record.path)]
-        without_missing(records, gone, root=root, how_to_get=how_to_get, skip=False)
     annotations = Annotations(class_names=class_names, train=train, test=test)
-    return annotations if test_groups is None else take_test_groups(annotations, test_groups, where=root)
+    return take_test_groups(annotations, test_groups, where=root)
 
 
-def _find_csv_files(root: Path, how_to_get: str) -> dict[str, Path]:
+def _find_csv_files(root: Path) -> dict[str, Path]:
     """Return the CSV files by the split they hold."""
     found = {path.stem.lower(): path for path in sorted(root.glob("*.csv"))}
     if "train" in found:
@@ -86,9 +77,7 @@ def _find_csv_files(root: Path, how_to_get: str) -> dict[str, Path]:
     if len(found) == 1:
         return {"train": next(iter(found.values()))}
     raise DataError(
-        f"holds {len(found)} CSV files, expected train.csv and test.csv, or one for all",
-        where=str(root),
-        hint=how_to_get,
+        f"holds {len(found)} CSV files, expected train.csv and test.csv, or one for all", where=str(root)
     )
 
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from dynsearch.data.layouts.several_labels import multi_label_record
 from dynsearch.data.layouts.text_files import bad_line, find_files, in_folders, read_lines
-from dynsearch.data.layouts.video_tree import VideoTree, located
+from dynsearch.data.layouts.video_tree import VideoTree
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.errors import DataError, named, shown
 
@@ -26,37 +26,29 @@ _FOLDERS = ("", "materials", "annotations", "labels")
 _SPLITS = ("train", "test")
 
 
-def read_fcvid(root: Path, *, how_to_get: str, allow_missing: bool = False) -> Annotations:
+def read_fcvid(root: Path) -> Annotations:
     """Read FCVID in its standard split.
 
     Args:
         root: The folder that holds the two files and, somewhere below it, the class folders.
-        how_to_get: What the user should get, for the message when something is missing.
-        allow_missing: Return annotated videos without a file too, instead of leaving them out.
 
     Raises:
-        DataError: A file or all videos are missing, or a file is not in the format above.
+        DataError: A file is missing or not in the format above.
     """
-    files = find_files(
-        root,
-        {
-            "split": in_folders("FCVID_VideoName_TrainTestSplit.txt", folders=_FOLDERS),
-            "labels": in_folders("FCVID_Label.txt", folders=_FOLDERS),
-        },
-        how_to_get=how_to_get,
-    )
-    names = [_read_name(files["split"], number, line) for number, line in read_lines(files["split"])]
+    names = {"split": "FCVID_VideoName_TrainTestSplit.txt", "labels": "FCVID_Label.txt"}
+    files = find_files(root, {part: in_folders(name, folders=_FOLDERS) for part, name in names.items()})
+    videos = [_read_name(files["split"], number, line) for number, line in read_lines(files["split"])]
     labels, num_classes = _read_matrix(files["labels"])
-    if len(names) != len(labels):
+    if len(videos) != len(labels):
         raise DataError(
-            f"has {len(labels)} lines, but {files['split'].name} has {len(names)}",
+            f"has {len(labels)} lines, but {files['split'].name} has {len(videos)}",
             where=str(files["labels"]),
             hint="Take both from the same release",
         )
     tree = VideoTree(root)
     parts: dict[str, list[VideoRecord]] = {split: [] for split in _SPLITS}
     taken: dict[Path, PurePosixPath] = {}
-    for (name, split), classes in zip(names, labels, strict=True):
+    for (name, split), classes in zip(videos, labels, strict=True):
         if classes:
             path = tree.find(name.stem, where=str(files["split"]), folder=name.parent.name)
             if (other := taken.setdefault(path, name)) is not name:
@@ -65,8 +57,11 @@ def read_fcvid(root: Path, *, how_to_get: str, allow_missing: bool = False) -> A
                     where=str(files["split"]),
                 )
             parts[split].append(multi_label_record(name.with_suffix("").as_posix(), path, classes))
-    class_names = _class_names([name for name, _ in names], labels, num_classes)
-    return located(tree, class_names, parts, how_to_get=how_to_get, allow_missing=allow_missing)
+    return Annotations(
+        class_names=_class_names([name for name, _ in videos], labels, num_classes),
+        train=parts["train"],
+        test=parts["test"],
+    )
 
 
 def _read_name(path: Path, number: int, line: str) -> tuple[PurePosixPath, str]:

@@ -7,26 +7,28 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dynsearch.data.layouts.text_files import read_rows
-from dynsearch.data.records import Annotations, VideoRecord
+from dynsearch.data.records import Annotations, VideoRecord, groups_of
 from dynsearch.errors import DataError, InputError
 
 GROUP_COLUMNS = ("group", "subject", "person", "actor", "speaker", "performer", "user", "source")
 """Names that a column of groups may have."""
 
 
-def take_test_groups(annotations: Annotations, names: str, *, where: Path) -> Annotations:
+def take_test_groups(annotations: Annotations, names: str | None, *, where: Path) -> Annotations:
     """Return the same videos with those of some groups as the test split, and all others to train on.
 
     Args:
         annotations: The videos, in any splits.
-        names: Groups joined by +, for instance ``3+9+14``.
+        names: Groups joined by +, for instance ``3+9+14``; None leaves the splits as they are.
         where: The data root, for the message.
 
     Raises:
         InputError: There is no such group, or they are all.
     """
+    if names is None:
+        return annotations
     records = [*annotations.train, *annotations.test]
-    known = sorted({record.group for record in records if record.group is not None})
+    known = groups_of(records)
     wanted = names.split("+")
     unknown = [name for name in wanted if name not in known]
     if unknown or set(wanted) == set(known):

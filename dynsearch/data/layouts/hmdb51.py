@@ -12,7 +12,7 @@ import re
 from pathlib import Path
 
 from dynsearch.data.layouts.text_files import bad_line, read_lines
-from dynsearch.data.layouts.video_tree import VideoTree, without_missing
+from dynsearch.data.layouts.video_tree import VideoTree
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.errors import DataError
 
@@ -22,17 +22,15 @@ _TAKE = re.compile(r"_[a-z]_[a-z]+_np\d+_[a-z]+_[a-z]+_\d+$")
 """End of a clip's name: what is visible, camera motion, people, view, quality, number."""
 
 
-def read_hmdb51(root: Path, *, how_to_get: str, allow_missing: bool = False, split: str = "1") -> Annotations:
+def read_hmdb51(root: Path, *, split: str = "1") -> Annotations:
     """Read one of the three official splits.
 
     Args:
         root: The folder that holds the class folders (or ``hmdb51/``) and ``testTrainMulti_7030_splits/``.
-        how_to_get: What the user should download, for the message when something is missing.
-        allow_missing: Accept annotated videos without a file.
         split: ``1``, ``2`` or ``3``.
 
     Raises:
-        DataError: Files or videos are missing, or a list is not in the format above.
+        DataError: Files are missing, or a list is not in the format above.
     """
     ending = f"_test_split{split}.txt"
     lists: list[Path] = []
@@ -40,9 +38,7 @@ def read_hmdb51(root: Path, *, how_to_get: str, allow_missing: bool = False, spl
         lists = lists or sorted((root / folder).glob(f"*{ending}"))
     if not lists:
         raise DataError(
-            f"the data set is not complete there, missing: {_FOLDERS[0]}/*{ending}",
-            where=str(root),
-            hint=how_to_get,
+            f"the data set is not complete there, missing: {_FOLDERS[0]}/*{ending}", where=str(root)
         )
     tree = VideoTree(root)
     train: list[VideoRecord] = []
@@ -59,10 +55,6 @@ def read_hmdb51(root: Path, *, how_to_get: str, allow_missing: bool = False, spl
             found = tree.find(video_id, where=str(path), suffix=".avi", folder=class_names[label])
             record = VideoRecord(video_id, found, label, _film(video_id, class_names[label]))
             (train if tag == "1" else test).append(record)
-    if not allow_missing:
-        records = train + test
-        gone = [record for record in records if not tree.exists(record.path)]
-        without_missing(records, gone, root=root, how_to_get=how_to_get, skip=False)
     return Annotations(class_names=class_names, train=train, test=test)
 
 

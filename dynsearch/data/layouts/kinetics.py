@@ -22,18 +22,24 @@ from dynsearch.data.layouts.text_files import (
     bad_line,
     check_labels,
     find_files,
+    frames_and_labels,
     in_folders,
     read_lines,
     read_rows,
 )
-from dynsearch.data.layouts.video_tree import VideoTree, located
+from dynsearch.data.layouts.video_tree import VideoTree, plain_name
 from dynsearch.data.records import Annotations, VideoRecord
-from dynsearch.data.video_folder import plain_name
 from dynsearch.errors import DataError, shown
 
 _ID_LENGTH = 11
 _COLUMNS = ("label", "youtube_id", "time_start", "time_end")
 _NAMES = ("{}.csv", "kinetics_{}.csv", "kinetics-400_{}.csv", "kinetics400_{}.csv", "k400_{}.csv")
+_ID_LISTS = {"train": in_folders("train_ytid_list.txt"), "test": in_folders("val_ytid_list.txt")}
+_NUMBERED_LISTS = {
+    "classes": in_folders("minik_classInd.txt", "classInd.txt"),
+    "train": in_folders("mini_kinetics_train.txt"),
+    "test": in_folders("mini_kinetics_val.txt"),
+}
 
 
 class _Clip(NamedTuple):
@@ -42,21 +48,19 @@ class _Clip(NamedTuple):
     label: str
 
 
-def read_kinetics400(root: Path, *, how_to_get: str, allow_missing: bool = False) -> Annotations:
+def read_kinetics400(root: Path) -> Annotations:
     """Read Kinetics-400; its validation videos are our test split.
 
     Args:
         root: The folder that holds the CSV files and, somewhere below it, the clips.
-        how_to_get: What the user should download, for the message when something is missing.
-        allow_missing: Return annotated videos without a file too, instead of leaving them out.
 
     Raises:
-        DataError: Annotation files or all videos are missing, or a file is not in the format above.
+        DataError: Annotation files are missing, or one is not in the format above.
     """
     has_csv = any((root / name).is_file() for name in _csv_names("train"))
     if not has_csv and (root / "train").is_dir():
-        return read_class_folders(root, how_to_get=how_to_get, allow_missing=allow_missing)
-    files = _find_csv_files(root, how_to_get)
+        return read_class_folders(root)
+    files = _find_csv_files(root)
     parts = {part: _read_csv(path) for part, path in files.items()}
     class_names = tuple(sorted({clip.label for clip in parts["train"]}))
     check_labels(
@@ -64,45 +68,30 @@ def read_kinetics400(root: Path, *, how_to_get: str, allow_missing: bool = False
         files["test"],
         files["train"].name,
     )
-    return _annotations(root, class_names, parts, files, how_to_get, allow_missing)
+    return _annotations(root, class_names, parts, files)
 
 
-def read_mini_kinetics(root: Path, *, how_to_get: str, allow_missing: bool = False) -> Annotations:
+def read_mini_kinetics(root: Path) -> Annotations:
     """Read Mini-Kinetics from either form of its lists; its validation videos are our test split.
 
     Args:
         root: The folder that holds the lists and, somewhere below it, the clips.
-        how_to_get: What the user should download, for the message when something is missing.
-        allow_missing: Return annotated videos without a file too, instead of leaving them out.
 
     Raises:
-        DataError: Lists or all videos are missing, or a file is not in the format above.
+        DataError: Lists are missing, or one is not in the format above.
     """
-    if not any((root / name).is_file() for name in in_folders("mini_kinetics_train.txt")):
-        return _read_id_lists(root, how_to_get, allow_missing)
-    files = find_files(
-        root,
-        {
-            "classes": in_folders("minik_classInd.txt", "classInd.txt"),
-            "train": in_folders("mini_kinetics_train.txt"),
-            "test": in_folders("mini_kinetics_val.txt"),
-        },
-        how_to_get=how_to_get,
-    )
+    if not any((root / name).is_file() for name in _NUMBERED_LISTS["train"]):
+        return _read_id_lists(root)
+    files = find_files(root, _NUMBERED_LISTS)
     class_names = tuple(line for _, line in read_lines(files.pop("classes")))
     parts = {part: _read_numbered(path, class_names) for part, path in files.items()}
-    return _annotations(root, class_names, parts, files, how_to_get, allow_missing)
+    return _annotations(root, class_names, parts, files)
 
 
-def _read_id_lists(root: Path, how_to_get: str, allow_missing: bool) -> Annotations:
+def _read_id_lists(root: Path) -> Annotations:
     """Read lists of ids, with the labels that Kinetics-400's own CSV files give them."""
-    files = find_files(
-        root,
-        {"train": in_folders("train_ytid_list.txt"), "test": in_folders("val_ytid_list.txt")},
-        how_to_get=how_to_get,
-    )
-    csv_files = _find_csv_files(root, how_to_get)
-    known = {clip.youtube_id: clip for path in csv_files.values() for clip in _read_csv(path)}
+    files = find_files(root, _ID_LISTS)
+    known = {clip.youtube_id: clip for path in _find_csv_files(root).values() for clip in _read_csv(path)}
     parts: dict[str, list[_Clip]] = {}
     for part, path in files.items():
         ids = [line for _, line in read_lines(path)]
@@ -115,16 +104,16 @@ def _read_id_lists(root: Path, how_to_get: str, allow_missing: bool) -> Annotati
             )
         parts[part] = [known[youtube_id] for youtube_id in ids]
     class_names = tuple(sorted({clip.label for clips in parts.values() for clip in clips}))
-    return _annotations(root, class_names, parts, files, how_to_get, allow_missing)
+    return _annotations(root, class_names, parts, files)
 
 
 def _csv_names(part: str) -> list[str]:
     return in_folders(*(name.format(part) for name in _NAMES))
 
 
-def _find_csv_files(root: Path, how_to_get: str) -> dict[str, Path]:
+def _find_csv_files(root: Path) -> dict[str, Path]:
     test = [*_csv_names("val"), *_csv_names("validate")]
-    return find_files(root, {"train": _csv_names("train"), "test": test}, how_to_get=how_to_get)
+    return find_files(root, {"train": _csv_names("train"), "test": test})
 
 
 def _read_csv(path: Path) -> list[_Clip]:
@@ -145,20 +134,15 @@ def _read_csv(path: Path) -> list[_Clip]:
 def _read_numbered(path: Path, class_names: Sequence[str]) -> list[_Clip]:
     clips = []
     for number, line in read_lines(path):
-        words = line.split()
-        if len(words) != 3 or not words[2].isdecimal() or int(words[2]) >= len(class_names):
-            raise bad_line(path, number, f"`ID FRAMES LABEL` with labels below {len(class_names)}", line)
-        clips.append(_Clip(words[0], None, class_names[int(words[2])]))
+        video_id, labels = frames_and_labels(path, number, line, len(class_names), "ID")
+        if len(labels) > 1:
+            raise bad_line(path, number, "`ID FRAMES LABEL`, one label", line)
+        clips.append(_Clip(video_id, None, class_names[labels[0]]))
     return clips
 
 
 def _annotations(
-    root: Path,
-    class_names: tuple[str, ...],
-    parts: dict[str, list[_Clip]],
-    files: dict[str, Path],
-    how_to_get: str,
-    allow_missing: bool,
+    root: Path, class_names: tuple[str, ...], parts: dict[str, list[_Clip]], files: dict[str, Path]
 ) -> Annotations:
     clips = _Clips(VideoTree(root))
     labels = {name: label for label, name in enumerate(class_names)}
@@ -169,7 +153,7 @@ def _annotations(
         ]
         for part, annotated in parts.items()
     }
-    return located(clips.tree, class_names, records, how_to_get=how_to_get, allow_missing=allow_missing)
+    return Annotations(class_names=class_names, train=records["train"], test=records["test"])
 
 
 class _Clips:

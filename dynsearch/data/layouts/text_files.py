@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from dynsearch.errors import DataError, shown
+from dynsearch.files import read_text
 
 ANNOTATION_FOLDERS = ("", "annotations", "labels")
 """Where annotation files may lie under the data root."""
 
 
-def find_files(root: Path, wanted: dict[str, Sequence[str]], *, how_to_get: str) -> dict[str, Path]:
+def find_files(root: Path, wanted: Mapping[str, Sequence[str]], *, videos: str = "") -> dict[str, Path]:
     """Return the first existing file of each list of possible names.
 
     Args:
         root: The data root.
         wanted: For each part, relative paths in order of preference.
-        how_to_get: What to download, for the message.
+        videos: The folder of the videos, where it has to have this name.
 
     Raises:
         DataError: Parts are missing; one message lists them all.
@@ -31,12 +32,10 @@ def find_files(root: Path, wanted: dict[str, Sequence[str]], *, how_to_get: str)
             found[part] = existing[0]
         else:
             missing.append(" or ".join(names))
+    if not (root / videos).is_dir() and videos:
+        missing.append(f"{videos}/ with the videos")
     if missing:
-        raise DataError(
-            f"the data set is not complete there, missing: {'; '.join(missing)}",
-            where=str(root),
-            hint=how_to_get,
-        )
+        raise DataError(f"the data set is not complete there, missing: {'; '.join(missing)}", where=str(root))
     return found
 
 
@@ -51,12 +50,7 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     Raises:
         DataError: The file can't be read, is not UTF-8, or holds nothing.
     """
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise DataError("is not UTF-8 text", where=str(path)) from error
-    except OSError as error:
-        raise DataError(f"can't be read: {error.strerror or error}", where=str(path)) from error
+    text = read_text(path, DataError)
     lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
     lines = [(number, line) for number, line in lines if line]
     if not lines:
@@ -84,6 +78,21 @@ def _cells(path: Path, number: int, line: str, delimiter: str) -> list[str]:
 def bad_line(path: Path, number: int, expected: str, got: str) -> DataError:
     """Return the error for a line that is not as expected."""
     return DataError(f"line {number}: expected {expected}, got {shown(got)}", where=str(path))
+
+
+def frames_and_labels(
+    path: Path, number: int, line: str, num_classes: int, name: str
+) -> tuple[str, list[int]]:
+    """Return the video and the labels of a line ``NAME FRAMES LABEL [LABEL ...]``.
+
+    Raises:
+        DataError: It is not of this form, or a label is not below ``num_classes``.
+    """
+    video_id, *numbers = line.split()
+    labels = numbers[1:]
+    if not labels or not all(word.isdecimal() and int(word) < num_classes for word in labels):
+        raise bad_line(path, number, f"`{name} FRAMES LABEL` with labels below {num_classes}", line)
+    return video_id, [int(label) for label in labels]
 
 
 def check_labels(unknown: Iterable[str], path: Path, listed_in: str) -> None:

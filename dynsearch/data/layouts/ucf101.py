@@ -13,7 +13,7 @@ import re
 from pathlib import Path
 
 from dynsearch.data.layouts.text_files import bad_line, find_files, in_folders, read_lines
-from dynsearch.data.layouts.video_tree import VideoTree, without_missing
+from dynsearch.data.layouts.video_tree import VideoTree
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.errors import DataError, shown
 
@@ -22,33 +22,22 @@ _FOLDERS = ("ucfTrainTestlist", "UCF101TrainTestSplits-RecognitionTask/ucfTrainT
 _GROUP = re.compile(r"_(g\d+)_c\d+$")
 
 
-def read_ucf101(root: Path, *, how_to_get: str, allow_missing: bool = False, split: str = "1") -> Annotations:
+def read_ucf101(root: Path, *, split: str = "1") -> Annotations:
     """Read one of the three official splits.
 
     Args:
         root: The folder that holds the class folders (or ``UCF-101/``) and ``ucfTrainTestlist/``.
-        how_to_get: What the user should download, for the message when something is missing.
-        allow_missing: Accept annotated videos without a file.
         split: ``1``, ``2`` or ``3``.
 
     Raises:
-        DataError: Files or videos are missing, or a list is not in the format above.
+        DataError: Files are missing, or a list is not in the format above.
     """
     names = {"classes": "classInd.txt", "train": f"trainlist0{split}.txt", "test": f"testlist0{split}.txt"}
-    files = find_files(
-        root,
-        {part: in_folders(name, folders=_FOLDERS) for part, name in names.items()},
-        how_to_get=how_to_get,
-    )
-    classes = _read_classes(files["classes"])
+    files = find_files(root, {part: in_folders(name, folders=_FOLDERS) for part, name in names.items()})
+    classes = _read_classes(files.pop("classes"))
     tree = VideoTree(root)
-    train = _read_list(files["train"], classes, tree)
-    test = _read_list(files["test"], classes, tree)
-    if not allow_missing:
-        records = train + test
-        gone = [record for record in records if not tree.exists(record.path)]
-        without_missing(records, gone, root=root, how_to_get=how_to_get, skip=False)
-    return Annotations(class_names=tuple(classes), train=train, test=test)
+    parts = {part: _read_list(path, classes, tree) for part, path in files.items()}
+    return Annotations(class_names=tuple(classes), train=parts["train"], test=parts["test"])
 
 
 def _read_classes(path: Path) -> dict[str, int]:

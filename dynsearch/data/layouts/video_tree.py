@@ -2,35 +2,54 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from dynsearch.data.records import Annotations, VideoRecord
-from dynsearch.data.video_folder import SUFFIXES, plain_name
-from dynsearch.errors import DataError, named
+from dynsearch.errors import DataError, named, shown
 
-_MAX_DEPTH = 4
+SUFFIXES = (".webm", ".mp4", ".avi", ".mkv", ".mov")
+"""Endings of video files, the first one named for videos that are missing."""
+
+
+def plain_name(video_id: str, *, where: str) -> None:
+    """Make sure that a video id is a plain file name.
+
+    Args:
+        video_id: The id from an annotation file.
+        where: That file, for the message.
+
+    Raises:
+        DataError: It would leave the folder of videos.
+    """
+    if video_id in ("", ".", "..") or any(mark in video_id for mark in ("/", "\\", "\0")):
+        raise DataError(
+            f"the video id {shown(video_id)} would leave the folder of videos",
+            where=where,
+            hint="Ids are plain file names; don't use annotation files that you don't trust",
+        )
 
 
 class VideoTree:
-    """The video files under a folder, up to four folders deep, listed once.
+    """The video files under a folder, listed once.
 
     Args:
         root: The folder. It and folders in it may be links, but no file may link out of them.
+        depth: How many folders deep they may lie.
+        frame_folders: Whether folders at that depth are videos too, with a picture for each frame.
 
     Attributes:
         files: Paths by file name without ending, sorted.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, depth: int = 4, frame_folders: bool = False) -> None:
         self.root = root
         self.files: dict[str, list[Path]] = defaultdict(list)
-        self._found: set[Path] = set()
-        for path in sorted(_video_files(root, _MAX_DEPTH)):
-            self.files[path.stem].append(path)
-            self._found.add(path)
+        for path in sorted(_videos(root, depth, frame_folders)):
+            self.files[path.stem if path.suffix.lower() in SUFFIXES else path.name].append(path)
 
     def find(self, name: str, *, where: str, suffix: str = ".mp4", folder: str | None = None) -> Path:
         """Return the file of a video, or the path it could have where there is none.
@@ -58,83 +77,58 @@ class VideoTree:
             )
         return path
 
-    def exists(self, path: Path) -> bool:
-        """Tell whether ``path`` is one of the files."""
-        return path in self._found
 
-
-def located(
-    tree: VideoTree,
-    class_names: tuple[str, ...],
-    parts: Mapping[str, Sequence[VideoRecord]],
-    *,
-    how_to_get: str,
-    allow_missing: bool,
-) -> Annotations:
-    """Return annotations whose videos are in ``tree``; the others are left out and listed.
+def without_missing(annotations: Annotations, root: Path, *, may_vanish: bool) -> Annotations:
+    """Return annotations whose videos are all there.
 
     Args:
-        tree: The videos that are there.
-        class_names: K names.
-        parts: The records of ``train`` and ``test``.
-        how_to_get: What to download, for the message.
-        allow_missing: Return annotated videos without a file too.
+        annotations: Those of a layout.
+        root: The data root, for the message.
+        may_vanish: Leave missing videos out and list them, as for data sets whose videos vanish from the web.
 
     Raises:
-        DataError: All videos of a part are missing.
+        DataError: Videos are missing and may not be, or all of a part are; the first five are named.
     """
-    missing: list[VideoRecord] = []
-    kept = {part: list(records) for part, records in parts.items()}
-    if not allow_missing:
-        for part, records in parts.items():
-            gone = [record for record in records if not tree.exists(record.path)]
-            kept[part] = without_missing(records, gone, root=tree.root, how_to_get=how_to_get, skip=True)
-            missing += gone
-    return Annotations(
-        class_names=class_names,
-        train=kept["train"],
-        test=kept["test"],
+    names_in = functools.cache(_names)
+    parts = [annotations.train, annotations.test] if may_vanish else [annotations.train + annotations.test]
+    missing: dict[VideoRecord, None] = {}
+    for records in parts:
+        gone = [record for record in records if record.path.name not in names_in(record.path.parent)]
+        if gone and (not may_vanish or len(gone) == len(records)):
+            first = ", ".join(named(record.video_id) for record in gone[:5])
+            raise DataError(
+                f"{len(gone)} of {len(records)} annotated videos are missing, first {first} "
+                f"(looked for ID{' or '.join(SUFFIXES)})",
+                where=str(root),
+            )
+        missing |= dict.fromkeys(gone)
+    return dataclasses.replace(
+        annotations,
+        train=[record for record in annotations.train if record not in missing],
+        test=[record for record in annotations.test if record not in missing],
         missing=tuple(record.video_id for record in missing),
     )
 
 
-def without_missing(
-    records: Sequence[VideoRecord], missing: Sequence[VideoRecord], *, root: Path, how_to_get: str, skip: bool
-) -> list[VideoRecord]:
-    """Return the records whose videos are there.
-
-    Args:
-        records: All annotated videos.
-        missing: Those without a file.
-        root: The data root, for the message.
-        how_to_get: What to download, for the message.
-        skip: Leave missing ones out, as for data sets whose videos vanish from the web.
-
-    Raises:
-        DataError: Some are missing and may not be, or all are; the first five are named.
-    """
-    if missing and (not skip or len(missing) == len(records)):
-        first = ", ".join(named(record.video_id) for record in missing[:5])
-        raise DataError(
-            f"{len(missing)} of {len(records)} annotated videos are missing, first {first} "
-            f"(looked for ID{' or '.join(SUFFIXES)})",
-            where=str(root),
-            hint=how_to_get,
-        )
-    gone = {record.video_id for record in missing}
-    return [record for record in records if record.video_id not in gone]
+def _names(folder: Path) -> set[str]:
+    """Return what there is in a folder; nothing where there is no folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if not entry.is_symlink() or os.path.exists(entry.path)}
+    except OSError:
+        return set()
 
 
-def _video_files(folder: Path, depth: int) -> list[Path]:
+def _videos(folder: Path, depth: int, frame_folders: bool) -> list[Path]:
     found: list[Path] = []
     try:
         with os.scandir(folder) as entries:
             for entry in entries:
                 if entry.name.startswith("."):
                     continue
-                if entry.is_dir():
-                    found += _video_files(folder / entry.name, depth - 1) if depth > 0 else []
-                elif os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+                if entry.is_dir() and depth > 0:
+                    found += _videos(folder / entry.name, depth - 1, frame_folders)
+                elif frame_folders if entry.is_dir() else os.path.splitext(entry.name)[1].lower() in SUFFIXES:
                     found.append(folder / entry.name)
     except OSError as error:
         raise DataError(f"can't be listed: {error.strerror or error}", where=str(folder)) from error

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from dynsearch.data import num_frames, open_dataset, read_frames
-from dynsearch.data.catalogue import get_info
+from dynsearch.data.catalogue import get_info, read_annotations
 from dynsearch.data.layouts.kinetics import read_kinetics400, read_mini_kinetics
 from dynsearch.data.layouts.numbered_clips import read_numbered_clips
 from dynsearch.errors import DataError, VideoError
@@ -69,7 +69,7 @@ def test_clips_may_be_video_files(tmp_path, shared_data):
     (root / "jester-v1-train.csv").write_text("\n".join(lines[:-2]))
     (root / "jester-v1-validation.csv").write_text("\n".join(lines[-2:]))
 
-    annotations = get_info("jester").read(root, how_to_get="")
+    annotations = get_info("jester").read(root)
 
     assert len(rows) == 20
     assert len(annotations.train) + len(annotations.test) == len(lines) > 2
@@ -81,12 +81,12 @@ def test_the_official_jester_files_are_read(tmp_path, shared_data):
         (tmp_path / file.name).symlink_to(file)
     (tmp_path / "20bn-jester-v1").mkdir()
 
-    annotations = read_numbered_clips(tmp_path, how_to_get="", allow_missing=True, **JESTER)
+    annotations = read_numbered_clips(tmp_path, **JESTER)
 
     assert (len(annotations.train), len(annotations.test)) == (118_562, 14_787)
     assert len(annotations.class_names) == 27
     with pytest.raises(DataError, match="133349 of 133349 annotated videos are missing"):
-        read_numbered_clips(tmp_path, how_to_get="", **JESTER)
+        read_annotations("jester", tmp_path)
 
 
 def test_something_something_v1s_real_labels_are_read(tmp_path, shared_data):
@@ -101,7 +101,7 @@ def test_something_something_v1s_real_labels_are_read(tmp_path, shared_data):
         (tmp_path / f"{prefix}-{part}.csv").write_text(text)
     (tmp_path / "20bn-something-something-v1").mkdir()
 
-    annotations = get_info("sthv1").read(tmp_path, how_to_get="", allow_missing=True)
+    annotations = get_info("sthv1").read(tmp_path)
 
     assert (len(annotations.train), len(annotations.test)) == (86_017, 11_522)
     assert len(annotations.class_names) == 174
@@ -121,7 +121,7 @@ def test_broken_jester_files_are_named(tmp_path, line, reason):
     (root / "jester-v1-train.csv").write_text(line)
 
     with pytest.raises(DataError, match=reason):
-        read_numbered_clips(root, how_to_get="", **JESTER)
+        read_annotations("jester", root)
 
 
 @pytest.mark.reliability("Security", "annotation ids and paths that leave the data root, and links that do")
@@ -132,7 +132,7 @@ def test_a_clip_that_is_a_link_out_of_the_folder_is_refused(tmp_path):
     clip.symlink_to(tmp_path / "elsewhere")
 
     with pytest.raises(DataError, match="3 is a link out of"):
-        read_numbered_clips(root, how_to_get="", **JESTER)
+        read_numbered_clips(root, **JESTER)
 
 
 @pytest.mark.parametrize(
@@ -204,7 +204,7 @@ def test_vanished_kinetics_clips_are_left_out_and_listed(tmp_path, clip):
 
     assert dataset.missing == (ids[2], ids[9])
     assert sum(map(len, dataset.splits.values())) == 10
-    assert len(read_kinetics400(root, how_to_get="", allow_missing=True).train) == 8
+    assert len(read_kinetics400(root).train) == 8
 
 
 def test_kinetics_without_csv_files_is_class_folders(tmp_path, clip):
@@ -212,7 +212,7 @@ def test_kinetics_without_csv_files_is_class_folders(tmp_path, clip):
     (root / "train.csv").unlink()
     (root / "val.csv").unlink()
 
-    annotations = read_kinetics400(root, how_to_get="")
+    annotations = read_kinetics400(root)
 
     assert annotations.class_names == ("air drumming", "yoga")
     assert (len(annotations.train), len(annotations.test)) == (8, 4)
@@ -221,12 +221,12 @@ def test_kinetics_without_csv_files_is_class_folders(tmp_path, clip):
 def test_broken_kinetics_files_are_named(tmp_path, clip):
     root = write_kinetics(tmp_path / "k400", clip, header="label,id,start,end,split")
     with pytest.raises(DataError, match=r"train.csv: line 1: expected the columns label,youtube_id"):
-        read_kinetics400(root, how_to_get="")
+        read_kinetics400(root)
     (root / "train.csv").write_text("label,youtube_id,time_start,time_end\nyoga,id,one,2\n")
     with pytest.raises(
         DataError, match=r"train.csv: line 2: expected label,youtube_id.* got 'yoga,id,one,2'"
     ):
-        read_kinetics400(root, how_to_get="")
+        read_kinetics400(root)
 
 
 def test_the_official_kinetics_validation_file_is_read(tmp_path, shared_data):
@@ -234,27 +234,27 @@ def test_the_official_kinetics_validation_file_is_read(tmp_path, shared_data):
     for name in ("train.csv", "val.csv"):
         (tmp_path / name).symlink_to(official)
 
-    annotations = read_kinetics400(tmp_path, how_to_get="", allow_missing=True)
+    annotations = read_kinetics400(tmp_path)
 
     names = (shared_data / "annotations/kinetics/label_map_k400.txt").read_text().splitlines()
     assert annotations.class_names == tuple(sorted(names))
     assert len(annotations.test) == 19_906
     with pytest.raises(DataError, match="19906 of 19906 annotated videos are missing"):
-        read_kinetics400(tmp_path, how_to_get="")
+        read_annotations("kinetics400", tmp_path)
 
 
 def test_the_numbered_mini_kinetics_lists_are_read(tmp_path, shared_data, clip):
     for name in ("mini_kinetics_train.txt", "mini_kinetics_val.txt", "minik_classInd.txt"):
         (tmp_path / name).symlink_to(shared_data / "annotations/mini_kinetics" / name)
 
-    annotations = read_mini_kinetics(tmp_path, how_to_get="", allow_missing=True)
+    annotations = read_mini_kinetics(tmp_path)
 
     assert len(annotations.class_names) == 200
     assert (len(annotations.train), len(annotations.test)) == (121_070, 9_864)
     (tmp_path / "clips").mkdir()
     for record in [*annotations.train[:3], *annotations.test[:2]]:
         (tmp_path / f"clips/{record.video_id}_000001_000011.mp4").write_bytes(clip)
-    found = read_mini_kinetics(tmp_path, how_to_get="")
+    found = read_annotations("mini_kinetics", tmp_path)
     assert (len(found.train), len(found.test), len(found.missing)) == (3, 2, 121_070 + 9_864 - 5)
 
 
@@ -264,10 +264,10 @@ def test_mini_kinetics_id_lists_take_kinetics_labels(tmp_path, clip):
     (root / "train_ytid_list.txt").write_text("\n".join(ids[:4]))
     (root / "val_ytid_list.txt").write_text("\n".join(ids[8:10]))
 
-    annotations = read_mini_kinetics(root, how_to_get="")
+    annotations = read_mini_kinetics(root)
 
     assert [record.label for record in annotations.train] == [0, 1, 0, 1]
     assert len(annotations.test) == 2
     (root / "val_ytid_list.txt").write_text("unknown-id1\n")
     with pytest.raises(DataError, match="1 of its ids are in none of Kinetics-400's CSV files"):
-        read_mini_kinetics(root, how_to_get="")
+        read_mini_kinetics(root)

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from dynsearch.data import open_dataset
-from dynsearch.data.catalogue import get_info, get_metrics
+from dynsearch.data.catalogue import get_metrics, read_annotations
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.labels import label_tensor
 from dynsearch.errors import DataError, InputError
@@ -11,7 +11,7 @@ from tests.data.layouts.several import CLASSES, write_activitynet, write_json
 
 
 def read(name, root, **options):
-    return get_info(name).read(root, how_to_get="get it there", **options)
+    return read_annotations(name, root, **options)
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_broken_lists_name_the_line(tmp_path, line):
 
 
 def test_without_its_files_one_message_says_what_to_get(tmp_path):
-    with pytest.raises(DataError, match=r"missing: activity_net.v1-3.min.json or .*get it there"):
+    with pytest.raises(DataError, match=r"missing: activity_net.v1-3.min.json or .*Download activity_net"):
         read("activitynet", tmp_path)
     with pytest.raises(DataError, match=r"FCVID_VideoName_TrainTestSplit.txt.*FCVID_Label.txt"):
         read("fcvid", tmp_path)

@@ -104,15 +104,13 @@ def test_broken_ucf101_lists_name_file_and_line(tmp_path, avi, file, line, reaso
     (root / "ucfTrainTestlist" / file).write_text(line)
 
     with pytest.raises(DataError, match=reason) as caught:
-        read_ucf101(root, how_to_get="")
+        read_ucf101(root)
     assert file in caught.value.where
 
 
 @pytest.mark.parametrize("split", UCF_SIZES)
 def test_the_official_ucf101_lists_are_read(shared_data, split):
-    annotations = read_ucf101(
-        shared_data / "annotations/ucf101", how_to_get="", allow_missing=True, split=split
-    )
+    annotations = read_ucf101(shared_data / "annotations/ucf101", split=split)
 
     assert (len(annotations.train), len(annotations.test)) == UCF_SIZES[split]
     assert len(annotations.class_names) == 101
@@ -155,16 +153,14 @@ def test_broken_hmdb51_lists_name_file_and_line(tmp_path, avi):
     (root / "testTrainMulti_7030_splits/clap_test_split1.txt").write_text("a.avi 1\nb.avi 3\n")
 
     with pytest.raises(DataError, match=r"clap_test_split1.txt: line 2: expected .* got 'b.avi 3'"):
-        read_hmdb51(root, how_to_get="")
+        read_hmdb51(root)
     with pytest.raises(DataError, match=r"missing: testTrainMulti_7030_splits/\*_test_split2.txt"):
         open_dataset("hmdb51@2", root)
 
 
 @pytest.mark.parametrize("split", ["1", "2", "3"])
 def test_the_official_hmdb51_lists_are_read(shared_data, split):
-    annotations = read_hmdb51(
-        shared_data / "annotations/hmdb51", how_to_get="", allow_missing=True, split=split
-    )
+    annotations = read_hmdb51(shared_data / "annotations/hmdb51", split=split)
 
     assert (len(annotations.train), len(annotations.test)) == (3570, 1530)
     assert len(annotations.class_names) == 51

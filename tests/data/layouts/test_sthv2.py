@@ -4,7 +4,7 @@ import os
 import pytest
 
 from dynsearch.data import open_dataset
-from dynsearch.data.sthv2 import read_sthv2
+from dynsearch.data.catalogue import read_annotations
 from dynsearch.errors import DataError
 
 LABELS = {"Putting something on something": "1", "Dropping something": "0"}
@@ -31,7 +31,7 @@ def write_layout(root, names="labels/{}.json", suffix=".webm", **changes):
 
 
 def read(root, **options):
-    return read_sthv2(root, how_to_get="get it at HOME PAGE", **options)
+    return read_annotations("sthv2", root, **options)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_missing_videos_are_counted_and_named(tmp_path):
     for number in (103, 110):
         (root / f"20bn-something-something-v2/{number}.webm").unlink()
 
-    with pytest.raises(DataError, match=r"2 of 12 annotated videos are missing, first 103, 110.*HOME PAGE"):
+    with pytest.raises(DataError, match=r"2 of 12 annotated videos are missing, first 103, 110.*qualcomm"):
         read(root)
     assert len(read(root, allow_missing=True).train) == 8
 

@@ -17,8 +17,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from dynsearch.data.layouts.text_files import check_labels, find_files
+from dynsearch.data.layouts.video_tree import VideoTree
 from dynsearch.data.records import Annotations, VideoRecord
-from dynsearch.data.video_folder import VideoFolder
 from dynsearch.errors import DataError, shown
 from dynsearch.files import read_json
 
@@ -32,49 +33,26 @@ _NAMES = (
 _PARTS = ("labels", "train", "validation")
 
 
-def read_sthv2(root: Path, *, how_to_get: str, allow_missing: bool = False) -> Annotations:
+def read_sthv2(root: Path) -> Annotations:
     """Read the annotation files of a folder in this layout and find the video files.
 
     Args:
         root: The folder that holds ``20bn-something-something-v2``.
-        how_to_get: What the user should download, for the message when something is missing.
-        allow_missing: Accept annotated videos without a file; their records have the path it should have.
 
     Raises:
-        DataError: Annotation files or the folder of videos are missing (one message for all), or videos
-            are, or an annotation file is not in the format above.
+        DataError: Annotation files or the folder of videos are missing (one message for all), or an
+            annotation file is not in the format above.
     """
-    files = _find_files(root, how_to_get)
+    wanted = {part: [name.format(part) for name in _NAMES] for part in _PARTS}
+    files = find_files(root, wanted, videos=VIDEO_FOLDER)
     labels = _read_labels(files["labels"])
-    folder = VideoFolder(root / VIDEO_FOLDER)
-    parts = {name: _read_part(files[name], files["labels"], labels, folder) for name in _PARTS[1:]}
-    if not allow_missing:
-        folder.check_missing([record for records in parts.values() for record in records], hint=how_to_get)
+    videos = VideoTree(root / VIDEO_FOLDER, depth=0)
+    parts = {name: _read_part(files[name], files["labels"], labels, videos) for name in _PARTS[1:]}
     return Annotations(
         class_names=tuple(sorted(labels, key=labels.__getitem__)),
         train=parts["train"],
         test=parts["validation"],
     )
-
-
-def _find_files(root: Path, how_to_get: str) -> dict[str, Path]:
-    found: dict[str, Path] = {}
-    looked_for: list[str] = []
-    for part in _PARTS:
-        names = [name.format(part) for name in _NAMES]
-        existing = [root / name for name in names if (root / name).is_file()]
-        if existing:
-            found[part] = existing[0]
-        else:
-            looked_for.append(" or ".join(names))
-    if not (root / VIDEO_FOLDER).is_dir():
-        looked_for.append(f"{VIDEO_FOLDER}/ with the video files")
-    if looked_for:
-        missing = "; ".join(looked_for)
-        raise DataError(
-            f"the data set is not complete there, missing: {missing}", where=str(root), hint=how_to_get
-        )
-    return found
 
 
 def _read_labels(path: Path) -> dict[str, int]:
@@ -93,27 +71,21 @@ def _read_labels(path: Path) -> dict[str, int]:
 
 
 def _read_part(
-    path: Path, labels_path: Path, labels: Mapping[str, int], folder: VideoFolder
+    path: Path, labels_path: Path, labels: Mapping[str, int], videos: VideoTree
 ) -> list[VideoRecord]:
     """Return the records of train.json or validation.json, in the file's order."""
     content = read_json(path, DataError)
     if not isinstance(content, list) or not content:
         raise DataError(f"expected a list of videos, got {shown(content)}", where=str(path))
     records: list[VideoRecord] = []
-    unknown: dict[str, None] = {}
+    unknown: list[str] = []
     for number, entry in enumerate(content, start=1):
         video_id, name = _read_entry(entry, number, path)
         if name in labels:
-            records.append(VideoRecord(video_id, folder.find(video_id, where=str(path)), labels[name]))
+            records.append(VideoRecord(video_id, videos.find(video_id, where=str(path)), labels[name]))
         else:
-            unknown[name] = None
-    if unknown:
-        first = ", ".join(shown(name) for name in list(unknown)[:10])
-        raise DataError(
-            f"{len(unknown)} classes are not in {labels_path.name}, first {first}",
-            where=str(path),
-            hint=f"Take {path.name} and {labels_path.name} from the same release",
-        )
+            unknown.append(name)
+    check_labels(unknown, path, labels_path.name)
     return records
 
 
