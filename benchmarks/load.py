@@ -145,7 +145,7 @@ def dashboard(path: Path) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "dynsearch.cli", "dashboard", str(path), "--port", str(port)]
+    command = [sys.executable, "-m", "dynsearch", "dashboard", str(path), "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         yield f"http://127.0.0.1:{port}"

@@ -83,7 +83,7 @@ def main() -> None:
         if not arguments.live:
             write_video(folder / source, num_frames)
         command = [
-            sys.executable, "-m", "dynsearch.cli", "predict", "net", source, "--stream", "--window", str(WINDOW),
+            sys.executable, "-m", "dynsearch", "predict", "net", source, "--stream", "--window", str(WINDOW),
             "--json",
         ]  # fmt: skip
         started = time.perf_counter()

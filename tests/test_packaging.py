@@ -58,3 +58,16 @@ def test_the_installed_package_finds_them_from_anywhere(installed, tmp_path):
 def test_the_command_is_declared(installed):
     (entry_points,) = installed.glob("*.dist-info/entry_points.txt")
     assert "dynsearch = dynsearch.cli.main:main" in entry_points.read_text()
+
+
+def test_type_checkers_are_told_that_it_is_typed(installed):
+    assert (installed / "dynsearch" / "py.typed").is_file()
+
+
+def test_the_package_runs_as_a_module(installed, tmp_path):
+    code = (
+        f"import runpy, sys\nsys.path[:0] = {[str(installed), *sys.path]!r}\nsys.argv[1:] = ['--version']\n"
+        "runpy.run_module('dynsearch', run_name='__main__', alter_sys=True)"
+    )
+    done = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "dynsearch, version 0.1.0\n")

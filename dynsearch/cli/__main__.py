@@ -1,5 +1,6 @@
-"""``python -m dynsearch.cli`` is the ``dynsearch`` command."""
+"""``python -m dynsearch.cli``, as torchrun was told to start it before there was ``python -m dynsearch``."""
 
 from dynsearch.cli.main import main
 
-main()
+if __name__ == "__main__":
+    main()

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     short_help="Train a bundle or a plan in full.",
     epilog="Killed at any moment, the same command goes on from the last saved state.\n\n"
     "Several GPUs: dynsearch train net --output net-full --nproc 4, or on several machines torchrun ... -m "
-    "dynsearch.cli train net --output net-full. Each process takes training.batch_size videos at a time, so P "
+    "dynsearch train net --output net-full. Each process takes training.batch_size videos at a time, so P "
     "processes train on P times as many, at P times the learning rate.",
 )
 @click.argument("what", metavar="BUNDLE|PLAN.yaml", type=click.Path(path_type=Path))
@@ -82,7 +82,7 @@ def train(
         raise click.UsageError("--warm-start needs a bundle; a plan file has no weights.")
 
     if nproc > 1 and not is_rank():
-        sys.exit(launch([sys.executable, "-m", "dynsearch.cli", *sys.argv[1:]], nproc))
+        sys.exit(launch([sys.executable, "-m", "dynsearch", *sys.argv[1:]], nproc))
     if nproc > 1 and rendezvous_file() is None:
         raise click.UsageError("torchrun starts the processes already; leave --nproc out.")
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -16,11 +17,18 @@ from dynsearch.cost import build_network
 from dynsearch.data.augmentation import centre_crop, normalise, resize_short_side
 from dynsearch.data.reader import read_frames
 from dynsearch.data.sampling import segment_centres
+from dynsearch.errors import BundleError, InputError
 from dynsearch.export.bundle import Bundle
 from dynsearch.export.hub import download, write_hub_files
-from dynsearch.training.device import pick_device
+from dynsearch.scores import ExitScores
+from dynsearch.study.saved_frontiers import solved_once
+from dynsearch.thresholds import ExitPolicy
+from dynsearch.training.device import Device, checked_device, pick_device
 from dynsearch.training.source import TEST_RESIZE
 from dynsearch.training.weights import load_weights
+
+Video = str | os.PathLike[str] | npt.NDArray[np.uint8]
+"""A file, a folder of frames, or all frames, uint8 (T, H, W, 3)."""
 
 
 @dataclass(frozen=True)
@@ -49,21 +57,32 @@ class Prediction:
 class LoadedNetwork(ModelHubMixin):
     """A trained multi-exit network with its exit policy, on the first CUDA device or the CPU.
 
+    A short ``repr``, and in notebooks its plan on the grid, are those of its bundle.
+
     ``save_pretrained``, ``push_to_hub`` and ``from_pretrained`` are those of ``huggingface_hub``'s mixin.
 
     Args:
         bundle: A bundle's folder, or the bundle itself.
         reader: The video reader's name; None takes the bundle's own.
+        device: Where to run, for instance ``cpu`` or ``cuda:1``.
 
     Raises:
         BundleError: The folder is no bundle.
         WeightsError: The weights are damaged or of another network.
+        InputError: There is no such device.
     """
 
-    def __init__(self, bundle: Bundle | str | os.PathLike[str], *, reader: str | None = None) -> None:
+    def __init__(
+        self,
+        bundle: Bundle | str | os.PathLike[str],
+        *,
+        reader: str | None = None,
+        device: Device | None = None,
+    ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         self.reader = reader or self.bundle.recipe.reader
-        self.device = pick_device()
+        self.device = pick_device() if device is None else checked_device(device)
+        self._policies: dict[float, ExitPolicy] = {}
         self._hub_mixin_config = {"library_name": "dynsearch", "plan": self.bundle.plan.to_dict()}
         network = load_network(self.bundle)
         self.network: Any = network.to(self.device, memory_format=torch.channels_last).eval()
@@ -86,15 +105,102 @@ class LoadedNetwork(ModelHubMixin):
         resized = resize_short_side(frames_TCHW, short_side(self.bundle))
         return normalise(centre_crop(resized, self.bundle.plan.image_size))
 
-    def predict(self, path: str | os.PathLike[str]) -> Prediction:
-        """Return the answer for one video file.
+    @overload
+    def predict(  # type: ignore[overload-overlap]  # a text is a sequence of texts too, and is meant as one video
+        self, video: Video, *, batch: int = 8, device: Device | None = None, max_gflops: float | None = None
+    ) -> Prediction: ...
+    @overload
+    def predict(
+        self,
+        video: Sequence[Video],
+        *,
+        batch: int = 8,
+        device: Device | None = None,
+        max_gflops: float | None = None,
+    ) -> list[Prediction]: ...
+    def predict(
+        self,
+        video: Video | Sequence[Video],
+        *,
+        batch: int = 8,
+        device: Device | None = None,
+        max_gflops: float | None = None,
+    ) -> Prediction | list[Prediction]:
+        """Return the answer for one video, or those for a list of videos, in its order.
+
+        Args:
+            video: A video file, a folder of frames, or an array of all frames, uint8 (T, H, W, 3), RGB, in temporal
+                order; or a list of these.
+            batch: How many videos of a list go through the network together.
+            device: Where to run, for instance ``cpu`` or ``cuda:1``; the network stays there. None moves nothing.
+            max_gflops: Another budget than the bundle's own: mean GFLOPs per video, on calibration. See :meth:`policy`.
 
         Raises:
-            VideoError: The video can't be read.
+            VideoError: A video can't be read.
+            InputError: An array is no video, or ``batch`` or ``device`` can't be used.
+            BundleError: The bundle can't tell the thresholds for another budget.
+            InfeasibleBudgetError: It can, and every one of its points costs more.
         """
-        clip = self.read_clip(path).unsqueeze(0).to(self.device)
-        result = self.network.forward_until(clip, self.bundle.policy)
-        return self.describe(result.logits[0], int(result.exit[0]))
+        if batch < 1:
+            raise InputError(f"batch must be at least 1, got {batch}")
+        if device is not None:
+            self.to(device)
+        policy = self.policy(max_gflops)
+        if isinstance(video, str | os.PathLike | np.ndarray):
+            return self._answers([video], policy)[0]
+        starts = range(0, len(video), batch)
+        return [answer for start in starts for answer in self._answers(video[start : start + batch], policy)]
+
+    def policy(self, max_gflops: float | None = None) -> ExitPolicy:
+        """Return the bundle's thresholds, or those of its best point under another budget.
+
+        An exported bundle has one point. One that ``dynsearch train`` trained keeps its exit scores on calibration, and
+        with them the thresholds for every budget.
+
+        Raises:
+            BundleError: It has none; the message says what to do.
+            InfeasibleBudgetError: Every point costs more.
+        """
+        if max_gflops is None:
+            return self.bundle.policy
+        if max_gflops not in self._policies:
+            scores = self.bundle.folder / "scores-calibration.npz"
+            if not scores.is_file():
+                raise BundleError(
+                    "has the thresholds of one budget",
+                    where=str(self.bundle.folder),
+                    hint="Export the study again with this budget, or train the bundle with `dynsearch train`",
+                )
+            solver = self.bundle.recipe.solver
+            curve = solved_once(self.bundle.folder, ExitScores.load(scores), solver)
+            self._policies[max_gflops] = curve.best_under(max_gflops).policy
+        return self._policies[max_gflops]
+
+    def to(self, device: Device) -> LoadedNetwork:
+        """Move the network to ``device``, and return it.
+
+        Raises:
+            InputError: There is no such device.
+        """
+        self.device = checked_device(device)
+        self.network = self.network.to(self.device)
+        return self
+
+    def _answers(self, videos: Sequence[Video], policy: ExitPolicy) -> list[Prediction]:
+        clips_BTCHW = torch.stack([self._clip(video) for video in videos]).to(self.device)
+        result = self.network.forward_until(clips_BTCHW, policy)
+        pairs = zip(result.logits, result.exit.tolist(), strict=True)
+        return [self.describe(logits_K, exit_index) for logits_K, exit_index in pairs]
+
+    def _clip(self, video: Video) -> torch.Tensor:
+        if not isinstance(video, np.ndarray):
+            return self.read_clip(video)
+        if video.ndim != 4 or video.shape[3] != 3 or video.dtype != np.uint8 or not video.size:
+            raise InputError(
+                f"a video is an array uint8 (T, H, W, 3), got {video.dtype} {video.shape}",
+                hint="Give all its frames, RGB, in temporal order",
+            )
+        return self.prepare(video[segment_centres(len(video), self.bundle.plan.num_frames)])
 
     def describe(self, logits_K: torch.Tensor, exit_index: int) -> Prediction:
         """Return what logits (K,) say that came from an exit, counted from 0."""

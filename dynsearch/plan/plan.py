@@ -5,23 +5,40 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from dynsearch.errors import PlanError, shown
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.plan.exit_placement import Exit, ExitPlacement
-from dynsearch.plan.frame_order import FIRST_NAMES, LARGEST, FrameOrder
+from dynsearch.plan.frame_order import FIRST_NAMES, FrameOrder
 from dynsearch.plan.options import FamilyOptions, check_family, options_from_dict, options_to_dict
+from dynsearch.plan.reading import (
+    ExitsLike,
+    OrderLike,
+    ShiftLike,
+    checked,
+    exits_of,
+    frame_order_of,
+    get,
+    temporal_shift_of,
+)
 from dynsearch.plan.temporal_shift import TemporalShift
 
 _FIELDS = (
     "family", "backbone", "num_frames", "num_sets", "image_size", "frame_order", "temporal_shift", "exits", "head",
     "stages", "share_heads", "options",
 )  # fmt: skip
+_NEEDED = ("backbone", "num_frames", "exits")
+_AS_WRITTEN: dict[str, type] = {
+    "backbone": str, "num_frames": int, "num_sets": int, "exits": list, "temporal_shift": dict,
+}  # fmt: skip
+"""What files hold where Python takes other things as well."""
+_ONLINE = TemporalShift()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, init=False, repr=False)
 class Plan:
     """An immutable, hashable description of one multi-exit network.
 
@@ -30,10 +47,10 @@ class Plan:
     Attributes:
         backbone: Name of a timm model.
         num_frames: T, frames sampled from a video; a multiple of the number of frame sets.
-        frame_order: Order of the N frame sets, with its groups.
-        exits: Where the exits sit on the grid of N sets x M depth stages.
+        frame_order: Order of the N frame sets, with its groups. May be given by its name, with ``num_sets``.
+        exits: Where the exits sit on the grid of N sets x M depth stages. May be given as ``"2x3 8x5"``.
         image_size: Side of the square input, in pixels.
-        temporal_shift: What passes from frame to frame.
+        temporal_shift: What passes from frame to frame. May be given by its kind.
         head: Kind of the exit heads; ``A+B`` is A at every exit but the last, which has B.
         family: Kind of network.
         stages: M, the number of depth stages. None takes the backbone's own; more cut it finer, by block.
@@ -49,14 +66,49 @@ class Plan:
     frame_order: FrameOrder
     exits: ExitPlacement
     image_size: int = 224
-    temporal_shift: TemporalShift = field(default_factory=TemporalShift)
+    temporal_shift: TemporalShift = _ONLINE
     head: str = "linear"
     family: str = "grid"
     stages: int | None = None
     share_heads: bool = False
     options: FamilyOptions | None = None
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        backbone: str,
+        num_frames: int,
+        frame_order: OrderLike,
+        exits: ExitsLike,
+        image_size: int = 224,
+        temporal_shift: ShiftLike = _ONLINE,
+        head: str = "linear",
+        family: str = "grid",
+        stages: int | None = None,
+        share_heads: bool = False,
+        options: FamilyOptions | Mapping[str, object] | None = None,
+        *,
+        num_sets: int | None = None,
+    ) -> None:
+        num_frames = checked(num_frames, "num_frames", int)
+        num_sets = None if num_sets is None else checked(num_sets, "num_sets", int)
+        values = {
+            "backbone": checked(backbone, "backbone", str),
+            "num_frames": num_frames,
+            "frame_order": frame_order_of(frame_order, num_sets, num_frames),
+            "exits": exits_of(exits),
+            "image_size": checked(image_size, "image_size", int),
+            "temporal_shift": temporal_shift_of(temporal_shift),
+            "head": checked(head, "head", str),
+            "family": checked(family, "family", str),
+            "stages": None if stages is None else checked(stages, "stages", int),
+            "share_heads": checked(share_heads, "share_heads", bool),
+            "options": options_from_dict(family, options) if isinstance(options, Mapping) else options,
+        }
+        for name, value in values.items():
+            object.__setattr__(self, name, value)
+        self._check()
+
+    def _check(self) -> None:
         if self.num_frames < 1 or self.num_frames % self.num_sets:
             raise PlanError(
                 f"must be a multiple of the {self.num_sets} frame sets, got {shown(self.num_frames)}",
@@ -155,23 +207,15 @@ class Plan:
             raise PlanError(
                 f"unknown field {shown(unknown[0])}", where="plan", hint=f"Fields: {', '.join(_FIELDS)}"
             )
-        num_frames = _get(values, "num_frames", int)
-        num_sets = _get(values, "num_sets", int, num_frames)
-        exits = _get(values, "exits", list)
-        family = _get(values, "family", str, "grid")
-        return cls(
-            backbone=_get(values, "backbone", str),
-            num_frames=num_frames,
-            frame_order=_frame_order(values.get("frame_order", "sequential"), num_sets),
-            exits=ExitPlacement(tuple(map(Exit.parse, exits))),
-            image_size=_get(values, "image_size", int, 224),
-            temporal_shift=_temporal_shift(_get(values, "temporal_shift", dict, {})),
-            head=_get(values, "head", str, "linear"),
-            family=family,
-            stages=_get(values, "stages", int) if values.get("stages") is not None else None,
-            share_heads=_get(values, "share_heads", bool, False),
-            options=options_from_dict(family, values.get("options")),
+        for name, kind in _AS_WRITTEN.items():
+            if name in values or name in _NEEDED:
+                get(values, name, kind)
+        family = get(values, "family", str, "grid")
+        options = options_from_dict(family, values.get("options"))
+        fields: dict[str, Any] = (
+            {"frame_order": "sequential"} | values | {"family": family, "options": options}
         )
+        return cls(**fields)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the plan to ``path`` as YAML."""
@@ -191,64 +235,12 @@ class Plan:
             where = f"{path}: {error.where}" if error.where else str(path)
             raise PlanError(error.problem, where=where, hint=error.hint) from error
 
+    def __repr__(self) -> str:
+        return f"Plan({self.plan_id}: {self})"
+
     def __str__(self) -> str:
         options = f", {self.options}" if self.options is not None else ""
         return (
             f"{self.backbone}, {self.num_frames} frames of {self.image_size} px in {self.num_sets} sets, "
             f"order {self.frame_order}, {self.temporal_shift}, exits {self.exits}{options}"
         )
-
-
-_MISSING = object()
-_TYPE_NAMES: dict[type, str] = {
-    int: "a whole number", str: "a text", list: "a list", dict: "a mapping", bool: "true or false",
-}  # fmt: skip
-
-
-def _get(values: dict[str, Any], name: str, kind: type, default: Any = _MISSING) -> Any:
-    value = values.get(name, default)
-    if value is _MISSING:
-        raise PlanError("is missing", where=name)
-    if not isinstance(value, kind) or isinstance(value, bool) != (kind is bool):
-        raise PlanError(f"must be {_TYPE_NAMES[kind]}, got {shown(value)}", where=name)
-    if isinstance(value, int) and value > LARGEST:
-        raise PlanError(f"must be at most {LARGEST:,}, got {shown(value)}", where=name)
-    return value
-
-
-def _frame_order(value: Any, num_sets: int) -> FrameOrder:
-    if isinstance(value, str):
-        return FrameOrder.named(value, num_sets)
-    if not isinstance(value, dict) or not set(value) <= {"sets", "groups"}:
-        raise PlanError(f"must be a name, or sets with groups, got {shown(value)}", where="frame_order")
-    sets = _integers(value.get("sets"), "frame_order.sets")
-    groups = _integers(value.get("groups", [len(sets)]), "frame_order.groups")
-    if len(sets) != num_sets:
-        raise PlanError(f"has {len(sets)} sets, but num_sets is {num_sets}", where="frame_order.sets")
-    return FrameOrder(sets, groups)
-
-
-def _integers(value: Any, where: str) -> tuple[int, ...]:
-    if not isinstance(value, list) or not all(type(item) is int for item in value):
-        raise PlanError(f"must be a list of whole numbers, got {shown(value)}", where=where)
-    return tuple(value)
-
-
-def _temporal_shift(values: dict[str, Any]) -> TemporalShift:
-    unknown = sorted(set(map(str, values)) - {"kind", "div", "across_groups"})
-    if unknown:
-        raise PlanError(
-            f"unknown field {shown(unknown[0])}",
-            where="temporal_shift",
-            hint="Fields: kind, div, across_groups",
-        )
-    default = TemporalShift()
-    try:
-        return TemporalShift(
-            kind=_get(values, "kind", str, default.kind),
-            div=_get(values, "div", int, default.div),
-            across_groups=_get(values, "across_groups", bool, default.across_groups),
-        )
-    except PlanError as error:
-        where = error.where if error.where and "." in error.where else f"temporal_shift.{error.where}"
-        raise PlanError(error.problem, where=where, hint=error.hint) from error

@@ -7,6 +7,11 @@ from contextlib import AbstractContextManager
 
 import torch
 
+from dynsearch.errors import InputError
+
+Device = str | torch.device
+"""For instance ``cpu`` or ``cuda:1``."""
+
 
 def pick_device() -> torch.device:
     """Return the first CUDA device if there is one, made exact, else the CPU.
@@ -14,11 +19,27 @@ def pick_device() -> torch.device:
     Exact: float32 is computed in full, not rounded to TF32, so that a video's scores depend neither on its batch nor
     on the machine; and convolutions give the same numbers each time.
     """
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cudnn.deterministic = True
-    return torch.device("cuda")
+    return checked_device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def checked_device(device: Device) -> torch.device:
+    """Return the device that is meant, made exact; see :func:`pick_device`.
+
+    Raises:
+        InputError: This machine has no such device.
+    """
+    try:
+        found = torch.device(device)
+        torch.empty(0, device=found)
+    except (RuntimeError, AssertionError, ValueError) as error:
+        there = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+        raise InputError(
+            f"there is no device {str(device)!r} here", hint=f"Devices: {', '.join(there)}"
+        ) from error
+    if found.type == "cuda":
+        torch.backends.cudnn.allow_tf32 = False
+        torch.backends.cudnn.deterministic = True
+    return found
 
 
 def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:

@@ -28,7 +28,7 @@ class Result:
 
 def dynsearch(*arguments, cwd, code=0):
     """Run ``dynsearch`` in ``cwd``, check its exit code and that no traceback is shown, return its output."""
-    command = [sys.executable, "-m", "dynsearch.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "dynsearch", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=600)
     return Result(done.returncode, done.stdout, done.stderr).checked(code)
 

@@ -114,7 +114,7 @@ def test_the_grid_of_the_geometric_schedule_and_what_ties_do(tmp_path):
 
 @pytest.mark.parametrize("sampler", ["tpe", "nsga2"])
 def test_optuna_takes_a_sampler_and_trials_and_prints_no_trial(files, sampler):
-    command = [sys.executable, "-m", "dynsearch.cli", "calibrate", files[0], "--solver", "optuna"]
+    command = [sys.executable, "-m", "dynsearch", "calibrate", files[0], "--solver", "optuna"]
     result = subprocess.run(
         [*command, "--sampler", sampler, "--trials", "12", "--json"],
         capture_output=True,

@@ -55,7 +55,7 @@ def served(studies, name):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "dynsearch.cli", "dashboard", name, "--port", str(port)]
+    command = [sys.executable, "-m", "dynsearch", "dashboard", name, "--port", str(port)]
     process = subprocess.Popen(
         command, cwd=studies.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )

@@ -12,7 +12,7 @@ from tests.plans import small_plan
 
 FULL = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs -o size=64k tmpfs /dev/shm && exec "$@"', "sh")
 COMMAND = (
-    sys.executable, "-m", "dynsearch.cli", "train", "plan.yaml", "--dataset", "sthv2", "--data-root", "data",
+    sys.executable, "-m", "dynsearch", "train", "plan.yaml", "--dataset", "sthv2", "--data-root", "data",
     "--output", "net", "--epochs", "1", "--set", "training.batch_size=6", "--set", "training.pretrained=false",
     "--set", "training.num_workers=1", "--set", "calibration_fraction=0.25",
 )  # fmt: skip

@@ -69,7 +69,7 @@ def test_the_reader_can_be_chosen_for_files(work):
 
 def test_a_stream_through_standard_input(work):
     command = [
-        sys.executable, "-m", "dynsearch.cli", "predict", "net", "-", "--stream", "--window", "0.5", "--json",
+        sys.executable, "-m", "dynsearch", "predict", "net", "-", "--stream", "--window", "0.5", "--json",
     ]  # fmt: skip
     with (work / "clips" / "a.webm").open("rb") as video:
         done = subprocess.run(command, stdin=video, capture_output=True, text=True, cwd=work, check=True)

@@ -50,7 +50,7 @@ def work(tmp_path_factory):
 
 def preempt(work, arguments, state):
     """Start a command, send SIGTERM to its whole group once ``state`` is there, and return how far it came."""
-    command = [sys.executable, "-m", "dynsearch.cli", *map(str, arguments)]
+    command = [sys.executable, "-m", "dynsearch", *map(str, arguments)]
     process = subprocess.Popen(
         command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

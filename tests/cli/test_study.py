@@ -89,7 +89,7 @@ def test_frontier_draws_a_vector_picture(work):
 )
 def test_ended_while_training_the_study_goes_on(work, number):
     name = f"ended-{number}"
-    command = [sys.executable, "-m", "dynsearch.cli", *arguments("--name", name)]
+    command = [sys.executable, "-m", "dynsearch", *arguments("--name", name)]
     process = subprocess.Popen(
         command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
     )

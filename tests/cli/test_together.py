@@ -23,7 +23,7 @@ COMMAND = (*STUDY, "--strategy", "retrain", "--trials", 2, "--set", "training.ep
 def test_both_work_on_it_and_other_settings_are_refused(tmp_path):
     write_sthv2(tmp_path / "data")
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(SPACE))
-    command = [sys.executable, "-m", "dynsearch.cli", *map(str, COMMAND)]
+    command = [sys.executable, "-m", "dynsearch", *map(str, COMMAND)]
     started = [
         subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         for _ in range(2)

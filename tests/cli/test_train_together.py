@@ -55,7 +55,7 @@ def test_a_bad_video_in_one_process_ends_all_and_torchrun_goes_on(work):
 
     video.write_bytes(good)
     torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command = [*torchrun, "-m", "dynsearch.cli", *ARGUMENTS]
+    command = [*torchrun, "-m", "dynsearch", *ARGUMENTS]
     done = subprocess.run(command, cwd=work, capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("epoch 1/2") == done.stdout.count("epoch 2/2") == 1

@@ -64,7 +64,7 @@ def run_command(line, folder):
         environment[name] = (
             os.pathsep.join([value, os.environ.get(name, "")]) if name == "PYTHONPATH" else value
         )
-    program = [sys.executable, "-m", "dynsearch.cli"] if words[0] == "dynsearch" else [sys.executable]
+    program = [sys.executable, "-m", "dynsearch"] if words[0] == "dynsearch" else [sys.executable]
     done = subprocess.run([*program, *words[1:]], cwd=folder, capture_output=True, text=True, env=environment)
     assert done.returncode == 0, f"{line}\n{done.stderr}"
     return done.stdout

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dynsearch.errors import PlanError
-from dynsearch.plan import FrameOrder, Plan, TemporalShift
+from dynsearch.plan import Exit, ExitPlacement, FrameOrder, Plan, TemporalShift
 from tests.plans import plans, small_plan
 
 
@@ -115,3 +115,67 @@ def test_files_that_hold_no_plan(tmp_path, text):
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(PlanError, match=r"nowhere.yaml: can't be read: No such file"):
         Plan.load(tmp_path / "nowhere.yaml")
+
+
+def test_a_plan_takes_the_strings_that_yaml_takes():
+    plan = Plan(
+        "resnet50", num_frames=16, num_sets=8, frame_order="paper", exits="2x3 8x5", temporal_shift="online"
+    )
+    assert plan == Plan(
+        "resnet50",
+        16,
+        FrameOrder.named("paper", 8),
+        ExitPlacement.of("2x3", "8x5"),
+        224,
+        TemporalShift("online"),
+    )
+    assert plan == Plan.from_dict(
+        {
+            "backbone": "resnet50",
+            "num_frames": 16,
+            "num_sets": 8,
+            "frame_order": "paper",
+            "exits": ["2x3", "8x5"],
+        }
+    )
+    written = Plan(
+        "resnet50",
+        4,
+        {"sets": [2, 0, 1, 3], "groups": [1, 3]},
+        ["1x3", Exit(4, 5)],
+        temporal_shift={"div": 4},
+    )
+    assert written.frame_order == FrameOrder((2, 0, 1, 3), (1, 3))
+    assert (str(written.exits), written.temporal_shift.div) == ("1x3 4x5", 4)
+    assert dataclasses.replace(plan, exits="4x5") == dataclasses.replace(plan, exits=ExitPlacement.of("4x5"))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"frame_order": "papper"}, "frame_order: there is no frame order 'papper'"),
+        ({"exits": "2x3 1x5"}, "exits: exits must rise"),
+        ({"exits": "2by3"}, "exits: can't read the exit '2by3'"),
+        ({"exits": 3}, "exits: must be a list, or a text such as 2x3 8x5, got 3"),
+        ({"temporal_shift": "sideways"}, "temporal_shift.kind: there is no temporal shift 'sideways'"),
+        ({"temporal_shift": {"div": 0}}, "temporal_shift.div: must be at least 1, got 0"),
+        ({"num_frames": "8"}, "num_frames: must be a whole number, got '8'"),
+        ({"num_sets": 3}, "num_frames: must be a multiple of the 3 frame sets, got 4"),
+        (
+            {"frame_order": FrameOrder.named("paper", 4), "num_sets": 2},
+            "frame_order: has 4 sets, but num_sets is 2",
+        ),
+        ({"stages": "many"}, "stages: must be a whole number, got 'many'"),
+        ({"options": {"patch_size": 24}}, "options: the family grid has no options"),
+    ],
+)
+def test_wrong_fields_are_refused_in_python_as_in_files(change, says):
+    fields = {"backbone": "test_resnet", "num_frames": 4, "frame_order": "sequential", "exits": "2x3 2x5"}
+    with pytest.raises(PlanError) as caught:
+        Plan(**fields | change)
+    assert str(caught.value).startswith(says)
+
+
+def test_a_plan_shows_itself_in_one_line():
+    assert repr(small_plan()) == f"Plan({small_plan().plan_id}: {small_plan()})"
+    assert "\n" not in repr(small_plan())

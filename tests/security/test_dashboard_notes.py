@@ -89,7 +89,7 @@ def test_a_dashboard_open_to_others_says_so(studies):
     command = [
         sys.executable,
         "-m",
-        "dynsearch.cli",
+        "dynsearch",
         "dashboard",
         "nasty",
         "--host",

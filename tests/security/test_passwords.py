@@ -39,7 +39,7 @@ def test_a_password_stays_out_of_everything(tmp_path, monkeypatch):
     write_sthv2(tmp_path / "data")
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(SPACE))
     with postgres.server() as url:
-        command = [sys.executable, "-m", "dynsearch.cli", *map(str, STUDY), "--strategy", "retrain", "--trials", "1",
+        command = [sys.executable, "-m", "dynsearch", *map(str, STUDY), "--strategy", "retrain", "--trials", "1",
                    "--set", "training.epochs=1", "--storage", url]  # fmt: skip
         process = subprocess.Popen(
             command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,

@@ -1,0 +1,113 @@
+"""A bundle in use from Python: files, arrays and lists of them, in batches, on a device, under another budget."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+import dynsearch
+from dynsearch.data.reader import read_frames
+from dynsearch.errors import BundleError, InfeasibleBudgetError, InputError
+from dynsearch.frontier import solve_thresholds
+from dynsearch.scores.confidence import confidence_from_logits
+from dynsearch.thresholds import ExitPolicy
+from tests.cli.miniature import write_webm
+from tests.export.bundles import toy_bundle
+from tests.plans import small_plan
+from tests.search.toy import ToyEvaluator
+
+PLAN = small_plan("2x3", "3x4", "4x5", order="paper", image_size=48)
+
+
+@pytest.fixture(scope="module")
+def videos(tmp_path_factory):
+    """Files of other lengths and sizes than the network takes."""
+    folder = tmp_path_factory.mktemp("videos")
+    for i in range(7):
+        write_webm(folder / f"{i}.webm", (2, -1), seed=i, frames=9 + i, height=72 + 8 * (i % 3))
+    return sorted(folder.iterdir())
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory, videos):
+    """A bundle whose thresholds stop some of the videos at each exit."""
+    bundle = toy_bundle(tmp_path_factory.mktemp("net") / "net", PLAN)
+    net = dynsearch.load(bundle, device="cpu")
+    with torch.inference_mode():
+        logits_ENK = net.network(torch.stack([net.read_clip(path) for path in videos])).double().numpy()
+    confidence_EN = confidence_from_logits("max-softmax", logits_ENK)
+    thresholds = (np.quantile(confidence_EN[0], 0.7), confidence_EN[1].mean(), -np.inf)
+    policy = ExitPolicy(thresholds, plan_id=PLAN.plan_id)
+    return dynsearch.load(dataclasses.replace(bundle, policy=policy), device="cpu")
+
+
+def frames_of(path):
+    return read_frames(path, lambda count: range(count))
+
+
+def same(answer, other):
+    """The same answer, up to what arithmetic in another order rounds otherwise."""
+    assert (answer.label, answer.exit, answer.gflops) == (other.label, other.exit, other.gflops)
+    assert answer.probability == pytest.approx(other.probability, abs=1e-5)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 100])
+def test_a_list_gives_the_answers_of_its_videos_in_order(net, videos, batch):
+    alone = [net.predict(path) for path in videos]
+    assert len({answer.exit for answer in alone}) > 1
+    for one, other in zip(net.predict(videos, batch=batch), alone, strict=True):
+        same(one, other)
+    assert net.predict([]) == []
+
+
+def test_an_array_is_answered_as_its_file_is(net, videos):
+    arrays = [frames_of(path) for path in videos]
+    for path, answer in zip(videos, net.predict([*arrays[:3], *map(str, videos[3:])]), strict=True):
+        same(answer, net.predict(path))
+    same(net.predict(arrays[0]), net.predict(videos[0]))
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.zeros((4, 8, 8), np.uint8),
+        np.zeros((4, 8, 8, 3)),
+        np.zeros((4, 3, 8, 8), np.uint8),
+        np.zeros((0, 8, 8, 3), np.uint8),
+    ],
+)
+def test_an_array_that_is_no_video_is_refused(net, array):
+    with pytest.raises(InputError, match=r"a video is an array uint8 \(T, H, W, 3\), got"):
+        net.predict(array)
+
+
+def test_a_device_is_named_or_refused(net, videos):
+    same(net.predict(videos[0], device=torch.device("cpu")), net.predict(videos[0], device="cpu"))
+    for device in ("cuda:99", "abacus"):
+        with pytest.raises(InputError, match=f"there is no device '{device}' here") as caught:
+            net.predict(videos[0], device=device)
+        assert "cpu" in caught.value.hint
+    with pytest.raises(InputError, match="batch must be at least 1, got 0"):
+        net.predict(videos, batch=0)
+
+
+def test_a_bundle_of_one_budget_says_so(net, videos):
+    with pytest.raises(BundleError, match="has the thresholds of one budget") as caught:
+        net.predict(videos[0], max_gflops=0.03)
+    assert "dynsearch train" in caught.value.hint
+
+
+def test_a_bundle_with_its_scores_answers_under_any_budget(net, videos):
+    scores = ToyEvaluator.draw(PLAN, "calibration")
+    scores.save(net.bundle.folder / "scores-calibration.npz")
+    curve = solve_thresholds(scores)
+    for point in (curve[0], curve[len(curve) // 2]):
+        assert net.policy(point.gflops).thresholds == point.thresholds
+        cost = np.mean([answer.gflops for answer in net.predict(videos, max_gflops=point.gflops)])
+        by_hand = net.network.forward_until(
+            torch.stack([net.read_clip(path) for path in videos]), point.policy
+        )
+        assert cost == pytest.approx(by_hand.gmacs.mean())
+    with pytest.raises(InfeasibleBudgetError):
+        net.predict(videos[0], max_gflops=1e-6)
