@@ -97,12 +97,12 @@ class Instant:
 def draw(plan: Plan, split: str, num_videos: int, num_classes: int) -> ExitScores:
     """Return exit scores whose right class stands out the more, the more an exit costs."""
     rng = np.random.default_rng([int(plan.plan_id, 16) % 2**32, len(split)])
-    gmacs_E = np.array(cost_table(plan, num_classes).gmacs_E)
+    cost_E = np.array(cost_table(plan, num_classes).cost_E)
     labels_N = rng.integers(0, num_classes, num_videos)
-    logits_ENK = rng.standard_normal((len(gmacs_E), num_videos, num_classes), dtype=np.float32)
-    logits_ENK[:, np.arange(num_videos), labels_N] += 1 + np.log2(1 + gmacs_E[:, None] / gmacs_E[0])
+    logits_ENK = rng.standard_normal((len(cost_E), num_videos, num_classes), dtype=np.float32)
+    logits_ENK[:, np.arange(num_videos), labels_N] += 1 + np.log2(1 + cost_E[:, None] / cost_E[0])
     return ExitScores.from_logits(
-        logits_ENK, labels_N, gmacs_E,
+        logits_ENK, labels_N, cost_E,
         video_ids=[f"{split}{i}" for i in range(num_videos)], plan_id=plan.plan_id, split=split,
     )  # fmt: skip
 

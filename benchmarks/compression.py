@@ -67,10 +67,10 @@ def spent(base: Any, network: Any, views: torch.Tensor, video: torch.Tensor, rep
     memory = {name: peak_bytes(*pair) for name, pair in pairs.items()}
     return {
         "views": len(views),
-        "macs_ratio": len(views) * base.gmacs_E[-1] / network.gmacs_E[-1],
+        "macs_ratio": len(views) * base.cost_E[-1] / network.cost_E[-1],
         "time_ratio": cpu["views"] / cpu["compressed"],
         "memory_ratio": memory["views"] / memory["compressed"],
-        "gmacs": {"views": len(views) * base.gmacs_E[-1], "compressed": network.gmacs_E[-1]},
+        "gmacs": {"views": len(views) * base.cost_E[-1], "compressed": network.cost_E[-1]},
         "seconds": cpu,
         "megabytes": {name: value / 1e6 for name, value in memory.items()},
     }
@@ -149,9 +149,9 @@ def said(row: dict[str, Any]) -> str:
             f"  top-1 {100 * row['top1_compressed']:.1f}%, {row['views']} views {100 * row['top1_views']:.1f}% "
             f"on {row['videos']} videos (difference {low:+.1f} to {high:+.1f})\n"
         )
-    gmacs, cpu, size = row["gmacs"], row["seconds"], row["megabytes"]
+    cost, cpu, size = row["gmacs"], row["seconds"], row["megabytes"]
     return text + (
-        f"  GFLOPs  {row['views']} views {gmacs['views']:.4g}, compressed {gmacs['compressed']:.4g}: "
+        f"  GFLOPs  {row['views']} views {cost['views']:.4g}, compressed {cost['compressed']:.4g}: "
         f"{row['macs_ratio']:.1f} times\n"
         f"  CPU s   {row['views']} views {cpu['views']:.4g}, compressed {cpu['compressed']:.4g}: "
         f"{row['time_ratio']:.1f} times\n"

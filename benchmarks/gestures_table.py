@@ -41,11 +41,11 @@ def right(policy: ExitPolicy, test: ExitScores) -> np.ndarray:
 def row(name: str, policy: ExitPolicy, test: ExitScores, full_N: np.ndarray) -> str:
     """Return one line of the table."""
     right_N = right(policy, test)
-    gflops = test.gmacs_E[policy.first_exit(policy.confidence_of(test))].mean()
+    cost = test.cost_E[policy.first_exit(policy.confidence_of(test))].mean()
     low, high = top1_interval(float(right_N.mean()), len(right_N))
     less, more = bootstrap_difference(right_N, full_N)
     return (
-        f"| {name} | {gflops:.4f} | {100 * right_N.mean():.1f} | {100 * low:.1f} - {100 * high:.1f} "
+        f"| {name} | {cost:.4f} | {100 * right_N.mean():.1f} | {100 * low:.1f} - {100 * high:.1f} "
         f"| {100 * less:+.1f} to {100 * more:+.1f} |"
     )
 
@@ -66,7 +66,7 @@ def main() -> None:
     print("|---|---|---|---|---|")
     print(row("the study's most accurate plan, full inference", full_policy(test), test, full_N))
     for share in _BUDGETS:
-        point = results.best_under(share * saving.full_gflops)
+        point = results.best_under(share * saving.full_cost)
         name = f"the study, budget {100 * share:.0f}% of that"
         print(row(name, point.calibration.policy, results.scores[point.key][1], full_N))
     for name, shown in _BASELINES.items():

@@ -91,7 +91,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             rows.append(
                 {
                     "backbone": arguments.backbone,
-                    "share of MACs": round(float(result.gmacs.mean() / ours.gmacs_E[-1]), 3),
+                    "share of MACs": round(float(result.cost.mean() / ours.cost_E[-1]), 3),
                     "torch s": round(torch_s, 4),
                     "onnxruntime s": round(onnx_s, 4),
                     "ratio": round(onnx_s / torch_s, 3),

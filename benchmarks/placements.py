@@ -62,7 +62,7 @@ def speed(num_videos: int, num_classes: int) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as folder:
 
         def create(trunk: Any, head: Any, labels: Any) -> Any:
-            costs = {"trunk_gmacs_SM": trunk, "head_gmacs_SM": head}
+            costs = {"trunk_cost_SM": trunk, "head_cost_SM": head}
             return ScoreGrid.create(f"{folder}/grid", num_classes=num_classes, labels_N=labels, **costs)
 
         grid = simulated_grid(num_videos, num_classes=num_classes, create=create)
@@ -99,18 +99,18 @@ def gap(name: str, grid: ScoreGrid, new: ScoreGrid | None, max_exits: int) -> di
     """Compare the search with all placements that end with the last cell."""
     rules = Rules(min_exits=1, max_exits=max_exits)
     placements = all_placements(Cells.of(grid, rules, "max-softmax", 2))
-    first, last = grid.trunk_gmacs_SM.flat[0], grid.trunk_gmacs_SM.flat[-1]
+    first, last = grid.trunk_cost_SM.flat[0], grid.trunk_cost_SM.flat[-1]
     budgets = first + BUDGET_SHARES * (last - first)
     start = time.process_time()
     found = search_placements(grid, min_exits=1, max_exits=max_exits, num_folds=None)
     middle = time.process_time()
     everything = [
-        (point.gflops, point.top1, (point.policy, placement))
+        (point.cost, point.top1, (point.policy, placement))
         for placement in placements
         for point in Frontier(solve_thresholds(grid.reduced_scores(placement)))
     ]
     end = time.process_time()
-    ours = top1_at([(p.gflops, p.top1, (p.chosen.policy, p.placement)) for p in found], budgets)
+    ours = top1_at([(p.cost, p.top1, (p.chosen.policy, p.placement)) for p in found], budgets)
     best = top1_at(everything, budgets)
     gaps = 100 * np.array([b[0] - o[0] for b, o in zip(best, ours, strict=True)])
     values = {

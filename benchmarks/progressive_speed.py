@@ -45,14 +45,14 @@ def plan_of(backbone: str, image_size: int, *exits: str) -> Plan:
     return Plan(backbone, 16, order, ExitPlacement.of(*exits), image_size=image_size)
 
 
-def share_for(gmacs_E: np.ndarray, target: float) -> np.ndarray:
+def share_for(cost_E: np.ndarray, target: float) -> np.ndarray:
     """Return the geometric exit shares q^k whose mean cost is ``target`` of the last exit's."""
     low, high = -20.0, 20.0
     for _ in range(100):
         middle = (low + high) / 2
-        share = np.exp(middle * np.arange(len(gmacs_E)))
+        share = np.exp(middle * np.arange(len(cost_E)))
         share /= share.sum()
-        low, high = (middle, high) if share @ gmacs_E < target * gmacs_E[-1] else (low, middle)
+        low, high = (middle, high) if share @ cost_E < target * cost_E[-1] else (low, middle)
     return share
 
 
@@ -66,7 +66,7 @@ def confidences(network: torch.nn.Module, clips: torch.Tensor) -> np.ndarray:
 def policy_for(network: torch.nn.Module, confidence_EN: np.ndarray, target: float) -> ExitPolicy:
     """Return thresholds under which clips of these confidences leave in the shares that spend ``target``."""
     num_clips = confidence_EN.shape[1]
-    ends = np.cumsum(share_for(np.asarray(network.gmacs_E), target)) * num_clips
+    ends = np.cumsum(share_for(np.asarray(network.cost_E), target)) * num_clips
     running = np.arange(num_clips)
     thresholds = []
     for k, confidence_N in enumerate(confidence_EN[:-1]):
@@ -127,17 +127,15 @@ def measure(backbone: str, batch: int, arguments: argparse.Namespace) -> list[di
             modes[str(target)] = in_batches(lambda x, p=policy: network.forward_until(x, p), clips, batch)
         seconds = seconds_of(modes, arguments.repeats, device)
         spent = {
-            target: float(
-                np.mean([network.forward_until(x, policy).gmacs.mean() for x in clips.split(batch)])
-            )
+            target: float(np.mean([network.forward_until(x, policy).cost.mean() for x in clips.split(batch)]))
             for target, policy in policies.items()
         }
     memory = {
         name: _peak_memory(backbone, batch, arguments.image_size, name) for name in ("dense", "progressive")
     }
     rows: list[dict[str, float | str]] = []
-    for target, gmacs in spent.items():
-        macs = gmacs / network.gmacs_E[-1]
+    for target, cost in spent.items():
+        macs = cost / network.cost_E[-1]
         time_ratio = seconds[str(target)] / seconds["dense"]
         rows.append(
             {

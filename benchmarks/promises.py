@@ -38,13 +38,13 @@ def points_of(scores: ExitScores, pool: ExitScores, max_drop: float, budget: flo
     curve = solve_thresholds(scores)
     chosen = {
         f"risk: top-1 drop at most {max_drop:g}": risk(scores, max_drop=max_drop, delta=DELTA)[-1],
-        "risk: mean cost within the budget": risk(scores, max_gflops=budget, delta=DELTA)[-1],
+        "risk: mean cost within the budget": risk(scores, budget=budget, delta=DELTA)[-1],
         "frontier, safe budget": safe_best_under(curve, scores, budget, delta=DELTA),
         "frontier, plain budget": curve.best_under(budget),
     }
     full_top1 = float(pool.correct()[-1].mean())
     measured = {name: point.evaluate(pool) for name, point in chosen.items()}
-    return {name: (full_top1 - point.top1, point.gflops) for name, point in measured.items()}
+    return {name: (full_top1 - point.top1, point.cost) for name, point in measured.items()}
 
 
 def summary(draws: list[dict[str, Point]], num_videos: int, max_drop: float, budget: float) -> list[Any]:
@@ -79,8 +79,8 @@ def main() -> None:
     parser.add_argument("--output", type=Path, help="put the figures into this JSON file")
     arguments = parser.parse_args()
     pool = simulated(100_000, 4, seed=0)
-    budget = float(0.75 * pool.gmacs_E[0] + 0.25 * pool.gmacs_E[-1])
-    print(f"delta = {DELTA}; the full network costs {pool.gmacs_E[-1]:.0f}, the budget is {budget:.2f}")
+    budget = float(0.75 * pool.cost_E[0] + 0.25 * pool.cost_E[-1])
+    print(f"delta = {DELTA}; the full network costs {pool.cost_E[-1]:.0f}, the budget is {budget:.2f}")
     rows = []
     for num_videos, max_drop in SIZES:
         if arguments.sizes and num_videos not in arguments.sizes:

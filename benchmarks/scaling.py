@@ -53,14 +53,14 @@ class Work:
 
         products(self.rounds)
         rng = np.random.default_rng(int(job.plan.plan_id, 16) % 2**32)
-        gmacs_E = np.array(cost_table(job.plan, NUM_CLASSES).gmacs_E)
+        cost_E = np.array(cost_table(job.plan, NUM_CLASSES).cost_E)
         for split in ("calibration", "test"):
             labels_N = rng.integers(0, NUM_CLASSES, 120)
-            logits_ENK = rng.normal(size=(len(gmacs_E), 120, NUM_CLASSES)).astype(np.float32)
+            logits_ENK = rng.normal(size=(len(cost_E), 120, NUM_CLASSES)).astype(np.float32)
             scores = ExitScores.from_logits(
                 logits_ENK,
                 labels_N,
-                gmacs_E,
+                cost_E,
                 video_ids=[f"{split}{i}" for i in range(120)],
                 plan_id=job.plan.plan_id,
                 split=split,

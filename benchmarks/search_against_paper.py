@@ -60,7 +60,7 @@ def searched(library: Library, num_plans: int) -> dict[str, Plan]:
             max_depth=rules.max_depth, last=rules.last, num_folds=None,
         )  # fmt: skip
         found[trunk] = (scores, placements)
-    ranked = rank_plans(found, num_plans, max_gflops=BUDGETS[-1])
+    ranked = rank_plans(found, num_plans, budget=BUDGETS[-1])
     return {
         f"searched {k}": replace(plan.key, exits=plan.placement) for k, plan in enumerate(ranked, start=1)
     }

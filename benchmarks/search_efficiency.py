@@ -73,7 +73,7 @@ def read_table(path: Path) -> tuple[Table, NDArray[np.float64]]:
         rungs=rungs,
         test_RPB=np.nan_to_num(mean[..., 0]),
         calibration_RPB=np.nan_to_num(mean[..., 1]),
-        full_gflops_P=np.array([row["full_gflops"] for row in firsts]),
+        full_cost_P=np.array([row["full_gflops"] for row in firsts]),
     )
     return table, values_RPBS[-1, ..., 0]
 
@@ -100,12 +100,12 @@ def one_shot_cost(table: Table, settings: OneShotConfig, num_classes: int) -> fl
     Counted in multiply-accumulates: each of its epochs runs the whole grid, whatever cells are trained.
     """
     trunk = Shape.of(table.plans[0]).finest_trunk(SPACE)
-    whole = cost_table(trunk, num_classes).gmacs_E[-1]
+    whole = cost_table(trunk, num_classes).cost_E[-1]
     return (
         settings.training(recipe().training).epochs
         / table.rungs[-1]
         * whole
-        / float(table.full_gflops_P.mean())
+        / float(table.full_cost_P.mean())
     )
 
 

@@ -85,12 +85,12 @@ def points_under(calibration: ExitScores, test: ExitScores) -> dict[str, list[fl
     curve = solve_thresholds(calibration)
     points: dict[str, list[float] | None] = {}
     for budget in BUDGETS:
-        if curve[0].gflops > budget:
+        if curve[0].cost > budget:
             points[f"{budget:g}"] = None
             continue
         chosen = curve.best_under(budget)
         claimed = chosen.evaluate(test)
-        values = (chosen.top1, chosen.gflops, claimed.top1, claimed.gflops)
+        values = (chosen.top1, chosen.cost, claimed.top1, claimed.cost)
         points[f"{budget:g}"] = [round(value, 6) for value in values]
     return points
 
@@ -131,7 +131,7 @@ def measure(
     seconds = round(time.perf_counter() - started, 1)
     return {
         "plan_id": plan.plan_id, "seed": seed, "seconds": seconds, "plan": plan.to_dict(),
-        "full_gflops": network.gmacs_E[-1], "points": points,
+        "full_gflops": network.cost_E[-1], "points": points,
     }  # fmt: skip
 
 

@@ -34,7 +34,7 @@ class Table:
         rungs: Epochs after which they were measured; the last is the full training.
         test_RPB: Top-1 on test, mean over seeds; 0 where no exit is within the budget.
         calibration_RPB: What a search method sees.
-        full_gflops_P: Cost of full inference.
+        full_cost_P: Cost of full inference.
     """
 
     space: SearchSpace
@@ -42,7 +42,7 @@ class Table:
     rungs: tuple[int, ...]
     test_RPB: NDArray[np.float64]
     calibration_RPB: NDArray[np.float64]
-    full_gflops_P: NDArray[np.float64]
+    full_cost_P: NDArray[np.float64]
 
     def area(self, reached_PB: NDArray[np.float64]) -> float:
         """Return the mean over budgets of the best top-1: the hypervolume, up to a factor."""
@@ -95,7 +95,7 @@ def sampled_order(
             left.remove(chosen)
             order.append(chosen)
             top1_B = table.calibration_RPB[-1, chosen]
-            values = (top1_B[-1], table.full_gflops_P[chosen]) if objective == "point" else (top1_B.mean(),)
+            values = (top1_B[-1], table.full_cost_P[chosen]) if objective == "point" else (top1_B.mean(),)
             if not foreign:
                 study.tell(trial, values)
                 continue

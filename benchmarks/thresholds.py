@@ -47,7 +47,7 @@ def simulated(num_videos: int, num_exits: int, seed: int) -> ExitScores:
     margin_EN = skill_E1 + easiness_N + noise_E1 * rng.normal(size=(num_exits, num_videos))
     seen_EN = margin_EN + 0.6 * rng.normal(size=margin_EN.shape)
     return ExitScores(
-        gmacs_E=np.linspace(2.0, np.sqrt(52.0), num_exits) ** 2,
+        cost_E=np.linspace(2.0, np.sqrt(52.0), num_exits) ** 2,
         confidence_EN=(1 / (1 + np.exp(-1.5 * seen_EN))).astype(np.float32),
         correct_EN=margin_EN > 0,
     )
@@ -56,8 +56,8 @@ def simulated(num_videos: int, num_exits: int, seed: int) -> ExitScores:
 def top1_at_budgets(curve: Frontier, scores: ExitScores) -> NDArray[np.float64]:
     """Return the best top-1 of the curve's points on ``scores`` whose cost there is within each budget."""
     points = curve.evaluate(scores)
-    cost, top1 = np.array([p.gflops for p in points]), np.array([p.top1 for p in points])
-    first, last = scores.gmacs_E[0], scores.gmacs_E[-1]
+    cost, top1 = np.array([p.cost for p in points]), np.array([p.top1 for p in points])
+    first, last = scores.cost_E[0], scores.cost_E[-1]
     budgets = first + BUDGET_SHARES * (last - first)
     return np.array([top1[cost <= budget].max(initial=0.0) for budget in budgets])
 

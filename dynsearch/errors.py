@@ -82,15 +82,15 @@ class InfeasibleBudgetError(InputError):
     """A GFLOPs budget below the cheapest point there is.
 
     Attributes:
-        cheapest_gflops: The lowest budget that would work, in GFLOPs per video.
+        cheapest: The lowest budget that would work, in GFLOPs per video.
     """
 
-    def __init__(self, max_gflops: float, cheapest_gflops: float, *, where: str | None = None) -> None:
-        self.cheapest_gflops = cheapest_gflops
+    def __init__(self, budget: float, cheapest: float, *, where: str | None = None) -> None:
+        self.cheapest = cheapest
         super().__init__(
-            f"max_gflops={max_gflops:g} is below the cheapest point, {cheapest_gflops:.6g} GFLOPs per video",
+            f"max_gflops={budget:g} is below the cheapest point, {cheapest:.6g} GFLOPs per video",
             where=where,
-            hint=f"Give at least {cheapest_gflops:.6g}",
+            hint=f"Give at least {cheapest:.6g}",
         )
 
 

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from dynsearch.cli.options import max_gflops
+from dynsearch.cli.options import budget
 
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.command(name="calibrate", short_help="Choose thresholds for exit scores.")
 @click.argument("scores", type=_FILE)
-@max_gflops
+@budget
 @click.option(
     "--solver",
     default="frontier",
@@ -44,7 +44,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--trials", "num_trials", type=int, help="With --solver optuna: how many policies are tried (1000)."
 )
-@click.option("--gmacs", help="For a CSV or Parquet table: the exits' cumulative GMACs per video, as 4,8,13.")
+@click.option(
+    "--gmacs", "costs", help="For a CSV or Parquet table: the exits' cumulative GMACs per video, as 4,8,13."
+)
 @click.option(
     "--apply", "apply_to", type=_FILE, help="Other scores (of test videos) to measure the points on."
 )

@@ -15,6 +15,7 @@ import numpy as np
 from dynsearch.cli.calibrate_run import Calibration, Intervals
 from dynsearch.errors import InputError
 from dynsearch.files import write_text, written_whole
+from dynsearch.units import spelled
 
 _PLOT_SUFFIXES = (".png", ".svg", ".pdf")
 _INFINITY = "\u0000infinity"
@@ -38,7 +39,7 @@ def to_json(result: Calibration) -> str:
         values["temperatures"] = [asdict(exit_calibration) for exit_calibration in result.temperatures]
     if result.cross_fitted is not None:
         values["cross_fitted"] = [
-            asdict(estimate) | _ends(result.cross_fitted_intervals(place))
+            spelled(asdict(estimate)) | _ends(result.cross_fitted_intervals(place))
             for place, estimate in enumerate(result.cross_fitted)
         ]
     if result.exceeding is not None:
@@ -48,9 +49,9 @@ def to_json(result: Calibration) -> str:
             values[name] = value
     if result.groups is not None:
         name = "classes" if result.request.by_class else "groups"
-        values[name] = [asdict(view) | {"drop": view.drop} for view in result.groups]
+        values[name] = [spelled(asdict(view)) | {"drop": view.drop} for view in result.groups]
     if result.drift is not None:
-        values["drift"] = asdict(result.drift) | {"moved": result.drift.moved()}
+        values["drift"] = spelled(asdict(result.drift)) | {"moved": result.drift.moved()}
     if result.rematched is not None:
         values["rematched"] = result.rematched.to_dict()
     text = json.dumps(_without_infinity(values), allow_nan=False)
@@ -71,9 +72,11 @@ def write_csv(path: Path, result: Calibration) -> None:
     writer = csv.writer(buffer, lineterminator="\n")
     writer.writerow(header)
     for place, point in enumerate(result.frontier):
-        row = [point.gflops, point.top1, *point.thresholds, *point.exit_share]
+        row = [point.cost, point.top1, *point.thresholds, *point.exit_share]
         if result.cross_fitted is not None:
-            estimate = asdict(result.cross_fitted[place]) | _ends(result.cross_fitted_intervals(place))
+            estimate = spelled(asdict(result.cross_fitted[place])) | _ends(
+                result.cross_fitted_intervals(place)
+            )
             row += [estimate[name] for name in names]
         if result.applied is not None:
             applied = result.applied[place].to_dict() | _ends(result.applied_intervals(place))
@@ -102,12 +105,12 @@ def write_plot(path: Path, result: Calibration) -> None:
     if result.applied is not None:
         curves.append(("applied", result.applied))
     for label, points in curves:
-        axes.plot([p.gflops for p in points], [100 * p.top1 for p in points], label=label, linewidth=1.5)
+        axes.plot([p.cost for p in points], [100 * p.top1 for p in points], label=label, linewidth=1.5)
     if result.applied is not None:
         ends = [_ends(result.applied_intervals(place)) for place in range(len(result.applied))]
-        order = np.argsort([p.gflops for p in result.applied])
+        order = np.argsort([p.cost for p in result.applied])
         axes.fill_between(
-            np.array([p.gflops for p in result.applied])[order],
+            np.array([p.cost for p in result.applied])[order],
             100 * np.array([end["top1_low"] for end in ends])[order],
             100 * np.array([end["top1_high"] for end in ends])[order],
             alpha=0.2,
@@ -116,8 +119,8 @@ def write_plot(path: Path, result: Calibration) -> None:
             label="applied, 95% interval",
         )
     if result.point is not None:
-        axes.plot(result.point.gflops, 100 * result.point.top1, "o", color="C0", label="chosen")
-    budget = result.request.max_gflops
+        axes.plot(result.point.cost, 100 * result.point.top1, "o", color="C0", label="chosen")
+    budget = result.request.budget
     if budget is not None and math.isfinite(budget):
         axes.axvline(budget, color="0.6", linewidth=1, linestyle="--")
     axes.set_xlabel("GFLOPs per video (10$^9$ multiply-accumulates)")
@@ -131,12 +134,12 @@ def write_plot(path: Path, result: Calibration) -> None:
 def _ends(intervals: Intervals | None) -> dict[str, float]:
     if intervals is None:
         return {}
-    (top1_low, top1_high), (gflops_low, gflops_high) = intervals
+    (top1_low, top1_high), (cost_low, cost_high) = intervals
     return {
         "top1_low": top1_low,
         "top1_high": top1_high,
-        "gflops_low": gflops_low,
-        "gflops_high": gflops_high,
+        "gflops_low": cost_low,
+        "gflops_high": cost_high,
     }
 
 

@@ -19,10 +19,10 @@ class Request:
     """The options of the command; see its help."""
 
     scores: Path
-    max_gflops: float | None = None
+    budget: float | None = None
     solver: str = "frontier"
     confidence: str = "max-softmax"
-    gmacs: str | None = None
+    costs: str | None = None
     qs: str | None = None
     stop_at_ties: bool = False
     sampler: Literal["tpe", "nsga2"] | None = None
@@ -60,12 +60,12 @@ class Request:
     @property
     def chooses_a_point(self) -> bool:
         """Whether one point is chosen: by a budget, or as the cheapest that keeps a promise."""
-        return self.max_gflops is not None or self.solver == "risk"
+        return self.budget is not None or self.solver == "risk"
 
     @property
     def promises_accuracy(self) -> bool:
         """Whether the promise is about top-1, not about cost."""
-        return self.solver == "risk" and (self.max_drop is not None or self.max_gflops is None)
+        return self.solver == "risk" and (self.max_drop is not None or self.budget is None)
 
     def solver_options(self) -> dict[str, Any]:
         """Return the options of the solver's own that were given."""
@@ -75,7 +75,7 @@ class Request:
             if self.promises_accuracy:
                 options["max_drop"] = self.max_drop
             else:
-                options["max_gflops"] = self.max_gflops
+                options["budget"] = self.budget
         if self.qs is not None:
             options["qs"] = parse_grid(self.qs)
         if self.stop_at_ties:
@@ -92,7 +92,7 @@ class Request:
         Raises:
             ScoresError: They can't be read, or are not ``labelled`` where they must be.
         """
-        scores = load_scores(path, self._gmacs() if is_table(path) else None)
+        scores = load_scores(path, self._costs() if is_table(path) else None)
         if labelled and not scores.has_truth:
             raise ScoresError(
                 "unlabelled, so there is no accuracy",
@@ -101,13 +101,13 @@ class Request:
             )
         return scores
 
-    def _gmacs(self) -> list[float] | None:
-        if self.gmacs is None:
+    def _costs(self) -> list[float] | None:
+        if self.costs is None:
             return None
         try:
-            return [float(part) for part in self.gmacs.split(",")]
+            return [float(part) for part in self.costs.split(",")]
         except ValueError as error:
-            raise InputError(f"--gmacs must be numbers such as 4,8,13, got {self.gmacs!r}") from error
+            raise InputError(f"--gmacs must be numbers such as 4,8,13, got {self.costs!r}") from error
 
 
 def parse_grid(text: str) -> list[float]:

@@ -42,7 +42,7 @@ class Intervals(NamedTuple):
     """95% bootstrap intervals of a point's accuracy (0..1) and mean cost (GFLOPs per video)."""
 
     top1: Interval
-    gflops: Interval
+    cost: Interval
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -56,9 +56,9 @@ class Calibration:
         confidence_values: Cross-fitted value of each measure, when one was chosen among them.
         point: The chosen one, when one was asked for.
         exceeding: Chance that its cost on new videos is above the budget.
-        gmacs_E: The exits' costs.
+        cost_E: The exits' costs.
         applied: The frontier's policies on other scores, in the same order.
-        applied_gmacs_E: The exits' costs there.
+        applied_cost_E: The exits' costs there.
         cross_fitted: Honest estimates for the frontier's costs, in the same order.
         temperatures: Of each exit, fitted on calibration, when asked for.
         groups: The chosen point by class or other group.
@@ -72,12 +72,12 @@ class Calibration:
     request: Request
     frontier: Frontier
     confidence: str
-    gmacs_E: NDArray[np.float64]
+    cost_E: NDArray[np.float64]
     confidence_values: dict[str, float] | None = None
     point: OperatingPoint | None = None
     exceeding: float | None = None
     applied: list[OperatingPoint] | None = None
-    applied_gmacs_E: NDArray[np.float64] | None = None
+    applied_cost_E: NDArray[np.float64] | None = None
     cross_fitted: list[CrossFitted] | None = None
     temperatures: list[ExitCalibration] | None = None
     groups: list[GroupView] | None = None
@@ -94,17 +94,17 @@ class Calibration:
 
     def applied_intervals(self, place: int) -> Intervals | None:
         """Return the 95% intervals of an applied point."""
-        if self.applied is None or self.applied_gmacs_E is None:
+        if self.applied is None or self.applied_cost_E is None:
             return None
         point = self.applied[place]
-        return _intervals(point.top1, point.exit_share, self.applied_gmacs_E, point.num_videos)
+        return _intervals(point.top1, point.exit_share, self.applied_cost_E, point.num_videos)
 
     def cross_fitted_intervals(self, place: int) -> Intervals | None:
         """Return the 95% intervals of a cross-fitted estimate."""
         if self.cross_fitted is None:
             return None
         estimate = self.cross_fitted[place]
-        return _intervals(estimate.top1, estimate.exit_share, self.gmacs_E, estimate.num_videos)
+        return _intervals(estimate.top1, estimate.exit_share, self.cost_E, estimate.num_videos)
 
     @property
     def final_policy(self) -> ExitPolicy:
@@ -146,21 +146,21 @@ def run(request: Request) -> Calibration:
         )
     estimates = None
     if request.cross_fit:
-        costs = [p.gflops for p in curve]
+        costs = [p.cost for p in curve]
         estimates = cross_fit(calibration, costs, solver=request.solver, confidence=confidence, **options)
     exceeding = None
-    if point is not None and request.max_gflops is not None:
-        exceeding = chance_of_exceeding(point, calibration, request.max_gflops)
+    if point is not None and request.budget is not None:
+        exceeding = chance_of_exceeding(point, calibration, request.budget)
     return Calibration(
         request=request,
         frontier=curve,
         confidence=confidence,
-        gmacs_E=calibration.gmacs_E,
+        cost_E=calibration.cost_E,
         confidence_values=values,
         point=point,
         exceeding=exceeding,
         applied=None if other is None else curve.evaluate(other),
-        applied_gmacs_E=None if other is None else other.gmacs_E,
+        applied_cost_E=None if other is None else other.cost_E,
         cross_fitted=estimates,
         temperatures=calibrate_exits(calibration) if request.temperatures else None,
         notes=notes,
@@ -169,11 +169,11 @@ def run(request: Request) -> Calibration:
 
 
 def _intervals(
-    top1: float, exit_share: tuple[float, ...], gmacs_E: NDArray[np.float64], num_videos: int
+    top1: float, exit_share: tuple[float, ...], cost_E: NDArray[np.float64], num_videos: int
 ) -> Intervals:
     return Intervals(
         top1_interval(top1, num_videos, num_resamples=_RESAMPLES),
-        cost_interval(exit_share, gmacs_E, num_videos, num_resamples=_RESAMPLES),
+        cost_interval(exit_share, cost_E, num_videos, num_resamples=_RESAMPLES),
     )
 
 
@@ -182,7 +182,7 @@ def _notes_on(request: Request, calibration: ExitScores, other: ExitScores) -> l
     notes = []
     if not request.allow_overlap and not check_disjoint(calibration, other):
         notes.append("not both files have video_ids, so shared videos can't be noticed")
-    if not np.array_equal(calibration.gmacs_E, other.gmacs_E):
+    if not np.array_equal(calibration.cost_E, other.cost_E):
         notes.append("the exits' costs differ between the two files; each is measured with its own")
     return notes
 
@@ -190,13 +190,13 @@ def _notes_on(request: Request, calibration: ExitScores, other: ExitScores) -> l
 def _choose(request: Request, curve: Frontier, calibration: ExitScores) -> OperatingPoint | None:
     if request.promises_accuracy:
         # All points keep the accuracy: the cheapest is the best, if it is cheap enough.
-        return curve[0] if request.max_gflops is None else curve.best_under(request.max_gflops)
-    if request.max_gflops is None:
+        return curve[0] if request.budget is None else curve.best_under(request.budget)
+    if request.budget is None:
         return None
     if request.safe:
         delta = _SAFE_DELTA if request.delta is None else request.delta
-        return safe_best_under(curve, calibration, request.max_gflops, delta=delta)
-    return curve.best_under(request.max_gflops)
+        return safe_best_under(curve, calibration, request.budget, delta=delta)
+    return curve.best_under(request.budget)
 
 
 def _about_point(

@@ -104,30 +104,30 @@ def _shares(text: str) -> list[float]:
 
 def _as_dict(table: CostTable, share: list[float] | None) -> dict[str, Any]:
     plan = table.plan
-    per_frame = table.gmacs_heads_on_frames_E
+    per_frame = table.cost_heads_on_frames_E
     exits = [
-        {"sets": exit_.sets, "depth": exit_.depth, "gmacs": gmacs, "gmacs_heads_on_frames": on_frames}
-        for exit_, gmacs, on_frames in zip(plan.exits.exits, table.gmacs_E, per_frame, strict=True)
+        {"sets": exit_.sets, "depth": exit_.depth, "gmacs": cost, "gmacs_heads_on_frames": on_frames}
+        for exit_, cost, on_frames in zip(plan.exits.exits, table.cost_E, per_frame, strict=True)
     ]
     average = {} if share is None else {"average": _averages(table, share)}
     return {
         "plan_id": plan.plan_id,
         "parameters": table.parameters,
-        "gmacs_full": table.gmacs_E[-1],
+        "gmacs_full": table.cost_E[-1],
         "gmacs_full_heads_on_frames": per_frame[-1],
         "exits": exits,
         **average,
-        "frame_gmacs": list(table.frame_gmacs),
+        "frame_gmacs": list(table.frame_cost),
         "grid_gmacs": [[table.cell_macs(i, j) / 1e9 for j in _depths(table)] for i in _sets(table)],
     }
 
 
 def _averages(table: CostTable, share: list[float]) -> dict[str, float]:
-    from dynsearch.cost.table import average_gmacs
+    from dynsearch.cost.table import average_cost
 
     return {
-        "gmacs": average_gmacs(table.gmacs_E, share),
-        "gmacs_heads_on_frames": average_gmacs(table.gmacs_heads_on_frames_E, share),
+        "gmacs": average_cost(table.cost_E, share),
+        "gmacs_heads_on_frames": average_cost(table.cost_heads_on_frames_E, share),
     }
 
 
@@ -157,17 +157,17 @@ def _print(table: CostTable, share: list[float] | None) -> None:
 
 
 def _exit_rows(table: CostTable, share: list[float] | None) -> list[dict[str, str]]:
-    plan, full = table.plan, table.gmacs_E[-1]
+    plan, full = table.plan, table.cost_E[-1]
     rows = [
         {
             "exit": str(exit_),
             "frames": str(plan.frames_seen(exit_)),
-            "GFLOPs": f"{gmacs:.4g}",
-            "of full": f"{100 * gmacs / full:.1f}%",
+            "GFLOPs": f"{cost:.4g}",
+            "of full": f"{100 * cost / full:.1f}%",
             "heads on every frame": f"{on_frames:.4g}",
         }
-        for exit_, gmacs, on_frames in zip(
-            plan.exits.exits, table.gmacs_E, table.gmacs_heads_on_frames_E, strict=True
+        for exit_, cost, on_frames in zip(
+            plan.exits.exits, table.cost_E, table.cost_heads_on_frames_E, strict=True
         )
     ]
     if share is not None:

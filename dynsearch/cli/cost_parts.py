@@ -13,12 +13,12 @@ if TYPE_CHECKING:
 
 def print_parts(table: PartsTable, share: list[float] | None, *, as_json: bool) -> None:
     """Print the cost of every part and exit; ``share`` is how many videos leave at each exit."""
-    from dynsearch.cost.table import average_gmacs
+    from dynsearch.cost.table import average_cost
     from dynsearch.report.tables import format_table
 
     plan = table.plan
-    average = None if share is None else average_gmacs(table.gmacs_E, share)
-    exits = zip(plan.exits.exits, table.gmacs_E, strict=True)
+    average = None if share is None else average_cost(table.cost_E, share)
+    exits = zip(plan.exits.exits, table.cost_E, strict=True)
     parts: list[dict[str, Any]] = [
         {
             "part": part.name,
@@ -32,8 +32,8 @@ def print_parts(table: PartsTable, share: list[float] | None, *, as_json: bool) 
         values: dict[str, Any] = {
             "plan_id": plan.plan_id,
             "parameters": table.parameters,
-            "gmacs_full": table.gmacs_E[-1],
-            "exits": [{"sets": exit_.sets, "depth": exit_.depth, "gmacs": gmacs} for exit_, gmacs in exits],
+            "gmacs_full": table.cost_E[-1],
+            "exits": [{"sets": exit_.sets, "depth": exit_.depth, "gmacs": cost} for exit_, cost in exits],
             "parts": parts,
         }
         click.echo(
@@ -62,14 +62,14 @@ def _part_rows(parts: list[dict[str, Any]]) -> list[dict[str, str]]:
 
 
 def _exit_rows(table: PartsTable, average: float | None) -> list[dict[str, str]]:
-    plan, full = table.plan, table.gmacs_E[-1]
+    plan, full = table.plan, table.cost_E[-1]
     costs = [
-        (str(exit_), str(plan.frames_seen(exit_)), gmacs)
-        for exit_, gmacs in zip(plan.exits.exits, table.gmacs_E, strict=True)
+        (str(exit_), str(plan.frames_seen(exit_)), cost)
+        for exit_, cost in zip(plan.exits.exits, table.cost_E, strict=True)
     ]
     if average is not None:
         costs.append(("average", "", average))
     return [
-        {"exit": name, "frames": frames, "GFLOPs": f"{gmacs:.4g}", "of full": f"{100 * gmacs / full:.1f}%"}
-        for name, frames, gmacs in costs
+        {"exit": name, "frames": frames, "GFLOPs": f"{cost:.4g}", "of full": f"{100 * cost / full:.1f}%"}
+        for name, frames, cost in costs
     ]

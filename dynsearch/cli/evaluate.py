@@ -49,6 +49,7 @@ def evaluate(
     from dynsearch.export.evaluation import evaluate as run
     from dynsearch.export.loaded import LoadedNetwork
     from dynsearch.study.source import open_clips
+    from dynsearch.units import spelled
 
     loaded = LoadedNetwork(bundle)
     plan, recipe = loaded.bundle.plan, loaded.bundle.recipe
@@ -72,7 +73,7 @@ def evaluate(
         metrics = get_metrics(source.dataset.name)
         measured = run(loaded, loader, metrics, on_videos=lambda done: progress(done, total))
     if as_json:
-        values = asdict(measured)
+        values = spelled(asdict(measured))
         rates = {
             "videos_per_second": measured.num_videos / measured.seconds,
             "full_videos_per_second": measured.num_videos / measured.full_seconds,
@@ -107,12 +108,12 @@ def _print(loaded: LoadedNetwork, measured: Evaluation, split: str) -> None:
     from dynsearch.scores.metrics import TITLES
 
     rows = [
-        ("stopping early", measured.top1, measured.metrics, measured.gflops, measured.seconds),
+        ("stopping early", measured.top1, measured.metrics, measured.cost, measured.seconds),
         (
             "full inference",
             measured.full_top1,
             measured.full_metrics,
-            measured.full_gflops,
+            measured.full_cost,
             measured.full_seconds,
         ),
     ]
@@ -124,25 +125,25 @@ def _print(loaded: LoadedNetwork, measured: Evaluation, split: str) -> None:
                     "": name,
                     "top-1": f"{100 * top1:.2f}%",
                     **{TITLES[key]: f"{100 * value:.2f}%" for key, value in further.items()},
-                    "GFLOPs": f"{gflops:.4g}",
+                    "GFLOPs": f"{cost:.4g}",
                     "videos/s": f"{measured.num_videos / seconds:.1f}",
                 }
-                for name, top1, further, gflops, seconds in rows
+                for name, top1, further, cost, seconds in rows
             ]
         )
     )
     low, high = (100 * end for end in measured.difference)
     click.echo(
-        f"\n{100 * (1 - measured.gflops / measured.full_gflops):.0f}% fewer GFLOPs per video, "
+        f"\n{100 * (1 - measured.cost / measured.full_cost):.0f}% fewer GFLOPs per video, "
         f"{measured.full_seconds / measured.seconds:.2f} times as fast, top-1 "
         f"{100 * (measured.top1 - measured.full_top1):+.2f} points (95% interval {low:+.1f} to {high:+.1f})\n"
     )
-    shares = zip(loaded.bundle.plan.exits.exits, loaded.network.gmacs_E, measured.exit_share, strict=True)
+    shares = zip(loaded.bundle.plan.exits.exits, loaded.network.cost_E, measured.exit_share, strict=True)
     click.echo(
         format_table(
             [
-                {"exit": str(exit_), "GFLOPs": f"{gmacs:.4g}", "videos": f"{100 * share:.1f}%"}
-                for exit_, gmacs, share in shares
+                {"exit": str(exit_), "GFLOPs": f"{cost:.4g}", "videos": f"{100 * share:.1f}%"}
+                for exit_, cost, share in shares
             ]
         )
     )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     "early with onnxruntime and needs neither torch nor dynsearch.",
 )
 @click.argument("source", metavar="STUDY|BUNDLE")
-@options.max_gflops
+@options.budget
 @click.option(
     "--output", type=click.Path(path_type=Path), help="Folder of the bundle. Default for a BUNDLE: itself."
 )
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @options.studies_root
 def export(
     source: str,
-    max_gflops: float | None,
+    budget: float | None,
     output: Path | None,
     format_: str,
     data_root: Path | None,
@@ -52,13 +52,13 @@ def export(
 
         if format_ == "bundle":
             raise click.UsageError(f"{given} is a bundle already; give --format onnx or torch-export.")
-        if max_gflops is not None:
+        if budget is not None:
             raise click.UsageError("--max-gflops chooses from a study; a bundle has its thresholds.")
         bundle = Bundle.load(given)
     elif output is None:
         raise click.UsageError("Give --output, the folder of the bundle.")
     else:
-        bundle = _from_study(source, max_gflops, output, data_root, studies_root)
+        bundle = _from_study(source, budget, output, data_root, studies_root)
     if format_ != "bundle":
         from dynsearch.export.graphs import write_graphs
 
@@ -68,7 +68,7 @@ def export(
 
 
 def _from_study(
-    name: str, max_gflops: float | None, output: Path, data_root: Path | None, studies_root: Path
+    name: str, budget: float | None, output: Path, data_root: Path | None, studies_root: Path
 ) -> Bundle:
     """Write a study's best point as a bundle, and say what it is."""
     from dynsearch.data.catalogue import open_dataset
@@ -80,10 +80,10 @@ def _from_study(
 
     folder = StudyFolder.existing(name, studies_root)
     recipe = folder.recipe()
-    if max_gflops is not None:
-        recipe = recipe.model_copy(update={"max_gflops": max_gflops})
+    if budget is not None:
+        recipe = recipe.model_copy(update={"max_gflops": budget})
     results = read_results(open_record(folder), folder, solver=recipe.solver)
-    point = results.best_under(recipe.max_gflops)
+    point = results.best_under(recipe.budget)
     dataset = open_dataset(
         recipe.dataset, data_root, calibration_fraction=recipe.calibration_fraction, seed=recipe.seed
     )
@@ -100,6 +100,6 @@ def _from_study(
     )
     click.echo(
         f"{bundle.folder}: trial {point.key}, plan {bundle.plan.plan_id}, top-1 {100 * point.test.top1:.1f}% at "
-        f"{point.test.gflops:.4g} GFLOPs per video on test\n{bundle.plan}"
+        f"{point.test.cost:.4g} GFLOPs per video on test\n{bundle.plan}"
     )
     return bundle

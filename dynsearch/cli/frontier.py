@@ -20,7 +20,7 @@ _ROWS_SHOWN = 12
 
 @click.command(short_help="Show a study's frontier.")
 @click.argument("study")
-@options.max_gflops
+@options.budget
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw it to this .png, .svg or .pdf file.")
 @click.option(
     "--plot-grid",
@@ -31,7 +31,7 @@ _ROWS_SHOWN = 12
 @options.as_json
 def frontier(
     study: str,
-    max_gflops: float | None,
+    budget: float | None,
     plot: Path | None,
     plot_grid: Path | None,
     studies_root: Path,
@@ -53,20 +53,20 @@ def frontier(
     recipe = folder.recipe()
     results = read_results(open_record(folder), folder, solver=recipe.solver)
     write_frontier(folder, recipe, results)
-    budget = recipe.max_gflops if max_gflops is None else max_gflops
+    limit = recipe.budget if budget is None else budget
     if plot is not None:
         draw_frontier(plot, folder.name, recipe, results)
     if plot_grid is not None:
-        draw_grid(plot_grid, folder.name, results, budget)
-    print_frontier(results, folder, budget, as_json=as_json)
+        draw_grid(plot_grid, folder.name, results, limit)
+    print_frontier(results, folder, limit, as_json=as_json)
 
 
-def print_frontier(results: StudyResults, folder: StudyFolder, max_gflops: float, *, as_json: bool) -> None:
+def print_frontier(results: StudyResults, folder: StudyFolder, budget: float, *, as_json: bool) -> None:
     """Print the frontier, the point under the budget, and what early exits save."""
     from dynsearch.report.frontier_table import frontier_table
     from dynsearch.study.results import best_rows, saving_at_equal_accuracy, spread
 
-    chosen = results.best_under(max_gflops)
+    chosen = results.best_under(budget)
     saving = saving_at_equal_accuracy(results)
     tau = results.one_shot_tau()
     row_of = {id(point): row for point, row in zip(results.points, results.rows(), strict=True)}
@@ -74,13 +74,13 @@ def print_frontier(results: StudyResults, folder: StudyFolder, max_gflops: float
         values = {
             "study": folder.name,
             "num_trials": len(results.plans),
-            "max_gflops": max_gflops,
+            "max_gflops": budget,
             "point": row_of[id(chosen)],
             "saving": {
                 "share": saving.share,
-                "test_gflops": saving.point.test.gflops,
+                "test_gflops": saving.point.test.cost,
                 "test_top1": saving.point.test.top1,
-                "full_gflops": saving.full_gflops,
+                "full_gflops": saving.full_cost,
                 "full_top1": saving.full_top1,
                 "difference_low": saving.difference.low,
                 "difference_high": saving.difference.high,
@@ -96,13 +96,13 @@ def print_frontier(results: StudyResults, folder: StudyFolder, max_gflops: float
         f"all in {folder.path / 'frontier.csv'}):\n"
     )
     click.echo(frontier_table([row_of[id(point)] for point in shown]))
-    click.echo(f"\nBest under {max_gflops:g} GFLOPs per video, chosen on calibration:\n")
+    click.echo(f"\nBest under {budget:g} GFLOPs per video, chosen on calibration:\n")
     click.echo(frontier_table([row_of[id(chosen)]]))
     if len(results.families) > 1:
         click.echo(
-            f"\nBest of each family under {max_gflops:g}, likewise (all in {folder.path / 'families.csv'}):\n"
+            f"\nBest of each family under {budget:g}, likewise (all in {folder.path / 'families.csv'}):\n"
         )
-        click.echo(frontier_table(best_rows(results.families, max_gflops)))
+        click.echo(frontier_table(best_rows(results.families, budget)))
     click.echo(f"\n{_saving_text(saving)}")
     if not math.isnan(tau):
         click.echo(
@@ -116,11 +116,11 @@ def _saving_text(saving: Saving) -> str:
     if saving.share < 0.005:
         return (
             f"Early exits save nothing at the accuracy of full inference: trial {saving.full_trial} in full takes "
-            f"{saving.full_gflops:.4g} GFLOPs at top-1 {full_top1}."
+            f"{saving.full_cost:.4g} GFLOPs at top-1 {full_top1}."
         )
     low, high = (100 * end for end in saving.difference)
     return (
-        f"Early exits: {saving.point.test.gflops:.4g} GFLOPs instead of {saving.full_gflops:.4g} "
+        f"Early exits: {saving.point.test.cost:.4g} GFLOPs instead of {saving.full_cost:.4g} "
         f"({100 * saving.share:.0f}% less) at top-1 {top1} instead of {full_top1}\n"
         f"(95% interval of the difference: {low:+.1f} to {high:+.1f} points)."
     )

@@ -62,6 +62,9 @@ class _Budget(click.ParamType):
         return budget
 
 
-max_gflops = click.option(
-    "--max-gflops", type=_Budget(), help="Budget: mean GFLOPs (10^9 multiply-accumulates) per video."
+budget = click.option(
+    "--max-gflops",
+    "budget",
+    type=_Budget(),
+    help="Budget: mean GFLOPs (10^9 multiply-accumulates) per video.",
 )

@@ -16,6 +16,7 @@ from dynsearch.errors import VideoError
 from dynsearch.export.annotate import AnnotatedVideo, annotated_video
 from dynsearch.export.loaded import LoadedNetwork, Prediction
 from dynsearch.export.stream import WindowAnswer, answers_online, predict_stream
+from dynsearch.units import spelled
 
 
 def label_files(loaded: LoadedNetwork, paths: Sequence[Path], annotate: Path | None, *, as_json: bool) -> int:
@@ -34,7 +35,7 @@ def label_files(loaded: LoadedNetwork, paths: Sequence[Path], annotate: Path | N
                 click.echo(json.dumps({"video": str(path), "error": str(error)}))
             continue
         if as_json:
-            click.echo(json.dumps({"video": str(path), **asdict(answer)}))
+            click.echo(json.dumps({"video": str(path), **spelled(asdict(answer))}))
         else:
             click.echo(f"{path!s:<{width}}  {_row(answer)}")
         if annotate:
@@ -79,7 +80,7 @@ def label_stream(
 def _print_window(answer: WindowAnswer, *, as_json: bool) -> None:
     if as_json:
         values = asdict(answer)
-        click.echo(json.dumps(values | values.pop("prediction")))
+        click.echo(json.dumps(values | spelled(values.pop("prediction"))))
     else:
         cut = "" if answer.complete else "  (the stream ended)"
         click.echo(f"{answer.start:7.2f}s  {answer.decided:7.2f}s  {_row(answer.prediction)}{cut}")
@@ -112,12 +113,12 @@ _HEADER = f"{'label':<40}  {'sure':>6}  {'exit':>6}  {'frames':>6}  {'GFLOPs':>8
 def _row(answer: Prediction) -> str:
     return (
         f"{answer.label:<40}  {100 * answer.probability:5.1f}%  {f'{answer.exit}/{answer.num_exits}':>6}  "
-        f"{answer.frames:>6}  {answer.gflops:>8.4g}"
+        f"{answer.frames:>6}  {answer.cost:>8.4g}"
     )
 
 
 def _lines(answer: Prediction) -> tuple[str, str]:
     return (
         f"{answer.label} ({100 * answer.probability:.0f}%)",
-        f"exit {answer.exit} of {answer.num_exits}, {answer.frames} frames, {answer.gflops:.3g} GFLOPs",
+        f"exit {answer.exit} of {answer.num_exits}, {answer.frames} frames, {answer.cost:.3g} GFLOPs",
     )

@@ -17,7 +17,7 @@ from dynsearch.cli import options
 )
 @click.option("--dataset", help="Data set; its recipe studies/DATASET.yaml is used.")
 @click.option("--recipe", "recipe_file", help="Another recipe: a shipped name, or a .yaml file.")
-@options.max_gflops
+@options.budget
 @click.option("--space", help="Search space: a shipped name, or a .yaml file.")
 @click.option(
     "--families", metavar="NAMES", help="Kinds of networks: grid, adafocus, sfc, tsn, tsm; joined by commas."
@@ -105,6 +105,7 @@ def study(
     from dynsearch.study.recipe import StudyRecipe, recipe_name
 
     overrides["dataset"] = dataset
+    overrides["max_gflops"] = overrides.pop("budget")
     if families is not None:
         overrides["families"] = [name.strip() for name in families.split(",")]
     if overrides["storage"] is not None:
@@ -137,5 +138,5 @@ def study(
     from dynsearch.cli.frontier import print_frontier
     from dynsearch.cli.report import make_report
 
-    print_frontier(results, folder, recipe.max_gflops, as_json=as_json)
+    print_frontier(results, folder, recipe.budget, as_json=as_json)
     make_report(folder, folder.path / "report.html", source.dataset.splits["test"])

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 )
 @click.option("--dataset", help="Data set. Default: the bundle's.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training split.")
-@options.max_gflops
+@options.budget
 @click.option("--warm-start", is_flag=True, help="Start from the bundle's weights instead of anew.")
 @click.option("--weights", type=click.Path(path_type=Path), help="Start the backbone from this file.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
@@ -116,7 +116,7 @@ def _print(bundle: Bundle, point: MergedPoint[int], *, as_json: bool) -> None:
     """Print where the bundle is, and what it achieves on test."""
     if not as_json:
         click.echo(
-            f"{bundle.folder}: top-1 {100 * point.test.top1:.1f}% at {point.test.gflops:.4g} GFLOPs per video "
+            f"{bundle.folder}: top-1 {100 * point.test.top1:.1f}% at {point.test.cost:.4g} GFLOPs per video "
             "on test"
         )
         return
@@ -126,7 +126,7 @@ def _print(bundle: Bundle, point: MergedPoint[int], *, as_json: bool) -> None:
         "test_top1": point.test.top1,
         "test_top1_low": point.test_interval.low,
         "test_top1_high": point.test_interval.high,
-        "test_gflops": point.test.gflops,
+        "test_gflops": point.test.cost,
     }
     click.echo(json.dumps(values, indent=1))
 
@@ -160,6 +160,7 @@ def _what_to_train(
     from dynsearch.study.recipe import StudyRecipe
 
     overrides["dataset"] = dataset
+    overrides["max_gflops"] = overrides.pop("budget")
     if what.is_dir():
         from dynsearch.export import Bundle
 

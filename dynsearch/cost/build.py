@@ -10,7 +10,7 @@ from dynsearch.plan import Plan
 
 
 def build_network(plan: Plan, num_classes: int, *, dropout: float = 0.0) -> Any:
-    """Return the plan's network, freshly initialised, with ``gmacs_E`` set to its cost at each exit.
+    """Return the plan's network, freshly initialised, with ``cost_E`` set to its cost at each exit.
 
     Args:
         plan: The plan to build.
@@ -21,5 +21,5 @@ def build_network(plan: Plan, num_classes: int, *, dropout: float = 0.0) -> Any:
         PlanError: The family or the backbone is unknown, or an exit lies outside the grid.
     """
     network = build_module(plan, num_classes, dropout=dropout)
-    network.gmacs_E = cost_table(plan, num_classes).gmacs_E
+    network.cost_E = cost_table(plan, num_classes).cost_E
     return network

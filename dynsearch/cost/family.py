@@ -24,7 +24,7 @@ class NetworkCost(Protocol):
         """Number of parameters of the whole network."""
 
     @property
-    def gmacs_E(self) -> tuple[float, ...]:
+    def cost_E(self) -> tuple[float, ...]:
         """Cumulative GFLOPs (10^9 multiply-accumulates) per video at each exit."""
 
 

@@ -43,7 +43,7 @@ class PartsTable:
         return sum(part.parameters for part in self.parts)
 
     @property
-    def gmacs_E(self) -> tuple[float, ...]:
+    def cost_E(self) -> tuple[float, ...]:
         """Cumulative GFLOPs per video at each exit."""
         exits = range(len(self.plan.exits))
         return tuple(to_gflops(sum(part.macs * part.runs_E[k] for part in self.parts)) for k in exits)

@@ -79,7 +79,7 @@ class CostTable:
         return sum(part.parameters for part in (*self.stages, *heads.values()))
 
     @property
-    def frame_gmacs(self) -> tuple[float, ...]:
+    def frame_cost(self) -> tuple[float, ...]:
         """Cumulative GFLOPs of one frame after each stage, without heads."""
         return tuple(map(to_gflops, self.backbone.cumulative_macs[1 : self.plan.exits.last.depth + 1]))
 
@@ -88,7 +88,7 @@ class CostTable:
         return sets * self.plan.frames_per_set * self.backbone.cumulative_macs[depth]
 
     @property
-    def gmacs_E(self) -> tuple[float, ...]:
+    def cost_E(self) -> tuple[float, ...]:
         """Cumulative GFLOPs per video at each exit, each head counted once, on the averaged features."""
         heads = accumulate(head.macs for head in self.heads)
         exits = self.plan.exits.exits
@@ -98,36 +98,36 @@ class CostTable:
         )
 
     @property
-    def gmacs_heads_on_frames_E(self) -> tuple[float, ...]:
+    def cost_heads_on_frames_E(self) -> tuple[float, ...]:
         """Cumulative GFLOPs per video at each exit, as the paper counts: frames x cost of a frame up to there.
 
         Every frame passes one head at each depth that has exits: that of the last exit met there.
         """
-        gmacs = []
+        costs = []
         met: dict[int, int] = {}
         for exit_, head in zip(self.plan.exits.exits, self.heads, strict=True):
             met[exit_.depth] = head.macs
             per_frame = self.backbone.cumulative_macs[exit_.depth] + sum(met.values())
-            gmacs.append(to_gflops(self.plan.frames_seen(exit_) * per_frame))
-        return tuple(gmacs)
+            costs.append(to_gflops(self.plan.frames_seen(exit_) * per_frame))
+        return tuple(costs)
 
 
-def average_gmacs(gmacs_E: Sequence[float], exit_share: Sequence[float]) -> float:
+def average_cost(cost_E: Sequence[float], exit_share: Sequence[float]) -> float:
     """Return the mean GFLOPs per video when videos leave in the given proportions.
 
     Args:
-        gmacs_E: Cumulative GFLOPs at each exit.
+        cost_E: Cumulative GFLOPs at each exit.
         exit_share: For each exit a share, a percentage or a number of videos; only proportions matter.
 
     Raises:
         PlanError: There is not one non-negative number per exit, or they are all zero.
     """
-    if len(exit_share) != len(gmacs_E) or min(exit_share) < 0 or sum(exit_share) <= 0:
+    if len(exit_share) != len(cost_E) or min(exit_share) < 0 or sum(exit_share) <= 0:
         raise PlanError(
-            f"needs one non-negative number for each of the {len(gmacs_E)} exits, got {list(exit_share)}",
+            f"needs one non-negative number for each of the {len(cost_E)} exits, got {list(exit_share)}",
             where="exit_share",
         )
-    products = (gmacs * share for gmacs, share in zip(gmacs_E, exit_share, strict=True))
+    products = (cost * share for cost, share in zip(cost_E, exit_share, strict=True))
     return sum(products) / sum(exit_share)
 
 

@@ -84,7 +84,7 @@ A video stops at the first exit whose confidence ({point.test.policy.confidence}
 
 ## How it was made
 
-Trained for {recipe.training.epochs} epochs with seed {recipe.seed}, budget {recipe.max_gflops:g} GFLOPs per video;
+Trained for {recipe.training.epochs} epochs with seed {recipe.seed}, budget {recipe.budget:g} GFLOPs per video;
 `recipe.yaml` has all settings.
 
     dynsearch evaluate . --dataset {recipe.dataset}
@@ -97,7 +97,7 @@ def _metadata(facts: CardFacts) -> dict[str, object]:
     """Return the card's head, by which a model hub finds and lists it."""
     measured = {
         "top1": round(facts.point.test.top1, 4),
-        "gflops_per_video": round(facts.point.test.gflops, 5),
+        "gflops_per_video": round(facts.point.test.cost, 5),
     }
     return {
         "library_name": "dynsearch",
@@ -120,15 +120,15 @@ def _metadata(facts: CardFacts) -> dict[str, object]:
 
 
 def _measured(point: OperatingPoint) -> str:
-    return f"{point.num_videos} | {100 * point.top1:.2f}% | {point.gflops:.4g}"
+    return f"{point.num_videos} | {100 * point.top1:.2f}% | {point.cost:.4g}"
 
 
 def _exits(facts: CardFacts) -> str:
     plan, test = facts.plan, facts.point.test
     return "\n".join(
-        f"| {exit_} | {plan.frames_seen(exit_)} | {gmacs:.4g} | {_threshold(threshold)} | {100 * share:.1f}% |"
-        for exit_, gmacs, threshold, share in zip(
-            plan.exits.exits, facts.table.gmacs_E, test.thresholds, test.exit_share, strict=True
+        f"| {exit_} | {plan.frames_seen(exit_)} | {cost:.4g} | {_threshold(threshold)} | {100 * share:.1f}% |"
+        for exit_, cost, threshold, share in zip(
+            plan.exits.exits, facts.table.cost_E, test.thresholds, test.exit_share, strict=True
         )
     )
 
@@ -140,8 +140,8 @@ def _frontier(facts: CardFacts) -> str:
     steps = range(min(_POINTS_SHOWN, len(points)))
     shown = {round(i * (len(points) - 1) / max(len(steps) - 1, 1)) for i in steps} | {here}
     return "\n".join(
-        f"| {'this' if i == here else ''} | {plan.plan_id} | {plan.exits} | {point.calibration.gflops:.4g} | "
-        f"{point.test.gflops:.4g} | {100 * point.test.top1:.2f}% | "
+        f"| {'this' if i == here else ''} | {plan.plan_id} | {plan.exits} | {point.calibration.cost:.4g} | "
+        f"{point.test.cost:.4g} | {100 * point.test.top1:.2f}% | "
         f"{100 * point.test_interval.low:.1f} to {100 * point.test_interval.high:.1f} |"
         for i, (plan, point) in enumerate(points)
         if i in shown

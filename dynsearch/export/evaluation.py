@@ -25,12 +25,12 @@ class Evaluation:
         num_videos: N.
         top1: Share of right answers, 0..1.
         metrics: Further metrics by name, for instance ``top5`` or ``map``, 0..1.
-        gflops: Mean GFLOPs (10^9 multiply-accumulates) per video.
+        cost: Mean GFLOPs (10^9 multiply-accumulates) per video.
         exit_share: Share of videos that stopped at each exit.
         seconds: Time in the network; reading the videos is not counted.
         full_top1: Share of right answers if no video stops early.
         full_metrics: The further metrics then.
-        full_gflops: GFLOPs per video then.
+        full_cost: GFLOPs per video then.
         full_seconds: Time in the network then.
         difference: 95% bootstrap interval of ``top1`` minus ``full_top1`` (paired).
     """
@@ -38,12 +38,12 @@ class Evaluation:
     num_videos: int
     top1: float
     metrics: dict[str, float]
-    gflops: float
+    cost: float
     exit_share: tuple[float, ...]
     seconds: float
     full_top1: float
     full_metrics: dict[str, float]
-    full_gflops: float
+    full_cost: float
     full_seconds: float
     difference: Interval
 
@@ -79,19 +79,19 @@ def evaluate(
         if on_videos:
             on_videos(sum(map(len, truth)))
     exit_N, early_NK, late_NK, truth_N = map(np.concatenate, (exits, early, late, truth))
-    gmacs_E = np.asarray(loaded.network.gmacs_E)
-    share_E = np.bincount(exit_N, minlength=len(gmacs_E)) / len(exit_N)
+    cost_E = np.asarray(loaded.network.cost_E)
+    share_E = np.bincount(exit_N, minlength=len(cost_E)) / len(exit_N)
     further = [name for name in metrics if name != "top1"]
     return Evaluation(
         num_videos=len(exit_N),
         top1=METRICS["top1"](early_NK, truth_N),
         metrics={name: METRICS[name](early_NK, truth_N) for name in further},
-        gflops=float(share_E @ gmacs_E),
+        cost=float(share_E @ cost_E),
         exit_share=tuple(share_E.tolist()),
         seconds=seconds,
         full_top1=METRICS["top1"](late_NK, truth_N),
         full_metrics={name: METRICS[name](late_NK, truth_N) for name in further},
-        full_gflops=float(gmacs_E[-1]),
+        full_cost=float(cost_E[-1]),
         full_seconds=full_seconds,
         difference=bootstrap_difference(_right(early_NK, truth_N), _right(late_NK, truth_N)),
     )

@@ -41,7 +41,7 @@ class Prediction:
         exit: That exit, counted from 1.
         num_exits: How many exits there are.
         frames: Frames the network looked at.
-        gflops: GFLOPs (10^9 multiply-accumulates) spent.
+        cost: GFLOPs (10^9 multiply-accumulates) spent.
         top5: Up to five (name, probability), likeliest first.
     """
 
@@ -50,8 +50,13 @@ class Prediction:
     exit: int
     num_exits: int
     frames: int
-    gflops: float
+    cost: float
     top5: tuple[tuple[str, float], ...]
+
+    @property
+    def gflops(self) -> float:
+        """The cost, as users spell it."""
+        return self.cost
 
 
 class LoadedNetwork(ModelHubMixin):
@@ -214,7 +219,7 @@ class LoadedNetwork(ModelHubMixin):
             exit=exit_index + 1,
             num_exits=len(plan.exits),
             frames=plan.frames_seen(plan.exits.exits[exit_index]),
-            gflops=float(self.network.gmacs_E[exit_index]),
+            cost=float(self.network.cost_E[exit_index]),
             top5=top5,
         )
 

@@ -65,9 +65,9 @@ def train_bundle(
     if not ranks.is_first:
         return None
     points = merge({0: (scores.calibration, scores.test)}, solver=recipe.solver)
-    inside = [point for point in points if point.calibration.gflops <= recipe.max_gflops]
+    inside = [point for point in points if point.calibration.cost <= recipe.budget]
     if not inside:
-        raise InfeasibleBudgetError(recipe.max_gflops, points[0].calibration.gflops, where="max_gflops")
+        raise InfeasibleBudgetError(recipe.budget, points[0].calibration.cost, where="max_gflops")
     bundle = write_bundle(
         folder,
         plan=plan,

@@ -51,7 +51,7 @@ def top1_interval(
 
 def cost_interval(
     exit_share_E: ArrayLike,
-    gmacs_E: ArrayLike,
+    cost_E: ArrayLike,
     num_videos: int,
     *,
     level: float = 0.95,
@@ -62,7 +62,7 @@ def cost_interval(
     _check(level, num_resamples)
     share_E = np.asarray(exit_share_E, dtype=np.float64)
     counts = np.random.default_rng(seed).multinomial(num_videos, share_E / share_E.sum(), size=num_resamples)
-    return _percentiles(counts / num_videos @ np.asarray(gmacs_E, dtype=np.float64), level)
+    return _percentiles(counts / num_videos @ np.asarray(cost_E, dtype=np.float64), level)
 
 
 def bootstrap_difference(

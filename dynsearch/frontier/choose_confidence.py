@@ -60,7 +60,7 @@ def choose_confidence(
     """
     names = list(available_measures(scores) if measures is None else measures)
     shares = np.linspace(0.02, 0.9, NUM_BUDGETS)
-    first, last = scores.gmacs_E[0], scores.gmacs_E[-1]
+    first, last = scores.cost_E[0], scores.cost_E[-1]
     budgets = (first + shares * (last - first)).tolist()
     values = {}
     for name in names:

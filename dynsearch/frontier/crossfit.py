@@ -27,17 +27,17 @@ class CrossFitted:
     """What to expect on new videos from thresholds fitted for a budget.
 
     Args:
-        max_gflops: The budget.
+        budget: The budget.
         top1: Share of right answers on videos that were not fitted on.
-        gflops: Their mean cost, which can exceed the budget a little.
+        cost: Their mean cost, which can exceed the budget a little.
         exceeded: Share of the folds whose mean cost was above the budget.
         exit_share: Share of the videos that stop at each exit; sums to 1.
         num_videos: How many videos it was measured on, all folds together.
     """
 
-    max_gflops: float
+    budget: float
     top1: float
-    gflops: float
+    cost: float
     exceeded: float
     exit_share: tuple[float, ...]
     num_videos: int
@@ -82,19 +82,19 @@ def cross_fit(
     for fold in range(num_folds):
         curve = solve_thresholds(scores.select(fold_N != fold), solver, confidence=measure, **options)
         held_out = scores.select(fold_N == fold)
-        chosen = [curve.best_under(max(budget, curve[0].gflops)).policy for budget in budgets_B]
+        chosen = [curve.best_under(max(budget, curve[0].cost)).policy for budget in budgets_B]
         unique = list(dict.fromkeys(chosen))
         measured = dict(zip(unique, evaluate_policies(unique, held_out), strict=True))
         for place, (policy, budget) in enumerate(zip(chosen, budgets_B, strict=True)):
             point = measured[policy]
             right_B[place] += point.top1 * point.num_videos
             share_BE[place] += np.array(point.exit_share) * point.num_videos / scores.num_videos
-            exceeded_B[place] += point.gflops > budget
+            exceeded_B[place] += point.cost > budget
     return [
         CrossFitted(
-            max_gflops=float(budget),
+            budget=float(budget),
             top1=float(right / scores.num_videos),
-            gflops=float(share_E @ scores.gmacs_E),
+            cost=float(share_E @ scores.cost_E),
             exceeded=float(exceeded / num_folds),
             exit_share=tuple(share_E.tolist()),
             num_videos=scores.num_videos,

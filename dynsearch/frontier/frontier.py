@@ -18,7 +18,7 @@ _ROUNDING = 1e-12  # relative; a budget typed as 0.3 must admit a cost summed to
 
 
 class Frontier(Sequence[OperatingPoint]):
-    """Non-dominated operating points; both ``gflops`` and ``top1`` rise strictly from one to the next.
+    """Non-dominated operating points; both ``cost`` and ``top1`` rise strictly from one to the next.
 
     Args:
         points: Any operating points, at least one; dominated and repeated ones are dropped.
@@ -31,11 +31,11 @@ class Frontier(Sequence[OperatingPoint]):
         candidates = list(points)
         if not candidates:
             raise InputError("a frontier needs at least one operating point, got none")
-        mask = pareto_mask([p.gflops for p in candidates], [p.top1 for p in candidates])
+        mask = pareto_mask([p.cost for p in candidates], [p.top1 for p in candidates])
         kept = sorted(
-            (point for point, keep in zip(candidates, mask, strict=True) if keep), key=lambda p: p.gflops
+            (point for point, keep in zip(candidates, mask, strict=True) if keep), key=lambda p: p.cost
         )
-        self._points = [point for i, point in enumerate(kept) if i == 0 or point.gflops > kept[i - 1].gflops]
+        self._points = [point for i, point in enumerate(kept) if i == 0 or point.cost > kept[i - 1].cost]
 
     def __len__(self) -> int:
         return len(self._points)
@@ -53,23 +53,28 @@ class Frontier(Sequence[OperatingPoint]):
     def __repr__(self) -> str:
         first, last = self._points[0], self._points[-1]
         return (
-            f"Frontier({len(self)} points, {first.gflops:.4g} to {last.gflops:.4g} GFLOPs,"
+            f"Frontier({len(self)} points, {first.cost:.4g} to {last.cost:.4g} GFLOPs,"
             f" top-1 {first.top1:.4f} to {last.top1:.4f})"
         )
 
-    def best_under(self, max_gflops: float) -> OperatingPoint:
-        """Return the most accurate point whose mean cost is at most ``max_gflops``.
+    @overload
+    def best_under(self, budget: float) -> OperatingPoint: ...
+    @overload
+    def best_under(self, *, max_gflops: float) -> OperatingPoint: ...
+    def best_under(self, budget: float | None = None, *, max_gflops: float | None = None) -> OperatingPoint:
+        """Return the most accurate point whose mean cost is at most ``budget``, also spelled ``max_gflops``.
 
         Raises:
-            InputError: ``max_gflops`` is not a number.
+            InputError: ``budget`` is not a number.
             InfeasibleBudgetError: It is below the cheapest point; the error carries that cost.
         """
-        if not isinstance(max_gflops, int | float | np.number) or math.isnan(max_gflops):
-            raise InputError(f"max_gflops must be a number of GFLOPs per video, got {max_gflops!r}")
-        limit = max_gflops + abs(max_gflops) * _ROUNDING
-        inside = [point for point in self._points if point.gflops <= limit]
+        budget = max_gflops if budget is None else budget
+        if not isinstance(budget, int | float | np.number) or math.isnan(budget):
+            raise InputError(f"max_gflops must be a number of GFLOPs per video, got {budget!r}")
+        limit = budget + abs(budget) * _ROUNDING
+        inside = [point for point in self._points if point.cost <= limit]
         if not inside:
-            raise InfeasibleBudgetError(float(max_gflops), self._points[0].gflops)
+            raise InfeasibleBudgetError(float(budget), self._points[0].cost)
         return inside[-1]
 
     def thin(self, num_points: int) -> Frontier:
@@ -82,7 +87,7 @@ class Frontier(Sequence[OperatingPoint]):
             return self
         if num_points < 2:
             raise InputError(f"num_points must be at least 2, to keep both ends, got {num_points}")
-        costs = np.array([point.gflops for point in self._points])
+        costs = np.array([point.cost for point in self._points])
         targets = np.linspace(costs[0], costs[-1], num_points)
         chosen = [0]
         for rank, target in enumerate(targets[1:-1], start=1):
@@ -96,11 +101,11 @@ class Frontier(Sequence[OperatingPoint]):
         """Return every point's policy measured on other scores, in this frontier's order."""
         return evaluate_policies([point.policy for point in self._points], scores)
 
-    def hypervolume(self, *, reference_gflops: float, reference_top1: float = 0.0) -> float:
+    def hypervolume(self, *, reference_cost: float, reference_top1: float = 0.0) -> float:
         """Return the area under the frontier, in GFLOPs times fraction."""
         return hypervolume(
-            [point.gflops for point in self._points],
+            [point.cost for point in self._points],
             [point.top1 for point in self._points],
-            reference_cost=reference_gflops,
+            reference_cost=reference_cost,
             reference_value=reference_top1,
         )

@@ -52,9 +52,9 @@ class Merging(Generic[Key]):
     def add(self, key: Key, curve: Iterable[OperatingPoint]) -> None:
         """Add a plan's points, measured on calibration."""
         for point in curve:
-            self._best.setdefault((point.gflops, point.top1), (key, point))
+            self._best.setdefault((point.cost, point.top1), (key, point))
         pairs = list(self._best)
-        keep = pareto_mask([gflops for gflops, _ in pairs], [top1 for _, top1 in pairs])
+        keep = pareto_mask([cost for cost, _ in pairs], [top1 for _, top1 in pairs])
         self._best = {pair: self._best[pair] for pair, kept in zip(pairs, keep, strict=True) if kept}
 
     @property

@@ -24,28 +24,28 @@ def cost_standard_error(point: OperatingPoint, scores: ExitScores) -> float:
         point: A point measured on ``scores``.
         scores: Give the cost of each exit.
     """
-    share_E, gmacs_E = np.array(point.exit_share), scores.gmacs_E
-    variance = float(share_E @ (gmacs_E - share_E @ gmacs_E) ** 2)
+    share_E, cost_E = np.array(point.exit_share), scores.cost_E
+    variance = float(share_E @ (cost_E - share_E @ cost_E) ** 2)
     return math.sqrt(max(variance, 0.0) / point.num_videos)
 
 
-def chance_of_exceeding(point: OperatingPoint, scores: ExitScores, max_gflops: float) -> float:
-    """Return the chance that the point's expected cost on new videos is above ``max_gflops``."""
+def chance_of_exceeding(point: OperatingPoint, scores: ExitScores, budget: float) -> float:
+    """Return the chance that the point's expected cost on new videos is above ``budget``."""
     error = cost_standard_error(point, scores)
     if error == 0:
-        return float(point.gflops > max_gflops)
-    return float(ndtr((point.gflops - max_gflops) / error))
+        return float(point.cost > budget)
+    return float(ndtr((point.cost - budget) / error))
 
 
 def safe_best_under(
-    frontier: Frontier, scores: ExitScores, max_gflops: float, *, delta: float = 0.1
+    frontier: Frontier, scores: ExitScores, budget: float, *, delta: float = 0.1
 ) -> OperatingPoint:
     """Return the most accurate point that keeps the budget on new videos with chance 1 - ``delta``.
 
     Args:
         frontier: Fitted on ``scores``.
         scores: Calibration scores.
-        max_gflops: The budget in mean GFLOPs per video.
+        budget: The budget in mean GFLOPs per video.
         delta: The chance left that the expected cost is above the budget.
 
     Raises:
@@ -54,10 +54,10 @@ def safe_best_under(
     """
     if not 0 < delta <= 0.5:
         raise InputError(f"delta must be above 0 and at most 0.5, got {delta}")
-    frontier.best_under(max_gflops)  # names the plain reasons first
+    frontier.best_under(budget)  # names the plain reasons first
     margin = float(ndtri(1 - delta))
-    needed = [point.gflops + margin * cost_standard_error(point, scores) for point in frontier]
-    inside = [point for point, cost in zip(frontier, needed, strict=True) if cost <= max_gflops * (1 + 1e-12)]
+    needed = [point.cost + margin * cost_standard_error(point, scores) for point in frontier]
+    inside = [point for point, cost in zip(frontier, needed, strict=True) if cost <= budget * (1 + 1e-12)]
     if not inside:
-        raise InfeasibleBudgetError(max_gflops, min(needed))
+        raise InfeasibleBudgetError(budget, min(needed))
     return inside[-1]

@@ -19,11 +19,11 @@ class CostedNetwork(Protocol):
 
     Attributes:
         plan: Its plan.
-        gmacs_E: Cumulative GFLOPs per video at each exit, empty if unknown.
+        cost_E: Cumulative GFLOPs per video at each exit, empty if unknown.
     """
 
     plan: Plan
-    gmacs_E: tuple[float, ...]
+    cost_E: tuple[float, ...]
 
 
 class ExitPass(Protocol):
@@ -57,7 +57,7 @@ def run_exits(exit_pass: ExitPass, policy: ExitPolicy) -> ProgressiveResult:
         PlanError: The clips have another shape than the plan.
         PolicyError: The policy is for another number of exits or another plan.
     """
-    plan, gmacs_E = exit_pass.network.plan, exit_pass.network.gmacs_E
+    plan, cost_E = exit_pass.network.plan, exit_pass.network.cost_E
     check_clips(exit_pass.clips_BTCHW, plan)
     policy.check_fits(len(plan.exits), plan.plan_id)
     num_exits, num_videos = len(plan.exits), len(exit_pass.clips_BTCHW)
@@ -82,5 +82,5 @@ def run_exits(exit_pass: ExitPass, policy: ExitPolicy) -> ProgressiveResult:
             rows = np.flatnonzero(~stops)
             running, seen = running[rows], seen[:, rows]
             exit_pass.keep(torch.from_numpy(rows).to(device))
-    gmacs = np.asarray(gmacs_E)[exit_B] if gmacs_E else np.full(num_videos, np.nan)
-    return ProgressiveResult(logits_BK, exit_B, gmacs)
+    cost = np.asarray(cost_E)[exit_B] if cost_E else np.full(num_videos, np.nan)
+    return ProgressiveResult(logits_BK, exit_B, cost)

@@ -22,11 +22,11 @@ class MultiExitNetwork(Protocol):
 
     Attributes:
         plan: The plan the network was built from.
-        gmacs_E: Cumulative GFLOPs per video at each exit; empty until the network has been costed.
+        cost_E: Cumulative GFLOPs per video at each exit; empty until the network has been costed.
     """
 
     plan: Plan
-    gmacs_E: tuple[float, ...]
+    cost_E: tuple[float, ...]
 
     @property
     def backbones(self) -> tuple[Backbone, ...]:

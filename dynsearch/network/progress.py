@@ -15,9 +15,14 @@ class ProgressiveResult:
     Attributes:
         logits: (B, K) float32, the logits of the exit at which the video stopped.
         exit: (B,) int64, that exit, counted from 0.
-        gmacs: (B,) float64, GFLOPs (10^9 multiply-accumulates) spent on the video.
+        cost: (B,) float64, GFLOPs (10^9 multiply-accumulates) spent on the video.
     """
 
     logits: torch.Tensor
     exit: np.ndarray
-    gmacs: np.ndarray
+    cost: np.ndarray
+
+    @property
+    def gmacs(self) -> np.ndarray:
+        """The cost, as users spell it."""
+        return self.cost

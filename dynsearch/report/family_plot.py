@@ -18,7 +18,7 @@ def plot_families(
     path: str | os.PathLike[str],
     *,
     title: str,
-    max_gflops: float | None = None,
+    budget: float | None = None,
 ) -> None:
     """Draw each family's frontier on test: top-1 with its interval, or mAP where rows have it, against GFLOPs.
 
@@ -26,7 +26,7 @@ def plot_families(
         rows_by_family: By family, rows of ``frontier.csv``.
         path: A ``.png``, ``.svg`` or ``.pdf`` file.
         title: Shown above the picture.
-        max_gflops: Drawn as a line: the study's budget.
+        budget: Drawn as a line: the study's budget.
     """
     has_map = any("test_map" in row for rows in rows_by_family.values() for row in rows)
     with saved_figure(path, width=5.6, height=3.9) as (figure, axes):
@@ -34,17 +34,15 @@ def plot_families(
         axes.set_axisbelow(True)
         for i, (name, rows) in enumerate(rows_by_family.items()):
             ordered = sorted(rows, key=lambda row: row["test_gflops"])
-            gflops = [row["test_gflops"] for row in ordered]
+            cost = [row["test_gflops"] for row in ordered]
             colour, marker = _COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)]
             if not has_map:
                 low, high = ([100 * row[f"test_top1_{end}"] for row in ordered] for end in ("low", "high"))
-                axes.fill_between(gflops, low, high, color=colour, alpha=0.12, linewidth=0)
+                axes.fill_between(cost, low, high, color=colour, alpha=0.12, linewidth=0)
             values = [100 * row["test_map" if has_map else "test_top1"] for row in ordered]
-            axes.plot(gflops, values, color=colour, marker=marker, markersize=3, linewidth=1.2, label=name)
-        if max_gflops is not None:
-            axes.axvline(
-                max_gflops, color=GREY, linestyle=(0, (5, 3)), linewidth=1, label=f"budget {max_gflops:g}"
-            )
+            axes.plot(cost, values, color=colour, marker=marker, markersize=3, linewidth=1.2, label=name)
+        if budget is not None:
+            axes.axvline(budget, color=GREY, linestyle=(0, (5, 3)), linewidth=1, label=f"budget {budget:g}")
         axes.set_xlabel("GFLOPs per video (10⁹ multiply-accumulates)")
         axes.set_ylabel(f"{'mAP' if has_map else 'top-1 accuracy'} (%), on test")
         axes.set_title(title, loc="left")

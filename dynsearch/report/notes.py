@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dynsearch.plan import Plan
 from dynsearch.report.markdown import code_block, escape, table
 from dynsearch.report.plan_grid import grid_text
-from dynsearch.report.words import gflops_text, percent, threshold_text
+from dynsearch.report.words import cost_text, percent, threshold_text
 from dynsearch.thresholds import OperatingPoint
 
 
@@ -24,15 +24,15 @@ def plan_note(plan: Plan, status: str) -> str:
 
 
 def point_note(
-    plan: Plan, point: OperatingPoint, gmacs_E: Sequence[float], max_gflops: float, *, full_top1: float
+    plan: Plan, point: OperatingPoint, cost_E: Sequence[float], budget: float, *, full_top1: float
 ) -> str:
     """Return a note on a measured trial.
 
     Args:
         plan: The trial's plan.
         point: Its best operating point under the budget, on calibration.
-        gmacs_E: Cumulative GFLOPs per video at each exit.
-        max_gflops: The budget.
+        cost_E: Cumulative GFLOPs per video at each exit.
+        budget: The budget.
         full_top1: Top-1 on calibration when every video goes to the last exit.
     """
     exits = [
@@ -41,20 +41,20 @@ def point_note(
             exit_,
             f"{plan.frames_seen(exit_)} of {plan.num_frames}",
             exit_.depth,
-            gflops_text(gmacs),
+            cost_text(cost),
             "takes the rest" if k == len(plan.exits) else threshold_text(threshold),
             percent(share),
         )
-        for k, (exit_, gmacs, threshold, share) in enumerate(
-            zip(plan.exits.exits, gmacs_E, point.thresholds, point.exit_share, strict=True), start=1
+        for k, (exit_, cost, threshold, share) in enumerate(
+            zip(plan.exits.exits, cost_E, point.thresholds, point.exit_share, strict=True), start=1
         )
     ]
     heading = ["exit", "cell", "frames", "depth", "GFLOPs up to here", "T_k", "videos leaving"]
     return "\n\n".join(
         [
-            f"**Top-1 {percent(point.top1)} at {gflops_text(point.gflops)} GFLOPs per video** on calibration "
-            f"(budget {gflops_text(max_gflops)}; all videos to the last exit: {percent(full_top1)} at "
-            f"{gflops_text(gmacs_E[-1])})",
+            f"**Top-1 {percent(point.top1)} at {cost_text(point.cost)} GFLOPs per video** on calibration "
+            f"(budget {cost_text(budget)}; all videos to the last exit: {percent(full_top1)} at "
+            f"{cost_text(cost_E[-1])})",
             table(heading, exits),
             *_plan(plan),
             f"A video stops at exit k when its confidence ({escape(point.policy.confidence)}) is above T_k. "
@@ -66,7 +66,7 @@ def point_note(
 def study_note(
     *,
     dataset: str,
-    max_gflops: float,
+    budget: float,
     num_trials: int,
     seed: int,
     num_videos: Mapping[str, int],
@@ -76,7 +76,7 @@ def study_note(
     facts = [
         ("data set", dataset),
         *((f"videos for {split}", number) for split, number in num_videos.items()),
-        ("budget", f"{max_gflops:g} GFLOPs (10^9 multiply-accumulates) per video"),
+        ("budget", f"{budget:g} GFLOPs (10^9 multiply-accumulates) per video"),
         ("trials wanted", num_trials),
         ("seed", seed),
     ]

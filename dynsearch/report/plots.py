@@ -14,7 +14,7 @@ def plot_frontier(
     path: str | os.PathLike[str],
     *,
     title: str,
-    max_gflops: float | None = None,
+    budget: float | None = None,
     full: tuple[float, float] | None = None,
     chosen: Mapping[str, Any] | None = None,
     split: str = "test",
@@ -25,27 +25,27 @@ def plot_frontier(
         rows: Rows of ``frontier.csv``, rising in GFLOPs. Where they have mAP, it is drawn as well.
         path: A ``.png``, ``.svg`` or ``.pdf`` file.
         title: Shown above the picture.
-        max_gflops: Drawn as a line: the study's budget.
+        budget: Drawn as a line: the study's budget.
         full: GFLOPs and top-1 of full inference, drawn as a cross.
         chosen: The row of the best point under the budget, drawn as a diamond.
         split: Which split's columns are drawn: ``SPLIT_gflops``, ``SPLIT_top1``, ``_low`` and ``_high``.
     """
     ordered = sorted(rows, key=lambda row: row[f"{split}_gflops"])
-    gflops = [row[f"{split}_gflops"] for row in ordered]
+    cost = [row[f"{split}_gflops"] for row in ordered]
     low, top1, high = ([100 * row[f"{split}_top1{end}"] for row in ordered] for end in ("_low", "", "_high"))
     with saved_figure(path, width=5.6, height=3.9) as (figure, axes):
         axes.grid(color="#E6E6E6", linewidth=0.6)
         axes.set_axisbelow(True)
         if len(ordered) > 1:
-            axes.fill_between(gflops, low, high, color=BLUE, alpha=0.16, linewidth=0, label="95% interval")
+            axes.fill_between(cost, low, high, color=BLUE, alpha=0.16, linewidth=0, label="95% interval")
         else:
             axes.errorbar(
-                gflops, top1, [[top1[0] - low[0]], [high[0] - top1[0]]], color=BLUE, alpha=0.5, capsize=3,
+                cost, top1, [[top1[0] - low[0]], [high[0] - top1[0]]], color=BLUE, alpha=0.5, capsize=3,
                 linestyle="", label="95% interval",
             )  # fmt: skip
         size = 4 if len(ordered) <= 60 else 2
         axes.plot(
-            gflops,
+            cost,
             top1,
             color=BLUE,
             marker="o",
@@ -57,7 +57,7 @@ def plot_frontier(
         if has_map:
             values = [100 * row[f"{split}_map"] for row in ordered]
             axes.plot(
-                gflops, values, "s--", color=GREEN, markersize=size, linewidth=1.2, label=f"mAP, on {split}"
+                cost, values, "s--", color=GREEN, markersize=size, linewidth=1.2, label=f"mAP, on {split}"
             )
         if full is not None:
             axes.plot(
@@ -68,10 +68,8 @@ def plot_frontier(
                 chosen[f"{split}_gflops"], 100 * chosen[f"{split}_top1"], "D", color="white", mec="black",
                 mew=1.4, markersize=6.5, label="chosen on calibration",
             )  # fmt: skip
-        if max_gflops is not None and max_gflops < 1.5 * max(*gflops, *(full[:1] if full else ())):
-            axes.axvline(
-                max_gflops, color=GREY, linestyle=(0, (5, 3)), linewidth=1, label=f"budget {max_gflops:g}"
-            )
+        if budget is not None and budget < 1.5 * max(*cost, *(full[:1] if full else ())):
+            axes.axvline(budget, color=GREY, linestyle=(0, (5, 3)), linewidth=1, label=f"budget {budget:g}")
         axes.set_xlabel("GFLOPs per video (10⁹ multiply-accumulates)")
         axes.set_ylabel("top-1 (one of a video's classes) and mAP (%)" if has_map else "top-1 accuracy (%)")
         axes.set_title(title, loc="left")

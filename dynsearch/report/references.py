@@ -19,7 +19,7 @@ class Reference(BaseModel):
     variant: str = ""
     top1: float
     """In percent."""
-    gflops: float
+    cost: float
     """10^9 multiply-accumulates per video."""
     source: str
     """Paper, and where in it or where else it was read."""
@@ -43,9 +43,9 @@ def references_for(dataset: str) -> list[Reference]:
             "conditions": group["conditions"],
             "variant": str(variant),
             "top1": top1,
-            "gflops": gflops,
+            "cost": cost,
         }
         for group in groups
-        for variant, top1, gflops in group["points"]
+        for variant, top1, cost in group["points"]
     ]
     return TypeAdapter(list[Reference]).validate_python(values)

@@ -17,6 +17,6 @@ def percent(share: float, digits: int = 1) -> str:
     return f"{100 * share:.{digits}f}%"
 
 
-def gflops_text(value: float) -> str:
+def cost_text(value: float) -> str:
     """Return GFLOPs with four significant digits."""
     return f"{value:.4g}"

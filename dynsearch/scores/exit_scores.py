@@ -22,7 +22,7 @@ GIVEN_MEASURE = "given"
 """The name of the confidence column that came with the scores."""
 
 _FILE_KEYS = {
-    "gmacs": "gmacs_E",
+    "gmacs": "cost_E",
     "confidence": "confidence_EN",
     "correct": "correct_EN",
     "logits": "logits_ENK",
@@ -39,7 +39,7 @@ class ExitScores:
     are unlabelled: good for exit shares and cost, not for accuracy. Arrays are made read-only, not copied.
 
     Args:
-        gmacs_E: GMACs (= GFLOPs here) per video up to and with each exit: cumulative, positive, not falling.
+        cost_E: GMACs (= GFLOPs here) per video up to and with each exit: cumulative, positive, not falling.
         confidence_EN: A confidence column of the user's own, higher is surer; NaN never stops.
         correct_EN: Whether each exit is right; taken from logits and labels when absent.
         logits_ENK: Finite logits, float32.
@@ -52,7 +52,7 @@ class ExitScores:
         ScoresError: An array is missing, disagrees with another one, or holds impossible values.
     """
 
-    gmacs_E: NDArray[np.float64]
+    cost_E: NDArray[np.float64]
     confidence_EN: NDArray[np.float64] | None = None
     correct_EN: NDArray[np.bool_] | None = None
     logits_ENK: NDArray[np.float32] | None = None
@@ -63,9 +63,9 @@ class ExitScores:
     _computed: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        gmacs_E = validation.numeric_array("gmacs", self.gmacs_E, np.float64, 1, "(exits,)")
-        validation.check_gmacs(gmacs_E)
-        self._set("gmacs_E", gmacs_E)
+        cost_E = validation.numeric_array("gmacs", self.cost_E, np.float64, 1, "(exits,)")
+        validation.check_costs(cost_E)
+        self._set("cost_E", cost_E)
         lengths: dict[str, tuple[int, ...]] = {}
         if self.logits_ENK is not None:
             logits = validation.numeric_array(
@@ -96,7 +96,7 @@ class ExitScores:
                 raise ScoresError(f"must have one axis, got shape {ids.shape}", where="video_ids")
             lengths["video_ids"] = ids.shape
             self._set("video_ids_N", ids)
-        validation.check_lengths(lengths, len(gmacs_E))
+        validation.check_lengths(lengths, len(cost_E))
         if self.logits_ENK is not None:
             validation.check_logits(self.logits_ENK)
         if self.labels_N is not None:
@@ -106,9 +106,14 @@ class ExitScores:
             object.__setattr__(self, name, validation.one_text(name, getattr(self, name)))
 
     @property
+    def gmacs_E(self) -> NDArray[np.float64]:
+        """The costs, as users spell them."""
+        return self.cost_E
+
+    @property
     def num_exits(self) -> int:
         """E, the number of exits."""
-        return len(self.gmacs_E)
+        return len(self.cost_E)
 
     @property
     def num_videos(self) -> int:
@@ -172,7 +177,7 @@ class ExitScores:
         Cutting these up again and again costs little, however many classes there are.
         """
         return ExitScores(
-            gmacs_E=self.gmacs_E,
+            cost_E=self.cost_E,
             confidence_EN=self.confidence(measure),
             correct_EN=self.correct(),
             video_ids_N=self.video_ids_N,
@@ -183,7 +188,7 @@ class ExitScores:
     def select(self, videos: NDArray[Any]) -> ExitScores:
         """Return the scores of some videos, by an index array or a mask over N."""
         return ExitScores(
-            gmacs_E=self.gmacs_E,
+            cost_E=self.cost_E,
             confidence_EN=None if self.confidence_EN is None else self.confidence_EN[:, videos],
             correct_EN=None if self.correct_EN is None else self.correct_EN[:, videos],
             logits_ENK=None if self.logits_ENK is None else self.logits_ENK[:, videos],
@@ -198,7 +203,7 @@ class ExitScores:
         cls,
         logits_ENK: NDArray[Any],
         labels_N: NDArray[Any] | None,
-        gmacs_E: NDArray[Any],
+        cost_E: NDArray[Any],
         *,
         video_ids: Any = None,
         plan_id: str = "",
@@ -206,7 +211,7 @@ class ExitScores:
     ) -> ExitScores:
         """Return exit scores made of logits; see the class for shapes and units."""
         return cls(
-            gmacs_E=gmacs_E,
+            cost_E=cost_E,
             logits_ENK=logits_ENK,
             labels_N=labels_N,
             video_ids_N=video_ids,

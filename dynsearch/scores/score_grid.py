@@ -34,9 +34,9 @@ class ScoreGrid:
     Args:
         logits_SMNK: Finite logits, float16 or float32.
         labels_N: Class numbers (N,), or for multi-label data 0/1 (N, K).
-        trunk_gmacs_SM: GMACs (= GFLOPs here) per video of the rectangle of cells up to each, without heads;
+        trunk_cost_SM: GMACs (= GFLOPs here) per video of the rectangle of cells up to each, without heads;
             positive, falling along neither axis.
-        head_gmacs_SM: GMACs of using the head of each cell once.
+        head_cost_SM: GMACs of using the head of each cell once.
         first_depth: Depth stage of column 0, counted from 1: shallower stages have no exits.
         video_ids_N: A name for each video.
         split: ``calibration``, ``test``, or another name.
@@ -48,8 +48,8 @@ class ScoreGrid:
 
     logits_SMNK: NDArray[Any]
     labels_N: NDArray[Any]
-    trunk_gmacs_SM: NDArray[np.float64]
-    head_gmacs_SM: NDArray[np.float64]
+    trunk_cost_SM: NDArray[np.float64]
+    head_cost_SM: NDArray[np.float64]
     first_depth: int = 1
     video_ids_N: NDArray[np.str_] | None = None
     split: str = ""
@@ -58,14 +58,14 @@ class ScoreGrid:
 
     def __post_init__(self) -> None:
         logits = grid_validation.checked_logits(self.logits_SMNK)
-        costs = grid_validation.checked_costs(self.trunk_gmacs_SM, self.head_gmacs_SM, logits.shape[:2])
+        costs = grid_validation.checked_costs(self.trunk_cost_SM, self.head_cost_SM, logits.shape[:2])
         labels = grid_validation.checked_labels(self.labels_N, *logits.shape[2:])
         object.__setattr__(self, "first_depth", grid_validation.checked_first_depth(self.first_depth))
         for name, array in (
             ("logits_SMNK", logits),
             ("labels_N", labels),
-            ("trunk_gmacs_SM", costs[0]),
-            ("head_gmacs_SM", costs[1]),
+            ("trunk_cost_SM", costs[0]),
+            ("head_cost_SM", costs[1]),
         ):
             object.__setattr__(self, name, read_only(array))
         if self.video_ids_N is not None:
@@ -94,7 +94,7 @@ class ScoreGrid:
         """The cell that has seen all sets and stages."""
         return Exit(self.num_sets, self.first_depth + self.num_depths - 1)
 
-    def gmacs_E(self, placement: ExitPlacement) -> NDArray[np.float64]:
+    def cost_E(self, placement: ExitPlacement) -> NDArray[np.float64]:
         """Return (E,) the cumulative GMACs at each exit: the cells up to it, and the heads met on the way.
 
         Rounded to whole multiply-accumulates, so that a plan's cost table agrees to the last bit.
@@ -104,10 +104,10 @@ class ScoreGrid:
         """
         cells = [self.cell(exit_) for exit_ in placement.exits]
         trunk_E, head_E = (
-            np.array([table[cell] for cell in cells]) for table in (self.trunk_gmacs_SM, self.head_gmacs_SM)
+            np.array([table[cell] for cell in cells]) for table in (self.trunk_cost_SM, self.head_cost_SM)
         )
-        gmacs_E = trunk_E + np.cumsum(head_E)
-        return np.asarray(np.rint(gmacs_E * MACS_PER_GFLOP) / MACS_PER_GFLOP)
+        cost_E = trunk_E + np.cumsum(head_E)
+        return np.asarray(np.rint(cost_E * MACS_PER_GFLOP) / MACS_PER_GFLOP)
 
     def cell(self, exit_: Exit) -> tuple[int, int]:
         """Return the row and column of an exit.
@@ -132,7 +132,7 @@ class ScoreGrid:
         """
         cells = [self.cell(exit_) for exit_ in placement.exits]
         return ExitScores(
-            gmacs_E=self.gmacs_E(placement),
+            cost_E=self.cost_E(placement),
             logits_ENK=np.stack([self.logits_SMNK[cell].astype(np.float32, copy=False) for cell in cells]),
             labels_N=self.labels_N,
             video_ids_N=self.video_ids_N,
@@ -151,7 +151,7 @@ class ScoreGrid:
         """
         rows, columns = zip(*map(self.cell, placement.exits), strict=True)
         return ExitScores(
-            gmacs_E=self.gmacs_E(placement),
+            cost_E=self.cost_E(placement),
             confidence_EN=self.confidence(measure)[rows, columns],
             correct_EN=self.correct()[rows, columns],
             video_ids_N=self.video_ids_N,
@@ -200,8 +200,8 @@ class ScoreGrid:
         *,
         num_classes: int,
         labels_N: ArrayLike,
-        trunk_gmacs_SM: ArrayLike,
-        head_gmacs_SM: ArrayLike,
+        trunk_cost_SM: ArrayLike,
+        head_cost_SM: ArrayLike,
         first_depth: int = 1,
         video_ids_N: ArrayLike | None = None,
         split: str = "",
@@ -218,8 +218,8 @@ class ScoreGrid:
             folder: Where the grid will be, when it is finished.
             num_classes: K.
             labels_N: As in the class.
-            trunk_gmacs_SM: As in the class.
-            head_gmacs_SM: As in the class.
+            trunk_cost_SM: As in the class.
+            head_cost_SM: As in the class.
             first_depth: As in the class.
             video_ids_N: As in the class.
             split: As in the class.
@@ -232,7 +232,7 @@ class ScoreGrid:
         Raises:
             ScoresError: An array is impossible, or the grid is larger than ``max_bytes`` or the free space.
         """
-        trunk, head = grid_validation.checked_costs(trunk_gmacs_SM, head_gmacs_SM)
+        trunk, head = grid_validation.checked_costs(trunk_cost_SM, head_cost_SM)
         labels = np.asarray(labels_N)
         header: dict[str, Any] = {
             "first_depth": grid_validation.checked_first_depth(first_depth),
@@ -259,8 +259,8 @@ class ScoreGrid:
         try:
             return cls(
                 **arrays,
-                trunk_gmacs_SM=header["trunk_gmacs"],
-                head_gmacs_SM=header["head_gmacs"],
+                trunk_cost_SM=header["trunk_gmacs"],
+                head_cost_SM=header["head_gmacs"],
                 first_depth=header["first_depth"],
                 split=header["split"],
                 order=header["order"],

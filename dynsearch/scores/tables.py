@@ -25,22 +25,22 @@ if TYPE_CHECKING:
 TABLE_SUFFIXES = (".csv", ".parquet")
 
 
-def load_scores(path: str | os.PathLike[str], gmacs: Sequence[float] | None = None) -> ExitScores:
+def load_scores(path: str | os.PathLike[str], cost: Sequence[float] | None = None) -> ExitScores:
     """Read exit scores from ``.npz``, ``.csv`` or ``.parquet``, by the file's suffix.
 
     Args:
         path: The file.
-        gmacs: Cumulative GMACs per video of each exit; needed for tables, refused for ``.npz``.
+        cost: Cumulative GMACs per video of each exit; needed for tables, refused for ``.npz``.
 
     Raises:
         ScoresError: The file can't be read, lacks a column, or breaks a rule of exit scores.
     """
     if not is_table(path):
-        if gmacs is not None:
+        if cost is not None:
             raise ScoresError("carries its own costs, so give none beside it", where=os.fspath(path))
         return ExitScores.load(path)
     where = os.fspath(path)
-    if gmacs is None:
+    if cost is None:
         raise ScoresError(
             "a table has no costs", where=where, hint="Give the cumulative GMACs of the exits: --gmacs 4,8,13"
         )
@@ -49,7 +49,7 @@ def load_scores(path: str | os.PathLike[str], gmacs: Sequence[float] | None = No
         if _numbers(table, "correct") not in ([], _numbers(table, "confidence")):
             raise ScoresError("confidence_k and correct_k must be there for the same exits")
         return ExitScores(
-            gmacs_E=np.asarray(gmacs, dtype=np.float64),
+            cost_E=np.asarray(cost, dtype=np.float64),
             confidence_EN=_columns(table, "confidence"),
             correct_EN=_columns(table, "correct") if _numbers(table, "correct") else None,
             labels_N=_labels(table) if "label" in table else None,

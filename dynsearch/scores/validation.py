@@ -60,20 +60,20 @@ def one_text(name: str, value: Any) -> str:
     return str(np.asarray(value).reshape(-1)[0])
 
 
-def check_gmacs(gmacs_E: NDArray[np.float64]) -> None:
+def check_costs(cost_E: NDArray[np.float64]) -> None:
     """Refuse costs that are not positive, finite and rising."""
-    if gmacs_E.size == 0:
+    if cost_E.size == 0:
         raise ScoresError("no exits: the array is empty", where="gmacs")
-    for exit_index, cost in enumerate(gmacs_E):
+    for exit_index, cost in enumerate(cost_E):
         if not np.isfinite(cost) or cost <= 0:
             raise ScoresError(
                 f"the cost of exit {exit_index} is {cost:g}; costs must be positive and finite", where="gmacs"
             )
-    falls = np.flatnonzero(np.diff(gmacs_E) < 0)
+    falls = np.flatnonzero(np.diff(cost_E) < 0)
     if falls.size:
         first = int(falls[0])
         raise ScoresError(
-            f"cost falls from {gmacs_E[first]:g} to {gmacs_E[first + 1]:g} at exit {first + 1}",
+            f"cost falls from {cost_E[first]:g} to {cost_E[first + 1]:g} at exit {first + 1}",
             where="gmacs",
             hint="Costs are cumulative GMACs per video, in the order the exits are met",
         )
@@ -121,7 +121,7 @@ def check_lengths(lengths: dict[str, tuple[int, ...]], num_exits: int) -> int:
 
     Args:
         lengths: For each array its (E, N), or (N,) where it has no exit axis.
-        num_exits: E, as given by ``gmacs``.
+        num_exits: E, as given by ``cost``.
     """
     for name, shape in lengths.items():
         if len(shape) == 2 and shape[0] != num_exits:

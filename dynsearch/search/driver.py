@@ -126,7 +126,7 @@ class Driver:
             space=self.space,
             claims=claims,
             num_trials=self.recipe.num_trials,
-            max_gflops=self.recipe.max_gflops,
+            budget=self.recipe.budget,
             num_classes=self.num_classes,
             seed=self.recipe.seed,
             refused=self._refused,
@@ -183,16 +183,16 @@ class Driver:
             )
         if exhausted:
             raise StudyError(
-                f"no proposal in a long row keeps within max_gflops={self.recipe.max_gflops:g}",
+                f"no proposal in a long row keeps within max_gflops={self.recipe.budget:g}",
                 where=self.folder.name,
                 hint="Raise --max-gflops, or run again for more proposals",
             )
 
     def _check_budget(self) -> None:
         """Refuse a budget that no plan of the space can meet."""
-        cheapest = min(cost_table(plan, self.num_classes).gmacs_E[0] for plan in self.space.cheapest_plans())
-        if cheapest > self.recipe.max_gflops:
-            raise InfeasibleBudgetError(self.recipe.max_gflops, cheapest, where="--max-gflops")
+        cheapest = min(cost_table(plan, self.num_classes).cost_E[0] for plan in self.space.cheapest_plans())
+        if cheapest > self.recipe.budget:
+            raise InfeasibleBudgetError(self.recipe.budget, cheapest, where="--max-gflops")
 
     def _submit(self, trial: Trial, plan: Plan) -> None:
         halvings = faults_of(trial).count(End.MEMORY.value)
@@ -249,10 +249,10 @@ class Driver:
             self._fail(trial, outcome.job.plan, outcome.error or outcome.end.value)
             return
         curve = solved_once(outcome.job.folder, outcome.scores.calibration, self.recipe.solver)
-        point = curve.best_under(self.recipe.max_gflops)
+        point = curve.best_under(self.recipe.budget)
         describe_point(trial, point)
         self.notes.finished(trial, outcome.job.plan, outcome.scores.calibration, curve, point)
-        self.study.tell(trial, (point.top1, point.gflops))
+        self.study.tell(trial, (point.top1, point.cost))
         self.observer.ended(trial.number, point, None)
         self.after_trial()
 

@@ -30,12 +30,12 @@ class Pruning:
     Attributes:
         pruner: ``none``, ``asha`` or ``hyperband``.
         solver: Threshold solver.
-        max_gflops: The budget.
+        budget: The budget.
     """
 
     pruner: str
     solver: str
-    max_gflops: float
+    budget: float
 
     def probe(self, job: Job, epochs: int, monitor: Monitor) -> _Probe:
         """Return what looks at the job's network."""
@@ -50,7 +50,7 @@ class _Probe:
 
     def show(self, epoch: int, calibration: ExitScores) -> None:
         curve = solve_thresholds(calibration, self.pruning.solver)
-        self.monitor.rung(epoch, curve.best_under(self.pruning.max_gflops).top1)
+        self.monitor.rung(epoch, curve.best_under(self.pruning.budget).top1)
 
 
 @dataclass(frozen=True)

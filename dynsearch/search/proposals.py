@@ -28,7 +28,7 @@ class Proposals:
         space: Which plans may be proposed.
         claims: What this driver has.
         num_trials: Trials wanted in all, by all drivers.
-        max_gflops: The budget.
+        budget: The budget.
         num_classes: K of the data set.
         seed: The study's seed.
         refused: Told of every proposal that is not trained, with the reason, before Optuna is.
@@ -39,7 +39,7 @@ class Proposals:
     space: SearchSpace
     claims: Claims
     num_trials: int
-    max_gflops: float
+    budget: float
     num_classes: int
     seed: int
     refused: Callable[[Trial, Plan, str], None]
@@ -99,9 +99,9 @@ class Proposals:
     def _checked(self, trial: Trial) -> Plan | None:
         """Return the trial's plan, or None after refusing one that is over budget or known already."""
         plan = self.space.sample(trial)
-        cheapest = cost_table(plan, self.num_classes).gmacs_E[0]
-        set_budget(trial, cheapest - self.max_gflops)
-        if cheapest > self.max_gflops:
+        cheapest = cost_table(plan, self.num_classes).cost_E[0]
+        set_budget(trial, cheapest - self.budget)
+        if cheapest > self.budget:
             self._refuse(trial, plan, f"its cheapest exit costs {cheapest:.4g} GFLOPs")
             return None
         known = self._known.with_plan(plan.plan_id)

@@ -84,7 +84,7 @@ def run_study(
         recipe.training,
         recipe.seed,
         start,
-        Pruning(recipe.pruner, recipe.solver, recipe.max_gflops),
+        Pruning(recipe.pruner, recipe.solver, recipe.budget),
     )
     engine = ENGINES[recipe.engine](recipe, evaluator, on_epoch)
     with contextlib.closing(engine):
@@ -104,7 +104,7 @@ def run_study(
             num_classes=source.num_classes,
             observer=observer,
             after_trial=Paced(LiveFrontier(study, folder, recipe).write),
-            notes=DashboardNotes(folder, recipe.max_gflops),
+            notes=DashboardNotes(folder, recipe.budget),
         )
         driver.run()
         results = read_results(study, folder, solver=recipe.solver)

@@ -46,31 +46,31 @@ def write_frontier(folder: StudyFolder, recipe: StudyRecipe, results: StudyResul
     if len(rows) > 1:
         write_csv([row for part in rows.values() for row in part], folder.path / "families.csv")
         title = f"study {folder.name} on {recipe.dataset}, by family"
-        plot_families(rows, folder.path / "families.png", title=title, max_gflops=recipe.max_gflops)
+        plot_families(rows, folder.path / "families.png", title=title, budget=recipe.budget)
 
 
 def draw_frontier(path: Path, name: str, recipe: StudyRecipe, results: StudyResults) -> None:
     """Draw the study's frontier, its budget, the point chosen under it and full inference to ``path``."""
     saving = saving_at_equal_accuracy(results)
     rows = results.rows()
-    inside = [row for row in rows if row["calibration_gflops"] <= recipe.max_gflops]
+    inside = [row for row in rows if row["calibration_gflops"] <= recipe.budget]
     plot_frontier(
         rows,
         path,
         title=f"study {name} on {recipe.dataset}: {len(results.plans)} trained plans",
-        max_gflops=recipe.max_gflops,
-        full=(saving.full_gflops, saving.full_top1),
+        budget=recipe.budget,
+        full=(saving.full_cost, saving.full_top1),
         chosen=inside[-1] if inside else None,
     )
 
 
-def draw_grid(path: Path, name: str, results: StudyResults, max_gflops: float) -> None:
-    """Draw the plan of the best point under ``max_gflops`` on its grid, with the test videos leaving at each exit.
+def draw_grid(path: Path, name: str, results: StudyResults, budget: float) -> None:
+    """Draw the plan of the best point under ``budget`` on its grid, with the test videos leaving at each exit.
 
     Raises:
         InfeasibleBudgetError: Every point costs more.
     """
-    point = results.best_under(max_gflops)
+    point = results.best_under(budget)
     plan = results.plans[point.key]
     title = f"study {name}, trial {point.key}: test videos leaving"
     plot_grid(plan, path, title=title, exit_share=point.test.exit_share)

@@ -55,7 +55,7 @@ class Gathering:
     def __init__(self, study: optuna.Study, folder: StudyFolder, solver: str) -> None:
         self.study, self.folder, self.solver = study, folder, solver
         recipe = folder.recipe()
-        self._max_gflops = recipe.max_gflops
+        self._budget = recipe.budget
         self.metrics = tuple(name for name in get_metrics(recipe.dataset) if name != "top1")
         self.whole = Part()
         self.families: dict[str, Part] = {}
@@ -83,10 +83,10 @@ class Gathering:
             part.merging.add(number, curve)
             part.plans[number] = plan
         full = evaluate_policy(full_policy(calibration), calibration)
-        if (full.top1, -full.gflops) > self._best_full:
-            self.most_accurate, self._best_full = number, (full.top1, -full.gflops)
+        if (full.top1, -full.cost) > self._best_full:
+            self.most_accurate, self._best_full = number, (full.top1, -full.cost)
         cost, top1 = zip(*self.whole.merging.pairs, strict=True)
-        dominated = hypervolume(cost, top1, reference_cost=self._max_gflops) / self._max_gflops
+        dominated = hypervolume(cost, top1, reference_cost=self._budget) / self._budget
         self.hypervolumes.append((number, dominated))
         predicted = read_prediction(one_shot_folder(self.folder), plan)
         if predicted is not None:

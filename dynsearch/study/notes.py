@@ -73,12 +73,12 @@ class DashboardNotes:
 
     Args:
         folder: The study's files; pictures go into the trials' folders.
-        max_gflops: The study's budget.
+        budget: The study's budget.
     """
 
-    def __init__(self, folder: StudyFolder, max_gflops: float) -> None:
+    def __init__(self, folder: StudyFolder, budget: float) -> None:
         self.folder = folder
-        self.max_gflops = max_gflops
+        self.budget = budget
 
     def refused(self, trial: Trial, plan: Plan, reason: str) -> None:
         """Say why in one line; there can be many of these."""
@@ -99,12 +99,12 @@ class DashboardNotes:
         self, trial: Trial, plan: Plan, scores: ExitScores, curve: Frontier, point: OperatingPoint
     ) -> None:
         """Write the note of a measured trial, draw its pictures and attach them with its exit scores."""
-        gmacs_E = [float(value) for value in scores.gmacs_E]
+        cost_E = [float(value) for value in scores.cost_E]
         full_top1 = float(scores.correct()[-1].mean())
-        note = point_note(plan, point, gmacs_E, self.max_gflops, full_top1=full_top1)
+        note = point_note(plan, point, cost_E, self.budget, full_top1=full_top1)
         with _never_fatal(trial):
             _save_note(trial, note)
-            self._draw(trial, plan, curve, point, full=(gmacs_E[-1], full_top1))
+            self._draw(trial, plan, curve, point, full=(cost_E[-1], full_top1))
             self._attach(trial)
 
     def _draw(
@@ -119,7 +119,7 @@ class DashboardNotes:
             [_row(drawn) for drawn in curve.thin(_POINTS_DRAWN)],
             own / "frontier.png",
             title=f"{title}: on calibration (optimistic)",
-            max_gflops=self.max_gflops,
+            budget=self.budget,
             full=full,
             chosen=_row(point),
             split="calibration",
@@ -146,7 +146,7 @@ def note_study(study: optuna.Study, recipe: StudyRecipe, origin: Origin | None) 
     """Write the study's note: data set, budget and the commands that ran it."""
     note = study_note(
         dataset=recipe.dataset,
-        max_gflops=recipe.max_gflops,
+        budget=recipe.budget,
         num_trials=recipe.num_trials,
         seed=recipe.seed,
         num_videos={} if origin is None else origin.num_videos,
@@ -164,7 +164,7 @@ def _save_note(about: optuna.Study | Trial, text: str) -> None:
 def _row(point: OperatingPoint) -> dict[str, float]:
     low, high = top1_interval(point.top1, point.num_videos, num_resamples=1000)
     return {
-        "calibration_gflops": point.gflops,
+        "calibration_gflops": point.cost,
         "calibration_top1": point.top1,
         "calibration_top1_low": low,
         "calibration_top1_high": high,

@@ -47,7 +47,7 @@ def prediction_file(folder: Path, plan: Plan) -> Path:
 
 def expected_top1(scores: ExitScores, budgets_B: Sequence[float]) -> list[float]:
     """Return the top-1 to expect on new videos at each budget, cross-fitted; NaN where no exit is within."""
-    cheapest = float(scores.gmacs_E[0])
+    cheapest = float(scores.cost_E[0])
     return [
         float("nan") if budget < cheapest else found.top1
         for budget, found in zip(budgets_B, cross_fit(scores, budgets_B), strict=True)
@@ -72,8 +72,9 @@ def agreement(
     both = [number for number in predictions if number in trained]
     if len(both) < 3:
         return float("nan")
-    gmacs = [predictions[number].gmacs_E for number in both]
-    budgets_B = np.linspace(min(g[0] for g in gmacs), max(g[-1] for g in gmacs), _NUM_BUDGETS).tolist()
+    ends = [predictions[number].cost_E[[0, -1]] for number in both]
+    low, high = min(cheapest for cheapest, _ in ends), max(dearest for _, dearest in ends)
+    budgets_B = np.linspace(low, high, _NUM_BUDGETS).tolist()
     predicted, reached = [], []
     for number in both:
         predicted.append(expected_top1(predictions[number], budgets_B))
@@ -81,7 +82,7 @@ def agreement(
         curve = solve_thresholds(calibration, solver)
         reached.append(
             [
-                curve.best_under(budget).evaluate(test).top1 if curve[0].gflops <= budget else float("nan")
+                curve.best_under(budget).evaluate(test).top1 if curve[0].cost <= budget else float("nan")
                 for budget in budgets_B
             ]
         )

@@ -88,6 +88,11 @@ class StudyRecipe(Settings):
                 )
         return self
 
+    @property
+    def budget(self) -> float:
+        """The budget: mean cost per video of the point wanted."""
+        return self.max_gflops
+
     @classmethod
     def load(
         cls, name: str, *, settings: Iterable[str] = (), overrides: Mapping[str, Any] | None = None

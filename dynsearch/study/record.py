@@ -85,14 +85,14 @@ def take_up(study: optuna.Study, trial: FrozenTrial) -> Trial:
     return Trial(study, trial._trial_id)
 
 
-def set_budget(trial: Trial, excess_gflops: float) -> None:
-    """Record the budget as a constraint, kept when ``excess_gflops`` is at most zero.
+def set_budget(trial: Trial, excess: float) -> None:
+    """Record the budget as a constraint, kept when ``excess`` is at most zero.
 
     Written twice: Optuna 5 reads ``constraints:gflops``, optuna-dashboard 0.21 only the older attribute.
     """
     if "gflops" not in trial.constraints:
-        trial.set_constraint("gflops", excess_gflops)
-    trial.storage.set_trial_system_attr(trial._trial_id, "constraints", [excess_gflops])
+        trial.set_constraint("gflops", excess)
+    trial.storage.set_trial_system_attr(trial._trial_id, "constraints", [excess])
 
 
 def describe_plan(trial: Trial, plan: Plan) -> None:

@@ -38,13 +38,13 @@ def read_facts(folder: StudyFolder) -> StudyFacts:
     recipe, origin = folder.recipe(), Origin.of_study(folder)
     study = open_record(folder)
     results = read_results(study, folder, solver=recipe.solver)
-    chosen = _chosen(results, recipe.max_gflops)
+    chosen = _chosen(results, recipe.budget)
     saving = saving_at_equal_accuracy(results)
     calibration, test = results.scores[chosen.key]
     return StudyFacts(
         name=folder.name,
         dataset=recipe.dataset,
-        max_gflops=recipe.max_gflops,
+        budget=recipe.budget,
         seed=recipe.seed,
         settings=dict(_flat(recipe.resolved())),
         versions=folder.read_study_file().get("versions", {}),
@@ -59,9 +59,9 @@ def read_facts(folder: StudyFolder) -> StudyFacts:
         full=FullInference(
             trial=saving.full_trial,
             top1=saving.full_top1,
-            gflops=saving.full_gflops,
+            cost=saving.full_cost,
             equal_top1=saving.point.test.top1,
-            equal_gflops=saving.point.test.gflops,
+            equal_cost=saving.point.test.cost,
             difference=saving.difference,
         ),
         trials=[_trial(trial) for trial in study.get_trials(deepcopy=False)],
@@ -87,10 +87,10 @@ def write_report(facts: StudyFacts, path: Path, thumbnails: Mapping[str, bytes])
     write_text(path, render_report(replace(facts, thumbnails=dict(thumbnails))))
 
 
-def _chosen(results: StudyResults, max_gflops: float) -> MergedPoint[int]:
+def _chosen(results: StudyResults, budget: float) -> MergedPoint[int]:
     """Return the best point under the budget, or the cheapest where all cost more."""
     try:
-        return results.best_under(max_gflops)
+        return results.best_under(budget)
     except InfeasibleBudgetError:
         return results.points[0]
 
@@ -110,7 +110,7 @@ def _trial(trial: FrozenTrial) -> TrialFacts:
         state=_STATES[trial.state],
         plan=str(plan),
         top1=trial.values[0] if done else None,
-        gflops=trial.values[1] if done else None,
+        cost=trial.values[1] if done else None,
         minutes=max(0.0, trial.duration.total_seconds() / 60) if trial.duration is not None else None,
         reason=str(attributes.get("error", attributes.get("refused", ""))),
     )

@@ -85,15 +85,15 @@ class StudyResults:
         }
         return replace(whole, families=families)
 
-    def best_under(self, max_gflops: float) -> MergedPoint[int]:
-        """Return the most accurate point that, on calibration, costs at most ``max_gflops``.
+    def best_under(self, budget: float) -> MergedPoint[int]:
+        """Return the most accurate point that, on calibration, costs at most ``budget``.
 
         Raises:
             InfeasibleBudgetError: Every point costs more.
         """
-        inside = [point for point in self.points if point.calibration.gflops <= max_gflops]
+        inside = [point for point in self.points if point.calibration.cost <= budget]
         if not inside:
-            raise InfeasibleBudgetError(max_gflops, self.points[0].calibration.gflops, where="--max-gflops")
+            raise InfeasibleBudgetError(budget, self.points[0].calibration.cost, where="--max-gflops")
         return inside[-1]
 
     def rows(self) -> list[dict[str, Any]]:
@@ -120,14 +120,14 @@ class StudyResults:
         """Return what the one-shot network promised of each point: its plan's top-1 at the point's GFLOPs."""
         budgets: dict[int, list[float]] = {}
         for point in self.points:
-            budgets.setdefault(point.key, []).append(point.calibration.gflops)
+            budgets.setdefault(point.key, []).append(point.calibration.cost)
         found = {
             (number, budget): top1
             for number, own in budgets.items()
             if number in self.predictions
             for budget, top1 in zip(own, expected_top1(self.predictions[number], own), strict=True)
         }
-        return [found.get((point.key, point.calibration.gflops)) for point in self.points]
+        return [found.get((point.key, point.calibration.cost)) for point in self.points]
 
     def correct(self, point: MergedPoint[int]) -> Any:
         """Return (N,) whether the point's answer is right, for each test video."""
@@ -145,21 +145,21 @@ class Saving:
     Attributes:
         full_trial: That trial.
         full_top1: Its test top-1, 0..1.
-        full_gflops: Its GFLOPs per video.
+        full_cost: Its GFLOPs per video.
         point: The cheapest frontier point at least as accurate on calibration.
         difference: Bootstrap interval of the point's test top-1 minus the full network's (paired).
     """
 
     full_trial: int
     full_top1: float
-    full_gflops: float
+    full_cost: float
     point: MergedPoint[int]
     difference: Interval
 
     @property
     def share(self) -> float:
         """The part of full inference's GFLOPs that is saved, 0..1."""
-        return 1 - self.point.test.gflops / self.full_gflops
+        return 1 - self.point.test.cost / self.full_cost
 
 
 def read_results(study: optuna.Study, folder: StudyFolder, *, solver: str) -> StudyResults:
@@ -189,7 +189,7 @@ def saving_at_equal_accuracy(results: StudyResults) -> Saving:
     as_good = (point for point in results.points if point.calibration.top1 >= full.top1)
     point = next(as_good, results.points[-1])
     difference = bootstrap_difference(results.correct(point), test.correct()[-1])
-    return Saving(best, on_test.top1, on_test.gflops, point, difference)
+    return Saving(best, on_test.top1, on_test.cost, point, difference)
 
 
 def spread(points: Sequence[MergedPoint[int]], count: int) -> list[MergedPoint[int]]:
@@ -204,11 +204,11 @@ def spread(points: Sequence[MergedPoint[int]], count: int) -> list[MergedPoint[i
     return [points[i] for i in sorted(nearest)]
 
 
-def best_rows(parts: Mapping[str, StudyResults], max_gflops: float) -> list[dict[str, Any]]:
-    """Return, as rows of ``frontier.csv``, the best point of each family under ``max_gflops``, if it has any."""
+def best_rows(parts: Mapping[str, StudyResults], budget: float) -> list[dict[str, Any]]:
+    """Return, as rows of ``frontier.csv``, the best point of each family under ``budget``, if it has any."""
     rows = []
     for part in parts.values():
-        inside = [i for i, point in enumerate(part.points) if point.calibration.gflops <= max_gflops]
+        inside = [i for i, point in enumerate(part.points) if point.calibration.cost <= budget]
         rows += [part.rows()[i] for i in inside[-1:]]
     return rows
 
@@ -224,9 +224,9 @@ def _row(plan: Plan, point: MergedPoint[int]) -> dict[str, Any]:
         "frame_order": str(plan.frame_order),
         "thresholds": " ".join(f"{value:.6g}" for value in point.calibration.thresholds[:-1]),
         "calibration_top1": point.calibration.top1,
-        "calibration_gflops": point.calibration.gflops,
+        "calibration_gflops": point.calibration.cost,
         "test_top1": point.test.top1,
-        "test_gflops": point.test.gflops,
+        "test_gflops": point.test.cost,
         "test_top1_low": point.test_interval.low,
         "test_top1_high": point.test_interval.high,
     }

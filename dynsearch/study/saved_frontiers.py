@@ -68,7 +68,7 @@ def _write(path: Path, frontier: Frontier, scores: ExitScores, solver: str) -> N
 def _digest(thresholds_PE: NDArray[np.float64], measure: str, scores: ExitScores, solver: str) -> str:
     """Return a digest of all that the thresholds depend on, and of themselves."""
     digest = hashlib.sha256(f"{_VERSION} {solver} {measure} {scores.plan_id}".encode())
-    for array in (thresholds_PE, scores.gmacs_E, scores.confidence(measure), scores.correct()):
+    for array in (thresholds_PE, scores.cost_E, scores.confidence(measure), scores.correct()):
         digest.update(f"{array.dtype.str} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

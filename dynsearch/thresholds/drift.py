@@ -29,13 +29,13 @@ class Drift:
 
     Args:
         exit_share: Share of the new videos that stop at each exit.
-        gflops: Their mean cost per video.
+        cost: Their mean cost per video.
         share_p_value: Chance of exit shares this far apart if nothing had changed.
         cost_p_value: Chance of mean costs this far apart if nothing had changed.
     """
 
     exit_share: tuple[float, ...]
-    gflops: float
+    cost: float
     share_p_value: float
     cost_p_value: float
 
@@ -62,9 +62,9 @@ def check_drift(point: OperatingPoint, scores: ExitScores, *, seed: int = 0) -> 
     share_E = new_E / scores.num_videos
     return Drift(
         exit_share=tuple(share_E.tolist()),
-        gflops=float(share_E @ scores.gmacs_E),
+        cost=float(share_E @ scores.cost_E),
         share_p_value=_share_p_value(old_E, new_E, seed),
-        cost_p_value=_cost_p_value(old_E, new_E, scores.gmacs_E),
+        cost_p_value=_cost_p_value(old_E, new_E, scores.cost_E),
     )
 
 
@@ -117,10 +117,10 @@ def _chi_square(old_RE: NDArray[np.int64], new_RE: NDArray[np.int64]) -> NDArray
     return result
 
 
-def _cost_p_value(old_E: NDArray[np.int64], new_E: NDArray[np.int64], gmacs_E: NDArray[np.float64]) -> float:
+def _cost_p_value(old_E: NDArray[np.int64], new_E: NDArray[np.int64], cost_E: NDArray[np.float64]) -> float:
     """Two-sided test that two mean costs are equal, by the central limit theorem."""
     pooled_E = (old_E + new_E) / (old_E.sum() + new_E.sum())
-    variance = float(pooled_E @ (gmacs_E - pooled_E @ gmacs_E) ** 2)
+    variance = float(pooled_E @ (cost_E - pooled_E @ cost_E) ** 2)
     error = math.sqrt(variance * (1 / old_E.sum() + 1 / new_E.sum()))
-    difference = float(new_E @ gmacs_E / new_E.sum() - old_E @ gmacs_E / old_E.sum())
+    difference = float(new_E @ cost_E / new_E.sum() - old_E @ cost_E / old_E.sum())
     return 1.0 if error == 0 else float(2 * ndtr(-abs(difference) / error))

@@ -62,10 +62,10 @@ def frontier(
     correct_EN = scores.correct()
     tiny = scores.num_videos < _FEWEST_SMOOTHED
     if tiny and num_policies(bins) * scores.num_videos <= _ENUMERATED_EXITS:
-        found = enumerate_frontier(bins, correct_EN, scores.gmacs_E)
+        found = enumerate_frontier(bins, correct_EN, scores.cost_E)
         used = set(range(scores.num_exits))
     else:
-        found, used = _search(bins, correct_EN, scores.gmacs_E, 0.0 if tiny else smoothing)
+        found, used = _search(bins, correct_EN, scores.cost_E, 0.0 if tiny else smoothing)
     found += _single_exits(scores.num_exits, bins.num_bins)
     positions_of = {
         ExitPolicy(bins.thresholds_at(positions), confidence, scores.plan_id): positions
@@ -73,7 +73,7 @@ def frontier(
     }
     points = [
         # The bins of all videos stop the same ones as the thresholds between them, and are compared faster.
-        measured(policy, stops_above(bins.codes, positions), correct_EN, scores.gmacs_E)
+        measured(policy, stops_above(bins.codes, positions), correct_EN, scores.cost_E)
         for policy, positions in positions_of.items()
     ]
     if smoothing > 0 and not tiny and scores.num_videos <= _FEW_VIDEOS:
@@ -83,11 +83,11 @@ def frontier(
 
 
 def _search(
-    bins: Bins, correct_EN: NDArray[np.bool_], gmacs_E: NDArray[np.float64], smoothing: float
+    bins: Bins, correct_EN: NDArray[np.bool_], cost_E: NDArray[np.float64], smoothing: float
 ) -> tuple[list[Positions], set[int]]:
     """Return good policies for all costs, and the exits that some price makes worth using."""
-    gains = _gains(bins, correct_EN, gmacs_E, smoothing, _MAX_SEARCHED_VIDEOS)
-    hull = price_search(_gains(gains.bins, gains.correct_EN, gmacs_E, smoothing, _MAX_PRICED_VIDEOS))
+    gains = _gains(bins, correct_EN, cost_E, smoothing, _MAX_SEARCHED_VIDEOS)
+    hull = price_search(_gains(gains.bins, gains.correct_EN, cost_E, smoothing, _MAX_PRICED_VIDEOS))
     # An exit that no price makes worth using could still win by a few lucky videos, or to hit a slot.
     used = gains.used_exits(hull, least_share=_LEAST_SHARE if smoothing > 0 else 0.0)
     num_slots = _NUM_SLOTS if gains.num_videos > _FEW_VIDEOS else _NUM_SLOTS_OF_FEW
@@ -102,14 +102,14 @@ def _search(
 
 
 def _gains(
-    bins: Bins, correct_EN: NDArray[np.bool_], gmacs_E: NDArray[np.float64], smoothing: float, most: int
+    bins: Bins, correct_EN: NDArray[np.bool_], cost_E: NDArray[np.float64], smoothing: float, most: int
 ) -> Gains:
     """Return the problem on at most ``most`` of the videos."""
     if correct_EN.shape[1] > most:
         videos = systematic_sample(np.vstack([correct_EN, bins.codes]), most)
         bins, correct_EN = bins.select(videos), correct_EN[:, videos]
     width = smoothing_width(correct_EN.shape[1], bins.num_bins, smoothing)
-    return Gains(bins, correct_EN, gmacs_E, width)
+    return Gains(bins, correct_EN, cost_E, width)
 
 
 def _single_exits(num_exits: int, never: int) -> list[Positions]:

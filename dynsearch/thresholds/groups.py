@@ -25,7 +25,7 @@ class GroupView:
         num_videos: How many videos it has.
         top1: Their share of right answers at the exits where they stop.
         full_top1: The same at the last exit.
-        gflops: Their mean cost per video.
+        cost: Their mean cost per video.
         exit_share: Share of them that stop at each exit.
     """
 
@@ -33,7 +33,7 @@ class GroupView:
     num_videos: int
     top1: float
     full_top1: float
-    gflops: float
+    cost: float
     exit_share: tuple[float, ...]
 
     @property
@@ -75,7 +75,7 @@ def by_group(policy: ExitPolicy, scores: ExitScores, groups_N: NDArray[Any] | No
                 num_videos=int(np.count_nonzero(inside)),
                 top1=float(right_N[inside].mean()),
                 full_top1=float(correct_EN[-1, inside].mean()),
-                gflops=float(share_E @ scores.gmacs_E),
+                cost=float(share_E @ scores.cost_E),
                 exit_share=tuple(share_E.tolist()),
             )
         )

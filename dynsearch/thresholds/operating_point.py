@@ -24,16 +24,21 @@ class OperatingPoint:
     Args:
         policy: The thresholds and their confidence measure.
         top1: Share of videos whose answer, at the exit where they stop, is right (0..1).
-        gflops: Mean GFLOPs (10^9 multiply-accumulates) per video.
+        cost: Mean GFLOPs (10^9 multiply-accumulates) per video.
         exit_share: Share of videos that stop at each exit; sums to 1.
         num_videos: How many videos it was measured on.
     """
 
     policy: ExitPolicy
     top1: float
-    gflops: float
+    cost: float
     exit_share: tuple[float, ...]
     num_videos: int
+
+    @property
+    def gflops(self) -> float:
+        """The mean cost, as users spell it."""
+        return self.cost
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -54,7 +59,7 @@ class OperatingPoint:
         return {
             "thresholds": list(self.thresholds),
             "top1": self.top1,
-            "gflops": self.gflops,
+            "gflops": self.cost,
             "exit_share": list(self.exit_share),
         }
 
@@ -79,7 +84,7 @@ def evaluate_policies(policies: Iterable[ExitPolicy], scores: ExitScores) -> lis
         key = (policy.confidence, policy.gain)
         if key not in confidence_of:
             confidence_of[key] = policy.confidence_of(scores)
-        points.append(measured(policy, policy.stops(confidence_of[key]), correct_EN, scores.gmacs_E))
+        points.append(measured(policy, policy.stops(confidence_of[key]), correct_EN, scores.cost_E))
     return points
 
 
@@ -87,7 +92,7 @@ def measured(
     policy: ExitPolicy,
     stops_EN: Iterable[NDArray[np.bool_]],
     correct_EN: NDArray[np.bool_],
-    gmacs_E: NDArray[np.float64],
+    cost_E: NDArray[np.float64],
 ) -> OperatingPoint:
     """Return the operating point of a policy from where each video stops and who is right there."""
     num_videos = correct_EN.shape[1]
@@ -100,7 +105,7 @@ def measured(
     return OperatingPoint(
         policy=policy,
         top1=right / num_videos,
-        gflops=float(share_E @ gmacs_E),
+        cost=float(share_E @ cost_E),
         exit_share=tuple(share_E.tolist()),
         num_videos=num_videos,
     )

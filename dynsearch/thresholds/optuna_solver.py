@@ -62,7 +62,7 @@ def optuna_search(
         if policy not in points:
             points[policy] = evaluate_policy(policy, scores)
         point = points[policy]
-        return objective(point) if objective is not None else (point.top1, point.gflops)
+        return objective(point) if objective is not None else (point.top1, point.cost)
 
     with _quiet():
         _new_study(sampler, seed, single=objective is not None).optimize(evaluate, n_trials=num_trials)

@@ -33,37 +33,37 @@ def risk(
     *,
     confidence: str = DEFAULT_MEASURE,
     max_drop: float | None = None,
-    max_gflops: float | None = None,
+    budget: float | None = None,
     delta: float = 0.05,
     seed: int = 0,
 ) -> list[OperatingPoint]:
     """Return operating points that all keep one promise on new videos, with chance 1 - ``delta``.
 
     The promise is either that top-1 is at most ``max_drop`` below the last exit's, or that the mean cost
-    is at most ``max_gflops``. Points are measured on all the calibration videos.
+    is at most ``budget``. Points are measured on all the calibration videos.
 
     Args:
         scores: Labelled calibration scores, drawn like the new videos.
         confidence: The confidence measure.
-        max_drop: A fraction; 0.01 is one point. The default when there is no ``max_gflops``.
-        max_gflops: In mean GFLOPs per video.
+        max_drop: A fraction; 0.01 is one point. The default when there is no ``budget``.
+        budget: In mean GFLOPs per video.
         delta: The chance left that the promise does not hold.
         seed: Of the split into halves.
 
     Raises:
         InputError: An argument is out of range, both promises are asked for, or there are too few videos
             to make this promise; the message says how many it would take.
-        InfeasibleBudgetError: ``max_gflops`` is below the first exit's cost.
+        InfeasibleBudgetError: ``budget`` is below the first exit's cost.
     """
-    if max_drop is not None and max_gflops is not None:
+    if max_drop is not None and budget is not None:
         raise InputError("the risk solver makes one promise: max_drop or max_gflops, not both")
     if not 0 < delta < 1:
         raise InputError(f"delta must be between 0 and 1, got {delta}")
     order_N = np.random.default_rng(seed).permutation(scores.num_videos)
     middle = scores.num_videos // 2
     learn, test = order_N[:middle], order_N[middle:]
-    if max_gflops is not None:
-        kept = _keeping_budget(scores, learn, test, confidence, max_gflops, delta)
+    if budget is not None:
+        kept = _keeping_budget(scores, learn, test, confidence, budget, delta)
     else:
         kept = _keeping_accuracy(
             scores, learn, test, confidence, DEFAULT_MAX_DROP if max_drop is None else max_drop, delta
@@ -108,7 +108,7 @@ def _keeping_accuracy(
     ]
     never = ExitPolicy((math.inf,) * (scores.num_exits - 1) + (-math.inf,), GIVEN_MEASURE, scores.plan_id)
     learned = reduced.select(learn)
-    way = min(ways, key=lambda w: evaluate_policies([never, *kept_of(w, learn)], learned)[-1].gflops)
+    way = min(ways, key=lambda w: evaluate_policies([never, *kept_of(w, learn)], learned)[-1].cost)
     return [replace(policy, confidence=confidence) for policy in (never, *kept_of(way, test))]
 
 
@@ -144,15 +144,15 @@ def _keeping_budget(
     learn: NDArray[np.intp],
     test: NDArray[np.intp],
     confidence: str,
-    max_gflops: float,
+    budget: float,
     delta: float,
 ) -> list[ExitPolicy]:
     """Test that the mean cost, a mean of bounded values, is within the budget."""
-    cheapest, dearest = float(scores.gmacs_E[0]), float(scores.gmacs_E[-1])
-    if math.isnan(max_gflops):
+    cheapest, dearest = float(scores.cost_E[0]), float(scores.cost_E[-1])
+    if math.isnan(budget):
         raise InputError("max_gflops must be a number of GFLOPs per video, got nan")
-    if max_gflops < cheapest:
-        raise InfeasibleBudgetError(max_gflops, cheapest)
+    if budget < cheapest:
+        raise InfeasibleBudgetError(budget, cheapest)
     if len(learn) == 0:
         raise InputError("one video can't be split into two halves", hint="Give more calibration videos")
     reduced = scores.reduced(confidence)
@@ -160,10 +160,10 @@ def _keeping_budget(
     first = ExitPolicy((-math.inf,) * scores.num_exits, GIVEN_MEASURE, scores.plan_id)
     confidence_EN = reduced.confidence(GIVEN_MEASURE)[:, test]
     span = max(dearest - cheapest, 1e-300)
-    limit = (max_gflops - cheapest) / span
+    limit = (budget - cheapest) / span
 
     def passes(policy: ExitPolicy) -> bool:
-        cost_N = scores.gmacs_E[policy.first_exit(confidence_EN)]
+        cost_N = scores.cost_E[policy.first_exit(confidence_EN)]
         return betting_p_value((cost_N - cheapest) / span, limit, delta) <= delta
 
     # Where no confidence is missing, stopping at the first exit costs what it costs: nothing to test.
@@ -171,7 +171,7 @@ def _keeping_budget(
     kept = certain + _fixed_sequence(bolder, passes)
     if not kept:
         raise InputError(
-            f"{scores.num_videos} videos can't show that the mean cost is at most {max_gflops:g} GFLOPs"
+            f"{scores.num_videos} videos can't show that the mean cost is at most {budget:g} GFLOPs"
             f" with chance {1 - delta:g}",
             hint="Give more calibration videos, a larger budget, or a larger delta",
         )
@@ -181,7 +181,7 @@ def _keeping_budget(
 def _rising(points: list[OperatingPoint]) -> list[OperatingPoint]:
     """Return the points that no cheaper one matches, from cheap to dear."""
     kept: list[OperatingPoint] = []
-    for point in sorted(points, key=lambda p: (p.gflops, -p.top1)):
+    for point in sorted(points, key=lambda p: (p.cost, -p.top1)):
         if not kept or point.top1 > kept[-1].top1:
             kept.append(point)
     return kept

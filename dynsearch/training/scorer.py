@@ -46,7 +46,7 @@ def score(
         Stopped: This process was asked to stop.
     """
     network.to(device=device, memory_format=torch.channels_last).eval()
-    num_exits, num_videos = len(network.gmacs_E), len(video_ids)
+    num_exits, num_videos = len(network.cost_E), len(video_ids)
     logits_ENK = np.empty((num_exits, num_videos, network.num_classes), dtype=np.float32)
     all_labels: np.ndarray | None = None
     own = []
@@ -65,7 +65,7 @@ def score(
     return ExitScores.from_logits(
         logits_ENK,
         all_labels,
-        np.asarray(network.gmacs_E),
+        np.asarray(network.cost_E),
         video_ids=np.asarray(video_ids),
         plan_id=network.plan.plan_id,
         split=split,

@@ -42,7 +42,7 @@ def score_views(
     return ExitScores.from_logits(
         np.stack(logits)[None],
         labels_N,
-        np.asarray([num_views * network.gmacs_E[-1]]),
+        np.asarray([num_views * network.cost_E[-1]]),
         video_ids=np.asarray(video_ids),
         plan_id=network.plan.plan_id,
         split=split,

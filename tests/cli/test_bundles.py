@@ -43,7 +43,7 @@ def test_export_train_evaluate_and_predict_close_the_circle(work):
                 for c_E in scores.confidence().T
             ]
         )
-        assert measured["gflops"] == pytest.approx(scores.gmacs_E[exit_N].mean())
+        assert measured["gflops"] == pytest.approx(scores.cost_E[exit_N].mean())
         assert measured["top1"] == pytest.approx(scores.correct()[exit_N, range(len(exit_N))].mean())
 
     video = "data/20bn-something-something-v2/30.webm"
@@ -52,7 +52,7 @@ def test_export_train_evaluate_and_predict_close_the_circle(work):
     assert answer["label"] in classes
     index = list(scores.video_ids_N).index("30")
     assert answer["label"] == classes[scores.logits_ENK[exit_N[index], index].argmax()]
-    assert answer["gflops"] == pytest.approx(scores.gmacs_E[exit_N[index]])
+    assert answer["gflops"] == pytest.approx(scores.cost_E[exit_N[index]])
     assert len(answer["top5"]) == 3
 
 

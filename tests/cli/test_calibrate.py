@@ -48,7 +48,7 @@ def test_json_holds_the_point_and_the_whole_frontier(files):
     scores = ExitScores.load(files[0])
     for point in values["frontier"]:
         replay = evaluate_policy(ExitPolicy(tuple(point["thresholds"])), scores)
-        assert (replay.top1, replay.gflops) == (point["top1"], point["gflops"])
+        assert (replay.top1, replay.cost) == (point["top1"], point["gflops"])
 
 
 def test_json_is_strict(files):
@@ -64,7 +64,7 @@ def test_apply_measures_the_same_points_on_other_scores(files):
     assert len(values["applied"]) == len(values["frontier"])
     for point, applied in zip(values["frontier"], values["applied"], strict=True):
         replay = evaluate_policy(ExitPolicy(tuple(point["thresholds"])), other)
-        assert (applied["top1"], applied["gflops"]) == (replay.top1, replay.gflops)
+        assert (applied["top1"], applied["gflops"]) == (replay.top1, replay.cost)
         assert applied["top1_low"] <= applied["top1"] <= applied["top1_high"]
         assert applied["gflops_low"] <= applied["gflops"] <= applied["gflops_high"]
     assert values["applied_point"] == values["applied"][values["frontier"].index(values["point"])]
@@ -99,7 +99,7 @@ def test_policy_csv_and_plot_are_written(files, tmp_path):
 def test_the_grid_of_the_geometric_schedule_and_what_ties_do(tmp_path):
     path = tmp_path / "ties.npz"
     ExitScores(
-        gmacs_E=[1, 3],
+        cost_E=[1, 3],
         confidence_EN=[[0.9, 0.9, 0.9, 0.1], [1, 1, 1, 1]],
         correct_EN=[[1, 1, 0, 0], [1, 1, 1, 1]],
     ).save(path)
@@ -135,7 +135,7 @@ def test_every_solver_can_be_named_and_is_in_the_help(files, solver):
 def test_shared_videos_are_refused_unless_insisted_on(tmp_path):
     path = tmp_path / "s.npz"
     ExitScores(
-        gmacs_E=[1, 2], confidence_EN=np.ones((2, 2)), correct_EN=np.ones((2, 2)), video_ids_N=["a", "b"]
+        cost_E=[1, 2], confidence_EN=np.ones((2, 2)), correct_EN=np.ones((2, 2)), video_ids_N=["a", "b"]
     ).save(path)
     assert "2 of 2 videos are also in the calibration scores" in refused(path, "--apply", path)
     assert run(path, "--apply", path, "--allow-overlap", "--json").exit_code == 0
@@ -175,7 +175,7 @@ def test_risk_promises_accuracy_and_chooses_the_cheapest_point(files):
 def test_a_promise_that_only_the_full_network_keeps_says_what_more_videos_would_do(tmp_path):
     path = tmp_path / "useless-first-exit.npz"
     ExitScores(
-        gmacs_E=[1, 2],
+        cost_E=[1, 2],
         confidence_EN=np.random.default_rng(0).random((2, 200)),
         correct_EN=np.stack([np.zeros(200), np.ones(200)]),
     ).save(path)
@@ -226,7 +226,7 @@ def test_confidence_auto_says_what_it_chose(files):
 
 def test_drift_is_reported_and_rematched(files, tmp_path):
     scores = ExitScores.load(files[1])
-    shifted = ExitScores(gmacs_E=scores.gmacs_E, confidence_EN=scores.confidence() * 0.8)
+    shifted = ExitScores(cost_E=scores.cost_E, confidence_EN=scores.confidence() * 0.8)
     new, policy = tmp_path / "new.npz", tmp_path / "policy.yaml"
     shifted.save(new)
     result = run(files[0], "--max-gflops", 4, "--check", new, "--rematch", new, "--policy", policy, "--json")
@@ -234,7 +234,7 @@ def test_drift_is_reported_and_rematched(files, tmp_path):
     assert values["drift"]["moved"]
     assert values["drift"]["gflops"] > values["point"]["gflops"]
     assert list(ExitPolicy.load(policy).thresholds) == values["rematched"]["thresholds"]
-    costs = scores.gmacs_E[ExitPolicy.load(policy).first_exit(shifted.confidence())]
+    costs = scores.cost_E[ExitPolicy.load(policy).first_exit(shifted.confidence())]
     assert costs.mean() == pytest.approx(values["point"]["gflops"], rel=0.03)
     text = run(files[0], "--max-gflops", 4, "--check", new, "--rematch", new).stdout
     assert "moved beyond chance" in text
@@ -245,7 +245,7 @@ def test_classes_most_hurt_come_first(tmp_path):
     scores = random_scores(0, num_videos=100)
     path = tmp_path / "labelled.npz"
     ExitScores(
-        gmacs_E=scores.gmacs_E,
+        cost_E=scores.cost_E,
         confidence_EN=scores.confidence(),
         correct_EN=scores.correct(),
         labels_N=np.arange(100) % 5,
@@ -260,7 +260,7 @@ def test_other_groups_come_from_a_file_or_a_column(files, tmp_path):
     named = tmp_path / "named.npz"
     ids = [f"v{i}" for i in range(scores.num_videos)]
     ExitScores(
-        gmacs_E=scores.gmacs_E,
+        cost_E=scores.cost_E,
         confidence_EN=scores.confidence(),
         correct_EN=scores.correct(),
         video_ids_N=ids,
@@ -281,16 +281,16 @@ def test_other_groups_come_from_a_file_or_a_column(files, tmp_path):
 def test_other_costs_in_the_applied_file_are_noted(files, tmp_path):
     scores = ExitScores.load(files[1])
     path = tmp_path / "dear.npz"
-    ExitScores(
-        gmacs_E=2 * scores.gmacs_E, confidence_EN=scores.confidence(), correct_EN=scores.correct()
-    ).save(path)
+    ExitScores(cost_E=2 * scores.cost_E, confidence_EN=scores.confidence(), correct_EN=scores.correct()).save(
+        path
+    )
     assert "costs differ" in run(files[0], "--apply", path, "--json").stderr
 
 
 def test_unlabelled_scores_are_named(files, tmp_path):
     scores = ExitScores.load(files[0])
     path = tmp_path / "unlabelled.npz"
-    ExitScores(gmacs_E=scores.gmacs_E, confidence_EN=scores.confidence()).save(path)
+    ExitScores(cost_E=scores.cost_E, confidence_EN=scores.confidence()).save(path)
     assert "unlabelled.npz: unlabelled, so there is no accuracy" in refused(path)
     assert "unlabelled.npz: unlabelled, so there is no accuracy" in refused(files[0], "--apply", path)
 
@@ -351,7 +351,7 @@ def test_scores_of_another_plan_are_refused(files, tmp_path):
     other = random_scores(1, num_videos=20)
     path = tmp_path / "other.npz"
     ExitScores(
-        gmacs_E=other.gmacs_E, confidence_EN=other.confidence(), correct_EN=other.correct(), plan_id="q"
+        cost_E=other.cost_E, confidence_EN=other.confidence(), correct_EN=other.correct(), plan_id="q"
     ).save(path)
     assert "fitted for plan random, not q" in refused(files[0], "--apply", path)
 

@@ -65,7 +65,7 @@ def test_all_shipped_plans_load_and_none_is_taken_for_a_recipe():
     assert len(names) == 19
     plans = {name: Plan.load(ROOT / "studies" / "paper" / f"{name}.yaml") for name in names}
     assert len({plan.plan_id for plan in plans.values()}) == len(names)
-    assert all(cost_table(plan, 400).gmacs_E[-1] > 18 for plan in plans.values())
+    assert all(cost_table(plan, 400).cost_E[-1] > 18 for plan in plans.values())
     assert not set(names) & set(resources.names("studies"))
     assert all("/" not in name for name in resources.names("studies"))
 

@@ -152,7 +152,7 @@ def write(target):
 
 def costs_of(table):
     """Return the cumulative GFLOPs of a cost table."""
-    return table.gmacs_E
+    return table.cost_E
 
 
 def keep(source, target, names):

@@ -31,8 +31,8 @@ def test_each_exit_costs_what_is_computed_up_to_it(plan):
     clips = random_clips(plan, batch=1)
     for k in range(len(plan.exits)):
         counted = count_macs(network.forward_until, clips, stop_at(k, len(plan.exits)))
-        assert counted == round(cost_table(plan, 7).gmacs_E[k] * 1e9)
-    assert count_macs(network, clips) == round(network.gmacs_E[-1] * 1e9)
+        assert counted == round(cost_table(plan, 7).cost_E[k] * 1e9)
+    assert count_macs(network, clips) == round(network.cost_E[-1] * 1e9)
     assert cost_table(plan, 7).parameters == sum(p.numel() for p in network.parameters())
 
 
@@ -45,7 +45,7 @@ def test_agrees_with_fvcore(plan):
     counted.unsupported_ops_warnings(False).uncalled_modules_warnings(False)
     operators = counted.by_operator()
     macs = sum(operators[name] for name in ("conv", "linear", "gru_cell", "matmul", "bmm", "einsum"))
-    assert macs == round(network.gmacs_E[-1] * 1e9)
+    assert macs == round(network.cost_E[-1] * 1e9)
 
 
 def _gru_cell(inputs, outputs):
@@ -69,7 +69,7 @@ def test_adafocus_costs_what_the_paper_says(name, num_classes, published):
     """To the digits printed. The published sums hold 1000-way layers on every frame and leave out the one-patch
     policy, so they lie up to 0.06 GFLOPs from ours."""
     table = cost_table(Plan.load(resources.find("studies/paper", name)), num_classes)
-    assert table.gmacs_E[-1] == pytest.approx(published, abs=0.06)
+    assert table.cost_E[-1] == pytest.approx(published, abs=0.06)
 
 
 def test_the_parts_of_adafocus():
@@ -80,7 +80,7 @@ def test_the_parts_of_adafocus():
     assert [part.macs for part in cost_table(plan, 200).parts[:6]] == [
         299_494_272, 1_334_575_104, 0, policy, hidden, classifier,
     ]  # fmt: skip
-    steps = torch.tensor(cost_table(plan, 200).gmacs_E).diff()
+    steps = torch.tensor(cost_table(plan, 200).cost_E).diff()
     torch.testing.assert_close(steps, steps[:1].expand(15))
 
 
@@ -89,4 +89,4 @@ def test_larger_patches_of_the_recurrent_network():
     plan = Plan.load(resources.find("studies/paper", "adafocus-activitynet-128")).to_dict()
     for size, published in ((96, 17.6), (128, 27.0), (160, 39.0)):
         changed = Plan.from_dict(plan | {"options": plan["options"] | {"patch_size": size}})
-        assert cost_table(changed, 200).gmacs_E[-1] == pytest.approx(published, abs=0.07)
+        assert cost_table(changed, 200).cost_E[-1] == pytest.approx(published, abs=0.07)

@@ -44,7 +44,7 @@ def save_large_scores(folder):
 
 def save_large_confidences(folder):
     confidence = np.random.default_rng(0).random((2, LARGE // 8))
-    ExitScores(gmacs_E=[1.0, 2.0], confidence_EN=confidence).save(folder / "scores.npz")
+    ExitScores(cost_E=[1.0, 2.0], confidence_EN=confidence).save(folder / "scores.npz")
 
 
 def save_large_text(folder):
@@ -109,8 +109,8 @@ def test_a_grid_that_finds_no_room_leaves_nothing(small_disk, monkeypatch):
             small_disk / "grid",
             num_classes=10,
             labels_N=np.zeros(videos, dtype=int),
-            trunk_gmacs_SM=[[1.0, 2.0], [2.0, 4.0]],
-            head_gmacs_SM=np.full((2, 2), 0.1),
+            trunk_cost_SM=[[1.0, 2.0], [2.0, 4.0]],
+            head_cost_SM=np.full((2, 2), 0.1),
         )
     assert list(small_disk.iterdir()) == []
 

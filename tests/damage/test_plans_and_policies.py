@@ -87,7 +87,7 @@ def test_sizes_that_no_plan_has(change):
 def policies():
     rng = np.random.default_rng(0)
     scores = ExitScores(
-        gmacs_E=[1.0, 2.0, 3.0], confidence_EN=rng.random((3, 50)), correct_EN=rng.random((3, 50)) < 0.5
+        cost_E=[1.0, 2.0, 3.0], confidence_EN=rng.random((3, 50)), correct_EN=rng.random((3, 50)) < 0.5
     )
     gain, _ = fit_gain(scores)
     learned = ExitPolicy((0.1, math.inf, -math.inf), "learned-gain", "abc", gain).to_dict()

@@ -32,8 +32,8 @@ def test_headers(tmp_path):
         assert (found.split, found.order, found.first_depth) == tuple(
             given[name] for name in ("split", "order", "first_depth")
         )
-        np.testing.assert_array_equal(found.trunk_gmacs_SM, given["trunk_gmacs"])
-        np.testing.assert_array_equal(found.head_gmacs_SM, given["head_gmacs"])
+        np.testing.assert_array_equal(found.trunk_cost_SM, given["trunk_gmacs"])
+        np.testing.assert_array_equal(found.head_cost_SM, given["head_gmacs"])
         assert list(found.logits_SMNK.shape) == given["shape"]
         started = ScoreGrid.create(tmp_path / "grid", **settings).num_done
         assert started == (grid.num_videos if given == document else 0)

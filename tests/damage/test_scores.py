@@ -18,7 +18,7 @@ NOTHING = {"", "nan", "null", "na", "n/a", "#na", "none", "<na>", "#n/a", "-nan"
 def scores(kind):
     rng = np.random.default_rng(0)
     common = {
-        "gmacs_E": [1.0, 2.0, 4.0], "plan_id": "p", "split": "calibration", "video_ids_N": [f"v{i}" for i in range(9)],
+        "cost_E": [1.0, 2.0, 4.0], "plan_id": "p", "split": "calibration", "video_ids_N": [f"v{i}" for i in range(9)],
     }  # fmt: skip
     if kind == "logits":
         return ExitScores(logits_ENK=rng.normal(size=(3, 9, 4)), labels_N=np.arange(9) % 4, **common)
@@ -38,7 +38,7 @@ def test_bytes_of_npz_files(tmp_path, kind):
     whole.save(path)
 
     def check(found, content):
-        for name in ("gmacs_E", "logits_ENK", "labels_N", "confidence_EN", "correct_EN", "video_ids_N"):
+        for name in ("cost_E", "logits_ENK", "labels_N", "confidence_EN", "correct_EN", "video_ids_N"):
             np.testing.assert_array_equal(getattr(found, name), getattr(whole, name), strict=True)
         assert (found.plan_id, found.split) == (whole.plan_id, whole.split)
 

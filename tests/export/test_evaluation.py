@@ -22,12 +22,12 @@ def test_both_ways_are_measured_on_the_same_videos(tmp_path):
     labels_N = torch.cat([labels for _, labels, _ in batches]).numpy()
     right_EN = (logits_ENK.argmax(dim=2).numpy() == labels_N).astype(float)
     exit_N = loaded.bundle.policy.first_exit(logits_ENK.softmax(dim=2).amax(dim=2).numpy())
-    gmacs_E = np.array(loaded.network.gmacs_E)
+    cost_E = np.array(loaded.network.cost_E)
     assert measured.num_videos == 10
     assert measured.top1 == pytest.approx(right_EN[exit_N, range(10)].mean())
     assert measured.full_top1 == pytest.approx(right_EN[-1].mean())
-    assert measured.gflops == pytest.approx(gmacs_E[exit_N].mean())
-    assert measured.full_gflops == gmacs_E[-1]
+    assert measured.cost == pytest.approx(cost_E[exit_N].mean())
+    assert measured.full_cost == cost_E[-1]
     assert sum(measured.exit_share) == pytest.approx(1)
     assert measured.difference.low <= measured.top1 - measured.full_top1 <= measured.difference.high
     assert min(measured.seconds, measured.full_seconds) > 0

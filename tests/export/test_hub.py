@@ -85,7 +85,7 @@ def test_the_cards_full_inference_costs_what_the_last_exit_costs(bundle):
         if line.startswith("| test, if no video stopped early")
     ]
     net = dynsearch.load(bundle.folder)
-    assert line.endswith(f"{net.network.gmacs_E[-1]:.4g} |")
+    assert line.endswith(f"{net.network.cost_E[-1]:.4g} |")
 
 
 def test_a_repository_that_cannot_be_had_is_said_in_one_message(monkeypatch):

@@ -27,9 +27,9 @@ def test_interval_equals_resampling_the_videos():
 def test_cost_interval_equals_resampling_the_videos():
     scores = random_scores(0, num_videos=300)
     point = evaluate_policy(POLICY, scores)
-    costs = scores.gmacs_E[POLICY.first_exit(scores.confidence())]
+    costs = scores.cost_E[POLICY.first_exit(scores.confidence())]
     np.testing.assert_allclose(
-        cost_interval(point.exit_share, scores.gmacs_E, 300), resample(costs), atol=0.04
+        cost_interval(point.exit_share, scores.cost_E, 300), resample(costs), atol=0.04
     )
 
 
@@ -65,11 +65,11 @@ def test_intervals_cover_the_truth_as_often_as_they_say(num_videos, level):
 @pytest.mark.parametrize("num_videos", [200, 1000, 10_000])
 def test_cost_intervals_cover_the_truth_as_often_as_they_say(num_videos):
     rng = np.random.default_rng(2)
-    share, gmacs = np.array([0.5, 0.3, 0.15, 0.05]), np.array([4.0, 9.0, 20.0, 52.0])
+    share, cost = np.array([0.5, 0.3, 0.15, 0.05]), np.array([4.0, 9.0, 20.0, 52.0])
     hits = 0
     for counts in rng.multinomial(num_videos, share, size=1000):
-        low, high = cost_interval(counts / num_videos, gmacs, num_videos, num_resamples=2000)
-        hits += low <= share @ gmacs <= high
+        low, high = cost_interval(counts / num_videos, cost, num_videos, num_resamples=2000)
+        hits += low <= share @ cost <= high
     assert abs(hits / 1000 - 0.95) < 0.03
 
 

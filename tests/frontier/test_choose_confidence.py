@@ -22,7 +22,7 @@ def test_a_column_that_knows_the_truth_wins():
     scores = logit_scores()
     gain = scores.correct().astype(float) - scores.correct()[-1]
     knowing = ExitScores(
-        gmacs_E=scores.gmacs_E, logits_ENK=scores.logits_ENK, labels_N=scores.labels_N, confidence_EN=gain
+        cost_E=scores.cost_E, logits_ENK=scores.logits_ENK, labels_N=scores.labels_N, confidence_EN=gain
     )
     name, values = choose_confidence(knowing)
     assert name == "given"
@@ -35,7 +35,7 @@ def test_a_useless_column_loses():
     noise = np.random.default_rng(1).random((3, 400))
     name, _ = choose_confidence(
         ExitScores(
-            gmacs_E=scores.gmacs_E,
+            cost_E=scores.cost_E,
             logits_ENK=scores.logits_ENK,
             labels_N=scores.labels_N,
             confidence_EN=noise,
@@ -45,7 +45,7 @@ def test_a_useless_column_loses():
 
 
 def test_scores_without_logits_have_one_measure():
-    scores = ExitScores(gmacs_E=[1.0, 2.0], confidence_EN=np.ones((2, 9)), correct_EN=np.ones((2, 9)))
+    scores = ExitScores(cost_E=[1.0, 2.0], confidence_EN=np.ones((2, 9)), correct_EN=np.ones((2, 9)))
     assert available_measures(scores) == ["max-softmax"]
     assert choose_confidence(scores)[1] == {"max-softmax": pytest.approx(1.0)}
 

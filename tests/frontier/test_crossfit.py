@@ -18,8 +18,8 @@ def test_each_fold_is_measured_by_thresholds_that_never_saw_it():
         for fold in range(3)
     ]
     assert got.top1 == pytest.approx(np.mean([p.top1 for p in points]))
-    assert got.gflops == pytest.approx(np.mean([p.gflops for p in points]))
-    assert got.exceeded == pytest.approx(np.mean([p.gflops > 4.0 for p in points]))
+    assert got.cost == pytest.approx(np.mean([p.cost for p in points]))
+    assert got.exceeded == pytest.approx(np.mean([p.cost > 4.0 for p in points]))
 
 
 @pytest.mark.slow
@@ -27,7 +27,7 @@ def test_cross_fitted_accuracy_is_less_optimistic_than_the_fit():
     """Against a large test set, over several draws: the fit is too high, the cross-fit is not."""
     pool = random_scores(1, num_exits=5, num_videos=40_000)
     test = pool.select(np.arange(20_000, 40_000))
-    budgets = np.linspace(*pool.gmacs_E[[0, -1]], 7)[1:-1]
+    budgets = np.linspace(*pool.cost_E[[0, -1]], 7)[1:-1]
     fit, crossed = [], []
     for draw in range(10):
         scores = pool.select(np.arange(draw * 200, draw * 200 + 200))
@@ -43,7 +43,7 @@ def test_cross_fitted_accuracy_is_less_optimistic_than_the_fit():
 def test_budgets_below_the_cheapest_point_take_it():
     scores = random_scores(0, num_videos=60)
     (estimate,) = cross_fit(scores, [0.001])
-    assert estimate.gflops == pytest.approx(scores.gmacs_E[0])
+    assert estimate.cost == pytest.approx(scores.cost_E[0])
     assert estimate.exceeded == 1
 
 

@@ -14,8 +14,8 @@ from tests.thresholds.tables import random_scores
 POLICY = ExitPolicy((0.5, -math.inf))
 
 
-def point(gflops, top1):
-    return OperatingPoint(POLICY, top1, gflops, (1.0, 0.0), 10)
+def point(cost, top1):
+    return OperatingPoint(POLICY, top1, cost, (1.0, 0.0), 10)
 
 
 def curve(*pairs):
@@ -23,7 +23,7 @@ def curve(*pairs):
 
 
 def pairs_of(points):
-    return [(p.gflops, p.top1) for p in points]
+    return [(p.cost, p.top1) for p in points]
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(0, 9)), min_size=1, max_size=15))
@@ -37,13 +37,13 @@ def test_a_frontier_rises_strictly_and_covers_every_point(pairs):
 
 @given(st.lists(st.tuples(st.integers(1, 9), st.integers(0, 9)), min_size=1, max_size=15), st.integers(1, 10))
 def test_best_under_is_the_best_affordable_point(pairs, budget):
-    affordable = [top1 for gflops, top1 in pairs if gflops <= budget]
+    affordable = [top1 for cost, top1 in pairs if cost <= budget]
     if affordable:
         assert curve(*pairs).best_under(budget).top1 == max(affordable)
     else:
         with pytest.raises(InfeasibleBudgetError) as caught:
             curve(*pairs).best_under(budget)
-        assert caught.value.cheapest_gflops == min(gflops for gflops, _ in pairs)
+        assert caught.value.cheapest == min(cost for cost, _ in pairs)
 
 
 def test_a_budget_equal_to_a_sum_of_floats_is_met():
@@ -67,7 +67,7 @@ def test_thin_keeps_ends_and_spreads_over_the_cost_axis(num_points):
     assert len(thinned) == min(num_points, 20)
     assert (thinned[0], thinned[-1]) == (whole[0], whole[-1])
     if num_points == 7:  # targets 1, 2.5, 4, 5.5 ... : the crowd below 2 gets two points, not five
-        assert sum(p.gflops <= 2 for p in thinned) == 2
+        assert sum(p.cost <= 2 for p in thinned) == 2
 
 
 def test_thin_to_fewer_than_two_is_refused():
@@ -78,10 +78,10 @@ def test_thin_to_fewer_than_two_is_refused():
 def test_a_frontier_is_a_sequence():
     frontier = curve((1, 1), (2, 2), (3, 3))
     assert len(frontier) == 3
-    assert frontier[-1].gflops == 3
+    assert frontier[-1].cost == 3
     assert pairs_of(frontier[:2]) == [(1, 1), (2, 2)]
     assert "3 points" in repr(frontier)
-    assert frontier.hypervolume(reference_gflops=4) == 1 + 2 + 3
+    assert frontier.hypervolume(reference_cost=4) == 1 + 2 + 3
 
 
 def test_an_empty_frontier_is_refused():

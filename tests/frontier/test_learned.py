@@ -20,7 +20,7 @@ def with_hopeless_videos(seed, num_videos):
     )
     confidence = np.where(hopeless, -1 + 0.4 * rng.normal(size=(3, num_videos)), margin)
     return ExitScores(
-        gmacs_E=[1.0, 3.0, 9.0], confidence_EN=confidence, correct_EN=(margin > 0) & ~hopeless, plan_id="p"
+        cost_E=[1.0, 3.0, 9.0], confidence_EN=confidence, correct_EN=(margin > 0) & ~hopeless, plan_id="p"
     )
 
 
@@ -30,7 +30,7 @@ CURVE = solve_thresholds(FIT, confidence="learned-gain")
 
 def mean_top1(curve):
     points = curve.evaluate(NEW)
-    return np.mean([max(p.top1 for p in points if p.gflops <= b) for b in np.linspace(1.5, 8, 10)])
+    return np.mean([max(p.top1 for p in points if p.cost <= b) for b in np.linspace(1.5, 8, 10)])
 
 
 def test_it_is_worth_something_where_confidence_says_too_little():
@@ -66,11 +66,11 @@ def test_stopping_one_exit_at_a_time_takes_the_same_exits():
 
 def test_drift_and_rematching_work_on_gains():
     point = CURVE.best_under(4.0)
-    shifted = ExitScores(gmacs_E=NEW.gmacs_E, confidence_EN=NEW.confidence() - 1.0, plan_id="p")
+    shifted = ExitScores(cost_E=NEW.cost_E, confidence_EN=NEW.confidence() - 1.0, plan_id="p")
     assert check_drift(point, shifted).moved()
     policy = rematch(point, shifted)
-    cost = NEW.gmacs_E[policy.first_exit(policy.confidence_of(shifted))].mean()
-    assert cost == pytest.approx(point.gflops, rel=0.03)
+    cost = NEW.cost_E[policy.first_exit(policy.confidence_of(shifted))].mean()
+    assert cost == pytest.approx(point.cost, rel=0.03)
 
 
 def test_a_gain_and_its_name_belong_together():

@@ -16,22 +16,22 @@ CURVE = solve_thresholds(SCORES)
 
 def test_standard_error_is_that_of_a_mean():
     for point in CURVE[::20]:
-        costs = SCORES.gmacs_E[point.policy.first_exit(SCORES.confidence())]
+        costs = SCORES.cost_E[point.policy.first_exit(SCORES.confidence())]
         assert cost_standard_error(point, SCORES) == pytest.approx(costs.std() / 20)
 
 
 def test_the_safe_point_keeps_the_margin_and_the_next_one_would_not():
-    budget = float(SCORES.gmacs_E.mean())
+    budget = float(SCORES.cost_E.mean())
     point = safe_best_under(CURVE, SCORES, budget, delta=0.1)
-    assert point.gflops < CURVE.best_under(budget).gflops
+    assert point.cost < CURVE.best_under(budget).cost
     assert chance_of_exceeding(point, SCORES, budget) <= 0.1
     following = CURVE[list(CURVE).index(point) + 1]
     assert chance_of_exceeding(following, SCORES, budget) > 0.1
 
 
 def test_an_exit_taken_by_all_has_no_margin():
-    cheapest = float(SCORES.gmacs_E[0])
-    assert safe_best_under(CURVE, SCORES, cheapest).gflops == cheapest
+    cheapest = float(SCORES.cost_E[0])
+    assert safe_best_under(CURVE, SCORES, cheapest).cost == cheapest
     assert chance_of_exceeding(CURVE[0], SCORES, cheapest) == 0
 
 
@@ -56,11 +56,11 @@ def test_delta_must_be_a_small_chance(delta):
 def test_the_budget_is_broken_in_at_most_delta_of_the_draws():
     pool = random_scores(4, num_exits=4, num_videos=60_000)
     rng = np.random.default_rng(0)
-    budget, plain, safe = float(pool.gmacs_E.mean()), 0, 0
+    budget, plain, safe = float(pool.cost_E.mean()), 0, 0
     for _ in range(60):
         scores = pool.select(rng.choice(60_000, 500, replace=False))
         curve = solve_thresholds(scores, max_bins=128)
-        plain += curve.best_under(budget).evaluate(pool).gflops > budget
-        safe += safe_best_under(curve, scores, budget, delta=0.1).evaluate(pool).gflops > budget
+        plain += curve.best_under(budget).evaluate(pool).cost > budget
+        safe += safe_best_under(curve, scores, budget, delta=0.1).evaluate(pool).cost > budget
     assert plain / 60 > 0.2
     assert safe / 60 <= 0.1 + 2 * np.sqrt(0.1 * 0.9 / 60)

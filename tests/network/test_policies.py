@@ -23,7 +23,7 @@ def test_progressive_inference_follows_the_policy(measure):
     labels_N = logits_ENK[np.arange(60) % 4, np.arange(60)].argmax(
         axis=1
     )  # each exit is right on some videos
-    scores = ExitScores.from_logits(logits_ENK, labels_N, np.array(network.gmacs_E), plan_id=plan.plan_id)
+    scores = ExitScores.from_logits(logits_ENK, labels_N, np.array(network.cost_E), plan_id=plan.plan_id)
     fitted = solve_thresholds(scores, "frontier", confidence=measure)[0].policy
     middles_E = np.quantile(fitted.confidence_of(scores), 0.6, axis=1)
     policy = dataclasses.replace(fitted, thresholds=(*middles_E[:-1], -np.inf))
@@ -31,5 +31,5 @@ def test_progressive_inference_follows_the_policy(measure):
     assert np.count_nonzero(point.exit_share) > 1
     result = network.forward_until(clips, policy)
     assert np.bincount(result.exit, minlength=4) / 60 == pytest.approx(point.exit_share)
-    assert result.gmacs.mean() == pytest.approx(point.gflops)
+    assert result.cost.mean() == pytest.approx(point.cost)
     assert (result.logits.argmax(dim=1).numpy() == labels_N).mean() == pytest.approx(point.top1)

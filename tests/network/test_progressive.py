@@ -39,7 +39,7 @@ def test_stopping_at_an_exit_gives_its_dense_logits(plan):
         result = network.forward_until(clips, stop_at(k, len(plan.exits)))
         assert (result.exit == k).all()
         torch.testing.assert_close(result.logits, logits_EBK[k], atol=1e-5, rtol=1e-5)
-        np.testing.assert_allclose(result.gmacs, network.gmacs_E[k])
+        np.testing.assert_allclose(result.cost, network.cost_E[k])
 
 
 @slowly

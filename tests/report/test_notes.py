@@ -74,7 +74,7 @@ def test_status_and_study_notes():
     assert plan_note(PLAN, "Failed: <b>x</b>").startswith(r"Failed\: \<b\>x")
     note = study_note(
         dataset="mine",
-        max_gflops=40,
+        budget=40,
         num_trials=9,
         seed=3,
         num_videos={"test": 12},

@@ -55,7 +55,7 @@ def test_csv_round_trip(tmp_path):
 @pytest.mark.parametrize(("suffix", "starts"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
 def test_pictures(tmp_path, suffix, starts):
     path = tmp_path / f"f{suffix}"
-    plot_frontier(ROWS, path, title="toy", max_gflops=40, full=(65.4, 0.93))
+    plot_frontier(ROWS, path, title="toy", budget=40, full=(65.4, 0.93))
     assert path.read_bytes().startswith(starts)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
@@ -64,7 +64,7 @@ def test_a_picture_says_what_it_shows(tmp_path):
     import matplotlib as mpl
 
     with mpl.rc_context({"svg.fonttype": "none"}):
-        plot_frontier(ROWS, tmp_path / "f.svg", title="toy study", max_gflops=40, full=(65.4, 0.93))
+        plot_frontier(ROWS, tmp_path / "f.svg", title="toy study", budget=40, full=(65.4, 0.93))
     text = (tmp_path / "f.svg").read_text()
     for words in (
         "toy study",
@@ -78,7 +78,7 @@ def test_a_picture_says_what_it_shows(tmp_path):
 
 
 def test_families_side_by_side(tmp_path):
-    plot_families({"grid": ROWS, "tsm": ROWS[1:]}, tmp_path / "f.svg", title="both", max_gflops=20)
+    plot_families({"grid": ROWS, "tsm": ROWS[1:]}, tmp_path / "f.svg", title="both", budget=20)
     text = (tmp_path / "f.svg").read_text()
     assert ">grid<" in text
     assert ">tsm<" in text

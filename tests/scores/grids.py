@@ -19,8 +19,8 @@ def random_grid(seed, *, num_sets=3, num_depths=3, num_videos=24, num_classes=4,
     fields = {
         "logits_SMNK": logits.astype(np.float32),
         "labels_N": labels,
-        "trunk_gmacs_SM": trunk,
-        "head_gmacs_SM": np.tile(rng.integers(1, 50, num_depths) / 1000, (num_sets, 1)),
+        "trunk_cost_SM": trunk,
+        "head_cost_SM": np.tile(rng.integers(1, 50, num_depths) / 1000, (num_sets, 1)),
         "first_depth": first_depth,
         "order": "paper",
         "split": "calibration",
@@ -74,8 +74,8 @@ def simulated_grid(
     return ScoreGrid(
         logits_SMNK=np.concatenate(chunks, axis=2),
         labels_N=labels,
-        trunk_gmacs_SM=trunk,
-        head_gmacs_SM=head,
+        trunk_cost_SM=trunk,
+        head_cost_SM=head,
         order=order,
         split="calibration",
     )

@@ -99,7 +99,7 @@ def test_a_damaged_file_is_read_or_refused_in_one_line(tmp_path_factory, kind, d
         assert len(message) < 300
         return
     assert all(point.evaluate(scores) == point for point in curve)
-    assert all(np.isfinite(point.gflops) and 0 <= point.top1 <= 1 for point in curve)
+    assert all(np.isfinite(point.cost) and 0 <= point.top1 <= 1 for point in curve)
 
 
 @pytest.mark.parametrize("kind", FILES)

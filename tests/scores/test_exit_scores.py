@@ -4,13 +4,13 @@ import pytest
 from dynsearch.errors import ScoresError
 from dynsearch.scores import ExitScores
 
-GMACS = [1.0, 2.5, 4.0]
+COSTS = [1.0, 2.5, 4.0]
 
 
 def small(**changes):
     rng = np.random.default_rng(0)
     fields = dict(
-        gmacs_E=np.array(GMACS),
+        cost_E=np.array(COSTS),
         logits_ENK=rng.normal(size=(3, 5, 4)).astype(np.float32),
         labels_N=np.array([0, 1, 2, 3, 0]),
         video_ids_N=np.array(list("abcde")),
@@ -24,7 +24,7 @@ def test_save_and_load_give_the_same_scores(tmp_path):
     scores = small(confidence_EN=np.linspace(0, 1, 15).reshape(3, 5))
     scores.save(tmp_path / "s.npz")
     back = ExitScores.load(tmp_path / "s.npz")
-    for name in ("gmacs_E", "confidence_EN", "logits_ENK", "labels_N", "video_ids_N"):
+    for name in ("cost_E", "confidence_EN", "logits_ENK", "labels_N", "video_ids_N"):
         np.testing.assert_array_equal(getattr(back, name), getattr(scores, name))
     assert (back.plan_id, back.split, back.num_exits, back.num_videos) == ("p", "calibration", 3, 5)
 
@@ -49,7 +49,7 @@ def test_multi_label_files_hold_uint8_and_count_any_label_as_right(tmp_path):
 
 def test_confidence_and_correctness_alone_are_enough(tmp_path):
     path = tmp_path / "own.npz"
-    np.savez(path, confidence=np.full((3, 2), 0.5, np.float32), correct=np.eye(3, 2, dtype=bool), gmacs=GMACS)
+    np.savez(path, confidence=np.full((3, 2), 0.5, np.float32), correct=np.eye(3, 2, dtype=bool), gmacs=COSTS)
     scores = ExitScores.load(path)
     assert scores.confidence().dtype == np.float64
     assert scores.correct().tolist() == np.eye(3, 2, dtype=bool).tolist()
@@ -83,7 +83,7 @@ def test_unlabelled_scores_have_shares_but_no_accuracy():
 
 
 def test_a_measure_that_needs_logits_says_so():
-    scores = ExitScores(gmacs_E=[1.0], confidence_EN=[[0.2]], correct_EN=[[True]])
+    scores = ExitScores(cost_E=[1.0], confidence_EN=[[0.2]], correct_EN=[[True]])
     with pytest.raises(ScoresError, match="computed from logits"):
         scores.confidence("margin")
     with pytest.raises(ScoresError, match="no confidence column"):
@@ -99,13 +99,13 @@ def test_a_measure_that_needs_logits_says_so():
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        (dict(gmacs_E=[1.0, 3.0, 2.0]), "gmacs: cost falls from 3 to 2 at exit 2"),
-        (dict(gmacs_E=[0.0, 1.0, 2.0]), "gmacs: the cost of exit 0 is 0"),
-        (dict(gmacs_E=[-1.0, 1.0, 2.0]), "cost of exit 0 is -1"),
-        (dict(gmacs_E=[1.0, np.nan, 2.0]), "cost of exit 1 is nan"),
-        (dict(gmacs_E=[]), "no exits"),
-        (dict(gmacs_E=[1.0, 2.0]), "logits: has 3 exits but gmacs has 2"),
-        (dict(gmacs_E=["a", "b", "c"]), "gmacs: must be an array of numbers"),
+        (dict(cost_E=[1.0, 3.0, 2.0]), "gmacs: cost falls from 3 to 2 at exit 2"),
+        (dict(cost_E=[0.0, 1.0, 2.0]), "gmacs: the cost of exit 0 is 0"),
+        (dict(cost_E=[-1.0, 1.0, 2.0]), "cost of exit 0 is -1"),
+        (dict(cost_E=[1.0, np.nan, 2.0]), "cost of exit 1 is nan"),
+        (dict(cost_E=[]), "no exits"),
+        (dict(cost_E=[1.0, 2.0]), "logits: has 3 exits but gmacs has 2"),
+        (dict(cost_E=["a", "b", "c"]), "gmacs: must be an array of numbers"),
         (dict(logits_ENK=np.zeros((3, 5))), r"logits: must have the axes"),
         (dict(logits_ENK=np.full((3, 5, 4), np.nan)), "logits: exit 0 has values that are not finite"),
         (dict(logits_ENK=np.zeros((3, 5, 0))), "logits: no classes"),

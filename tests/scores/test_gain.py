@@ -55,7 +55,7 @@ def test_a_video_that_is_hopeless_everywhere_has_more_to_gain_from_stopping():
     # First exits are unsure of both kinds; only the others profit from going on.
     confidence = np.stack([np.where(hopeless, 0.2, 0.4) + 0.05 * rng.random(4000), np.ones(4000)])
     correct = np.stack([np.zeros(4000), ~hopeless])
-    _, gains = fit_gain(ExitScores(gmacs_E=[1.0, 2.0], confidence_EN=confidence, correct_EN=correct))
+    _, gains = fit_gain(ExitScores(cost_E=[1.0, 2.0], confidence_EN=confidence, correct_EN=correct))
     assert gains[0, hopeless].min() > gains[0, ~hopeless].max()
     np.testing.assert_allclose(gains[0, hopeless].mean(), 0, atol=0.1)
     np.testing.assert_allclose(gains[0, ~hopeless].mean(), -1, atol=0.1)
@@ -68,7 +68,7 @@ def test_the_number_of_features_is_known_without_data(exit_index):
 
 def test_constant_and_missing_confidences_do_no_harm():
     for confidence in (np.full((3, 50), 0.5), np.full((3, 50), np.nan)):
-        scores = ExitScores(gmacs_E=[1, 2, 3], confidence_EN=confidence, correct_EN=np.ones((3, 50)))
+        scores = ExitScores(cost_E=[1, 2, 3], confidence_EN=confidence, correct_EN=np.ones((3, 50)))
         model, gains = fit_gain(scores)
         assert np.isfinite(np.array(model.weights[1])).all()
         assert np.isnan(gains[:-1]).all() == np.isnan(confidence).all()

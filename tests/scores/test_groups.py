@@ -4,7 +4,7 @@ from dynsearch.errors import ScoresError
 from dynsearch.scores import ExitScores
 from dynsearch.scores.groups import load_groups
 
-SCORES = ExitScores(gmacs_E=[1.0], confidence_EN=[[0.5, 0.6]], correct_EN=[[1, 0]], video_ids_N=["a", "b"])
+SCORES = ExitScores(cost_E=[1.0], confidence_EN=[[0.5, 0.6]], correct_EN=[[1, 0]], video_ids_N=["a", "b"])
 
 
 def written(tmp_path, text, name="groups.csv"):
@@ -44,6 +44,6 @@ def test_bad_files_of_groups_are_refused(tmp_path, text, message):
 
 
 def test_groups_need_video_ids(tmp_path):
-    nameless = ExitScores(gmacs_E=[1.0], confidence_EN=[[0.5]], correct_EN=[[1]])
+    nameless = ExitScores(cost_E=[1.0], confidence_EN=[[0.5]], correct_EN=[[1]])
     with pytest.raises(ScoresError, match="no video_ids"):
         load_groups(str(written(tmp_path, "video_id,group\na,1\n")), "s.npz", nameless)

@@ -8,7 +8,7 @@ from dynsearch.scores.overlap import check_disjoint
 
 def scores(ids, seed=0):
     confidence = np.random.default_rng(seed).random((2, 3))
-    return ExitScores(gmacs_E=[1, 2], confidence_EN=confidence, correct_EN=np.ones((2, 3)), video_ids_N=ids)
+    return ExitScores(cost_E=[1, 2], confidence_EN=confidence, correct_EN=np.ones((2, 3)), video_ids_N=ids)
 
 
 def test_shared_ids_are_refused_and_named():

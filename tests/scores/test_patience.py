@@ -32,7 +32,7 @@ def scores():
 
 def test_thresholds_on_patience_stop_at_the_first_long_enough_agreement():
     curve = solve_thresholds(scores(), confidence="patience")
-    assert curve[0].gflops == 1.0
+    assert curve[0].cost == 1.0
     choices = scores().logits_ENK.argmax(axis=2)
     point = next(p for p in curve if p.thresholds[0] == np.inf and 0 < p.thresholds[1] < 1)
     agree = choices[1] == choices[0]
@@ -48,6 +48,6 @@ def test_a_network_reads_choices_one_exit_at_a_time():
 
 
 def test_patience_needs_logits():
-    bare = ExitScores(gmacs_E=[1.0], confidence_EN=[[0.5]], correct_EN=[[1]])
+    bare = ExitScores(cost_E=[1.0], confidence_EN=[[0.5]], correct_EN=[[1]])
     with pytest.raises(ScoresError, match="computed from logits"):
         bare.confidence("patience")

@@ -21,7 +21,7 @@ def test_a_column_pair_for_each_exit(tmp_path):
     np.testing.assert_array_equal(scores.confidence(), [[0.5, np.nan], [0.9, 0.7]])
     assert scores.correct().tolist() == [[True, False], [True, True]]
     assert scores.video_ids_N.tolist() == ["a", "b"]
-    assert scores.gmacs_E.tolist() == [1, 2]
+    assert scores.cost_E.tolist() == [1, 2]
 
 
 def test_true_and_false_and_numbering_from_one(tmp_path):
@@ -71,7 +71,7 @@ def test_a_damaged_parquet_file_is_named_in_one_line(tmp_path):
 
 
 def test_npz_goes_the_usual_way(tmp_path):
-    ExitScores(gmacs_E=[1.0], confidence_EN=[[0.5]], correct_EN=[[1]]).save(tmp_path / "s.npz")
+    ExitScores(cost_E=[1.0], confidence_EN=[[0.5]], correct_EN=[[1]]).save(tmp_path / "s.npz")
     assert load_scores(tmp_path / "s.npz").num_videos == 1
     with pytest.raises(ScoresError, match="carries its own costs"):
         load_scores(tmp_path / "s.npz", [1.0])
@@ -83,7 +83,7 @@ def test_npz_goes_the_usual_way(tmp_path):
     happens="is refused with file and column",
 )
 @pytest.mark.parametrize(
-    ("text", "gmacs", "message"),
+    ("text", "cost", "message"),
     [
         (TABLE, None, "a table has no costs"),
         ("a,b\n1,2\n", [1], "has no column confidence_0"),
@@ -102,9 +102,9 @@ def test_npz_goes_the_usual_way(tmp_path):
         ("confidence_0,label\n0.5,cat\n", [1], "label: must be class numbers.*--by"),
     ],
 )
-def test_bad_tables_are_refused_with_file_and_column(tmp_path, text, gmacs, message):
+def test_bad_tables_are_refused_with_file_and_column(tmp_path, text, cost, message):
     with pytest.raises(ScoresError, match=message) as caught:
-        load_scores(written(tmp_path, text), gmacs)
+        load_scores(written(tmp_path, text), cost)
     assert "s.csv" in str(caught.value)
 
 

@@ -62,7 +62,7 @@ def test_the_files_and_the_best_of_each(study):
     assert (study[1].path / "families.png").read_bytes().startswith(b"\x89PNG")
     parts = results.families
     for row in best_rows(parts, 0.02):
-        inside = [p for p in parts[row["family"]].points if p.calibration.gflops <= 0.02]
+        inside = [p for p in parts[row["family"]].points if p.calibration.cost <= 0.02]
         assert row["calibration_top1"] == max(p.calibration.top1 for p in inside)
     assert best_rows(parts, 1e-9) == []
 

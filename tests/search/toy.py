@@ -95,12 +95,12 @@ class ToyEvaluator:
     @staticmethod
     def draw(plan, split):
         rng = np.random.default_rng([int(plan.plan_id, 16) % 2**32, len(split)])
-        gmacs_E = np.array(cost_table(plan, NUM_CLASSES).gmacs_E)
+        cost_E = np.array(cost_table(plan, NUM_CLASSES).cost_E)
         labels_N = rng.integers(0, NUM_CLASSES, 120)
-        logits_ENK = rng.normal(size=(len(gmacs_E), 120, NUM_CLASSES))
-        logits_ENK[:, np.arange(120), labels_N] += 2 + 2 * np.log10(gmacs_E / 0.005)[:, None]
+        logits_ENK = rng.normal(size=(len(cost_E), 120, NUM_CLASSES))
+        logits_ENK[:, np.arange(120), labels_N] += 2 + 2 * np.log10(cost_E / 0.005)[:, None]
         return ExitScores.from_logits(
-            logits_ENK.astype(np.float32), labels_N, gmacs_E,
+            logits_ENK.astype(np.float32), labels_N, cost_E,
             video_ids=[f"{split}{i}" for i in range(120)], plan_id=plan.plan_id, split=split,
         )  # fmt: skip
 

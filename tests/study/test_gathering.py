@@ -79,7 +79,7 @@ def test_one_by_one_is_all_together(followed):
     assert last.points == merge(scores)
     assert last.points == read_results(open_record(study.folder), study.folder, solver="frontier").points
     full = {n: evaluate_policy(full_policy(pair[0]), pair[0]) for n, pair in scores.items()}
-    assert last.most_accurate == max(full, key=lambda n: (full[n].top1, -full[n].gflops))
+    assert last.most_accurate == max(full, key=lambda n: (full[n].top1, -full[n].cost))
     assert last.families["grid"].points == last.points
     assert set(last.scores) == set(scores)
     assert 3 not in last.scores
@@ -90,7 +90,7 @@ def test_the_dominated_share_is_that_of_all_trials_so_far(followed):
     scores = load_all(study.folder, study.seen[-1].plans)
     for count, (number, share) in enumerate(study.seen[-1].hypervolumes, start=1):
         points = [point for other in sorted(scores)[:count] for point in solve_thresholds(scores[other][0])]
-        cost, top1 = ([getattr(point, name) for point in points] for name in ("gflops", "top1"))
+        cost, top1 = ([getattr(point, name) for point in points] for name in ("cost", "top1"))
         assert number == sorted(scores)[count - 1]
         assert share == pytest.approx(hypervolume(cost, top1, reference_cost=1.0))
 

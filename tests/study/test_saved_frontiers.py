@@ -66,9 +66,9 @@ def test_other_scores_solvers_and_versions_are_solved_anew(tmp_path, solved, mon
         (random_scores(1), "frontier"),
         (scores, "geometric"),
         (scores.select(np.arange(20)), "frontier"),
-        (ExitScores(gmacs_E=2 * scores.gmacs_E, confidence_EN=scores.confidence(), correct_EN=scores.correct(),
+        (ExitScores(cost_E=2 * scores.cost_E, confidence_EN=scores.confidence(), correct_EN=scores.correct(),
                     plan_id="random"), "frontier"),
-        (ExitScores(gmacs_E=scores.gmacs_E, confidence_EN=scores.confidence(), correct_EN=~scores.correct(),
+        (ExitScores(cost_E=scores.cost_E, confidence_EN=scores.confidence(), correct_EN=~scores.correct(),
                     plan_id="random"), "frontier"),
     )  # fmt: skip
     for count, (other, solver) in enumerate(changes, start=2):

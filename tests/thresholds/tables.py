@@ -20,8 +20,8 @@ def random_scores(seed, *, num_exits=4, num_videos=24, levels=None, nan_share=0.
     if levels is not None:
         confidence = np.round(confidence * levels) / levels
     confidence[rng.random(confidence.shape) < nan_share] = np.nan
-    gmacs = np.cumsum(rng.uniform(0.5, 3, size=num_exits))
-    return ExitScores(gmacs_E=gmacs, confidence_EN=confidence, correct_EN=correct, plan_id="random")
+    cost = np.cumsum(rng.uniform(0.5, 3, size=num_exits))
+    return ExitScores(cost_E=cost, confidence_EN=confidence, correct_EN=correct, plan_id="random")
 
 
 def all_policies(scores):
@@ -35,12 +35,12 @@ def all_policies(scores):
 
 def best_by_brute_force(scores):
     """(cost, top1) of every threshold policy, as two arrays, by plain enumeration."""
-    confidence, correct, gmacs = scores.confidence(), scores.correct(), scores.gmacs_E
+    confidence, correct, cost = scores.confidence(), scores.correct(), scores.cost_E
     columns = np.arange(scores.num_videos)
     results = []
     for thresholds in all_policies(scores):
         stops = confidence > np.array(thresholds)[:, None]
         stops[-1] = True
         exit_N = stops.argmax(axis=0)
-        results.append((gmacs[exit_N].mean(), correct[exit_N, columns].mean()))
+        results.append((cost[exit_N].mean(), correct[exit_N, columns].mean()))
     return np.array(results).T

@@ -13,7 +13,7 @@ from tests.thresholds.tables import random_scores
 
 POOL = random_scores(8, num_exits=4, num_videos=40_000)
 CALIBRATION = POOL.select(np.arange(4000))
-BUDGET = float(POOL.gmacs_E.mean())
+BUDGET = float(POOL.cost_E.mean())
 POINT = solve_thresholds(CALIBRATION).best_under(BUDGET)
 
 
@@ -21,7 +21,7 @@ def unlabelled(start, stop, shift=0.0):
     """New videos whose confidences moved by ``shift`` on the logit scale."""
     confidence = POOL.confidence()[:, start:stop].clip(1e-6, 1 - 1e-6)
     logit = np.log(confidence / (1 - confidence)) - shift
-    return ExitScores(gmacs_E=POOL.gmacs_E, confidence_EN=1 / (1 + np.exp(-logit)))
+    return ExitScores(cost_E=POOL.cost_E, confidence_EN=1 / (1 + np.exp(-logit)))
 
 
 def test_chi_square_is_scipys():
@@ -43,7 +43,7 @@ def test_a_shift_is_noticed_and_its_cost_named():
     drift = check_drift(POINT, new)
     assert drift.moved()
     exit_N = POINT.policy.first_exit(new.confidence())
-    assert drift.gflops == pytest.approx(POOL.gmacs_E[exit_N].mean())
+    assert drift.cost == pytest.approx(POOL.cost_E[exit_N].mean())
     assert sum(drift.exit_share) == pytest.approx(1)
 
 
@@ -51,10 +51,10 @@ def test_a_shift_is_noticed_and_its_cost_named():
 def test_rematching_on_2000_videos_brings_the_cost_back_within_3_percent(shift):
     later = unlabelled(6000, 40_000, shift)
     policy = rematch(POINT, unlabelled(4000, 6000, shift))
-    cost = POOL.gmacs_E[policy.first_exit(later.confidence())].mean()
-    before = POOL.gmacs_E[POINT.policy.first_exit(later.confidence())].mean()
-    assert abs(cost / POINT.gflops - 1) < 0.03
-    assert abs(before / POINT.gflops - 1) > abs(cost / POINT.gflops - 1)
+    cost = POOL.cost_E[policy.first_exit(later.confidence())].mean()
+    before = POOL.cost_E[POINT.policy.first_exit(later.confidence())].mean()
+    assert abs(cost / POINT.cost - 1) < 0.03
+    assert abs(before / POINT.cost - 1) > abs(cost / POINT.cost - 1)
 
 
 def test_rematching_on_the_calibration_videos_changes_no_exit():
@@ -69,7 +69,7 @@ def test_exits_that_were_never_used_stay_unused():
 
 
 def test_scores_with_other_exits_are_refused():
-    other = ExitScores(gmacs_E=[1.0, 2.0], confidence_EN=np.ones((2, 3)))
+    other = ExitScores(cost_E=[1.0, 2.0], confidence_EN=np.ones((2, 3)))
     for function in (check_drift, rematch):
         with pytest.raises(PolicyError, match="4 exits, but there are 2"):
             function(POINT, other)

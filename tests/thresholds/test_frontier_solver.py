@@ -16,7 +16,7 @@ TINY = dict(num_exits=st.integers(1, 4), num_videos=st.integers(1, 12), seed=st.
 
 def changed(scores, **changes):
     fields = dict(
-        gmacs_E=scores.gmacs_E,
+        cost_E=scores.cost_E,
         confidence_EN=scores.confidence(),
         correct_EN=scores.correct(),
         plan_id="random",
@@ -25,7 +25,7 @@ def changed(scores, **changes):
 
 
 def pairs_of(points):
-    return [(p.gflops, p.top1) for p in points]
+    return [(p.cost, p.top1) for p in points]
 
 
 def best_at(points, budgets):
@@ -41,7 +41,7 @@ def test_tiny_tables_equal_brute_force_at_every_budget(num_exits, num_videos, se
         seed, num_exits=num_exits, num_videos=num_videos, levels=levels, nan_share=nan_share
     )
     cost, top1 = best_by_brute_force(scores)
-    budgets = np.linspace(cost.min(), scores.gmacs_E[-1], 50)
+    budgets = np.linspace(cost.min(), scores.cost_E[-1], 50)
     expected = best_at(np.stack([cost, top1], 1), budgets)
     np.testing.assert_allclose(best_at(pairs_of(solve_thresholds(scores)), budgets), expected)
 
@@ -85,8 +85,8 @@ def test_reports_equal_a_replay_and_rise(solver, num_exits, num_videos, seed, le
 def test_it_starts_at_the_first_exit_and_covers_every_single_exit(seed, num_videos):
     scores = random_scores(seed, num_videos=num_videos)
     curve = solve_thresholds(scores)
-    singles = list(zip(scores.gmacs_E, scores.correct().mean(axis=1), strict=True))
-    assert curve[0].gflops == scores.gmacs_E[0]
+    singles = list(zip(scores.cost_E, scores.correct().mean(axis=1), strict=True))
+    assert curve[0].cost == scores.cost_E[0]
     assert curve[-1].top1 >= max(top1 for _, top1 in singles)
     for cost, top1 in singles:
         assert curve.best_under(cost).top1 >= top1
@@ -105,7 +105,7 @@ def test_mixtures_of_single_exits_are_covered_within_noise(seed):
     """Sending a random share of the videos to one exit and the rest to another is never better."""
     scores = random_scores(seed, num_exits=4, num_videos=4000)
     curve = solve_thresholds(scores)
-    singles = list(zip(scores.gmacs_E, scores.correct().mean(axis=1), strict=True))
+    singles = list(zip(scores.cost_E, scores.correct().mean(axis=1), strict=True))
     for cost_a, top1_a in singles:
         for cost_b, top1_b in singles:
             for share in (0.25, 0.5, 0.75):
@@ -126,7 +126,7 @@ def test_nothing_depends_on_scales_or_order(seed, num_videos):
     for other, scale in [
         (changed(scores, confidence_EN=logit), 1),
         (changed(scores, confidence_EN=scores.confidence() ** 3 * 1e6), 1),
-        (changed(scores, gmacs_E=scores.gmacs_E * 1024), 1024),
+        (changed(scores, cost_E=scores.cost_E * 1024), 1024),
         (scores.select(order), 1),
     ]:
         got = np.array(pairs_of(solve_thresholds(other))) / [scale, 1]
@@ -136,9 +136,9 @@ def test_nothing_depends_on_scales_or_order(seed, num_videos):
 @pytest.mark.parametrize("scale", [1e-9, 3e7])
 def test_any_unit_of_cost_gives_the_same_frontier(scale):
     scores = random_scores(4, num_videos=2000)
-    budgets = np.linspace(*scores.gmacs_E[[0, -1]], 40)
+    budgets = np.linspace(*scores.cost_E[[0, -1]], 40)
     expected = best_at(pairs_of(solve_thresholds(scores)), budgets)
-    scaled = np.array(pairs_of(solve_thresholds(changed(scores, gmacs_E=scores.gmacs_E * scale)))) / [
+    scaled = np.array(pairs_of(solve_thresholds(changed(scores, cost_E=scores.cost_E * scale)))) / [
         scale,
         1,
     ]
@@ -167,7 +167,7 @@ def test_a_dead_exit_is_never_used(num_videos):
 def test_constant_and_missing_confidences_leave_only_whole_exits(confidence):
     correct = np.zeros((3, 90), dtype=bool)
     correct[0, :30], correct[1, :40], correct[2, :50] = True, True, True
-    scores = ExitScores(gmacs_E=[1.0, 2.0, 3.0], confidence_EN=confidence, correct_EN=correct)
+    scores = ExitScores(cost_E=[1.0, 2.0, 3.0], confidence_EN=confidence, correct_EN=correct)
     whole = [(1.0, 30 / 90), (2.0, 40 / 90), (3.0, 50 / 90)]
     expected = whole if np.isfinite(confidence).all() else whole[-1:]
     np.testing.assert_allclose(pairs_of(solve_thresholds(scores)), expected)
@@ -179,7 +179,7 @@ def test_one_exit_gives_one_point(num_videos):
     scores = random_scores(0, num_exits=1, num_videos=num_videos)
     (point,) = solve_thresholds(scores)
     assert point.thresholds == (-math.inf,)
-    assert point.gflops == scores.gmacs_E[0]
+    assert point.cost == scores.cost_E[0]
 
 
 @pytest.mark.reliability(
@@ -189,21 +189,21 @@ def test_one_exit_gives_one_point(num_videos):
 def test_exits_that_are_all_right_or_all_wrong_need_no_second_one(right):
     scores = random_scores(0, num_videos=100)
     curve = solve_thresholds(changed(scores, correct_EN=np.full((4, 100), right)))
-    assert pairs_of(curve) == [(scores.gmacs_E[0], float(right))]
+    assert pairs_of(curve) == [(scores.cost_E[0], float(right))]
 
 
 @pytest.mark.reliability("Numbers", "exits of equal cost", happens="are solved like others")
 def test_exits_of_equal_cost_are_allowed():
     scores = random_scores(0, num_videos=100)
-    curve = solve_thresholds(changed(scores, gmacs_E=np.full(4, 2.0)))
-    assert {point.gflops for point in curve} == {2.0}
+    curve = solve_thresholds(changed(scores, cost_E=np.full(4, 2.0)))
+    assert {point.cost for point in curve} == {2.0}
 
 
 @pytest.mark.reliability("Numbers", "all-equal, NaN or infinite confidences")
 def test_infinite_confidences_keep_their_rank():
     confidence = np.array([[np.inf, np.inf, 0.5, -np.inf], [1, 1, 1, 1.0]])
     correct = np.array([[1, 1, 0, 0], [1, 1, 1, 1]])
-    scores = ExitScores(gmacs_E=[1.0, 3.0], confidence_EN=confidence, correct_EN=correct)
+    scores = ExitScores(cost_E=[1.0, 3.0], confidence_EN=confidence, correct_EN=correct)
     assert pairs_of(solve_thresholds(scores)) == [(1.5, 0.75), (2.0, 1.0)]
 
 
@@ -212,7 +212,7 @@ def test_more_videos_than_the_search_takes_are_sampled_and_measured_in_full(monk
     whole = solve_thresholds(scores)
     monkeypatch.setattr("dynsearch.thresholds.frontier_solver._MAX_SEARCHED_VIDEOS", 3000)
     sampled = solve_thresholds(scores)
-    budgets = np.linspace(*scores.gmacs_E[[0, -1]], 40)
+    budgets = np.linspace(*scores.cost_E[[0, -1]], 40)
     gap = best_at(pairs_of(whole), budgets) - best_at(pairs_of(sampled), budgets)
     assert sampled[0].num_videos == 6000
     assert np.abs(gap).mean() < 0.003
@@ -221,7 +221,7 @@ def test_more_videos_than_the_search_takes_are_sampled_and_measured_in_full(monk
 def test_it_beats_the_geometric_schedule_on_new_videos():
     scores = random_scores(11, num_exits=5, num_videos=12_000)
     fit, new = scores.select(np.arange(4000)), scores.select(np.arange(4000, 12_000))
-    budgets = np.linspace(*scores.gmacs_E[[0, -1]], 14)[1:-1]
+    budgets = np.linspace(*scores.cost_E[[0, -1]], 14)[1:-1]
     ours, theirs = (
         best_at(pairs_of(Frontier(points).evaluate(new)), budgets)
         for points in (frontier(fit), SOLVERS["geometric"](fit, qs=np.geomspace(0.02, 50, 200)))

@@ -20,7 +20,7 @@ def test_target_counts_are_the_papers_table_2():
 def test_table_2_on_tie_free_videos(ties):
     rng = np.random.default_rng(0)
     scores = ExitScores(
-        gmacs_E=np.arange(1.0, 7.0),
+        cost_E=np.arange(1.0, 7.0),
         confidence_EN=rng.random((6, 19_796)),
         correct_EN=rng.random((6, 19_796)) < 0.5,
     )
@@ -40,7 +40,7 @@ def test_target_counts_follow_the_law(num_videos, num_exits, q):
 @pytest.mark.parametrize(("ties", "share"), [(">", 0.2), (">=", 0.8)])
 def test_ties_at_the_threshold_stop_together_or_not_at_all(ties, share):
     scores = ExitScores(
-        gmacs_E=[1.0, 2.0], confidence_EN=[[0.9, 0.5, 0.5, 0.5, 0.1], [1] * 5], correct_EN=np.ones((2, 5))
+        cost_E=[1.0, 2.0], confidence_EN=[[0.9, 0.5, 0.5, 0.5, 0.1], [1] * 5], correct_EN=np.ones((2, 5))
     )
     (point,) = geometric(scores, qs=[1.0], ties=ties)  # two of five should stop first
     assert point.exit_share[0] == pytest.approx(share)

@@ -11,7 +11,7 @@ from dynsearch.thresholds import ExitPolicy, evaluate_policies, evaluate_policy
 
 INF = math.inf
 SCORES = ExitScores(
-    gmacs_E=[1.0, 3.0],
+    cost_E=[1.0, 3.0],
     confidence_EN=[[0.9, 0.6, 0.4, 0.1], [0.9, 0.9, 0.9, 0.9]],
     correct_EN=[[1, 0, 1, 0], [1, 1, 0, 1]],
     plan_id="p",
@@ -19,7 +19,7 @@ SCORES = ExitScores(
 
 
 @pytest.mark.parametrize(
-    ("threshold", "top1", "gflops", "share"),
+    ("threshold", "top1", "cost", "share"),
     [
         (INF, 0.75, 3.0, (0.0, 1.0)),
         (0.5, 0.5, 2.0, (0.5, 0.5)),
@@ -27,19 +27,19 @@ SCORES = ExitScores(
         (-INF, 0.5, 1.0, (1.0, 0.0)),
     ],
 )
-def test_operating_points_by_hand(threshold, top1, gflops, share):
+def test_operating_points_by_hand(threshold, top1, cost, share):
     point = evaluate_policy(ExitPolicy((threshold, -INF)), SCORES)
-    assert (point.top1, point.gflops, point.exit_share, point.num_videos) == (top1, gflops, share, 4)
+    assert (point.top1, point.cost, point.exit_share, point.num_videos) == (top1, cost, share, 4)
 
 
 @given(st.integers(0, 500), st.integers(1, 5), st.integers(1, 9))
 def test_accuracy_and_cost_equal_a_video_by_video_replay(seed, num_exits, num_videos):
     rng = np.random.default_rng(seed)
     confidence, correct = rng.random((num_exits, num_videos)), rng.random((num_exits, num_videos)) < 0.5
-    gmacs = np.cumsum(rng.uniform(0.1, 2, num_exits))
+    cost_E = np.cumsum(rng.uniform(0.1, 2, num_exits))
     thresholds = (*rng.random(num_exits - 1), -INF)
     point = evaluate_policy(
-        ExitPolicy(thresholds), ExitScores(gmacs_E=gmacs, confidence_EN=confidence, correct_EN=correct)
+        ExitPolicy(thresholds), ExitScores(cost_E=cost_E, confidence_EN=confidence, correct_EN=correct)
     )
     right, cost = 0, 0.0
     for video in range(num_videos):
@@ -47,16 +47,16 @@ def test_accuracy_and_cost_equal_a_video_by_video_replay(seed, num_exits, num_vi
             e for e in range(num_exits) if e == num_exits - 1 or confidence[e, video] > thresholds[e]
         )
         right += correct[exit_index, video]
-        cost += gmacs[exit_index]
+        cost += cost_E[exit_index]
     assert point.top1 == pytest.approx(right / num_videos)
-    assert point.gflops == pytest.approx(cost / num_videos)
+    assert point.cost == pytest.approx(cost / num_videos)
     assert sum(point.exit_share) == pytest.approx(1)
 
 
 def test_the_same_policy_on_other_scores():
-    other = ExitScores(gmacs_E=[1.0, 4.0], confidence_EN=[[0.9], [0.9]], correct_EN=[[0], [1]], plan_id="p")
+    other = ExitScores(cost_E=[1.0, 4.0], confidence_EN=[[0.9], [0.9]], correct_EN=[[0], [1]], plan_id="p")
     point = evaluate_policy(ExitPolicy((INF, -INF), plan_id="p"), SCORES).evaluate(other)
-    assert (point.top1, point.gflops, point.num_videos, point.plan_id) == (1.0, 4.0, 1, "p")
+    assert (point.top1, point.cost, point.num_videos, point.plan_id) == (1.0, 4.0, 1, "p")
 
 
 def test_each_policy_uses_its_own_measure():
@@ -73,4 +73,4 @@ def test_policies_of_other_networks_and_unlabelled_scores_are_refused():
     with pytest.raises(PolicyError, match="3 exits, but there are 2"):
         evaluate_policy(ExitPolicy((0.5, 0.5, -INF)), SCORES)
     with pytest.raises(ScoresError, match="unlabelled"):
-        evaluate_policy(ExitPolicy((-INF,)), ExitScores(gmacs_E=[1.0], confidence_EN=[[0.5]]))
+        evaluate_policy(ExitPolicy((-INF,)), ExitScores(cost_E=[1.0], confidence_EN=[[0.5]]))

@@ -69,9 +69,9 @@ def test_accuracy_promises_break_in_at_most_delta_of_the_draws(num_videos, num_d
 )
 def test_cost_promises_break_in_at_most_delta_of_the_draws(num_videos, num_draws):
     rng = np.random.default_rng(num_videos)
-    budget = float(POOL.gmacs_E.mean())
+    budget = float(POOL.cost_E.mean())
     costs = [
-        risk(drawn(rng, num_videos), max_gflops=budget, delta=0.1)[-1].evaluate(POOL).gflops
+        risk(drawn(rng, num_videos), budget=budget, delta=0.1)[-1].evaluate(POOL).cost
         for _ in range(num_draws)
     ]
     assert np.mean(np.array(costs) > budget) <= 0.1 + 2 * math.sqrt(0.09 / num_draws)
@@ -80,8 +80,8 @@ def test_cost_promises_break_in_at_most_delta_of_the_draws(num_videos, num_draws
 
 def test_with_enough_videos_the_promise_saves_compute():
     points = risk(drawn(np.random.default_rng(0), 8000), max_drop=0.03, delta=0.1)
-    assert points[0].gflops == POOL.gmacs_E[-1]
-    assert points[-1].gflops < 0.95 * POOL.gmacs_E[-1]
+    assert points[0].cost == POOL.cost_E[-1]
+    assert points[-1].cost < 0.95 * POOL.cost_E[-1]
 
 
 def test_exits_that_put_right_as_much_as_they_harm_cost_no_promise():
@@ -89,8 +89,8 @@ def test_exits_that_put_right_as_much_as_they_harm_cost_no_promise():
     rng = np.random.default_rng(0)
     kind = rng.choice(3, size=4000, p=[0.05, 0.08, 0.87])
     correct = np.stack([kind != 0, kind != 1])
-    scores = ExitScores(gmacs_E=[1.0, 5.0], confidence_EN=rng.random((2, 4000)), correct_EN=correct)
-    assert risk(scores, max_drop=0.01, delta=0.05)[-1].gflops < 1.5
+    scores = ExitScores(cost_E=[1.0, 5.0], confidence_EN=rng.random((2, 4000)), correct_EN=correct)
+    assert risk(scores, max_drop=0.01, delta=0.05)[-1].cost < 1.5
 
 
 def test_the_same_seed_gives_the_same_points():
@@ -115,13 +115,13 @@ def test_too_few_videos_are_told_how_many_it_takes():
 @pytest.mark.reliability("Numbers", "a budget below the cheapest exit")
 def test_a_budget_below_the_first_exit_is_refused():
     with pytest.raises(InfeasibleBudgetError):
-        risk(drawn(np.random.default_rng(0), 50), max_gflops=0.01)
+        risk(drawn(np.random.default_rng(0), 50), budget=0.01)
 
 
 @pytest.mark.reliability("Numbers", "a budget above the dearest exit", happens="nothing is held back")
 def test_a_budget_for_everything_allows_everything():
     scores = drawn(np.random.default_rng(0), 300)
-    assert risk(scores, max_gflops=1e6)[-1].top1 >= scores.correct()[-1].mean() - 0.02
+    assert risk(scores, budget=1e6)[-1].top1 >= scores.correct()[-1].mean() - 0.02
 
 
 @pytest.mark.reliability("Numbers", "promises with delta, drop or budget out of range", happens="are refused")
@@ -132,8 +132,8 @@ def test_a_budget_for_everything_allows_everything():
         dict(max_drop=math.nan),
         dict(delta=0),
         dict(delta=1.5),
-        dict(max_gflops=math.nan),
-        dict(max_drop=0.1, max_gflops=3),
+        dict(budget=math.nan),
+        dict(max_drop=0.1, budget=3),
     ],
 )
 def test_impossible_promises_are_refused(options):

@@ -25,9 +25,9 @@ def both_splits(name):
 def figure_of_merit(fit, new, solver, **options):
     """Mean test top-1 (%) of the best point whose test cost is within each of 12 budgets."""
     points = solve_thresholds(fit, solver, **options).evaluate(new)
-    first, last = new.gmacs_E[[0, -1]]
+    first, last = new.cost_E[[0, -1]]
     budgets = first + BUDGET_SHARES * (last - first)
-    return 100 * np.mean([max(p.top1 for p in points if p.gflops <= budget) for budget in budgets])
+    return 100 * np.mean([max(p.top1 for p in points if p.cost <= budget) for budget in budgets])
 
 
 def test_sim_k400_hard_reaches_the_prototype():

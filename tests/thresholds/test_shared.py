@@ -18,16 +18,16 @@ def test_all_exits_but_the_last_share_the_threshold():
 
 def test_with_enough_points_every_shared_threshold_is_covered():
     scores = random_scores(1, num_videos=20)
-    got = {(p.gflops, p.top1) for p in shared(scores, num_points=1000)}
+    got = {(p.cost, p.top1) for p in shared(scores, num_points=1000)}
     for value in [-1.0, *np.unique(scores.confidence()[:-1])]:
         point = evaluate_policy(ExitPolicy((value, value, value, -math.inf)), scores)
-        assert (point.gflops, point.top1) in got
+        assert (point.cost, point.top1) in got
 
 
 @pytest.mark.parametrize("confidence", [np.full((2, 3), 0.5), np.full((2, 3), np.nan)])
 def test_constant_and_missing_confidences(confidence):
-    scores = ExitScores(gmacs_E=[1.0, 2.0], confidence_EN=confidence, correct_EN=np.ones((2, 3)))
-    assert {p.gflops for p in shared(scores)} == ({2.0} if np.isnan(confidence).all() else {1.0, 2.0})
+    scores = ExitScores(cost_E=[1.0, 2.0], confidence_EN=confidence, correct_EN=np.ones((2, 3)))
+    assert {p.cost for p in shared(scores)} == ({2.0} if np.isnan(confidence).all() else {1.0, 2.0})
 
 
 def test_too_few_points_are_refused():

@@ -16,7 +16,7 @@ INF = math.inf
 @pytest.mark.parametrize(("target", "stopped"), [(0.0, 5), (0.6, 5), (0.75, 4), (0.8, 1), (1.0, 1), (1.1, 0)])
 def test_as_many_as_are_right_often_enough_stop(target, stopped):
     scores = ExitScores(
-        gmacs_E=[1.0, 2.0],
+        cost_E=[1.0, 2.0],
         confidence_EN=[[0.9, 0.8, 0.7, 0.6, 0.5], [1] * 5],
         correct_EN=[[1, 0, 1, 1, 0], [1] * 5],  # right so far: 1, 1/2, 2/3, 3/4, 3/5
     )

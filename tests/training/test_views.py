@@ -16,7 +16,7 @@ def test_probabilities_are_averaged_over_views_and_costs_add_up():
     network = lively_network(small_plan())
     videos = [random_clips(network.plan, batch=6, seed=seed) for seed in (0, 1)]
     scores = scored(np.array([1, 4]), network, videos)
-    assert scores.gmacs_E.tolist() == [6 * network.gmacs_E[-1]]
+    assert scores.cost_E.tolist() == [6 * network.cost_E[-1]]
     for found, views in zip(scores.logits_ENK[0], videos, strict=True):
         with torch.inference_mode():
             each = [network(view[None])[-1, 0].softmax(dim=0).numpy() for view in views]

@@ -117,7 +117,7 @@ def _manifest(bundle: Bundle, network: Any, steps: list[Step], files: list[Path]
                 "exit": str(plan.exits.exits[step.k]),
                 "start": step.start,
                 "stop": step.stop,
-                "gflops": network.gmacs_E[step.k],
+                "gflops": network.cost_E[step.k],
                 "inputs": step.inputs,
                 "outputs": step.outputs,
             }

@@ -28,15 +28,15 @@ class ChainArchive:
         cost_C = cells.trunk_C + cells.head_C
         self._cheapest = float(cost_C.min())
         span = float(cost_C.max()) + cells.rules.max_exits * float(cells.head_C.max()) - self._cheapest
-        self._slots_per_gflop = (num_slots - 1) / span if span > 0 else 0.0
+        self._slots_per_cost = (num_slots - 1) / span if span > 0 else 0.0
         self._accuracy_S = np.full(num_slots, -np.inf)
         self._chain_S: list[Chain | None] = [None] * num_slots
         self._expanded_S = np.zeros(num_slots, dtype=bool)
 
     def offer(self, chain: Chain) -> None:
         """Keep a chain where it is the most accurate of its slot."""
-        accuracy, gflops = Moves(self._cells, chain, self._width).value
-        self._keep(Offers(np.array([[accuracy]]), np.array([[gflops]]), lambda x, position: chain))
+        accuracy, cost = Moves(self._cells, chain, self._width).value
+        self._keep(Offers(np.array([[accuracy]]), np.array([[cost]]), lambda x, position: chain))
 
     def expand(self, max_members: int) -> int:
         """Offer all one-exit changes of up to ``max_members`` members not yet expanded; return how many were."""
@@ -62,15 +62,15 @@ class ChainArchive:
         return taken[self._accuracy_S[taken] > best_before]
 
     def _keep(self, offers: Offers) -> None:
-        accuracy_XP, gflops_XP = offers.accuracy_XP, offers.gflops_XP
-        slots_XP = ((gflops_XP - self._cheapest) * self._slots_per_gflop).astype(np.intp)
+        accuracy_XP, cost_XP = offers.accuracy_XP, offers.cost_XP
+        slots_XP = ((cost_XP - self._cheapest) * self._slots_per_cost).astype(np.intp)
         np.clip(slots_XP, 0, len(self._accuracy_S) - 1, out=slots_XP)
         better = np.flatnonzero(accuracy_XP > self._accuracy_S[slots_XP] + _ROUNDING)
         if len(better) == 0:
             return
         slots = slots_XP.flat[better]
         # The best of each slot, the cheapest of equals.
-        order = np.lexsort((gflops_XP.flat[better], -accuracy_XP.flat[better], slots))
+        order = np.lexsort((cost_XP.flat[better], -accuracy_XP.flat[better], slots))
         first = order[np.flatnonzero(np.diff(slots[order], prepend=-1))]
         for place in better[first]:
             slot = slots_XP.flat[place]

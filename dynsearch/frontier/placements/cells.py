@@ -137,8 +137,8 @@ class Cells:
             exits,
             bins,
             correct_CN,
-            grid.trunk_gmacs_SM[rows, columns],
-            grid.head_gmacs_SM[rows, columns],
+            grid.trunk_cost_SM[rows, columns],
+            grid.head_cost_SM[rows, columns],
             rules,
         )
 
@@ -181,9 +181,9 @@ class Cells:
     def cost_E(self, cells: Sequence[int]) -> NDArray[np.float64]:
         """Return the GFLOPs up to each exit of a placement, the heads met on the way included."""
         chosen = list(cells)
-        gflops_E = self.trunk_C[chosen] + np.cumsum(self.head_C[chosen])
+        cost_E = self.trunk_C[chosen] + np.cumsum(self.head_C[chosen])
         # Whole multiply-accumulates, as in the cost table.
-        return np.asarray(np.rint(gflops_E * MACS_PER_GFLOP) / MACS_PER_GFLOP)
+        return np.asarray(np.rint(cost_E * MACS_PER_GFLOP) / MACS_PER_GFLOP)
 
     def chains_of(self, num_exits: int) -> Iterator[tuple[int, ...]]:
         """Yield the cells of every placement with ``num_exits`` exits that the rules allow."""

@@ -51,12 +51,12 @@ def expect(
     for fold in range(num_folds):
         held_out = np.flatnonzero(fold_N == fold)
         found = find_points(grid, settings, np.flatnonzero(fold_N != fold))
-        chosen = [found.best_under(max(budget, found[0].gflops)) for budget in budgets_B]
+        chosen = [found.best_under(max(budget, found[0].cost)) for budget in budgets_B]
         value_of = {id(point): _on(grid, point, held_out) for point in {id(p): p for p in chosen}.values()}
         for place, point in enumerate(chosen):
             value = value_of[id(point)]
-            total_B2[place] += np.array([value.top1, value.gflops]) * len(held_out)
-    return [Expected(float(top1), float(gflops)) for top1, gflops in total_B2 / grid.num_videos]
+            total_B2[place] += np.array([value.top1, value.cost]) * len(held_out)
+    return [Expected(float(top1), float(cost)) for top1, cost in total_B2 / grid.num_videos]
 
 
 def _on(grid: ScoreGrid, point: PlacementPoint, videos: NDArray[np.intp]) -> OperatingPoint:
@@ -65,4 +65,4 @@ def _on(grid: ScoreGrid, point: PlacementPoint, videos: NDArray[np.intp]) -> Ope
     policy = point.chosen.policy
     confidence_EN = grid.confidence(policy.confidence)[rows, columns][:, videos]
     correct_EN = grid.correct()[rows, columns][:, videos]
-    return measured(policy, policy.stops(confidence_EN), correct_EN, grid.gmacs_E(point.placement))
+    return measured(policy, policy.stops(confidence_EN), correct_EN, grid.cost_E(point.placement))

@@ -26,12 +26,12 @@ class Offers(NamedTuple):
 
     Args:
         accuracy_XP: Mean accuracy (0..1) of each; smoothed over positions.
-        gflops_XP: Mean cost.
+        cost_XP: Mean cost.
         chain: Makes the chain at a place of these.
     """
 
     accuracy_XP: NDArray[np.float64]
-    gflops_XP: NDArray[np.float64]
+    cost_XP: NDArray[np.float64]
     chain: Callable[[int, int], Chain]
 
 
@@ -68,8 +68,8 @@ class Moves:
     @property
     def value(self) -> Value:
         """The chain's own accuracy and cost, not smoothed."""
-        right, gflops = self._stopped_before(len(self._chain.cells))
-        return Value(float(right / self._cells.num_videos), float(gflops / self._cells.num_videos))
+        right, cost = self._stopped_before(len(self._chain.cells))
+        return Value(float(right / self._cells.num_videos), float(cost / self._cells.num_videos))
 
     def offers(self) -> Iterator[Offers]:
         """Yield all chains that differ in one exit: in its cell or threshold, or by one exit more or less."""
@@ -96,8 +96,8 @@ class Moves:
         added_X = head_X - self._head_E[k] if replace else head_X
         met = self._cost_E[k - 1] - self._cells.trunk_C[cells[k - 1]] if k else 0.0
         stop_X = self._cells.trunk_C[tried_X] + met + head_X
-        right, gflops = self._stopped_before(k)
-        accuracy_XP, gflops_XP = self._thresholds(self._reaching[k], following, tried_X, stop_X, added_X)
+        right, cost = self._stopped_before(k)
+        accuracy_XP, cost_XP = self._thresholds(self._reaching[k], following, tried_X, stop_X, added_X)
 
         def chain(x: int, position: int) -> Chain:
             return Chain(
@@ -105,7 +105,7 @@ class Moves:
                 (*positions[:k], position, *positions[following:]),
             )
 
-        yield self._offered(right + accuracy_XP, gflops + gflops_XP, chain)
+        yield self._offered(right + accuracy_XP, cost + cost_XP, chain)
 
     def _thresholds(
         self,
@@ -142,19 +142,19 @@ class Moves:
         spared_XP = np.einsum("j,xjrp->xp", later_J, counts_XJ2P)
         go_X = (count_J @ later_J) + len(reaching_R) * added_X
         accuracy_XP = count_J[outcome_J % 2 == 1].sum() + sum_above(smoothed(won_XP, self._width))
-        gflops_XP = go_X[:, None] + sum_above((stop_X - added_X)[:, None] * stopped_XP - spared_XP)
-        return accuracy_XP, gflops_XP
+        cost_XP = go_X[:, None] + sum_above((stop_X - added_X)[:, None] * stopped_XP - spared_XP)
+        return accuracy_XP, cost_XP
 
     def _without(self, k: int) -> Offers:
         """Offer the chain without exit k, which is not the last."""
         cells, positions = self._chain
-        right, gflops = self._stopped_before(k)
+        right, cost = self._stopped_before(k)
         reaching_R = self._reaching[k]
         counts = np.bincount(self._outcome_EN[k + 1][reaching_R], minlength=2 * len(cells)).reshape(-1, 2)
         right += counts[:, 1].sum()
-        gflops += counts.sum(axis=1) @ self._cost_E - self._head_E[k] * len(reaching_R)
+        cost += counts.sum(axis=1) @ self._cost_E - self._head_E[k] * len(reaching_R)
         chain = Chain((*cells[:k], *cells[k + 1 :]), (*positions[:k], *positions[k + 1 :]))
-        return self._offered(np.array([[right]]), np.array([[gflops]]), lambda x, position: chain)
+        return self._offered(np.array([[right]]), np.array([[cost]]), lambda x, position: chain)
 
     def _set_last(self) -> Iterator[Offers]:
         """Offer all cells for the last exit; all further exits behind it; and the chain without it."""
@@ -162,26 +162,26 @@ class Moves:
         num_exits = len(cells)
         reaching_R = self._reaching[-1]
         tried_X = self._cells.between(cells[-2] if num_exits > 1 else None, None)
-        right, gflops = self._stopped_before(num_exits - 1)
+        right, cost = self._stopped_before(num_exits - 1)
         met = self._cost_E[-1] - self._cells.trunk_C[cells[-1]] - self._head_E[-1]
         cost_X = self._cells.trunk_C[tried_X] + self._cells.head_C[tried_X] + met
         right_X = right + self._cells.correct_CN[tried_X][:, reaching_R].sum(axis=1)
         yield self._offered(
             right_X[:, None],
-            (gflops + len(reaching_R) * cost_X)[:, None],
+            (cost + len(reaching_R) * cost_X)[:, None],
             lambda x, position: Chain((*cells[:-1], int(tried_X[x])), positions),
         )
         if num_exits < self._cells.rules.max_exits:
-            yield from self._append(right, gflops)
+            yield from self._append(right, cost)
         if num_exits > max(self._cells.rules.min_exits, 1):
-            right, gflops = self._stopped_before(num_exits - 2)
+            right, cost = self._stopped_before(num_exits - 2)
             reaching_R = self._reaching[-2]
             right += np.count_nonzero(self._cells.correct_CN[cells[-2]][reaching_R])
-            gflops += self._cost_E[-2] * len(reaching_R)
+            cost += self._cost_E[-2] * len(reaching_R)
             chain = Chain(cells[:-1], positions[:-1])
-            yield self._offered(np.array([[right]]), np.array([[gflops]]), lambda x, position: chain)
+            yield self._offered(np.array([[right]]), np.array([[cost]]), lambda x, position: chain)
 
-    def _append(self, right: float, gflops: float) -> Iterator[Offers]:
+    def _append(self, right: float, cost: float) -> Iterator[Offers]:
         cells, positions = self._chain
         reaching_R, num_positions = self._reaching[-1], self._cells.num_positions
         tried_X = self._cells.between(cells[-1], None)
@@ -201,7 +201,7 @@ class Moves:
         stopped_XP = counts_X22P.sum(axis=(1, 2))
         yield self._offered(
             right + later_XR.sum(axis=1)[:, None] + sum_above(smoothed(won_XP, self._width)),
-            gflops
+            cost
             + len(reaching_R) * cost_X[:, None]
             + sum_above((self._cost_E[-1] - cost_X)[:, None] * stopped_XP),
             lambda x, position: Chain((*cells, int(tried_X[x])), (*positions, position)),
@@ -212,5 +212,5 @@ class Moves:
         count_K2 = self._count_E2[:k]
         return float(count_K2[:, 1].sum()), float(count_K2.sum(axis=1) @ self._cost_E[:k])
 
-    def _offered(self, right: Any, gflops: Any, chain: Callable[[int, int], Chain]) -> Offers:
-        return Offers(right / self._cells.num_videos, gflops / self._cells.num_videos, chain)
+    def _offered(self, right: Any, cost: Any, chain: Callable[[int, int], Chain]) -> Offers:
+        return Offers(right / self._cells.num_videos, cost / self._cells.num_videos, chain)

@@ -17,11 +17,11 @@ class Expected:
 
     Args:
         top1: Share of right answers on videos that neither placement nor thresholds were chosen on.
-        gflops: Their mean cost; it can exceed the budget a little.
+        cost: Their mean cost; it can exceed the budget a little.
     """
 
     top1: float
-    gflops: float
+    cost: float
 
 
 @dataclass(frozen=True)
@@ -49,20 +49,20 @@ class PlacementPoint:
         return self.chosen.top1
 
     @property
-    def gflops(self) -> float:
+    def cost(self) -> float:
         """Mean GFLOPs per video on the videos it was chosen on."""
-        return self.chosen.gflops
+        return self.chosen.cost
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for JSON and tables."""
         values = {"exits": [str(exit_) for exit_ in self.placement.exits]} | self.chosen.to_dict()
         if self.expected is None:
             return values
-        return values | {"expected_top1": self.expected.top1, "expected_gflops": self.expected.gflops}
+        return values | {"expected_top1": self.expected.top1, "expected_gflops": self.expected.cost}
 
 
 class PlacementFrontier(Sequence[PlacementPoint]):
-    """Non-dominated placements with thresholds; ``gflops`` and ``top1`` rise strictly from one to the next.
+    """Non-dominated placements with thresholds; ``cost`` and ``top1`` rise strictly from one to the next.
 
     Args:
         points: Any points, at least one; dominated and repeated ones are dropped.
@@ -99,14 +99,14 @@ class PlacementFrontier(Sequence[PlacementPoint]):
         """The different placements, in the order of the cheapest point of each."""
         return tuple(dict.fromkeys(point.placement for point in self._points))
 
-    def best_under(self, max_gflops: float) -> PlacementPoint:
-        """Return the most accurate point whose mean cost is at most ``max_gflops``.
+    def best_under(self, budget: float) -> PlacementPoint:
+        """Return the most accurate point whose mean cost is at most ``budget``.
 
         Raises:
-            InputError: ``max_gflops`` is not a number.
+            InputError: ``budget`` is not a number.
             InfeasibleBudgetError: It is below the cheapest point; the error carries that cost.
         """
-        best = self.curve.best_under(max_gflops)
+        best = self.curve.best_under(budget)
         return next(point for point in self._points if point.chosen is best)
 
     def thin(self, num_points: int) -> PlacementFrontier:

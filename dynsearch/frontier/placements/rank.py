@@ -42,7 +42,7 @@ def rank_plans(
     searched: Mapping[Key, tuple[ScoreGrid, PlacementFrontier]],
     num_plans: int,
     *,
-    max_gflops: float | None = None,
+    budget: float | None = None,
 ) -> list[RankedPlan[Key]]:
     """Return at most ``num_plans`` different plans that together keep the most hypervolume, best first.
 
@@ -52,19 +52,19 @@ def rank_plans(
     Args:
         searched: For each frame order (or any other key) its grid and what the search found on it.
         num_plans: How many at most.
-        max_gflops: Costs above it do not count; None counts all.
+        budget: Costs above it do not count; None counts all.
 
     Raises:
         InputError: There are no grids, or ``num_plans`` is below 1.
-        InfeasibleBudgetError: ``max_gflops`` is below the cheapest point of all.
+        InfeasibleBudgetError: ``budget`` is below the cheapest point of all.
     """
     if not searched:
         raise InputError("no score grids to choose plans from")
     if num_plans < 1:
         raise InputError(f"num_plans must be at least 1, got {num_plans}")
-    dearest = max(found[-1].gflops for _, found in searched.values())
-    limit = dearest if max_gflops is None else max_gflops
-    cheapest = min(found[0].gflops for _, found in searched.values())
+    dearest = max(found[-1].cost for _, found in searched.values())
+    limit = dearest if budget is None else budget
+    cheapest = min(found[0].cost for _, found in searched.values())
     if not cheapest <= limit:
         raise InfeasibleBudgetError(limit, cheapest)
     curves = {
@@ -81,8 +81,8 @@ def _candidates(
     points: dict[tuple[Key, ExitPlacement], list[tuple[float, float]]] = {}
     for key, (_, found) in searched.items():
         for point in found:
-            if point.gflops <= limit:
-                points.setdefault((key, point.placement), []).append((point.gflops, point.top1))
+            if point.cost <= limit:
+                points.setdefault((key, point.placement), []).append((point.cost, point.top1))
     if len(points) <= _MOST_CANDIDATES:
         return list(points)
     worth = _Worth(limit)
@@ -99,7 +99,7 @@ def _greedy(
     curves: Mapping[tuple[Key, ExitPlacement], Frontier], num_plans: int, limit: float
 ) -> list[RankedPlan[Key]]:
     worth = _Worth(limit)
-    points = {candidate: [(p.gflops, p.top1) for p in curve] for candidate, curve in curves.items()}
+    points = {candidate: [(p.cost, p.top1) for p in curve] for candidate, curve in curves.items()}
     total = worth.of([point for own in points.values() for point in own])
     ranked: list[RankedPlan[Key]] = []
     kept: list[tuple[float, float]] = []

@@ -62,7 +62,7 @@ def search_placements(
     found = find_points(grid, settings)
     if num_folds is None:
         return found
-    budgets = [point.gflops for point in found]
+    budgets = [point.cost for point in found]
     expected = expect(grid, settings, budgets, num_folds=num_folds, seed=seed)
     return PlacementFrontier(
         [replace(point, expected=value) for point, value in zip(found, expected, strict=True)], grid.order

@@ -11,6 +11,7 @@ from dynsearch.network.adafocus.patch import cut_patches
 from dynsearch.network.adafocus.policy import WholeVideoPolicy
 from dynsearch.network.adafocus.resize import resize_frames
 from dynsearch.network.clips import check_clips
+from dynsearch.network.costed import Costed
 from dynsearch.network.exit_loop import run_exits
 from dynsearch.network.grid.backbone import Backbone
 from dynsearch.network.grid.heads import LinearHead
@@ -19,7 +20,7 @@ from dynsearch.plan import AdaFocusOptions, Plan
 from dynsearch.thresholds import ExitPolicy
 
 
-class OnePatchNetwork(nn.Module):
+class OnePatchNetwork(Costed, nn.Module):
     """A global network sees some frames, a policy chooses one place, a local network sees it in all frames.
 
     The answer is the sum of both networks' logits. They come from features without gradient; each network is
@@ -40,7 +41,6 @@ class OnePatchNetwork(nn.Module):
         assert isinstance(options, AdaFocusOptions)
         self.plan = plan
         self.num_classes = num_classes
-        self.gmacs_E: tuple[float, ...] = ()
         self.patch_size, self.global_size = options.patch_size, options.global_size
         count = options.global_frames or plan.num_frames
         self.global_frames = [(2 * i + 1) * plan.num_frames // (2 * count) for i in range(count)]

@@ -12,6 +12,7 @@ from dynsearch.network.adafocus.patch import cut_patches
 from dynsearch.network.adafocus.policy import RecurrentPolicy
 from dynsearch.network.adafocus.resize import resize_frames
 from dynsearch.network.clips import check_clips
+from dynsearch.network.costed import Costed
 from dynsearch.network.exit_loop import run_exits
 from dynsearch.network.grid.backbone import Backbone
 from dynsearch.network.grid.heads import LinearHead
@@ -20,7 +21,7 @@ from dynsearch.plan import AdaFocusOptions, Plan
 from dynsearch.thresholds import ExitPolicy
 
 
-class RecurrentFocusNetwork(nn.Module):
+class RecurrentFocusNetwork(Costed, nn.Module):
     """A global network glances at each frame, a policy chooses a patch, a local network looks at it.
 
     Both networks' features of a frame go into a classifier that takes their running maximum over frames.
@@ -40,7 +41,6 @@ class RecurrentFocusNetwork(nn.Module):
         assert isinstance(options, AdaFocusOptions)
         self.plan = plan
         self.num_classes = num_classes
-        self.gmacs_E: tuple[float, ...] = ()
         self.patch_size, self.global_size = options.patch_size, options.global_size
         self.global_net = FrameEncoder(plan.backbone, options.global_size or plan.image_size, plan)
         self.local_net = FrameEncoder(options.local_backbone, options.patch_size, plan)

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from dynsearch.network.clips import check_clips
+from dynsearch.network.costed import Costed
 from dynsearch.network.grid.backbone import Backbone, check_shift
 from dynsearch.network.grid.heads import build_head, head_slots
 from dynsearch.network.grid.layout import Layout, State, features_of
@@ -20,7 +21,7 @@ from dynsearch.plan import Plan
 from dynsearch.thresholds import ExitPolicy
 
 
-class GridNetwork(nn.Module):
+class GridNetwork(Costed, nn.Module):
     """A multi-exit network on the grid of N frame sets x M depth stages.
 
     :meth:`forward` computes every exit at once, for training and scoring. :meth:`forward_until` goes from
@@ -40,7 +41,6 @@ class GridNetwork(nn.Module):
         super().__init__()
         self.plan = plan
         self.num_classes = num_classes
-        self.gmacs_E: tuple[float, ...] = ()
         self.slots = head_slots(plan)
         check_shift(plan)
         self.backbone = Backbone(plan.backbone, plan.image_size, plan.exits.last.depth, plan.stages)

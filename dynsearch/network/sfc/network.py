@@ -7,6 +7,7 @@ from torch import nn
 
 from dynsearch.errors import PlanError
 from dynsearch.network.clips import check_clips
+from dynsearch.network.costed import Costed
 from dynsearch.network.exit_loop import run_exits
 from dynsearch.network.grid.backbone import Backbone
 from dynsearch.network.grid.network import GridNetwork, take_frames
@@ -16,7 +17,7 @@ from dynsearch.plan import CompressionOptions, Plan
 from dynsearch.thresholds import ExitPolicy
 
 
-class CompressedNetwork(nn.Module):
+class CompressedNetwork(Costed, nn.Module):
     """The head sees all frames, the tail the few that compression makes of them.
 
     Head, tail and exit head are those of a trained network (``base``) and stay as they are: only the compression is
@@ -41,7 +42,6 @@ class CompressedNetwork(nn.Module):
         self.plan = plan
         self.options = options
         self.num_classes = num_classes
-        self.gmacs_E: tuple[float, ...] = ()
         self.base = GridNetwork(options.base(plan), num_classes).requires_grad_(False)
         self.layout = self.base.backbone.stages[options.split - 1].layout
         is_map = len(self.layout.shape) == 4

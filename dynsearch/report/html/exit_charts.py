@@ -10,7 +10,7 @@ from dynsearch.report.html.axes import Axes, padded, picture
 from dynsearch.report.html.grid_chart import exit_class
 from dynsearch.report.html.measures import ClassFigures, ExitFigures, Reliability
 from dynsearch.report.html.tag import tag
-from dynsearch.report.words import gflops_text, percent
+from dynsearch.report.words import cost_text, percent
 
 _ROW, _BAR = 44.0, 18.0
 
@@ -21,19 +21,19 @@ def accuracy_chart(exits: Sequence[ExitFigures]) -> Markup:
     values += [100 * figure.top1_stopping for figure in exits if figure.top1_stopping is not None]
     low, high = padded(values)
     axes = Axes.over(
-        padded([figure.gflops for figure in exits]), (max(0.0, low), min(100.0, max(high, low + 1)))
+        padded([figure.cost for figure in exits]), (max(0.0, low), min(100.0, max(high, low + 1)))
     )
     parts = [axes.frame("GFLOPs up to the exit", "top-1 on test (%)")]
-    parts.append(axes.line([(figure.gflops, 100 * figure.top1_all) for figure in exits], "line"))
+    parts.append(axes.line([(figure.cost, 100 * figure.top1_all) for figure in exits], "line"))
     for k, figure in enumerate(exits):
-        ends = [(figure.gflops, 100 * end) for end in figure.interval]
+        ends = [(figure.cost, 100 * end) for end in figure.interval]
         parts.append(axes.line(ends, "whisker"))
         name = f"exit {k + 1} ({figure.name})"
-        tip = f"{name}: {percent(figure.top1_all)} if all videos stopped here, at {gflops_text(figure.gflops)} GFLOPs"
-        parts.append(axes.point(figure.gflops, 100 * figure.top1_all, "dot", tip, radius=5))
+        tip = f"{name}: {percent(figure.top1_all)} if all videos stopped here, at {cost_text(figure.cost)} GFLOPs"
+        parts.append(axes.point(figure.cost, 100 * figure.top1_all, "dot", tip, radius=5))
         if figure.top1_stopping is not None:
             tip = f"{name}: {percent(figure.top1_stopping)} of the {percent(figure.share)} that stop here"
-            parts.append(axes.point(figure.gflops, 100 * figure.top1_stopping, "stopping", tip, radius=5))
+            parts.append(axes.point(figure.cost, 100 * figure.top1_stopping, "stopping", tip, radius=5))
     description = "; ".join(f"exit {k}: {percent(f.top1_all)}" for k, f in enumerate(exits, start=1))
     return picture(
         "Accuracy of each exit", f"Top-1 of all videos at {description}.", axes.width, axes.height, *parts,
@@ -70,8 +70,8 @@ def class_chart(classes: Sequence[ClassFigures]) -> Markup:
         parts += _class_bar(figure, row * _ROW + 22, width)
     cheapest, dearest = classes[0], classes[-1]
     description = (
-        f"The cheapest class is {cheapest.name} with {gflops_text(cheapest.gflops)} GFLOPs a video, the dearest "
-        f"{dearest.name} with {gflops_text(dearest.gflops)}."
+        f"The cheapest class is {cheapest.name} with {cost_text(cheapest.cost)} GFLOPs a video, the dearest "
+        f"{dearest.name} with {cost_text(dearest.cost)}."
     )
     return picture("Exits by class", description, width, height, *parts, hover=True)
 

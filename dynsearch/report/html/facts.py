@@ -20,7 +20,7 @@ class TrialFacts:
         state: ``finished``, ``failed``, ``refused`` or ``running``.
         plan: In words.
         top1: Of its best point under the budget, on calibration (0..1); None unless finished.
-        gflops: Of the same.
+        cost: Of the same.
         minutes: How long it took; None while it runs.
         reason: Why it failed or was refused.
     """
@@ -29,7 +29,7 @@ class TrialFacts:
     state: str
     plan: str
     top1: float | None = None
-    gflops: float | None = None
+    cost: float | None = None
     minutes: float | None = None
     reason: str = ""
 
@@ -41,17 +41,17 @@ class FullInference:
     Attributes:
         trial: The trial.
         top1: Its test top-1 (0..1) when every video goes to the last exit.
-        gflops: Its cost.
+        cost: Its cost.
         equal_top1: Test top-1 of the cheapest frontier point at least as accurate on calibration.
-        equal_gflops: Its cost.
+        equal_cost: Its cost.
         difference: Interval of that point's test top-1 minus ``top1``.
     """
 
     trial: int
     top1: float
-    gflops: float
+    cost: float
     equal_top1: float
-    equal_gflops: float
+    equal_cost: float
     difference: Interval
 
 
@@ -62,7 +62,7 @@ class StudyFacts:
     Attributes:
         name: The study.
         dataset: The data set's name.
-        max_gflops: The budget.
+        budget: The budget.
         seed: The study's seed.
         settings: Every field of the recipe, by dotted name.
         versions: Of the libraries that made it, by name.
@@ -85,7 +85,7 @@ class StudyFacts:
 
     name: str
     dataset: str
-    max_gflops: float
+    budget: float
     seed: int
     settings: Mapping[str, Any]
     versions: Mapping[str, str]

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from dynsearch.report.html.axes import Axes, padded, picture
 from dynsearch.report.html.facts import StudyFacts
 from dynsearch.report.html.frontier_chart import budget_line, point_tip
-from dynsearch.report.words import gflops_text, percent
+from dynsearch.report.words import cost_text, percent
 
 _NUM_STYLES = 6
 
@@ -20,23 +20,23 @@ def family_class(place: int) -> str:
 def families_chart(facts: StudyFacts) -> Markup:
     """Return every family's operating points on test, and the budget line."""
     points = [point for part in facts.families.values() for point in part]
-    xs = [point.test.gflops for point in points]
-    has_budget = facts.max_gflops < 1.5 * max(xs)
+    xs = [point.test.cost for point in points]
+    has_budget = facts.budget < 1.5 * max(xs)
     if has_budget:
-        xs.append(facts.max_gflops)
+        xs.append(facts.budget)
     axes = Axes.over(padded(xs), padded([100 * point.test.top1 for point in points]))
     parts = [axes.frame("GFLOPs per video", "top-1 on test (%)")]
     if has_budget:
-        parts.append(budget_line(axes, facts.max_gflops))
+        parts.append(budget_line(axes, facts.budget))
     said, radius = [], 3.5 if len(points) <= 60 else 2.5
     for place, (name, part) in enumerate(facts.families.items()):
-        ordered = sorted(part, key=lambda point: point.test.gflops)
-        places = [(point.test.gflops, 100 * point.test.top1) for point in ordered]
+        ordered = sorted(part, key=lambda point: point.test.cost)
+        places = [(point.test.cost, 100 * point.test.top1) for point in ordered]
         parts.append(axes.line(places, f"line {family_class(place)}"))
         for point, (x, y) in zip(ordered, places, strict=True):
             tip = f"{name}\n{point_tip(point, facts.plans[point.key])}"
             parts.append(axes.point(x, y, f"dot {family_class(place)}", tip, radius=radius))
         best = max(ordered, key=lambda point: point.test.top1)
-        said.append(f"{name} up to {percent(best.test.top1)} at {gflops_text(best.test.gflops)}")
+        said.append(f"{name} up to {percent(best.test.top1)} at {cost_text(best.test.cost)}")
     description = f"GFLOPs per video and top-1 on test of {', '.join(said)}."
     return picture("Frontier of each family", description, axes.width, axes.height, *parts, hover=True)

@@ -12,7 +12,7 @@ from dynsearch.report.html.axes import Axes, padded, picture
 from dynsearch.report.html.facts import StudyFacts
 from dynsearch.report.html.tag import joined, tag
 from dynsearch.report.references import Reference
-from dynsearch.report.words import gflops_text, percent, threshold_text
+from dynsearch.report.words import cost_text, percent, threshold_text
 
 
 def thresholds_text(point: MergedPoint[int]) -> str:
@@ -22,63 +22,63 @@ def thresholds_text(point: MergedPoint[int]) -> str:
 
 def frontier_chart(facts: StudyFacts) -> Markup:
     """Return the frontier on test with its interval, the budget line, the chosen point and full inference."""
-    points = sorted(facts.points, key=lambda point: point.test.gflops)
+    points = sorted(facts.points, key=lambda point: point.test.cost)
     full = facts.full
-    dearest = max(*(point.test.gflops for point in points), full.gflops)
-    xs = [point.test.gflops for point in points] + [full.gflops]
-    has_budget = facts.max_gflops < 1.5 * dearest
+    dearest = max(*(point.test.cost for point in points), full.cost)
+    xs = [point.test.cost for point in points] + [full.cost]
+    has_budget = facts.budget < 1.5 * dearest
     if has_budget:
-        xs.append(facts.max_gflops)
+        xs.append(facts.budget)
     ends = [100 * end for point in points for end in point.test_interval]
     maps = _mean_precisions(facts)
     axes = Axes.over(padded(xs), padded([*ends, 100 * full.top1, *(value for _, value in maps)]))
-    upper = [(point.test.gflops, 100 * point.test_interval.high) for point in points]
-    lower = [(point.test.gflops, 100 * point.test_interval.low) for point in points]
+    upper = [(point.test.cost, 100 * point.test_interval.high) for point in points]
+    lower = [(point.test.cost, 100 * point.test_interval.low) for point in points]
     parts = [
         axes.frame("GFLOPs per video", f"top-1{' and mAP' if maps else ''} on test (%)"),
         axes.area(upper + lower[::-1], "band"),
     ]
     if has_budget:
-        parts.append(budget_line(axes, facts.max_gflops))
-    parts.append(axes.line([(point.test.gflops, 100 * point.test.top1) for point in points], "line"))
+        parts.append(budget_line(axes, facts.budget))
+    parts.append(axes.line([(point.test.cost, 100 * point.test.top1) for point in points], "line"))
     if maps:
         parts.append(axes.line(maps, "line map"))
     radius = 4 if len(points) <= 60 else 2.5
     for point in points:
         tip = point_tip(point, facts.plans[point.key])
-        parts.append(axes.point(point.test.gflops, 100 * point.test.top1, "dot", tip, radius=radius))
+        parts.append(axes.point(point.test.cost, 100 * point.test.top1, "dot", tip, radius=radius))
     parts.append(_full(axes, facts))
     parts.append(_chosen(axes, facts))
     chosen = facts.chosen.test
     description = (
-        f"{len(points)} operating points from {gflops_text(points[0].test.gflops)} to "
-        f"{gflops_text(points[-1].test.gflops)} GFLOPs per video. The point chosen under the budget of "
-        f"{gflops_text(facts.max_gflops)} reaches {percent(chosen.top1)} at {gflops_text(chosen.gflops)}."
+        f"{len(points)} operating points from {cost_text(points[0].test.cost)} to "
+        f"{cost_text(points[-1].test.cost)} GFLOPs per video. The point chosen under the budget of "
+        f"{cost_text(facts.budget)} reaches {percent(chosen.top1)} at {cost_text(chosen.cost)}."
     )
     return picture("Frontier on test", description, axes.width, axes.height, *parts, hover=True)
 
 
 def reference_chart(facts: StudyFacts, references: Sequence[Reference]) -> Markup:
     """Return the study's frontier among published points for the same data set."""
-    points = sorted(facts.points, key=lambda point: point.test.gflops)
-    xs = [point.test.gflops for point in points] + [ref.gflops for ref in references]
+    points = sorted(facts.points, key=lambda point: point.test.cost)
+    xs = [point.test.cost for point in points] + [ref.cost for ref in references]
     ys = [100 * point.test.top1 for point in points] + [ref.top1 for ref in references]
     axes = Axes.over(padded(xs), padded(ys))
     parts = [
         axes.frame("GFLOPs per video", "top-1 (%)"),
-        axes.line([(point.test.gflops, 100 * point.test.top1) for point in points], "line"),
+        axes.line([(point.test.cost, 100 * point.test.top1) for point in points], "line"),
     ]
     for point in points:
         tip = "this study\n" + point_tip(point, facts.plans[point.key])
-        parts.append(axes.point(point.test.gflops, 100 * point.test.top1, "dot", tip, radius=3))
+        parts.append(axes.point(point.test.cost, 100 * point.test.top1, "dot", tip, radius=3))
     systems: dict[str, list[Reference]] = {}
     for reference in references:
         systems.setdefault(reference.system, []).append(reference)
     for series in systems.values():
-        parts.append(axes.line([(ref.gflops, ref.top1) for ref in series], "line other"))
+        parts.append(axes.line([(ref.cost, ref.top1) for ref in series], "line other"))
         for ref in series:
-            tip = f"{ref.name}\ntop-1 {ref.top1:g}% at {ref.gflops:g} GFLOPs\n{ref.source}\n{ref.conditions}"
-            parts.append(axes.point(ref.gflops, ref.top1, "other", tip, radius=4))
+            tip = f"{ref.name}\ntop-1 {ref.top1:g}% at {ref.cost:g} GFLOPs\n{ref.source}\n{ref.conditions}"
+            parts.append(axes.point(ref.cost, ref.top1, "other", tip, radius=4))
     description = f"The study's frontier and {len(references)} published points."
     return picture("Published points", description, axes.width, axes.height, *parts, hover=True)
 
@@ -88,7 +88,7 @@ def point_tip(point: MergedPoint[int], plan: Plan) -> str:
     low, high = point.test_interval
     return (
         f"top-1 {percent(point.test.top1)} ({100 * low:.1f} to {100 * high:.1f}) at "
-        f"{gflops_text(point.test.gflops)} GFLOPs\ntrial {point.key}: {plan}\n"
+        f"{cost_text(point.test.cost)} GFLOPs\ntrial {point.key}: {plan}\n"
         f"thresholds {thresholds_text(point)}\n"
         f"leaving {' '.join(percent(share, 0) for share in point.test.exit_share)}"
     )
@@ -97,19 +97,19 @@ def point_tip(point: MergedPoint[int], plan: Plan) -> str:
 def _mean_precisions(facts: StudyFacts) -> list[tuple[float, float]]:
     """Return the points' GFLOPs and mAP in percent, on test, where the data set is measured by it."""
     rows = zip(facts.points, facts.metrics, strict=False)
-    return sorted((point.test.gflops, 100 * row["mAP"]) for point, row in rows if "mAP" in row)
+    return sorted((point.test.cost, 100 * row["mAP"]) for point, row in rows if "mAP" in row)
 
 
-def budget_line(axes: Axes, max_gflops: float) -> Markup:
+def budget_line(axes: Axes, budget: float) -> Markup:
     """Return the budget as a line with its figure."""
-    x = axes.x(max_gflops)
+    x = axes.x(budget)
     near_right = x > axes.width - 130
     return joined(
         [
             tag("line", class_="budget", x1=x, x2=x, y1=axes.y.start, y2=axes.y.end),
             tag(
                 "text",
-                f"budget {max_gflops:g}",
+                f"budget {budget:g}",
                 x=x - 6 if near_right else x + 6,
                 y=axes.y.end + 12,
                 text_anchor="end" if near_right else "start",
@@ -119,20 +119,20 @@ def budget_line(axes: Axes, max_gflops: float) -> Markup:
 
 
 def _full(axes: Axes, facts: StudyFacts) -> Markup:
-    x, y = axes.x(facts.full.gflops), axes.y(100 * facts.full.top1)
+    x, y = axes.x(facts.full.cost), axes.y(100 * facts.full.top1)
     tip = (
         f"full inference, trial {facts.full.trial}: every video to the last exit\n"
-        f"top-1 {percent(facts.full.top1)} at {gflops_text(facts.full.gflops)} GFLOPs"
+        f"top-1 {percent(facts.full.top1)} at {cost_text(facts.full.cost)} GFLOPs"
     )
     cross = f"M{x - 6:.1f},{y - 6:.1f}l12,12m0,-12l-12,12"
     return joined(
         [
             tag("path", d=cross, class_="full"),
-            axes.point(facts.full.gflops, 100 * facts.full.top1, "ghost", tip, radius=7),
+            axes.point(facts.full.cost, 100 * facts.full.top1, "ghost", tip, radius=7),
         ]
     )
 
 
 def _chosen(axes: Axes, facts: StudyFacts) -> Markup:
-    x, y = axes.x(facts.chosen.test.gflops), axes.y(100 * facts.chosen.test.top1)
+    x, y = axes.x(facts.chosen.test.cost), axes.y(100 * facts.chosen.test.top1)
     return tag("path", d=f"M{x:.1f},{y - 8:.1f}l8,8l-8,8l-8,-8z", class_="chosen")

@@ -7,7 +7,7 @@ from markupsafe import Markup
 from dynsearch.report.html.axes import Axes, padded, picture
 from dynsearch.report.html.facts import StudyFacts
 from dynsearch.report.html.tag import tag
-from dynsearch.report.words import gflops_text, percent
+from dynsearch.report.words import cost_text, percent
 
 
 def history_chart(facts: StudyFacts) -> Markup:
@@ -33,18 +33,18 @@ def history_chart(facts: StudyFacts) -> Markup:
 
 def trials_chart(facts: StudyFacts) -> Markup:
     """Return every finished trial's best point under the budget, on calibration."""
-    done = [trial for trial in facts.trials if trial.top1 is not None and trial.gflops is not None]
-    xs = [trial.gflops or 0.0 for trial in done]
+    done = [trial for trial in facts.trials if trial.top1 is not None and trial.cost is not None]
+    xs = [trial.cost or 0.0 for trial in done]
     ys = [100 * (trial.top1 or 0.0) for trial in done]
-    budget = [facts.max_gflops] if facts.max_gflops < 1.5 * max(xs) else []
+    budget = [facts.budget] if facts.budget < 1.5 * max(xs) else []
     axes = Axes.over(padded([*xs, *budget]), padded(ys), width=400, height=300)
     parts = [axes.frame("GFLOPs per video", "top-1 on calibration (%)")]
     for x in map(axes.x, budget):
         parts.append(tag("line", class_="budget", x1=x, x2=x, y1=axes.y.start, y2=axes.y.end))
     radius = 4 if len(done) <= 200 else 2
-    for trial, gflops, top1 in zip(done, xs, ys, strict=True):
-        tip = f"trial {trial.number}: {top1:.1f}% at {gflops_text(gflops)}\n{trial.plan}"
+    for trial, cost, top1 in zip(done, xs, ys, strict=True):
+        tip = f"trial {trial.number}: {top1:.1f}% at {cost_text(cost)}\n{trial.plan}"
         chosen = "dot best" if trial.number == facts.chosen.key else "dot"
-        parts.append(axes.point(gflops, top1, chosen, tip, radius=radius))
-    description = f"{len(done)} trials, each plan's best point within {gflops_text(facts.max_gflops)} GFLOPs."
+        parts.append(axes.point(cost, top1, chosen, tip, radius=radius))
+    description = f"{len(done)} trials, each plan's best point within {cost_text(facts.budget)} GFLOPs."
     return picture("Trials", description, axes.width, axes.height, *parts, hover=True)

@@ -28,7 +28,7 @@ class ExitFigures:
         name: Its cell, for instance ``4x5``.
         frames: Frames seen there.
         depth: Depth stages passed.
-        gflops: Cumulative GFLOPs per video.
+        cost: Cumulative GFLOPs per video.
         threshold: T_k.
         share: Of the videos, those that stop here.
         top1_all: Top-1 if every video stopped here.
@@ -39,7 +39,7 @@ class ExitFigures:
     name: str
     frames: int
     depth: int
-    gflops: float
+    cost: float
     threshold: float
     share: float
     top1_all: float
@@ -60,7 +60,7 @@ def exit_figures(facts: StudyFacts) -> list[ExitFigures]:
                 name=str(exit_),
                 frames=facts.plan.frames_seen(exit_),
                 depth=exit_.depth,
-                gflops=float(facts.test.gmacs_E[k]),
+                cost=float(facts.test.cost_E[k]),
                 threshold=facts.chosen.test.thresholds[k],
                 share=float(stops_N.mean()),
                 top1_all=top1,
@@ -138,14 +138,14 @@ class ClassFigures:
     Attributes:
         name: The class.
         num_videos: Its test videos.
-        gflops: Their mean cost.
+        cost: Their mean cost.
         top1: Share of them answered rightly where they stop.
         share: Share of them that stop at each exit.
     """
 
     name: str
     num_videos: int
-    gflops: float
+    cost: float
     top1: float
     share: Sequence[float]
 
@@ -157,7 +157,7 @@ def class_figures(facts: StudyFacts) -> list[ClassFigures]:
         return []
     exit_N = stopping_exit(facts)
     right_N = facts.test.correct()[exit_N, np.arange(len(exit_N))]
-    cost_N = facts.test.gmacs_E[exit_N]
+    cost_N = facts.test.cost_E[exit_N]
     figures = []
     for label in np.unique(labels_N):
         own = labels_N == label
@@ -168,4 +168,4 @@ def class_figures(facts: StudyFacts) -> list[ClassFigures]:
                 name, int(own.sum()), float(cost_N[own].mean()), float(right_N[own].mean()), share_E.tolist()
             )
         )
-    return sorted(figures, key=lambda figure: (figure.gflops, figure.name))
+    return sorted(figures, key=lambda figure: (figure.cost, figure.name))

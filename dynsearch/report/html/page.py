@@ -20,7 +20,7 @@ from dynsearch.report.html.history_chart import history_chart, trials_chart
 from dynsearch.report.html.measures import class_figures, exit_figures, reliabilities
 from dynsearch.report.html.videos import ShownVideo, shown_videos
 from dynsearch.report.references import references_for
-from dynsearch.report.words import gflops_text, percent
+from dynsearch.report.words import cost_text, percent
 
 _MOST_CLASSES = 40
 
@@ -35,7 +35,7 @@ def render_report(facts: StudyFacts) -> str:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"percent": percent, "gflops": gflops_text, "jpeg": _jpeg}
+    environment.filters |= {"percent": percent, "cost": cost_text, "jpeg": _jpeg}
     style, script = (_asset(name) for name in ("report.css", "report.js"))
     policy = (
         "default-src 'none'; img-src data:; base-uri 'none'; form-action 'none'; "
@@ -93,7 +93,7 @@ def _content(facts: StudyFacts) -> dict[str, Any]:
         "references": reference_chart(facts, references) if references else None,
         "references_table": tables.references(references),
         "settings_table": tables.settings(facts),
-        "saved": 1 - facts.full.equal_gflops / facts.full.gflops,
+        "saved": 1 - facts.full.equal_cost / facts.full.cost,
     }
 
 

@@ -11,7 +11,7 @@ from dynsearch.report.html.frontier_chart import thresholds_text
 from dynsearch.report.html.measures import ClassFigures, ExitFigures, Reliability
 from dynsearch.report.html.videos import ShownVideo
 from dynsearch.report.references import Reference
-from dynsearch.report.words import gflops_text, percent, threshold_text
+from dynsearch.report.words import cost_text, percent, threshold_text
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ def frontier(facts: StudyFacts) -> Table:
     further = list(facts.metrics[0]) if facts.metrics else []
     rows = [
         (
-            gflops_text(point.test.gflops),
+            cost_text(point.test.cost),
             percent(point.test.top1),
             percent(point.test_interval.low),
             percent(point.test_interval.high),
@@ -62,7 +62,7 @@ def families(facts: StudyFacts) -> Table:
     rows = [
         (
             name,
-            gflops_text(point.test.gflops),
+            cost_text(point.test.cost),
             percent(point.test.top1),
             percent(point.test_interval.low),
             percent(point.test_interval.high),
@@ -89,7 +89,7 @@ def exits(figures: Sequence[ExitFigures]) -> Table:
             figure.name,
             figure.frames,
             figure.depth,
-            gflops_text(figure.gflops),
+            cost_text(figure.cost),
             "takes the rest" if k == last else threshold_text(figure.threshold),
             percent(figure.share),
             percent(figure.top1_all),
@@ -123,7 +123,7 @@ def videos(shown: Sequence[ShownVideo]) -> Table:
             v.answer,
             "right" if v.right else "wrong",
             v.exit,
-            gflops_text(v.gflops),
+            cost_text(v.cost),
             f"{v.confidence:.3f}",
         )
         for v in shown
@@ -139,7 +139,7 @@ def classes(figures: Sequence[ClassFigures]) -> Table:
         (
             f.name,
             f.num_videos,
-            gflops_text(f.gflops),
+            cost_text(f.cost),
             percent(f.top1),
             *(percent(share, 0) for share in f.share),
         )
@@ -167,7 +167,7 @@ def trials(facts: StudyFacts) -> Table:
             trial.number,
             trial.state,
             "" if trial.top1 is None else percent(trial.top1),
-            "" if trial.gflops is None else gflops_text(trial.gflops),
+            "" if trial.cost is None else cost_text(trial.cost),
             "" if trial.minutes is None else f"{trial.minutes:.1f}",
             trial.plan,
             trial.reason,
@@ -180,7 +180,7 @@ def trials(facts: StudyFacts) -> Table:
 
 def references(points: Sequence[Reference]) -> Table:
     """Return the published points."""
-    rows = [(p.name, f"{p.top1:g}", f"{p.gflops:g}", p.source, p.conditions) for p in points]
+    rows = [(p.name, f"{p.top1:g}", f"{p.cost:g}", p.source, p.conditions) for p in points]
     return Table("Published points", ("system", "#top-1 (%)", "#GFLOPs", "source", "conditions"), rows)
 
 

@@ -28,7 +28,7 @@ class ShownVideo:
         answer: What the network answered where it stopped, in words; empty where unknown.
         right: Whether that is right.
         exit: Where it stopped, from 1.
-        gflops: What that cost.
+        cost: What that cost.
         confidence: What its first exit's threshold was compared with.
         thumbnail: A JPEG picture; empty where there is none.
     """
@@ -38,7 +38,7 @@ class ShownVideo:
     answer: str
     right: bool
     exit: int
-    gflops: float
+    cost: float
     confidence: float
     thumbnail: bytes = b""
 
@@ -93,6 +93,6 @@ def _shown(facts: StudyFacts, video: int, exit_: int, right: bool, confidence: f
     if test.logits_ENK is not None:
         answer = facts.class_name(int(test.logits_ENK[exit_, video].argmax()))
     return ShownVideo(
-        video_id, label, answer, right, exit_ + 1, float(test.gmacs_E[exit_]), confidence,
+        video_id, label, answer, right, exit_ + 1, float(test.cost_E[exit_]), confidence,
         facts.thumbnails.get(video_id, b""),
     )  # fmt: skip

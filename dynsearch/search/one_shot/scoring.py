@@ -40,13 +40,13 @@ def open_grid(
     Raises:
         ScoresError: The grid would be larger than ``max_bytes`` or the space left on the disk.
     """
-    trunk_gmacs, head_gmacs = grid_costs(trunk, source.num_classes, first_depth)
+    trunk_cost, head_cost = grid_costs(trunk, source.num_classes, first_depth)
     return ScoreGrid.create(
         folder,
         num_classes=source.num_classes,
         labels_N=source.labels(SPLIT),
-        trunk_gmacs_SM=trunk_gmacs,
-        head_gmacs_SM=head_gmacs,
+        trunk_cost_SM=trunk_cost,
+        head_cost_SM=head_cost,
         first_depth=first_depth,
         video_ids_N=np.asarray(source.video_ids(SPLIT)),
         split=SPLIT,

@@ -33,7 +33,7 @@ class Screening:
         space: Which plans may be proposed.
         grid: Returns the score grid of a trunk.
         num_classes: K.
-        max_gflops: The budget.
+        budget: The budget.
         num_trunks: How many to screen.
         seed: Of the proposals.
         observer: Told what was found.
@@ -43,7 +43,7 @@ class Screening:
     space: SearchSpace
     grid: Callable[[Plan], ScoreGrid]
     num_classes: int
-    max_gflops: float
+    budget: float
     num_trunks: int
     seed: int
     observer: Observer
@@ -67,7 +67,7 @@ class Screening:
                 break
         if not known:
             raise StudyError(
-                f"no plan that was screened keeps within max_gflops={self.max_gflops:g}",
+                f"no plan that was screened keeps within max_gflops={self.budget:g}",
                 where=self.study.study_name,
                 hint="Raise --max-gflops, or run again for more proposals",
             )
@@ -93,10 +93,10 @@ class Screening:
         """
         trunk = self.space.sample_trunk(trial)
         cheapest = replace(trunk, exits=self.space.cheapest_exits(trunk.num_sets))
-        excess = cost_table(cheapest, self.num_classes).gmacs_E[0] - self.max_gflops
+        excess = cost_table(cheapest, self.num_classes).cost_E[0] - self.budget
         set_budget(trial, excess)
         if excess > 0:
-            return self._refuse(trial, f"its cheapest exit costs {excess + self.max_gflops:.4g} GFLOPs")
+            return self._refuse(trial, f"its cheapest exit costs {excess + self.budget:.4g} GFLOPs")
         if trunk.plan_id in known:
             return self._refuse(trial, "the same order and network as a trial before")
         rules = self.space.exits
@@ -109,9 +109,9 @@ class Screening:
             last=rules.last,
             seed=self.seed,
         )
-        points = promising(found, self.max_gflops)
+        points = promising(found, self.budget)
         if not points:
-            return self._refuse(trial, f"its cheapest point costs {found[0].gflops:.4g} GFLOPs")
+            return self._refuse(trial, f"its cheapest point costs {found[0].cost:.4g} GFLOPs")
         record_plans(trial, self.space, trunk, points, excess)
         known.add(trunk.plan_id)
         best = points[-1]
@@ -120,7 +120,7 @@ class Screening:
         )
         self.observer.noted(
             f"order {trunk.frame_order}, {trunk.temporal_shift}: exits {best.placement} give "
-            f"{100 * best.top1:.1f}% at {best.gflops:.4g} GFLOPs{expected}"
+            f"{100 * best.top1:.1f}% at {best.cost:.4g} GFLOPs{expected}"
         )
         return True
 
@@ -131,11 +131,11 @@ class Screening:
         return False
 
 
-def promising(found: PlacementFrontier, max_gflops: float) -> list[PlacementPoint]:
+def promising(found: PlacementFrontier, budget: float) -> list[PlacementPoint]:
     """Return the placements of a frontier within the budget, each at its most accurate point there.
 
     They rise in GFLOPs and top-1; where there are many, some, spread over the costs.
     """
-    best = {point.placement: point for point in found if point.gflops <= max_gflops}
-    points = sorted(best.values(), key=lambda point: point.gflops)
+    best = {point.placement: point for point in found if point.cost <= budget}
+    points = sorted(best.values(), key=lambda point: point.cost)
     return list(PlacementFrontier(points).thin(_MAX_PLANS)) if len(points) > _MAX_PLANS else points

@@ -79,7 +79,7 @@ def known_trunks(study: optuna.Study) -> set[str]:
 
 
 def record_plans(
-    proposal: Trial, space: SearchSpace, trunk: Plan, points: list[PlacementPoint], excess_gflops: float
+    proposal: Trial, space: SearchSpace, trunk: Plan, points: list[PlacementPoint], excess: float
 ) -> None:
     """Record ``points`` of the trunk that ``proposal`` asked for; the last and best of them as its own outcome.
 
@@ -90,7 +90,7 @@ def record_plans(
         space: The space.
         trunk: What the proposal proposed.
         points: The placements worth having, each with its best point within the budget.
-        excess_gflops: GFLOPs of the cheapest cell above the budget, not positive.
+        excess: GFLOPs of the cheapest cell above the budget, not positive.
     """
     study = proposal.study
     there = {
@@ -106,8 +106,8 @@ def record_plans(
                     distributions=replay.distributions,
                     values=_values(point),
                     user_attrs=_attributes(trunk, plan, point, is_best=False),
-                    constraints={"gflops": excess_gflops},
-                    system_attrs={"constraints": [excess_gflops]},
+                    constraints={"gflops": excess},
+                    system_attrs={"constraints": [excess]},
                 )
             )
     best = points[-1]
@@ -133,7 +133,7 @@ def _is_of_exits(name: str) -> bool:
 
 
 def _values(point: PlacementPoint) -> tuple[float, float]:
-    return (point.top1 if point.expected is None else point.expected.top1, point.gflops)
+    return (point.top1 if point.expected is None else point.expected.top1, point.cost)
 
 
 def _attributes(trunk: Plan, plan: Plan, point: PlacementPoint, *, is_best: bool) -> dict[str, Any]:
@@ -149,5 +149,5 @@ def _attributes(trunk: Plan, plan: Plan, point: PlacementPoint, *, is_best: bool
         "thresholds": [repr(value) for value in chosen.thresholds[:-1]],
         "exit_share": [round(value, 4) for value in chosen.exit_share],
         "chosen_top1": point.top1,
-        "expected_gflops": point.gflops if point.expected is None else point.expected.gflops,
+        "expected_gflops": point.cost if point.expected is None else point.expected.cost,
     }

@@ -20,7 +20,7 @@ def shortlist(
     space: SearchSpace,
     grid: Callable[[Plan], ScoreGrid],
     num_plans: int,
-    max_gflops: float,
+    budget: float,
 ) -> list[Screened]:
     """Return at most ``num_plans`` screened plans that together keep most of the frontier, best first.
 
@@ -29,7 +29,7 @@ def shortlist(
         space: The study's space.
         grid: Returns the score grid of a trunk.
         num_plans: How many at most.
-        max_gflops: The budget; what costs more does not count.
+        budget: The budget; what costs more does not count.
     """
     by_trunk: dict[Plan, list[Screened]] = {}
     for found in screened(screening):
@@ -45,7 +45,7 @@ def shortlist(
         ]
         searched[trunk] = (scores, PlacementFrontier(points))
     by_id = {found.plan.plan_id: found for plans in by_trunk.values() for found in plans}
-    ranked = rank_plans(searched, num_plans, max_gflops=max_gflops)
+    ranked = rank_plans(searched, num_plans, budget=budget)
     return [by_id[replace(plan.key, exits=plan.placement).plan_id] for plan in ranked]
 
 

@@ -80,12 +80,12 @@ def line_up(
         space,
         library.grid,
         source.num_classes,
-        recipe.max_gflops,
+        recipe.budget,
         recipe.num_trials,
         recipe.seed,
         observer,
     ).run(deadline)
-    chosen = shortlist(screening, space, library.grid, recipe.one_shot.retrain, recipe.max_gflops)
+    chosen = shortlist(screening, space, library.grid, recipe.one_shot.retrain, recipe.budget)
     for found in chosen:
         save_prediction(home, found.plan, library.grid(trunk_of(found.plan, space)))
         study.enqueue_trial(found.params, skip_if_exists=True)
@@ -93,6 +93,6 @@ def line_up(
     num_trials = len(study.get_trials(deepcopy=False, states=states))
     hours = None if deadline is None else max((deadline - time.monotonic()) / 3600, 1e-9)
     observer.noted(
-        f"{len(chosen)} plans stand for the frontier under {recipe.max_gflops:g} GFLOPs and are trained alone"
+        f"{len(chosen)} plans stand for the frontier under {recipe.budget:g} GFLOPs and are trained alone"
     )
     return recipe.model_copy(update={"num_trials": num_trials, "max_hours": hours})

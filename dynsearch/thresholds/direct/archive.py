@@ -31,19 +31,19 @@ class Archive:
     def __init__(self, gains: Gains, num_slots: int, exits: Sequence[int]) -> None:
         self._gains = gains
         self._exits = np.array(exits, dtype=np.intp)
-        self._cheapest = float(gains.gmacs_E[0])
-        span = float(gains.gmacs_E[-1] - gains.gmacs_E[0])
-        self._slots_per_gflop = (num_slots - 1) / span if span > 0 else 0.0
+        self._cheapest = float(gains.cost_E[0])
+        span = float(gains.cost_E[-1] - gains.cost_E[0])
+        self._slots_per_cost = (num_slots - 1) / span if span > 0 else 0.0
         self._accuracy_S = np.full(num_slots, -np.inf)
-        self._gflops_S = np.full(num_slots, np.inf)
+        self._cost_S = np.full(num_slots, np.inf)
         self._positions_SE = np.zeros((num_slots, gains.num_thresholds), dtype=np.intp)
         self._expanded_S = np.zeros(num_slots, dtype=bool)
 
     def offer(self, positions: Positions, value: Value) -> None:
         """Keep a policy where it is the most accurate of its slot."""
-        (slot,) = self._slots(np.array([value.gflops]))
+        (slot,) = self._slots(np.array([value.cost]))
         if value.accuracy > self._accuracy_S[slot] + _ROUNDING:
-            self._keep(np.array([slot]), value.accuracy, value.gflops, np.array([positions], dtype=np.intp))
+            self._keep(np.array([slot]), value.accuracy, value.cost, np.array([positions], dtype=np.intp))
 
     def expand(self, max_members: int) -> None:
         """Offer all one-threshold changes of up to ``max_members`` members not yet expanded."""
@@ -53,7 +53,7 @@ class Archive:
             members = members[np.linspace(0, len(members) - 1, max_members).round().astype(int)]
         for slot in members:
             self._expanded_S[slot] = True
-            self._offer_changes(self._positions_SE[slot].copy(), self._accuracy_S[slot], self._gflops_S[slot])
+            self._offer_changes(self._positions_SE[slot].copy(), self._accuracy_S[slot], self._cost_S[slot])
 
     def members(self) -> list[Positions]:
         """Return the policies that no cheaper member beats, from cheap to dear."""
@@ -64,26 +64,26 @@ class Archive:
         best_before = np.maximum.accumulate(np.append(-np.inf, self._accuracy_S[taken]))[:-1]
         return taken[self._accuracy_S[taken] > best_before]
 
-    def _offer_changes(self, positions: NDArray[np.intp], accuracy: float, gflops: float) -> None:
-        """Offer every change of one threshold of a policy worth ``accuracy`` at ``gflops``."""
+    def _offer_changes(self, positions: NDArray[np.intp], accuracy: float, cost: float) -> None:
+        """Offer every change of one threshold of a policy worth ``accuracy`` at ``cost``."""
         changes = self._gains.changes(tuple(positions.tolist()))
         accuracy_XP = accuracy + changes.accuracy[self._exits]
-        gflops_XP = gflops + changes.gflops[self._exits]
-        slots_XP = self._slots(gflops_XP)
+        cost_XP = cost + changes.cost[self._exits]
+        slots_XP = self._slots(cost_XP)
         better = np.flatnonzero(accuracy_XP > self._accuracy_S[slots_XP] + _ROUNDING)
         # Written from worst to best, so that the best of each slot stays.
-        order = better[np.lexsort((-gflops_XP.flat[better], accuracy_XP.flat[better]))]
+        order = better[np.lexsort((-cost_XP.flat[better], accuracy_XP.flat[better]))]
         exit_index, position = np.divmod(order, accuracy_XP.shape[1])
         moved = np.repeat(positions[None], len(order), axis=0)
         moved[np.arange(len(order)), self._exits[exit_index]] = position
-        self._keep(slots_XP.flat[order], accuracy_XP.flat[order], gflops_XP.flat[order], moved)
+        self._keep(slots_XP.flat[order], accuracy_XP.flat[order], cost_XP.flat[order], moved)
 
-    def _keep(self, slots: NDArray[np.intp], accuracy: Any, gflops: Any, positions: NDArray[np.intp]) -> None:
+    def _keep(self, slots: NDArray[np.intp], accuracy: Any, cost: Any, positions: NDArray[np.intp]) -> None:
         self._accuracy_S[slots] = accuracy
-        self._gflops_S[slots] = gflops
+        self._cost_S[slots] = cost
         self._positions_SE[slots] = positions
         self._expanded_S[slots] = False
 
-    def _slots(self, gflops: NDArray[np.float64]) -> NDArray[np.intp]:
-        slots = ((gflops - self._cheapest) * self._slots_per_gflop).astype(np.intp)
+    def _slots(self, cost: NDArray[np.float64]) -> NDArray[np.intp]:
+        slots = ((cost - self._cheapest) * self._slots_per_cost).astype(np.intp)
         return np.clip(slots, 0, len(self._accuracy_S) - 1)

@@ -19,13 +19,13 @@ def num_policies(bins: Bins) -> int:
 
 
 def enumerate_frontier(
-    bins: Bins, correct_EN: NDArray[np.bool_], gmacs_E: NDArray[np.float64]
+    bins: Bins, correct_EN: NDArray[np.bool_], cost_E: NDArray[np.float64]
 ) -> list[Positions]:
     """Return the policies that none beats, from cheap to dear; the cost is O(S N)."""
     num_videos = correct_EN.shape[1]
     reach_SN = np.ones((1, num_videos), dtype=bool)
     right_S = np.zeros(1, dtype=np.intp)
-    counts_SE = np.zeros((1, len(gmacs_E)), dtype=np.intp)
+    counts_SE = np.zeros((1, len(cost_E)), dtype=np.intp)
     positions_SE = np.zeros((1, 0), dtype=np.intp)
     for k, table in enumerate(bins.thresholds):
         choice_P = np.arange(len(table))
@@ -39,7 +39,7 @@ def enumerate_frontier(
         positions_SE = np.hstack([np.repeat(positions_SE, len(table), axis=0), chosen])
     right_S = right_S + (reach_SN & correct_EN[-1]).sum(axis=1)
     counts_SE[:, -1] = reach_SN.sum(axis=1)
-    cost_S = counts_SE @ gmacs_E
+    cost_S = counts_SE @ cost_E
     order = np.lexsort((-right_S, cost_S))
     best_before = np.maximum.accumulate(np.append(-1, right_S[order]))[:-1]
     kept = order[right_S[order] > best_before]

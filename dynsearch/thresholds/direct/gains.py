@@ -26,14 +26,14 @@ class Value(NamedTuple):
     """Mean accuracy (0..1) and mean cost (GFLOPs) of a policy."""
 
     accuracy: float
-    gflops: float
+    cost: float
 
 
 class Changes(NamedTuple):
     """What each of the (E - 1, P) one-threshold changes adds, as means over videos."""
 
     accuracy: NDArray[np.float64]
-    gflops: NDArray[np.float64]
+    cost: NDArray[np.float64]
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,13 +43,13 @@ class Gains:
     Args:
         bins: Bin numbers of every exit but the last.
         correct_EN: Whether each exit is right.
-        gmacs_E: Cumulative cost of each exit.
+        cost_E: Cumulative cost of each exit.
         width: Of the smoothing of accuracy gains, in bins; 1 is none. Cost gains are never smoothed.
     """
 
     bins: Bins
     correct_EN: NDArray[np.bool_]
-    gmacs_E: NDArray[np.float64]
+    cost_E: NDArray[np.float64]
     width: int
     _outcome_EN: NDArray[Any] = field(init=False, repr=False)
     _key_EN: NDArray[np.intp] = field(init=False, repr=False)
@@ -69,13 +69,13 @@ class Gains:
     @property
     def num_thresholds(self) -> int:
         """E - 1: the last exit takes everything."""
-        return len(self.gmacs_E) - 1
+        return len(self.cost_E) - 1
 
     def value(self, positions: Positions) -> Value:
         """Return accuracy and cost of a policy, not smoothed."""
         counts_E2 = self._counts(positions)
         right, count_E = counts_E2[:, 1].sum(), counts_E2.sum(axis=1)
-        return Value(float(right / self.num_videos), float(count_E @ self.gmacs_E / self.num_videos))
+        return Value(float(right / self.num_videos), float(count_E @ self.cost_E / self.num_videos))
 
     def used_exits(self, policies: Iterable[Positions], least_share: float) -> set[int]:
         """Return the exits at which more than ``least_share`` of the videos stop under some policy."""
@@ -99,8 +99,8 @@ class Gains:
             reach = self._reach(current)
             outcome_N = self._outcome_EN[-1].copy()
             for k in range(self.num_thresholds - 1, -1, -1):
-                accuracy, gflops = self._histograms(k, reach[k], outcome_N)
-                gain = sum_above(smoothed(accuracy, self.width) - price * gflops)
+                accuracy, cost = self._histograms(k, reach[k], outcome_N)
+                gain = sum_above(smoothed(accuracy, self.width) - price * cost)
                 best = int(gain.argmax())
                 if gain[best] > gain[current[k]] + 1e-9:
                     current[k] = best
@@ -128,7 +128,7 @@ class Gains:
         outcome_N = self._outcome_EN[-1].copy()
         for k in range(self.num_thresholds - 1, -1, -1):
             self._stop(k, positions[k], outcome_N)
-        return np.bincount(outcome_N, minlength=2 * len(self.gmacs_E)).reshape(-1, 2)
+        return np.bincount(outcome_N, minlength=2 * len(self.cost_E)).reshape(-1, 2)
 
     def _reach(self, positions: Positions | list[int]) -> list[NDArray[np.bool_]]:
         reach = [np.ones(self.num_videos, dtype=bool)]
@@ -164,10 +164,10 @@ class Gains:
         key_N += here_N
         if not few:
             key_N *= reach_N
-        outcome_R = np.arange(first, 2 * len(self.gmacs_E))
+        outcome_R = np.arange(first, 2 * len(self.cost_E))
         counts = np.bincount(key_N, minlength=2 * num_positions * len(outcome_R))
         right_here_R2 = np.arange(2) - (outcome_R % 2)[:, None]
-        cost_here_R2 = np.repeat((self.gmacs_E[k] - self.gmacs_E[outcome_R // 2])[:, None], 2, axis=1)
+        cost_here_R2 = np.repeat((self.cost_E[k] - self.cost_E[outcome_R // 2])[:, None], 2, axis=1)
         worth = np.stack([right_here_R2.ravel(), cost_here_R2.ravel()])
         result: NDArray[np.float64] = worth @ counts.reshape(-1, num_positions).astype(np.float64)
         return result

@@ -28,7 +28,7 @@ def price_search(gains: Gains, *, max_solves: int = 48, gap: float = 0.02) -> di
     """
     num_thresholds, never = gains.num_thresholds, gains.bins.num_bins
     first_exit: Positions = (0,) + (never,) * (num_thresholds - 1)
-    span = float(gains.gmacs_E[-1] - gains.gmacs_E[0])
+    span = float(gains.cost_E[-1] - gains.cost_E[0])
     smallest_price = _SMALLEST_PRICE / span if span > 0 else 0.0
     best = gains.ascend(smallest_price, (never,) * num_thresholds)
     found = {positions: gains.value(positions) for positions in (first_exit, best)}
@@ -38,13 +38,13 @@ def price_search(gains: Gains, *, max_solves: int = 48, gap: float = 0.02) -> di
         if pair is None:
             break
         low, high = (found[positions] for positions in pair)
-        price = max((high.accuracy - low.accuracy) / (high.gflops - low.gflops), smallest_price)
+        price = max((high.accuracy - low.accuracy) / (high.cost - low.cost), smallest_price)
         between = False
         for start in pair:
             positions = gains.ascend(price, start)
             if positions not in found:
                 found[positions] = gains.value(positions)
-                between |= low.gflops < found[positions].gflops < high.gflops
+                between |= low.cost < found[positions].cost < high.cost
         if not between:
             exhausted.add(pair)
     return found
@@ -54,10 +54,10 @@ def _widest_gap(
     found: dict[Positions, Value], widest: float, exhausted: set[tuple[Positions, Positions]]
 ) -> tuple[Positions, Positions] | None:
     """Return the neighbours furthest apart in cost, or None when all are near enough or done with."""
-    order = sorted(found, key=lambda positions: (found[positions].gflops, positions))
+    order = sorted(found, key=lambda positions: (found[positions].cost, positions))
     best_pair, best_gap = None, widest
     for pair in pairwise(order):
-        gap = found[pair[1]].gflops - found[pair[0]].gflops
+        gap = found[pair[1]].cost - found[pair[0]].cost
         if gap > best_gap and pair not in exhausted:
             best_pair, best_gap = pair, gap
     return best_pair

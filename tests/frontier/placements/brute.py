@@ -32,8 +32,8 @@ def all_points(grid, placement, quantiles=None):
     correct = [logits_NK.argmax(axis=1) == grid.labels_N for logits_NK in logits]
     heads, costs = 0.0, []
     for e in placement.exits:
-        heads += grid.head_gmacs_SM[e.sets - 1, e.depth - grid.first_depth]
-        costs.append(grid.trunk_gmacs_SM[e.sets - 1, e.depth - grid.first_depth] + heads)
+        heads += grid.head_cost_SM[e.sets - 1, e.depth - grid.first_depth]
+        costs.append(grid.trunk_cost_SM[e.sets - 1, e.depth - grid.first_depth] + heads)
     choices = [_thresholds(values, quantiles) for values in confidence[:-1]]
     points = []
     for thresholds in itertools.product(*choices):

@@ -19,10 +19,10 @@ def test_each_half_is_measured_by_what_was_chosen_on_the_other():
     for point in found[:: max(len(found) // 5, 1)]:
         values = []
         for curve, held_out in halves:
-            chosen = curve.best_under(max(point.gflops, curve[0].gflops))
+            chosen = curve.best_under(max(point.cost, curve[0].cost))
             values.append(evaluate_policy(chosen.chosen.policy, held_out.exit_scores(chosen.placement)))
         assert point.expected.top1 == pytest.approx(np.mean([v.top1 for v in values]))
-        assert point.expected.gflops == pytest.approx(np.mean([v.gflops for v in values]))
+        assert point.expected.cost == pytest.approx(np.mean([v.cost for v in values]))
 
 
 def test_no_estimate_when_none_is_asked_for():

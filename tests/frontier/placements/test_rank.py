@@ -29,7 +29,7 @@ def names(ranked):
 
 
 def kept_by(curves, reference):
-    points = [(p.gflops, p.top1) for curve in curves for p in curve]
+    points = [(p.cost, p.top1) for curve in curves for p in curve]
     return hypervolume(*zip(*points, strict=True), reference_cost=reference)
 
 
@@ -43,7 +43,7 @@ def test_at_most_so_many_and_all_different(searched, everything):
 
 
 def test_each_next_plan_adds_most_and_few_keep_nearly_as_much_as_the_best_few(searched, everything):
-    reference = max(found[-1].gflops for _, found in searched.values())
+    reference = max(found[-1].cost for _, found in searched.values())
     curves = [plan.curve for plan in everything]
     total = kept_by(curves, reference)
     singles = [kept_by([curve], reference) for curve in curves]
@@ -61,13 +61,13 @@ def test_a_curve_is_all_that_thresholds_can_do_with_a_placement(searched, everyt
         assert plan.placement in found.placements
         solved = solve_thresholds(grid.exit_scores(plan.placement))
         for point in solved:
-            assert plan.curve.best_under(point.gflops).top1 >= point.top1
+            assert plan.curve.best_under(point.cost).top1 >= point.top1
         for point in plan.curve[:: len(plan.curve) // 5]:
             assert evaluate_policy(point.policy, grid.exit_scores(plan.placement)).top1 == point.top1
 
 
 def test_only_costs_under_the_limit_count(searched):
-    ranked = rank_plans(searched, 1, max_gflops=1.0)
+    ranked = rank_plans(searched, 1, budget=1.0)
     curves = {
         (key, placement): solve_thresholds(grid.exit_scores(placement))
         for key, (grid, found) in searched.items()
@@ -83,4 +83,4 @@ def test_bad_arguments(searched):
     with pytest.raises(InputError, match="num_plans must be at least 1"):
         rank_plans(searched, 0)
     with pytest.raises(InfeasibleBudgetError, match="below the cheapest point"):
-        rank_plans(searched, 3, max_gflops=0.001)
+        rank_plans(searched, 3, budget=0.001)

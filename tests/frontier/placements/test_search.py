@@ -17,7 +17,7 @@ from tests.scores.grids import random_grid, simulated_grid
 
 
 def budgets_of(grid, num=12):
-    first, last = grid.trunk_gmacs_SM.flat[0], grid.trunk_gmacs_SM.flat[-1]
+    first, last = grid.trunk_cost_SM.flat[0], grid.trunk_cost_SM.flat[-1]
     return first + np.linspace(0.02, 0.9, num) * (last - first)
 
 
@@ -35,7 +35,7 @@ def test_a_small_grid_is_solved_exactly(seed, last, min_exits, min_depth):
     rules = {"min_exits": min_exits, "max_exits": 3, "min_depth": min_depth, "last": last}
     found = search_placements(grid, **rules, num_folds=None)
     everything = [point for p in all_placements(grid, **rules) for point in all_points(grid, p)]
-    got = np.array([(point.gflops, point.top1) for point in found]).round(9)
+    got = np.array([(point.cost, point.top1) for point in found]).round(9)
     assert got == pytest.approx(frontier_of(everything))
 
 
@@ -49,7 +49,7 @@ def test_threshold_quantiles_are_solved_exactly(last):
     everything = [
         point for p in all_placements(grid, last=last) for point in all_points(grid, p, quantiles=8)
     ]
-    got = np.array([(point.gflops, point.top1) for point in found]).round(9)
+    got = np.array([(point.cost, point.top1) for point in found]).round(9)
     assert got == pytest.approx(frontier_of(everything))
 
 
@@ -59,7 +59,7 @@ def test_changing_one_exit_at_a_time_comes_close_to_enumeration(seed):
     cells = Cells.of(grid, Rules(min_exits=1, max_exits=3, last="free"), "max-softmax", 20)
     budgets = budgets_of(grid)
     exact, improved = (
-        best_at([(p.gflops, p.top1) for p in measure_chains(cells, found, "max-softmax")], budgets)
+        best_at([(p.cost, p.top1) for p in measure_chains(cells, found, "max-softmax")], budgets)
         for found in (enumerate_chains(cells), improve_chains(cells, 0.0))
     )
     assert np.mean(exact - improved) < 0.001
@@ -74,7 +74,7 @@ def test_more_videos_than_needed_are_searched_on_a_sample_and_measured_on_all(mo
     sampled = search_placements(grid, **rules)
     assert {point.chosen.num_videos for point in sampled} == {1500}
     budgets = budgets_of(grid)
-    one, two = (best_at([(p.gflops, p.top1) for p in found], budgets) for found in (whole, sampled))
+    one, two = (best_at([(p.cost, p.top1) for p in found], budgets) for found in (whole, sampled))
     assert 0 < np.mean(one - two) < 0.01
 
 
@@ -84,12 +84,12 @@ def test_no_worse_than_solving_the_thresholds_of_every_placement():
     budgets = budgets_of(grid)
     found = search_placements(grid, min_exits=1, max_exits=3, num_folds=None)
     points = [
-        (p.gflops, p.top1)
+        (p.cost, p.top1)
         for placement in all_placements(grid, max_exits=3, last="full")
         for p in solve_thresholds(grid.reduced_scores(placement))
     ]
     exhaustive = best_at(points, budgets)
-    ours = best_at([(p.gflops, p.top1) for p in found], budgets)
+    ours = best_at([(p.cost, p.top1) for p in found], budgets)
     assert np.mean(exhaustive - ours) < 0.001
 
 
@@ -104,7 +104,7 @@ def test_points_are_what_their_policies_achieve(searched):
     grid, found = searched
     for point in found[:: len(found) // 10]:
         point_again = evaluate_policy(point.chosen.policy, grid.exit_scores(point.placement))
-        assert (point_again.top1, point_again.gflops) == (point.top1, point.gflops)
+        assert (point_again.top1, point_again.cost) == (point.top1, point.cost)
         assert point_again.exit_share == point.chosen.exit_share
 
 
@@ -113,7 +113,7 @@ def test_points_keep_the_rules_and_rise(searched):
     for point in found:
         assert 2 <= len(point.placement) == len(point.thresholds) <= 4
         assert min(exit_.depth for exit_ in point.placement.exits) >= 2
-    assert all(np.diff([p.gflops for p in found]) > 0)
+    assert all(np.diff([p.cost for p in found]) > 0)
     assert all(np.diff([p.top1 for p in found]) > 0)
     assert set(found.placements) == {point.placement for point in found}
     assert found.order == "simulated"
@@ -121,10 +121,10 @@ def test_points_keep_the_rules_and_rise(searched):
 
 def test_under_a_budget_and_thinned(searched):
     _, found = searched
-    best = found.best_under(found[7].gflops)
+    best = found.best_under(found[7].cost)
     assert best is found[7]
     with pytest.raises(InfeasibleBudgetError):
-        found.best_under(found[0].gflops / 2)
+        found.best_under(found[0].cost / 2)
     thin = found.thin(5)
     assert len(thin) == 5
     assert (thin[0], thin[-1]) == (found[0], found[-1])
@@ -143,8 +143,8 @@ def test_the_order_of_videos_and_the_scale_of_cost_do_not_matter(searched):
     dear = ScoreGrid(
         logits_SMNK=grid.logits_SMNK,
         labels_N=grid.labels_N,
-        trunk_gmacs_SM=grid.trunk_gmacs_SM * 1024,
-        head_gmacs_SM=grid.head_gmacs_SM * 1024,
+        trunk_cost_SM=grid.trunk_cost_SM * 1024,
+        head_cost_SM=grid.head_cost_SM * 1024,
     )
     scaled = search_placements(dear, **rules)
     assert [(p.placement, p.thresholds) for p in scaled] == [(p.placement, p.thresholds) for p in one]
@@ -153,15 +153,15 @@ def test_the_order_of_videos_and_the_scale_of_cost_do_not_matter(searched):
 def test_a_mapped_half_precision_grid_gives_the_same_as_one_in_memory(tmp_path):
     def create(trunk, head, labels):
         return ScoreGrid.create(
-            tmp_path / "grid", num_classes=20, labels_N=labels, trunk_gmacs_SM=trunk, head_gmacs_SM=head
+            tmp_path / "grid", num_classes=20, labels_N=labels, trunk_cost_SM=trunk, head_cost_SM=head
         )
 
     mapped = simulated_grid(100, num_sets=3, num_depths=2, create=create)
     grid = ScoreGrid(
         logits_SMNK=np.array(mapped.logits_SMNK),
         labels_N=mapped.labels_N,
-        trunk_gmacs_SM=mapped.trunk_gmacs_SM,
-        head_gmacs_SM=mapped.head_gmacs_SM,
+        trunk_cost_SM=mapped.trunk_cost_SM,
+        head_cost_SM=mapped.head_cost_SM,
     )
     one, two = (search_placements(g, max_exits=3, confidence="margin", max_bins=16) for g in (mapped, grid))
     assert [p.to_dict() for p in one] == [p.to_dict() for p in two]
@@ -176,8 +176,8 @@ def test_a_dead_cell_is_never_used():
     dead = ScoreGrid(
         logits_SMNK=logits,
         labels_N=grid.labels_N,
-        trunk_gmacs_SM=grid.trunk_gmacs_SM,
-        head_gmacs_SM=grid.head_gmacs_SM,
+        trunk_cost_SM=grid.trunk_cost_SM,
+        head_cost_SM=grid.head_cost_SM,
     )
     found = search_placements(dead, max_exits=4, num_folds=None, max_bins=64)
     assert all("2x2" not in str(placement).split() for placement in found.placements)
@@ -187,7 +187,7 @@ def test_one_cell():
     grid = random_grid(0, num_sets=1, num_depths=1, num_videos=2)
     (point,) = search_placements(grid, min_exits=1, num_folds=None)
     assert point.placement == ExitPlacement.of("1x1")
-    assert point.gflops == pytest.approx(grid.trunk_gmacs_SM[0, 0] + grid.head_gmacs_SM[0, 0])
+    assert point.cost == pytest.approx(grid.trunk_cost_SM[0, 0] + grid.head_cost_SM[0, 0])
 
 
 @pytest.mark.parametrize(

@@ -37,12 +37,12 @@ def facts(*, num_trials=4, num_measured=3, num_videos=120, class_names=("a", "b"
         for number in range(num_measured)
     }
     points = merge(measured)
-    chosen = next(point for point in reversed(points) if point.calibration.gflops <= 20)
+    chosen = next(point for point in reversed(points) if point.calibration.cost <= 20)
     full = points[-1].test
     values = {
         "name": "made-up",
         "dataset": "mine",
-        "max_gflops": 20.0,
+        "budget": 20.0,
         "seed": 7,
         "settings": {"dataset": "mine", "training.epochs": 3},
         "versions": {"dynsearch": "1.2.3"},
@@ -55,7 +55,7 @@ def facts(*, num_trials=4, num_measured=3, num_videos=120, class_names=("a", "b"
         "calibration": measured[chosen.key][0],
         "test": measured[chosen.key][1],
         "full": FullInference(
-            trial=0, top1=full.top1, gflops=30.0, equal_top1=full.top1, equal_gflops=full.gflops,
+            trial=0, top1=full.top1, cost=30.0, equal_top1=full.top1, equal_cost=full.cost,
             difference=Interval(-0.01, 0.02),
         ),
         "trials": [trial(number) for number in range(num_trials)],
@@ -71,5 +71,5 @@ def trial(number):
         )
     return TrialFacts(
         number=number, state="finished", plan=str(plan(number)), top1=0.5 + 0.4 * np.sin(number) ** 2,
-        gflops=10 + number % 11, minutes=30.0,
+        cost=10 + number % 11, minutes=30.0,
     )  # fmt: skip

@@ -46,13 +46,13 @@ def test_exits_are_those_of_the_policy(study):
 def test_classes_add_up_to_the_whole(study):
     classes = class_figures(study)
     assert {figure.name for figure in classes} == {"a", "b", "c"}
-    assert [figure.gflops for figure in classes] == sorted(figure.gflops for figure in classes)
+    assert [figure.cost for figure in classes] == sorted(figure.cost for figure in classes)
     weights = [figure.num_videos for figure in classes]
     assert np.average([figure.top1 for figure in classes], weights=weights) == pytest.approx(
         study.chosen.test.top1
     )
-    assert np.average([figure.gflops for figure in classes], weights=weights) == pytest.approx(
-        study.chosen.test.gflops
+    assert np.average([figure.cost for figure in classes], weights=weights) == pytest.approx(
+        study.chosen.test.cost
     )
 
 
@@ -72,7 +72,7 @@ def test_temperatures_mend_overconfidence(study):
 
 def hotter(scores):
     return ExitScores.from_logits(
-        5 * scores.logits_ENK, scores.labels_N, scores.gmacs_E, plan_id=scores.plan_id
+        5 * scores.logits_ENK, scores.labels_N, scores.cost_E, plan_id=scores.plan_id
     )
 
 
@@ -117,11 +117,11 @@ def test_elements_are_escaped():
 
 def test_published_points_name_source_and_conditions():
     points = references_for("sthv2@anything")
-    assert {(60.0, 35.4), (61.3, 33.7), (64.2, 24.2)} <= {(point.top1, point.gflops) for point in points}
+    assert {(60.0, 35.4), (61.3, 33.7), (64.2, 24.2)} <= {(point.top1, point.cost) for point in points}
     for dataset in ("sthv1", "sthv2", "jester", "kinetics400", "mini_kinetics", "ucf101", "hmdb51"):
         for point in references_for(dataset):
             assert point.source
             assert point.conditions
             assert 0 < point.top1 < 100
-            assert point.gflops > 0
+            assert point.cost > 0
     assert references_for("motions") == []

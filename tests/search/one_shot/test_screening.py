@@ -49,11 +49,11 @@ class Grids:
         return toy_grid(trunk)
 
 
-def screen(path, grids=None, space=SPACE, num_trunks=20, max_gflops=BUDGET, seed=1):
+def screen(path, grids=None, space=SPACE, num_trunks=20, budget=BUDGET, seed=1):
     path.mkdir(exist_ok=True)
     study = open_record(StudyFolder(path), create=True, part="screening")
     observer = Silent()
-    Screening(study, space, grids or Grids(), NUM_CLASSES, max_gflops, num_trunks, seed, observer).run()
+    Screening(study, space, grids or Grids(), NUM_CLASSES, budget, num_trunks, seed, observer).run()
     return study, observer
 
 
@@ -90,7 +90,7 @@ def test_the_record_holds_each_plan_once_as_the_space_proposes_it(undisturbed):
         plan = plan_of(trial)
         assert SPACE.sample(FixedTrial(trial.params)) == plan
         assert trial.values[1] <= BUDGET
-        excess = cost_table(plan, NUM_CLASSES).gmacs_E[0]
+        excess = cost_table(plan, NUM_CLASSES).cost_E[0]
         assert trial.constraints["gflops"] <= 0
         assert trial.system_attrs["constraints"] == [trial.constraints["gflops"]]
         assert excess >= BUDGET + trial.constraints["gflops"] - 1e-9  # the trunk's cheapest cell is no dearer
@@ -155,14 +155,14 @@ def test_a_large_space_is_sampled(tmp_path):
 def test_trunks_over_the_budget_are_never_scored(tmp_path):
     frames = [{"num_frames": 8, "num_sets": 4}, {"num_frames": 4, "num_sets": 4}]
     both = SearchSpace.model_validate(SPACE.model_dump() | {"frames": frames, "across_groups": [True]})
-    dear, cheap = (cost_table(plan, NUM_CLASSES).gmacs_E[0] for plan in both.cheapest_plans())
+    dear, cheap = (cost_table(plan, NUM_CLASSES).cost_E[0] for plan in both.cheapest_plans())
     grids = Grids()
-    study, _ = screen(tmp_path / "s", grids, both, max_gflops=(dear + cheap) / 2)
+    study, _ = screen(tmp_path / "s", grids, both, budget=(dear + cheap) / 2)
     assert {trunk.num_frames for trunk in grids.asked} == {4}
     refused = study.get_trials(states=[TrialState.PRUNED])
     assert [trial.constraints["gflops"] > 0 for trial in refused] == [True, True]
     with pytest.raises(StudyError, match="no plan that was screened keeps within max_gflops=0.001"):
-        screen(tmp_path / "t", grids, both, max_gflops=0.001)
+        screen(tmp_path / "t", grids, both, budget=0.001)
 
 
 def test_the_shortlist_is_made_of_screened_plans_and_holds_the_best(undisturbed):

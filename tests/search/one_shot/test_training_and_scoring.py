@@ -171,7 +171,7 @@ def test_a_placements_cost_is_the_plans(trained):
     for head in ("linear", "conv128+linear"):
         plan = trunk.from_dict(trunk.to_dict() | {"exits": ["1x3", "3x4", "4x5"], "head": head})
         if head == "linear":
-            assert tuple(grid.gmacs_E(plan.exits)) == cost_table(plan, 3).gmacs_E
+            assert tuple(grid.cost_E(plan.exits)) == cost_table(plan, 3).cost_E
 
 
 def test_an_interrupted_scoring_goes_on_where_it_stopped(trained, tmp_path):
@@ -225,7 +225,7 @@ def test_sets_of_several_frames_are_scored_by_the_same_network(trained):
     assert (grid.num_sets, grid.num_depths) == (2, 3)
     assert not [note for note in made.observer.notes if "epochs" in note]
     plan = trunk.from_dict(trunk.to_dict() | {"exits": ["1x3", "2x5"]})
-    assert tuple(grid.gmacs_E(plan.exits)) == cost_table(plan, 3).gmacs_E
+    assert tuple(grid.cost_E(plan.exits)) == cost_table(plan, 3).cost_E
 
 
 def test_milestones_move_with_the_epochs():

@@ -18,6 +18,6 @@ def toy_grid(trunk, first_depth=3):
     margin_SM = 0.5 + 2 * np.log10(trunk_SM / 0.005) + (0.5 if str(trunk.frame_order) == "paper" else 0)
     logits[..., np.arange(_NUM_VIDEOS), labels_N] += margin_SM[..., None]
     return ScoreGrid(
-        logits_SMNK=logits.astype(np.float32), labels_N=labels_N, trunk_gmacs_SM=trunk_SM,
-        head_gmacs_SM=head_SM, first_depth=first_depth, split="calibration", order=str(trunk.frame_order),
+        logits_SMNK=logits.astype(np.float32), labels_N=labels_N, trunk_cost_SM=trunk_SM,
+        head_cost_SM=head_SM, first_depth=first_depth, split="calibration", order=str(trunk.frame_order),
     )  # fmt: skip
