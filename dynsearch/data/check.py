@@ -19,8 +19,7 @@ from dynsearch.data.records import VideoRecord, groups_of, without_group
 from dynsearch.data.sampling import segment_centres
 from dynsearch.data.splits import shared_ids
 from dynsearch.data.video_digest import video_digest
-from dynsearch.data.watched_workers import Lost, map_watched
-from dynsearch.data.workers import Progress
+from dynsearch.data.watched_workers import Lost, Progress, map_watched
 from dynsearch.errors import InputError, VideoError
 from dynsearch.files import written_whole
 
@@ -32,7 +31,7 @@ Located = Sequence[tuple[str, VideoRecord]]
 _FRAMES_READ = 8
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+@dataclasses.dataclass(frozen=True)
 class Problem:
     """One thing that is wrong with one video.
 
@@ -52,6 +51,11 @@ class Problem:
     path: str
     detail: str
     duplicate_of: str = ""
+
+    @classmethod
+    def of(cls, record: VideoRecord, kind: Kind, split: str, detail: str, duplicate_of: str = "") -> Problem:
+        """Return a problem of a record."""
+        return cls(kind, split, record.video_id, str(record.path), detail, duplicate_of)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -179,10 +183,10 @@ def _problems(located: Located, findings: Sequence[Finding], min_frames: int) ->
     problems = []
     for (split, record), finding in zip(located, findings, strict=True):
         if finding.kind:
-            problems.append(_problem(finding.kind, split, record, finding.detail))
+            problems.append(Problem.of(record, finding.kind, split, finding.detail))
         elif finding.num_frames < min_frames:
             detail = f"{finding.num_frames} frames, {min_frames} wanted"
-            problems.append(_problem("too short", split, record, detail))
+            problems.append(Problem.of(record, "too short", split, detail))
     return problems
 
 
@@ -199,7 +203,7 @@ def _duplicates(located: Located, findings: Sequence[Finding]) -> list[Problem]:
             if record.video_id != first.video_id:
                 named = f"{first_split}/{first.video_id}"
                 detail = f"the same content as {first.video_id} in {first_split}"
-                problems.append(_problem("duplicate", split, record, detail, named))
+                problems.append(Problem.of(record, "duplicate", split, detail, named))
     return problems
 
 
@@ -207,22 +211,11 @@ def _shared(splits: dict[str, list[VideoRecord]]) -> list[Problem]:
     """Return a problem for every video id that is annotated more than once."""
     records = {record.video_id: record for records in splits.values() for record in records}
     return [
-        _problem(
+        Problem.of(
+            records[video_id],
             "shared",
             "+".join(dict.fromkeys(names)),
-            records[video_id],
             f"annotated {len(names)} times, in {' and '.join(names)}",
         )
         for video_id, names in shared_ids(splits).items()
     ]
-
-
-def _problem(kind: Kind, split: str, record: VideoRecord, detail: str, duplicate_of: str = "") -> Problem:
-    return Problem(
-        kind=kind,
-        split=split,
-        video_id=record.video_id,
-        path=str(record.path),
-        detail=detail,
-        duplicate_of=duplicate_of,
-    )

@@ -5,10 +5,9 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import json
-import os
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Any, Literal, NamedTuple
+from typing import IO, Literal, NamedTuple
 
 from dynsearch.data.home import home
 from dynsearch.data.records import VideoRecord
@@ -33,6 +32,9 @@ class Finding(NamedTuple):
     digest: str = ""
 
 
+_Known = dict[str, tuple[tuple[int, ...], Finding]]
+
+
 class CheckJournal:
     """Findings in a file, each valid as long as its video's file has the same size and time of change.
 
@@ -41,7 +43,7 @@ class CheckJournal:
 
     def __init__(self, path: Path, *, fresh: bool) -> None:
         self._path = path
-        self._known: dict[str, tuple[list[int], Finding]] = {} if fresh else _load(path)
+        self._known: _Known = {} if fresh else _load(path)
         self._fresh = fresh
         self._file: IO[str] | None = None
 
@@ -70,8 +72,8 @@ class CheckJournal:
 
     def known(self, record: VideoRecord) -> Finding | None:
         """Return what an earlier check found, unless the file has changed since."""
-        state, finding = self._known.get(_key(record), (None, None))
-        return finding if state is not None and state == _state(record) else None
+        state, finding = self._known.get(record.key, (None, None))
+        return finding if state is not None and state == record.state() else None
 
     def add(self, record: VideoRecord, finding: Finding) -> None:
         """Write down what was found.
@@ -79,12 +81,12 @@ class CheckJournal:
         Raises:
             DynsearchError: The file can't be written.
         """
-        state = _state(record)
+        state = record.state()
         if state is None:
             return
         assert self._file is not None
         try:
-            self._file.write(json.dumps([_key(record), state, list(finding)]) + "\n")
+            self._file.write(json.dumps([record.key, state, finding]) + "\n")
             self._file.flush()
         except OSError as error:
             raise self._not_written(error) from error
@@ -97,8 +99,8 @@ class CheckJournal:
         )
 
 
-def _load(path: Path) -> dict[str, tuple[list[int], Finding]]:
-    known: dict[str, tuple[list[int], Finding]] = {}
+def _load(path: Path) -> _Known:
+    known: _Known = {}
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except OSError:
@@ -106,18 +108,5 @@ def _load(path: Path) -> dict[str, tuple[list[int], Finding]]:
     for line in lines:
         with contextlib.suppress(ValueError, TypeError):
             key, state, finding = json.loads(line)
-            known[key] = (state, Finding(*finding))
+            known[key] = (tuple(state), Finding(*finding))
     return known
-
-
-def _key(record: VideoRecord) -> str:
-    return str(record.path) if record.seconds is None else f"{record.path} {record.seconds}"
-
-
-def _state(record: VideoRecord) -> list[Any] | None:
-    """Return a file's size and time of change; None where there is none, which is looked at every time."""
-    try:
-        status = os.stat(record.path)
-    except OSError:
-        return None
-    return [status.st_size, status.st_mtime_ns]

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from dynsearch.data.records import Annotations
-from dynsearch.data.workers import Progress
+from dynsearch.data.watched_workers import Progress
 
 FlipRule = Literal["plain", "exchange"]
 """``plain``: a mirrored video keeps its classes. ``exchange``: classes whose names tell directions change places."""

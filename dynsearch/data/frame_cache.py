@@ -20,8 +20,7 @@ from dynsearch.data.home import home
 from dynsearch.data.record_frames import read_record
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.sampling import segment_centres
-from dynsearch.data.watched_workers import Lost, map_watched
-from dynsearch.data.workers import Progress
+from dynsearch.data.watched_workers import Lost, Progress, map_watched
 from dynsearch.errors import DynsearchError, InputError, VideoError
 from dynsearch.files import read_json, write_text, written_whole
 from dynsearch.locks import held_lock
@@ -103,7 +102,7 @@ def make_frame_cache(
         )
     folder = home() / "frames" if folder is None else folder
     stem = f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}-{num_frames}x{size}"
-    stem += "-" + _digest("\n".join(map(_named, records)))
+    stem += "-" + _digest("\n".join(record.key for record in records))
     path = folder / f"{stem}-{_fingerprint(records, reader)}.npy"
     shape = (len(records), num_frames, size, size, 3)
     cache = FrameCache(path=path, num_frames=num_frames, size=size)
@@ -161,16 +160,9 @@ def _facts_path(path: Path) -> Path:
 def _fingerprint(records: Sequence[VideoRecord], reader: str) -> str:
     states = [f"{_VERSION} {reader}"]
     for record in records:
-        try:
-            status = os.stat(record.path)
-            states.append(f"{status.st_size} {status.st_mtime_ns}")
-        except OSError:
-            states.append("missing")
+        state = record.state()
+        states.append("missing" if state is None else f"{state[0]} {state[1]}")
     return _digest("\n".join(states))
-
-
-def _named(record: VideoRecord) -> str:
-    return str(record.path) if record.seconds is None else f"{record.path} {record.seconds}"
 
 
 def _digest(text: str) -> str:

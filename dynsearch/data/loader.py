@@ -117,18 +117,30 @@ class BadVideos:
 
 
 class ClipLoader:
-    """Batches of clips, read here or in watched worker processes.
+    """Batches of clips, read here or in watched worker processes, the same with any number of them.
+
+    They are ``Batch``: clips float32 (B, T, C, H, W), labels and indices, in an ``EpochOrder``. Call
+    :func:`begin_epoch` before each pass. With a frame cache and no multi-scale crop a batch is one array
+    operation: ``num_workers=0`` is fastest then.
 
     A worker that dies or hangs is replaced, and the video it was reading is named. In training that video, like
     one that can't be decoded, is replaced by another until ``bad_videos.share`` is used up.
 
     Args:
         dataset: The clips.
-        order: Which of them make a batch.
+        batch_size: B, per rank.
+        shuffle: As in ``EpochOrder``, like ``seed``, ``drop_last``, ``rank`` and ``num_ranks``.
+        seed: Seed of the order.
+        drop_last: Leave out a last batch that is not full.
+        rank: Which process of a distributed training this is.
+        num_ranks: How many there are.
         num_workers: Worker processes, 0 for none. Without them a decoder that crashes or hangs takes this process
             with it.
         bad_videos: What happens to videos that can't be read.
         seconds: A video that takes longer to read is bad.
+
+    Raises:
+        InputError: A number is out of range.
 
     Attributes:
         bad: By position, what is wrong with the videos that were replaced so far.
@@ -137,14 +149,27 @@ class ClipLoader:
     def __init__(
         self,
         dataset: ClipDataset,
-        order: EpochOrder,
+        batch_size: int,
         *,
+        shuffle: bool,
+        seed: int = 0,
+        drop_last: bool = False,
+        rank: int = 0,
+        num_ranks: int = 1,
         num_workers: int = 0,
         bad_videos: BadVideos = BadVideos(),
         seconds: float = 300.0,
     ) -> None:
         self.dataset = dataset
-        self.batch_sampler = order
+        self.batch_sampler = EpochOrder(
+            dataset,
+            batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            drop_last=drop_last,
+            rank=rank,
+            num_ranks=num_ranks,
+        )
         self.num_workers = num_workers
         self.bad_videos = bad_videos
         self.seconds = seconds
@@ -214,51 +239,6 @@ class ClipLoader:
             )
 
 
-def make_loader(
-    dataset: ClipDataset,
-    batch_size: int,
-    *,
-    shuffle: bool,
-    num_workers: int = 0,
-    seed: int = 0,
-    drop_last: bool = False,
-    rank: int = 0,
-    num_ranks: int = 1,
-    bad_videos: BadVideos = BadVideos(),
-    seconds: float = 300.0,
-) -> ClipLoader:
-    """Return a loader whose batches are ``Batch``: clips float32 (B, T, C, H, W), labels and indices.
-
-    The batches are the same with any number of workers. Call :func:`begin_epoch` before each pass. With a
-    frame cache and no multi-scale crop a batch is one array operation: ``num_workers=0`` is fastest then.
-
-    Args:
-        dataset: The clips.
-        batch_size: B, per rank.
-        shuffle: Draw the order of each epoch.
-        num_workers: Worker processes, 0 for none.
-        seed: Seed of the order.
-        drop_last: Leave out a last batch that is not full.
-        rank: Which process of a distributed training this is.
-        num_ranks: How many there are.
-        bad_videos: What happens to videos that can't be read.
-        seconds: A video that takes longer to read is bad.
-
-    Raises:
-        InputError: A number is out of range.
-    """
-    order = EpochOrder(
-        dataset,
-        batch_size,
-        shuffle=shuffle,
-        seed=seed,
-        drop_last=drop_last,
-        rank=rank,
-        num_ranks=num_ranks,
-    )
-    return ClipLoader(dataset, order, num_workers=num_workers, bad_videos=bad_videos, seconds=seconds)
-
-
 _Job = tuple[list[int], frozenset[int]]
 
 
@@ -284,7 +264,7 @@ def begin_epoch(loader: Batches, epoch: int, *, first_batch: int = 0) -> None:
     """Say which epoch the next pass over ``loader`` is, and with which of its batches it begins.
 
     Args:
-        loader: A loader as of :func:`make_loader`.
+        loader: A ``ClipLoader``, or one like it.
         epoch: Decides the order, the frames and the crops.
         first_batch: Batches before it are not even read.
     """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
@@ -29,6 +30,25 @@ class VideoRecord:
     group: str | None = None
     seconds: tuple[float, float] | None = None
     labels: tuple[int, ...] = ()
+
+    @classmethod
+    def of_classes(cls, video_id: str, path: Path, labels: Iterable[int]) -> VideoRecord:
+        """Return the record of a video with the classes ``labels``, of which there is at least one."""
+        rising = tuple(sorted(set(labels)))
+        return cls(video_id, path, rising[0], labels=rising)
+
+    @property
+    def key(self) -> str:
+        """What tells it from other videos, wherever it is annotated: its file and its seconds."""
+        return str(self.path) if self.seconds is None else f"{self.path} {self.seconds}"
+
+    def state(self) -> tuple[int, int] | None:
+        """Return the size and the time of change of its file, in nanoseconds; None where there is none."""
+        try:
+            status = os.stat(self.path)
+        except OSError:
+            return None
+        return status.st_size, status.st_mtime_ns
 
     @property
     def is_multi_label(self) -> bool:

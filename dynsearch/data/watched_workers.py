@@ -7,13 +7,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from dynsearch.data.worker_pool import Lost, worker_pool
-from dynsearch.data.workers import Progress
 from dynsearch.machine import available_cores
 
-__all__ = ["Lost", "map_in_order", "map_watched"]
+__all__ = ["Lost", "Progress", "map_in_order", "map_watched"]
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+Progress = Callable[[int, int], None]
+"""Called with the number of items done and the number of all."""
 
 
 def map_watched(

@@ -67,7 +67,7 @@ def train(
     Args:
         network: A multi-exit network; moved to ``device``.
         loader: This process's batches of (clips, labels, indices) of the training split, as of
-            :func:`dynsearch.data.loader.make_loader`.
+            :func:`dynsearch.data.loader.ClipLoader`.
         config: Training settings.
         device: Where to train.
         seed: With the epoch, the batch and the process, it decides the random numbers of dropout.

@@ -17,7 +17,7 @@ from dynsearch.data.clips import ClipDataset
 from dynsearch.data.flips import mirrored_classes
 from dynsearch.data.frame_cache import FrameCache, check_limit, make_frame_cache
 from dynsearch.data.labels import label_tensor
-from dynsearch.data.loader import BadVideos, ClipLoader, make_loader
+from dynsearch.data.loader import BadVideos, ClipLoader
 from dynsearch.data.records import VideoDataset, without_group, without_group_text
 from dynsearch.data.views import views_of
 from dynsearch.plan import Plan
@@ -176,7 +176,7 @@ class DatasetClips:
             mirrored_K=self._mirrored() if config.flip and training else None,
         )
         in_one_go = cache is not None and not clips.multi_scale_crop
-        return make_loader(
+        return ClipLoader(
             clips,
             config.batch_size,
             shuffle=training,

@@ -13,7 +13,7 @@ from dynsearch.data import num_frames, open_dataset, read_frames
 from dynsearch.data.motions.classes import CLASSES
 from dynsearch.data.motions.dataset import MARKER, MotionsSizes, generate_motions
 from dynsearch.data.motions.scene import SIZE_RANGE, draw_track, render
-from dynsearch.errors import DataError
+from dynsearch.errors import DataError, DynsearchError
 from tests.data.conftest import SMALL
 
 ANNOTATIONS = ("labels", "train", "validation", "test")
@@ -202,3 +202,11 @@ def test_render_gives_rgb_frames_that_move():
     assert video.shape == (20, 48, 48, 3)
     assert video.dtype == np.uint8
     assert np.abs(np.diff(video.astype(float), axis=0)).mean() > 2
+
+
+def test_a_process_that_dies_while_it_makes_a_video_is_an_error_that_names_it(monkeypatch, tmp_path):
+    monkeypatch.setattr("dynsearch.data.motions.dataset.write_h264", lambda path, frames: os._exit(1))
+
+    with pytest.raises(DynsearchError, match=r"\d+.mp4: a process that made this video was killed"):
+        generate_motions(tmp_path / "dying", SMALL, num_workers=2)
+    assert not (tmp_path / "dying").exists()

@@ -14,7 +14,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from dynsearch.data.layouts.several_labels import multi_label_record
 from dynsearch.data.layouts.text_files import find_files, frames_and_labels, in_folders, read_lines
 from dynsearch.data.layouts.video_tree import VideoTree
 from dynsearch.data.records import Annotations, VideoRecord
@@ -86,7 +85,7 @@ def _records(
             f"{len(unknown)} classes have no training video, first {shown(unknown[:10])}", where=str(path)
         )
     return [
-        multi_label_record(video_id, _find(video_id, tree, path), (labels[name] for name in names))
+        VideoRecord.of_classes(video_id, _find(video_id, tree, path), (labels[name] for name in names))
         for video_id, names in videos.items()
     ]
 
@@ -100,7 +99,7 @@ def _read_lists(files: dict[str, Path], tree: VideoTree) -> Annotations:
         for number, line in read_lines(path):
             name, labels = frames_and_labels(path, number, line, len(class_names), "v_ID")
             video_id = name.removeprefix("v_")
-            records.append(multi_label_record(video_id, _find(video_id, tree, path), labels))
+            records.append(VideoRecord.of_classes(video_id, _find(video_id, tree, path), labels))
     return Annotations(class_names=class_names, train=parts["train"], test=parts["test"])
 
 

@@ -16,7 +16,6 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from dynsearch.data.layouts.several_labels import multi_label_record
 from dynsearch.data.layouts.text_files import bad_line, find_files, in_folders, read_lines
 from dynsearch.data.layouts.video_tree import VideoTree
 from dynsearch.data.records import Annotations, VideoRecord
@@ -56,7 +55,7 @@ def read_fcvid(root: Path) -> Annotations:
                     f"{shown(str(other))} and {shown(str(name))} are one file, {named(path.name)}",
                     where=str(files["split"]),
                 )
-            parts[split].append(multi_label_record(name.with_suffix("").as_posix(), path, classes))
+            parts[split].append(VideoRecord.of_classes(name.with_suffix("").as_posix(), path, classes))
     return Annotations(
         class_names=_class_names([name for name, _ in videos], labels, num_classes),
         train=parts["train"],

@@ -14,7 +14,7 @@ import numpy as np
 from dynsearch.data.motions.classes import CLASSES
 from dynsearch.data.motions.scene import render
 from dynsearch.data.motions.video_writer import write_h264
-from dynsearch.data.workers import Progress, map_in_workers
+from dynsearch.data.watched_workers import Lost, Progress, map_watched
 from dynsearch.errors import DataError, DynsearchError
 from dynsearch.files import read_json
 from dynsearch.locks import held_lock
@@ -157,8 +157,13 @@ def _make(folder: Path, sizes: MotionsSizes, num_workers: int | None, progress: 
         _write_json(folder / "labels" / f"{name}.json", entries)
     labels = {motion.name: str(index) for index, motion in enumerate(CLASSES)}
     _write_json(folder / "labels" / "labels.json", labels)
-    for _ in map_in_workers(_make_video, videos, num_workers=num_workers, progress=progress):
-        pass
+    for position, made in map_watched(_make_video, videos, num_workers=num_workers, progress=progress):
+        if isinstance(made, Lost):
+            raise DynsearchError(
+                "a process that made this video was killed or crashed",
+                where=str(videos[position].path),
+                hint="The machine may be out of memory; use fewer --workers",
+            )
     _write_json(folder / MARKER, _marker(sizes))
 
 
