@@ -1,4 +1,4 @@
-"""Clips for training and scoring: frames chosen, cropped and normalised, one video or a batch at a time."""
+"""Clips for training and scoring: frames chosen, cropped and normalised, a batch at a time."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Collection, Sequence
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch.utils.data import Dataset
 
 from dynsearch.data.augmentation import (
     apply_crop,
@@ -26,16 +25,13 @@ from dynsearch.data.sampling import random_in_segments, sample_rng, segment_cent
 from dynsearch.data.worker_pool import note
 from dynsearch.errors import DataError, InputError, VideoError
 
-Clip = tuple[torch.Tensor, int | torch.Tensor, int]
-"""One clip float32 (T, C, H, W) in temporal order, its label (or labels, uint8 (K,)), its index."""
-
 Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 """Clips float32 (B, T, C, H, W) in temporal order, labels, indices int64 (B,).
 
 Labels are int64 (B,), or uint8 0/1 (B, K) in data sets with several labels a video."""
 
 
-class ClipDataset(Dataset[Clip]):
+class ClipDataset:
     """The videos of a split as clips of T frames, always in temporal order.
 
     Training draws one frame of each segment, and a multi-scale crop where asked for; everything else takes
@@ -106,15 +102,6 @@ class ClipDataset(Dataset[Clip]):
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch whose frames, crops and order are drawn next."""
         self.epoch = epoch
-
-    def __getitem__(self, index: int) -> Clip:
-        """Return a clip, float32 (T, C, H, W), its label and its index.
-
-        Raises:
-            VideoError: The video can't be read; it is named.
-        """
-        clips, labels, _ = self.batch([index])
-        return clips[0], labels[0] if labels.ndim == 2 else int(labels[0]), index
 
     def batch(self, indices: Sequence[int]) -> Batch:
         """Return the clips, labels and indices of B videos.

@@ -28,8 +28,23 @@ def segment_centres(num_video_frames: int, num_frames: int) -> Indices:
     Raises:
         InputError: One of the numbers is below 1.
     """
-    _check(num_video_frames, num_frames)
-    return (2 * np.arange(num_frames, dtype=np.int64) + 1) * num_video_frames // (2 * num_frames)
+    return clip_indices(num_video_frames, num_frames, 1)[0]
+
+
+def clip_indices(num_video_frames: int, num_frames: int, num_clips: int) -> Indices:
+    """Return the frames of clips at different times, int64 (V, T): ``floor(N / T * (t + (v + 1/2) / V))``.
+
+    Args:
+        num_video_frames: N, the frames in the video.
+        num_frames: T, the frames of a clip.
+        num_clips: V. One clip takes the middles of the segments.
+
+    Raises:
+        InputError: One of the numbers is below 1.
+    """
+    _check(num_video_frames, num_frames, num_clips)
+    parts = 2 * num_clips * np.arange(num_frames, dtype=np.int64) + 2 * np.arange(num_clips)[:, None] + 1
+    return parts * num_video_frames // (2 * num_clips * num_frames)
 
 
 def random_in_segments(num_video_frames: int, num_frames: int, rng: np.random.Generator) -> Indices:
@@ -65,6 +80,7 @@ def sample_rng(
     return np.random.default_rng((seed, epoch, index, *_PURPOSES[purpose]))
 
 
-def _check(num_video_frames: int, num_frames: int) -> None:
-    if num_video_frames < 1 or num_frames < 1:
-        raise InputError(f"sampling needs at least 1 frame, got {num_frames} of {num_video_frames}")
+def _check(num_video_frames: int, num_frames: int, num_clips: int = 1) -> None:
+    if min(num_video_frames, num_frames, num_clips) < 1:
+        clips = f"{num_clips} x " if num_clips != 1 else ""
+        raise InputError(f"sampling needs at least 1 frame, got {clips}{num_frames} of {num_video_frames}")

@@ -10,34 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import product
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
 from dynsearch.data.augmentation import normalise, resize_short_side
 from dynsearch.data.frame_cache import FrameCache
 from dynsearch.data.record_frames import read_record
 from dynsearch.data.records import VideoRecord
+from dynsearch.data.sampling import clip_indices
 from dynsearch.errors import InputError
-
-
-def clip_indices(num_video_frames: int, num_frames: int, num_clips: int) -> npt.NDArray[np.int64]:
-    """Return the frames of every clip, int64 (V, T): ``floor(N / T * (t + (v + 1/2) / V))``.
-
-    Args:
-        num_video_frames: N, the frames in the video.
-        num_frames: T, the frames of a clip.
-        num_clips: V. One clip takes the middles of the segments.
-
-    Raises:
-        InputError: One of the numbers is below 1.
-    """
-    if min(num_video_frames, num_frames, num_clips) < 1:
-        raise InputError(
-            f"views need at least 1 frame and clip, got {num_clips} x {num_frames} of {num_video_frames}"
-        )
-    parts = 2 * num_clips * np.arange(num_frames) + 2 * np.arange(num_clips)[:, None] + 1
-    return parts.astype(np.int64) * num_video_frames // (2 * num_clips * num_frames)
 
 
 def crop_corners(height: int, width: int, size: int, num_crops: int) -> list[tuple[int, int]]:

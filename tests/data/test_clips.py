@@ -48,13 +48,13 @@ def assert_same(first, second):
 def test_a_test_clip_is_the_middle_of_the_middle_frames(records):
     dataset = clips_of(records, training=False, image_size=32, short_side=48)
 
-    clip, label, index = dataset[3]
+    clips, labels, indices = dataset.batch([3])
 
     frames = read_frames(records[3].path, lambda count: segment_centres(count, 4).tolist())
     expected = normalise(torch.from_numpy(frames[:, 8:40, 8:40]).permute(0, 3, 1, 2))
-    assert (label, index) == (records[3].label, 3)
-    assert clip.dtype == torch.float32
-    torch.testing.assert_close(clip, expected)
+    assert (labels.tolist(), indices.tolist()) == ([records[3].label], [3])
+    assert clips.dtype == torch.float32
+    torch.testing.assert_close(clips[0], expected)
 
 
 def test_frames_come_in_temporal_order(tmp_path):
@@ -78,11 +78,11 @@ def test_frames_come_in_temporal_order(tmp_path):
 def test_single_clips_batches_and_the_loader_agree(records, cache, multi_scale_crop):
     for source in (None, cache):
         dataset = clips_of(records, cache=source, short_side=48, multi_scale_crop=multi_scale_crop)
-        singles = [dataset[index] for index in (5, 2, 9)]
+        singles = [dataset.batch([index]) for index in (5, 2, 9)]
         clips, labels, indices = dataset.batch([5, 2, 9])
 
-        assert torch.equal(clips, torch.stack([clip for clip, _, _ in singles]))
-        assert labels.tolist() == [label for _, label, _ in singles]
+        assert torch.equal(clips, torch.cat([clip for clip, _, _ in singles]))
+        assert labels.tolist() == [int(label) for _, label, _ in singles]
         assert indices.tolist() == [5, 2, 9]
         assert labels.dtype == torch.int64
         assert clips.shape == (3, 4, 3, 32, 32)
@@ -212,7 +212,7 @@ def test_an_unreadable_video_is_named(tmp_path):
     (tmp_path / "bad.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
 
     with pytest.raises(VideoError, match=r"bad\.mp4"):
-        clips_of([VideoRecord("bad", tmp_path / "bad.mp4", 0)])[0]
+        clips_of([VideoRecord("bad", tmp_path / "bad.mp4", 0)]).batch([0])
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.frame_cache import FrameCache
 from dynsearch.data.records import VideoRecord
-from dynsearch.data.sampling import segment_centres
-from dynsearch.data.views import clip_indices, crop_corners, views_of
+from dynsearch.data.sampling import clip_indices, segment_centres
+from dynsearch.data.views import crop_corners, views_of
 from dynsearch.errors import InputError
 
 numbers = st.integers(1, 40)
@@ -71,7 +71,7 @@ def test_a_single_view_is_what_testing_sees(cache):
         records(2), num_frames=4, image_size=16, num_clips=1, num_crops=1, short_side=20, cache=cache
     )
     for index, view in enumerate(views):
-        torch.testing.assert_close(view[0], clips[index][0])
+        torch.testing.assert_close(view[0], clips.batch([index])[0][0])
 
 
 def test_views_come_clip_by_clip(cache):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
@@ -51,6 +52,19 @@ class Outcome:
     end: End
     scores: TrainedScores | None = None
     error: str | None = None
+
+
+def outcome_of(job: Job, end: End, error: str | None) -> Outcome:
+    """Return what became of a job that has ended: with its scores, where this machine sees them."""
+    from dynsearch.training.run import read_scores
+
+    if end is not End.DONE:
+        return Outcome(job, end, error=error)
+    scores = read_scores(job.folder, job.plan)
+    if scores is None:
+        where = f"{job.folder} as {os.uname().nodename} sees it"
+        return Outcome(job, End.FAILED, error=f"its exit scores are missing in {where}")
+    return Outcome(job, end, scores)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from multiprocessing.connection import wait
 from typing import TYPE_CHECKING
 
 from dynsearch.errors import InputError
-from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome, Rung
+from dynsearch.search.engines.engine import Evaluator, Job, Outcome, Rung, outcome_of
 from dynsearch.search.engines.slot import Slot
 from dynsearch.search.engines.worker import Ended, Waiting
 
@@ -61,8 +61,6 @@ class LocalEngine:
                 return None
 
     def _hear(self, slot: Slot) -> Outcome | Rung | None:
-        from dynsearch.training.run import read_scores
-
         job = slot.job
         assert job is not None
         message = slot.take()
@@ -74,12 +72,7 @@ class LocalEngine:
             if self._on_epoch:
                 self._on_epoch(job, message)
             return None
-        if message.end is not End.DONE:
-            return Outcome(job, message.end, error=message.error)
-        scores = read_scores(job.folder, job.plan)
-        if scores is None:
-            return Outcome(job, End.FAILED, error=f"its exit scores are missing in {job.folder}")
-        return Outcome(job, End.DONE, scores)
+        return outcome_of(job, message.end, message.error)
 
     def answer(self, rung: Rung, *, go_on: bool) -> None:
         """Let the job that waits at ``rung`` go on, or stop it."""

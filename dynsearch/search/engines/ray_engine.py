@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import queue
 import tempfile
 import threading
@@ -14,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dynsearch.errors import DynsearchError
-from dynsearch.search.engines.engine import End, Evaluator, Job, Outcome, Rung
+from dynsearch.search.engines.engine import Evaluator, Job, Outcome, Rung, outcome_of
 from dynsearch.search.engines.ray_session import start_ray
 from dynsearch.search.engines.ray_wires import Wires
 
@@ -77,22 +76,18 @@ class RayEngine:
         reason = "Ray ended"
         try:
             with tempfile.TemporaryDirectory(prefix="dynsearch-ray-") as folder:
-                if self._workers == 1:
-                    self._run_tune(Path(folder))
-                else:
-                    self._run_groups(Path(folder))
+                self._run_in(Path(folder))
         except Exception as error:  # Handed to the driver's thread.
             reason = f"Ray ended: {' '.join(str(error).split())[:300]}"
         self._wires.events.put(DynsearchError(reason))
 
-    def _run_tune(self, folder: Path) -> None:
+    def _run_in(self, folder: Path) -> None:
+        from dynsearch.search.engines.ray_train import Crew, run_groups
         from dynsearch.search.engines.ray_tune import run_tune
 
-        run_tune(self._evaluator, self._wires, num_slots=self.num_slots, gpus=self._gpus, folder=folder)
-
-    def _run_groups(self, folder: Path) -> None:
-        from dynsearch.search.engines.ray_train import Crew, run_groups
-
+        if self._workers == 1:
+            run_tune(self._evaluator, self._wires, num_slots=self.num_slots, gpus=self._gpus, folder=folder)
+            return
         gpus = None if self._gpus is None else self._gpus / self._workers
         crew = Crew(self._evaluator, self._workers, gpus, self._timeout)
         run_groups(crew, self._wires, num_slots=self.num_slots, folder=folder)
@@ -111,7 +106,7 @@ class RayEngine:
                 return event
             if isinstance(event, Outcome):
                 self._num_running -= 1
-                return _with_scores(event)
+                return outcome_of(event.job, event.end, event.error)
             if self._on_epoch:
                 self._on_epoch(*event)
 
@@ -135,15 +130,3 @@ class RayEngine:
         with contextlib.suppress(Exception):
             ray.shutdown()
         self._thread = None
-
-
-def _with_scores(outcome: Outcome) -> Outcome:
-    from dynsearch.training.run import read_scores
-
-    if outcome.end is not End.DONE:
-        return outcome
-    scores = read_scores(outcome.job.folder, outcome.job.plan)
-    if scores is None:
-        where = f"{outcome.job.folder} as {os.uname().nodename} sees it"
-        return Outcome(outcome.job, End.FAILED, error=f"its exit scores are missing in {where}")
-    return Outcome(outcome.job, End.DONE, scores)
