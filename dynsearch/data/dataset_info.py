@@ -54,16 +54,16 @@ class DatasetInfo:
 
     name: str
     title: str
-    num_classes: int | None
+    num_classes: int | None = None
     layout: str
     licence_page: str
     how_to_get: str
-    num_videos: dict[str, int]
-    read: Layout
-    splits: str
+    num_videos: dict[str, int] = dataclasses.field(default_factory=dict)
     calibration_fraction: float = 0.1
     cache_frames: int = 32
     cache_size: int = 256
+    read: Layout
+    splits: str
     variant: Callable[[str], Layout] | None = None
     generate: Generator | None = None
     metrics: tuple[str, ...] = ("top1", "top5")

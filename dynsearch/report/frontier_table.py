@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dynsearch.report.tables import format_table
+from dynsearch.report.words import threshold_text
 
 _LEADING = {"test_map": "mAP"}
 _FURTHER = {"test_top5": "top-5", "test_mean_class": "mean class"}
@@ -35,15 +36,10 @@ def frontier_table(rows: Sequence[Mapping[str, Any]]) -> str:
                 "frames": str(row["num_frames"]),
                 "order": str(row["frame_order"]),
                 "exits": str(row["exits"]),
-                "thresholds": " ".join(_short(value) for value in str(row["thresholds"]).split()),
+                "thresholds": " ".join(
+                    threshold_text(float(value)) for value in str(row["thresholds"]).split()
+                ),
             }
             for row in rows
         ]
     )
-
-
-def _short(threshold: str) -> str:
-    value = float(threshold)
-    if value == float("inf"):
-        return "never"
-    return "always" if value == float("-inf") else f"{value:.3f}"

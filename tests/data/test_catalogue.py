@@ -4,6 +4,7 @@ import pytest
 
 from dynsearch.data import CATALOGUE, open_dataset
 from dynsearch.data.home import dataset_root, home
+from dynsearch.data.motions.dataset import DEFAULT_SIZES
 from dynsearch.errors import InputError
 from tests.data.conftest import SMALL
 
@@ -35,6 +36,13 @@ def test_every_entry_is_complete(info):
     assert set(info.num_videos) == ({"train", "test"} if info.num_classes else set())
     assert 0 < info.calibration_fraction < 1
     assert min(map(len, (info.title, info.layout, info.licence_page, info.how_to_get, info.splits))) > 5
+
+
+def test_the_embedded_data_set_is_as_large_as_the_catalogue_says():
+    info = CATALOGUE["motions"]
+    assert info.num_videos == {"train": DEFAULT_SIZES.num_train, "test": DEFAULT_SIZES.num_validation}
+    assert info.cache_size == DEFAULT_SIZES.side
+    assert info.calibration_fraction == 1 / 3
 
 
 def test_calibration_is_recorded_by_fraction_and_seed(motions_root):
