@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan, TemporalShift
-from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe_file import load_recipe
 from dynsearch.study.source import open_clips
 from dynsearch.training.run import train_and_score
 
@@ -31,7 +31,7 @@ NETWORKS = {
 
 def top1_by_exit(order: str, shift: str, epochs: int, seed: int) -> list[float]:
     """Return test top-1 in percent after 2, 4 and 8 frames."""
-    recipe = StudyRecipe.load("motions", settings=[f"training.epochs={epochs}"])
+    recipe = load_recipe("motions", settings=[f"training.epochs={epochs}"])[0]
     source = open_clips(recipe)
     plan = Plan(
         backbone="test_resnet",

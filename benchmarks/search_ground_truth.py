@@ -35,6 +35,7 @@ from dynsearch.search.one_shot.warm_start import WarmStart
 from dynsearch.space import SearchSpace
 from dynsearch.study.one_shot_config import OneShotConfig
 from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe_file import load_recipe
 from dynsearch.study.source import open_clips
 from dynsearch.training.device import pick_device
 from dynsearch.training.initialise import wake_residual_branches
@@ -65,7 +66,7 @@ SPACE = SearchSpace.model_validate(
 def recipe(*settings: str) -> StudyRecipe:
     """Return the embedded data set's own recipe in float32, with changes as ``field=value``."""
     fixed = [f"training.epochs={EPOCHS}", "training.amp=off"]
-    return StudyRecipe.load("motions", settings=[*fixed, *settings])
+    return load_recipe("motions", settings=[*fixed, *settings])[0]
 
 
 def sampled_plans(num_plans: int) -> Iterator[Plan]:

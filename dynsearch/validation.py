@@ -44,11 +44,17 @@ def _holds(value: Any, kind: Any, other_than: Any = ()) -> bool:
     return isinstance(value, kind) and not isinstance(value, other_than)
 
 
-def describe(error: ValidationError) -> str:
-    """Return every problem pydantic found as ``field: what is wrong (got value)``, joined by semicolons."""
+def describe(error: ValidationError, *, inside: str | None = None) -> str:
+    """Return every problem pydantic found as ``field: what is wrong (got value)``, joined by semicolons.
+
+    Args:
+        error: What pydantic found.
+        inside: A section whose fields are named without it.
+    """
     problems = []
     for item in error.errors(include_url=False):
-        field = ".".join(str(part)[:80] for part in item["loc"])
+        place = item["loc"][1:] if item["loc"][:1] == (inside,) else item["loc"]
+        field = ".".join(str(part)[:80] for part in place)
         if item["type"] == "missing":
             problems.append(f"{field}: is missing")
         elif item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):

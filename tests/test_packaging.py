@@ -39,9 +39,9 @@ def test_the_installed_package_finds_them_from_anywhere(installed, tmp_path):
     code = (
         "import dynsearch\n"
         "from dynsearch import resources\n"
-        "from dynsearch.study.recipe import StudyRecipe\n"
+        "from dynsearch.study.recipe_file import load_recipe\n"
         "print(dynsearch.__file__)\n"
-        "print(resources.names('search_spaces'), StudyRecipe.load('motions').dataset)\n"
+        "print(resources.names('search_spaces'), load_recipe('motions')[0].dataset)\n"
     )
     command = [
         sys.executable,

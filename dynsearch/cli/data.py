@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dynsearch.data.catalogue import DatasetInfo
     from dynsearch.data.check import CheckReport
     from dynsearch.study.recipe import StudyRecipe
+    from dynsearch.study.run_settings import RunSettings
 
 _dataset = click.option(
     "--dataset", required=True, help="Name of the data set; `dynsearch data list` shows them."
@@ -187,7 +188,7 @@ def prepare(
     from dynsearch.data.frame_cache import cache_bytes, check_limit, make_frame_cache
     from dynsearch.data.home import dataset_root
 
-    asked = _asked_for(recipe_file, dataset=dataset, seed=seed, reader=reader)
+    asked, run = _asked_for(recipe_file, dataset=dataset, seed=seed, reader=reader)
     info, kept = get_info(asked.dataset), asked.frame_cache
     frames = frames or (kept.num_frames if kept else info.cache_frames)
     size = size or (kept.size if kept else info.cache_size)
@@ -209,7 +210,7 @@ def prepare(
                 name=f"{asked.dataset}-{split}",
                 num_frames=frames,
                 size=size,
-                reader=asked.reader,
+                reader=run.reader,
                 max_bad_videos=max_bad_videos if split == "train" else 0.0,
                 num_workers=workers,
                 progress=progress,
@@ -219,16 +220,16 @@ def prepare(
             click.echo(f"  left out of training: {records[index].path}: {reason}")
 
 
-def _asked_for(recipe_file: str | None, **changes: Any) -> StudyRecipe:
+def _asked_for(recipe_file: str | None, **changes: Any) -> tuple[StudyRecipe, RunSettings]:
     """Return the recipe whose data are to be prepared; without one, the data set with all else at its default."""
-    from dynsearch.study.recipe import StudyRecipe
+    from dynsearch.study.recipe_file import load_recipe, split_settings
 
     if recipe_file is not None:
-        return StudyRecipe.load(recipe_file, overrides=changes)
+        return load_recipe(recipe_file, overrides=changes)
     if changes["dataset"] is None:
         raise click.UsageError("Give --dataset (for instance motions) or --recipe.")
     given = {field: value for field, value in changes.items() if value is not None}
-    return StudyRecipe(space="", max_gflops=1, **given)
+    return split_settings({"space": "", "max_gflops": 1, **given})
 
 
 def _counted(number: int, noun: str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -33,7 +33,7 @@ def evaluate(
     split: str,
     batch_size: int,
     data_root: Path | None,
-    reader: str | None,
+    reader: Literal["auto", "decord", "pyav"] | None,
     quiet: bool,
     as_json: bool,
 ) -> None:
@@ -46,16 +46,16 @@ def evaluate(
 
     from dynsearch.data.catalogue import get_metrics
     from dynsearch.errors import DataError
-    from dynsearch.export.evaluation import evaluate as run
+    from dynsearch.export.evaluation import evaluate as measure
     from dynsearch.export.loaded import LoadedNetwork
+    from dynsearch.study.run_settings import RunSettings
     from dynsearch.study.source import open_clips
     from dynsearch.units import spelled
 
     loaded = LoadedNetwork(bundle)
     plan, recipe = loaded.bundle.plan, loaded.bundle.recipe
-    if reader is not None:
-        recipe = recipe.model_copy(update={"reader": reader})
-    source = open_clips(recipe, data_root, dataset=dataset)
+    run = RunSettings(reader=reader or "auto")
+    source = open_clips(recipe, data_root, dataset=dataset, run=run)
     if tuple(source.dataset.class_names) != loaded.bundle.class_names:
         raise DataError(
             f"its classes are not the bundle's: {_first_difference(source, loaded)}",
@@ -71,7 +71,7 @@ def evaluate(
     total = len(source.video_ids(split))
     with counting("evaluating", quiet=quiet or as_json) as progress:
         metrics = get_metrics(source.dataset.name)
-        measured = run(loaded, loader, metrics, on_videos=lambda done: progress(done, total))
+        measured = measure(loaded, loader, metrics, on_videos=lambda done: progress(done, total))
     if as_json:
         values = spelled(asdict(measured))
         rates = {

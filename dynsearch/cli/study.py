@@ -102,9 +102,9 @@ def study(
 
     from dynsearch.cli.progress import study_progress
     from dynsearch.study.folder import StudyFolder
-    from dynsearch.study.recipe import StudyRecipe, recipe_name
+    from dynsearch.study.recipe_file import load_recipe, recipe_name
 
-    overrides["dataset"] = dataset
+    overrides |= {"dataset": dataset, "loggers": loggers or None}
     overrides["max_gflops"] = overrides.pop("budget")
     if families is not None:
         overrides["families"] = [name.strip() for name in families.split(",")]
@@ -115,10 +115,10 @@ def study(
         hide_password(given, overrides["storage"])
     one_shot = {"retrain": retrain, "warm_start": warm_start}
     settings += tuple(f"one_shot.{field}={value}" for field, value in one_shot.items() if value is not None)
-    recipe = StudyRecipe.load(recipe_file or str(dataset), settings=settings, overrides=overrides)
+    recipe, run = load_recipe(recipe_file or str(dataset), settings=settings, overrides=overrides)
     folder = StudyFolder.named(name or recipe_name(recipe_file or str(dataset)), studies_root)
 
-    if recipe.engine == "local":
+    if run.engine == "local":
         from dynsearch.search.engines.slot import warm_up
 
         warm_up()
@@ -127,13 +127,14 @@ def study(
     from dynsearch.study.origin import Origin
     from dynsearch.study.source import open_clips
 
-    source = open_clips(recipe, data_root, write=None if quiet or as_json else click.echo)
-    trackers = open_loggers(loggers, folder.name, recipe)
+    source = open_clips(recipe, data_root, run=run, write=None if quiet or as_json else click.echo)
+    trackers = open_loggers(run.loggers, folder.name, recipe)
     with study_progress(
         quiet=quiet or as_json, verbose=verbose, num_epochs=recipe.training.epochs, loggers=trackers
     ) as progress:
         origin = Origin.of(source.dataset, shlex.join(["dynsearch", *sys.argv[1:]]))
-        results = run_study(recipe, folder, source, progress, progress.epoch, origin, data=source.facts())
+        facts = source.facts()
+        results = run_study(recipe, folder, source, progress, progress.epoch, origin, run=run, data=facts)
 
     from dynsearch.cli.frontier import print_frontier
     from dynsearch.cli.report import make_report

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dynsearch.frontier import MergedPoint
     from dynsearch.plan import Plan
     from dynsearch.study.recipe import StudyRecipe
+    from dynsearch.study.run_settings import RunSettings
     from dynsearch.training.ranks import Ranks
     from dynsearch.training.source import DatasetClips
 
@@ -77,7 +78,8 @@ def train(
     click.get_current_context().with_resource(stopped_by_sigterm())
     settings += (f"training.epochs={epochs}",) if epochs else ()
     settings += (f"training.weights={weights}",) if weights else ()
-    plan, recipe, trained = _what_to_train(what, dataset, settings, overrides)
+    overrides |= {"dataset": dataset, "loggers": loggers or None}
+    plan, recipe, run, trained = _what_to_train(what, dataset, settings, overrides)
     if warm_start and trained is None:
         raise click.UsageError("--warm-start needs a bundle; a plan file has no weights.")
 
@@ -91,9 +93,9 @@ def train(
     from dynsearch.search.loggers import open_loggers
     from dynsearch.training.ranks import joined_ranks
 
-    with joined_ranks(recipe.training.timeout) as ranks:
-        source = _open(recipe, data_root, ranks, quiet=quiet or as_json)
-        trackers = open_loggers(loggers, output.name, recipe) if ranks.is_first else []
+    with joined_ranks(run.timeout) as ranks:
+        source = _open(recipe, run, data_root, ranks, quiet=quiet or as_json)
+        trackers = open_loggers(run.loggers, output.name, recipe) if ranks.is_first else []
         silent = quiet or as_json or not ranks.is_first
         with training_progress(plan, recipe.training.epochs, quiet=silent, loggers=trackers) as progress:
             trained_bundle = train_bundle(
@@ -102,6 +104,7 @@ def train(
                 source,
                 output,
                 start_from=trained if warm_start else None,
+                save_every_steps=run.save_every_steps,
                 ranks=ranks,
                 on_epoch=progress.epoch,
                 on_step=progress.step,
@@ -131,7 +134,9 @@ def _print(bundle: Bundle, point: MergedPoint[int], *, as_json: bool) -> None:
     click.echo(json.dumps(values, indent=1))
 
 
-def _open(recipe: StudyRecipe, data_root: Path | None, ranks: Ranks, *, quiet: bool) -> DatasetClips:
+def _open(
+    recipe: StudyRecipe, run: RunSettings, data_root: Path | None, ranks: Ranks, *, quiet: bool
+) -> DatasetClips:
     """Return the clips, opened by the first process before the others: what is wrong with them is said once."""
     from dynsearch.study.source import open_clips
 
@@ -139,7 +144,7 @@ def _open(recipe: StudyRecipe, data_root: Path | None, ranks: Ranks, *, quiet: b
     shows = ranks.is_first and not quiet
     for turn in (True, False):
         if turn is ranks.is_first:
-            source = open_clips(recipe, data_root, write=click.echo if shows else None)
+            source = open_clips(recipe, data_root, run=run, write=click.echo if shows else None)
         ranks.gather(None)
     assert source is not None
     if shows:
@@ -154,19 +159,20 @@ def _open(recipe: StudyRecipe, data_root: Path | None, ranks: Ranks, *, quiet: b
 
 def _what_to_train(
     what: Path, dataset: str | None, settings: tuple[str, ...], overrides: dict[str, Any]
-) -> tuple[Plan, StudyRecipe, Path | None]:
-    """Return the plan, the recipe to train it by, and the weights it has already."""
+) -> tuple[Plan, StudyRecipe, RunSettings, Path | None]:
+    """Return the plan, the recipe to train it by and how, and the weights it has already."""
     from dynsearch.plan import Plan
-    from dynsearch.study.recipe import StudyRecipe
+    from dynsearch.study.recipe_file import load_recipe
 
-    overrides["dataset"] = dataset
     overrides["max_gflops"] = overrides.pop("budget")
     if what.is_dir():
         from dynsearch.export import Bundle
 
         bundle = Bundle.load(what)
-        recipe = StudyRecipe.load(str(what / "recipe.yaml"), settings=settings, overrides=overrides)
-        return bundle.plan, recipe, bundle.weights
+        own = str(what / "recipe.yaml")
+        recipe, run = load_recipe(own, settings=settings, overrides=overrides, run_of_file=False)
+        return bundle.plan, recipe, run, bundle.weights
     if dataset is None:
         raise click.UsageError("A plan file needs --dataset, whose recipe says how to train.")
-    return Plan.load(what), StudyRecipe.load(dataset, settings=settings, overrides=overrides), None
+    recipe, run = load_recipe(dataset, settings=settings, overrides=overrides)
+    return Plan.load(what), recipe, run, None

@@ -213,7 +213,7 @@ class ClipLoader:
         if lost.noted is None:
             raise DynsearchError(
                 f"a process that reads videos {lost.reason}, but not while reading one",
-                hint="The machine may be out of memory or of shared memory; use fewer training.num_workers",
+                hint="The machine may be out of memory or of shared memory; use fewer run.num_workers",
             )
         if lost.is_hang or lost.noted in self._crashed:
             path = str(self.dataset.records[lost.noted].path)

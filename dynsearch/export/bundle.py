@@ -8,8 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from dynsearch.cost import cost_table
 from dynsearch.errors import BundleError, DynsearchError, shown
 from dynsearch.export.card import CardFacts, model_card
@@ -17,8 +15,8 @@ from dynsearch.files import read_yaml, write_text, write_yaml, written_whole
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
 from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe_file import checked
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
-from dynsearch.validation import describe
 
 WEIGHTS = "weights.safetensors"
 HUB_WEIGHTS = "model.safetensors"
@@ -37,7 +35,7 @@ class Bundle:
         plan: The plan.
         policy: Confidence measure and thresholds.
         class_names: K names, in label order.
-        recipe: How the network was trained, and on what.
+        recipe: How the network was trained, and on what. Files of 0.1 say where and how fast too; that is not read.
     """
 
     folder: Path
@@ -73,10 +71,8 @@ class Bundle:
         policy = ExitPolicy.load(folder / "policy.yaml")
         policy.check_fits(len(plan.exits), plan.plan_id)
         class_names = _class_names(folder / "labels.txt")
-        try:
-            recipe = StudyRecipe.model_validate(read_yaml(folder / "recipe.yaml", BundleError))
-        except ValidationError as error:
-            raise BundleError(describe(error), where=str(folder / "recipe.yaml")) from error
+        path = folder / "recipe.yaml"
+        recipe, _ = checked(read_yaml(path, BundleError), error=BundleError, where=str(path))
         return cls(folder, plan, policy, class_names, recipe)
 
 

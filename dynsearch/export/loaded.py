@@ -68,7 +68,7 @@ class LoadedNetwork(ModelHubMixin):
 
     Args:
         bundle: A bundle's folder, or the bundle itself.
-        reader: The video reader's name; None takes the bundle's own.
+        reader: The video reader's name: ``auto``, which None means, ``decord`` or ``pyav``.
         device: Where to run, for instance ``cpu`` or ``cuda:1``.
 
     Raises:
@@ -85,7 +85,7 @@ class LoadedNetwork(ModelHubMixin):
         device: Device | None = None,
     ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
-        self.reader = reader or self.bundle.recipe.reader
+        self.reader = reader or "auto"
         self.device = pick_device() if device is None else checked_device(device)
         self._policies: dict[float, ExitPolicy] = {}
         self._hub_mixin_config = {"library_name": "dynsearch", "plan": self.bundle.plan.to_dict()}

@@ -80,6 +80,7 @@ class Driver:
         observer: Told of every step.
         after_trial: Called after every finished trial, for instance to redraw the frontier.
         notes: Told of every trial before Optuna is, for what a dashboard shows.
+        max_hours: No further trial begins after this time; None means no limit.
     """
 
     study: optuna.Study
@@ -91,6 +92,7 @@ class Driver:
     observer: Observer
     after_trial: Callable[[], None]
     notes: Notes = field(default_factory=NoNotes)
+    max_hours: float | None = None
     _interrupts: Interrupts = field(default_factory=Interrupts)
     _running: dict[int, Trial] = field(default_factory=dict)
 
@@ -140,7 +142,7 @@ class Driver:
         look_again = 0.0
         while not self._interrupts.received:
             now = time.monotonic()
-            in_time = self.recipe.max_hours is None or now - started < 3600 * self.recipe.max_hours
+            in_time = self.max_hours is None or now - started < 3600 * self.max_hours
             found = None
             if len(self._running) < self.engine.num_slots and now >= look_again:
                 found = proposals.next(anew=in_time)

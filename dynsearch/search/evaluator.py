@@ -63,6 +63,7 @@ class TrainingEvaluator:
         seed: The study's seed; every plan starts from it, so a plan's result does not depend on its trial.
         start: Where trainings begin; None for as ``config`` says.
         pruning: How trials are stopped early; None for never.
+        save_every_steps: Steps after which a training's state is saved; None saves it after each epoch only.
     """
 
     source: ClipSource
@@ -70,6 +71,7 @@ class TrainingEvaluator:
     seed: int
     start: Start | None = None
     pruning: Pruning | None = None
+    save_every_steps: int | None = 1000
 
     def __call__(self, job: Job, monitor: Monitor) -> TrainedScores:
         """Return the exit scores of the job's plan; an interrupted training goes on.
@@ -86,6 +88,7 @@ class TrainingEvaluator:
             seed=self.seed,
             bases=job.folder.parents[1] / "bases",
             start_from=start_from,
+            save_every_steps=self.save_every_steps,
             ranks=ranks,
             on_epoch=monitor.epoch,
             on_step=monitor.step,

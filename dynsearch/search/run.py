@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dynsearch import resources
+from dynsearch.errors import RecipeError
 from dynsearch.search.driver import Driver, Observer
 from dynsearch.search.engines import Engine, Evaluator, Job, LocalEngine, RayEngine
 from dynsearch.search.evaluator import Pruning, TrainingEvaluator
@@ -18,8 +19,10 @@ from dynsearch.study.frontier_files import LiveFrontier, write_frontier
 from dynsearch.study.notes import DashboardNotes, note_study
 from dynsearch.study.origin import Origin
 from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe_file import check_together
 from dynsearch.study.record import open_record
 from dynsearch.study.results import StudyResults, read_results
+from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.progress import StepReport
 from dynsearch.training.run import ClipSource
@@ -27,27 +30,28 @@ from dynsearch.training.run import ClipSource
 OnEpoch = Callable[[Job, EpochReport | StepReport], None]
 
 
-def _local(recipe: StudyRecipe, evaluator: Evaluator, on_epoch: OnEpoch | None) -> Engine:
-    return LocalEngine(evaluator, num_slots=recipe.concurrent, on_epoch=on_epoch)
+def _local(run: RunSettings, workers: int, evaluator: Evaluator, on_epoch: OnEpoch | None) -> Engine:
+    return LocalEngine(evaluator, num_slots=run.concurrent, on_epoch=on_epoch)
 
 
-def _ray(recipe: StudyRecipe, evaluator: Evaluator, on_epoch: OnEpoch | None) -> Engine:
+def _ray(run: RunSettings, workers: int, evaluator: Evaluator, on_epoch: OnEpoch | None) -> Engine:
     return RayEngine(
         evaluator,
-        num_slots=recipe.concurrent,
+        num_slots=run.concurrent,
         on_epoch=on_epoch,
-        address=recipe.ray_address,
-        gpus_per_trial=recipe.gpus_per_trial,
-        workers_per_trial=recipe.workers_per_trial,
-        timeout=recipe.training.timeout,
+        address=run.ray_address,
+        gpus_per_trial=run.gpus_per_trial,
+        workers_per_trial=workers,
+        timeout=run.timeout,
     )
 
 
-ENGINES: dict[str, Callable[[StudyRecipe, Evaluator, OnEpoch | None], Engine]] = {
+ENGINES: dict[str, Callable[[RunSettings, int, Evaluator, OnEpoch | None], Engine]] = {
     "local": _local,
     "ray": _ray,
 }
-"""Engines by name, made from a recipe, an evaluator, and what is called after every epoch."""
+"""Engines by name, made from run settings, the processes of a trial, an evaluator, and what is called after every
+epoch."""
 
 
 def run_study(
@@ -58,6 +62,7 @@ def run_study(
     on_epoch: Callable[[Job, EpochReport | StepReport], None] | None = None,
     origin: Origin | None = None,
     *,
+    run: RunSettings = DEFAULT_RUN,
     data: Mapping[str, Any] | None = None,
 ) -> StudyResults:
     """Run a study, go on with one that was interrupted, or join one that runs, and write its frontier.
@@ -69,13 +74,19 @@ def run_study(
         observer: Told of every step.
         on_epoch: Called with the job after every epoch, and with where it is a few times a second.
         origin: The command and the data set, to be kept in the study's folder.
+        run: How to do it.
         data: What ``study.yaml`` records of the data.
 
     Raises:
+        RecipeError: The run can't carry out the recipe.
         StudyError: The study began with other settings.
         StudyFailedError: Every trial failed.
         InfeasibleBudgetError: No plan of the space has an exit within the budget.
     """
+    try:
+        check_together(recipe, run)
+    except ValueError as error:
+        raise RecipeError(str(error)) from error
     space = SearchSpace.load(resources.find("search_spaces", recipe.space)).only(recipe.families)
     recipe = settled(recipe, space)
     start = warm_start(recipe, folder, space, source.num_classes)
@@ -85,16 +96,17 @@ def run_study(
         recipe.seed,
         start,
         Pruning(recipe.pruner, recipe.solver, recipe.budget),
+        run.save_every_steps,
     )
-    engine = ENGINES[recipe.engine](recipe, evaluator, on_epoch)
+    engine = ENGINES[run.engine](run, recipe.workers_per_trial, evaluator, on_epoch)
     with contextlib.closing(engine):
         with folder.prepared():
-            folder.record(recipe, space, data)
+            _say_where(folder.record(recipe, space, data, run).storage, run.storage, observer)
             study = open_record(folder, create=True)
             note_study(study, recipe, origin.add_to(folder) if origin else None)
-            to_train = recipe
+            to_train, hours = recipe, run.max_hours
             if recipe.strategy == "one-shot":
-                to_train = line_up(study, recipe, folder, space, source, observer)
+                to_train, hours = line_up(study, recipe, folder, space, source, observer, run)
         driver = Driver(
             study=study,
             recipe=to_train,
@@ -105,8 +117,15 @@ def run_study(
             observer=observer,
             after_trial=Paced(LiveFrontier(study, folder, recipe).write),
             notes=DashboardNotes(folder, recipe.budget),
+            max_hours=hours,
         )
         driver.run()
         results = read_results(study, folder, solver=recipe.solver)
         write_frontier(folder, recipe, results)
     return results
+
+
+def _say_where(kept: str | None, asked: str | None, observer: Observer) -> None:
+    """Say where the study's record lies, if it is not where it was asked for now."""
+    if asked not in (None, kept):
+        observer.noted(f"the study's record stays where it is, in {kept or 'SQLite in its folder'}")

@@ -11,27 +11,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from pydantic import ValidationError
-
 from dynsearch.errors import StudyError, named, shown
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.locks import held_lock
 from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import StudyRecipe
-from dynsearch.validation import describe
+from dynsearch.study.recipe_file import checked
+from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 
 _RECORDED = ("dynsearch", "torch", "torchvision", "timm", "optuna", "numpy", "decord")
-_MAY_CHANGE = (
-    "num_trials",
-    "max_hours",
-    "engine",
-    "ray_address",
-    "gpus_per_trial",
-    "concurrent",
-    "reader",
-    "frame_cache.max_gb",
-    "one_shot.retrain",
-)
+_MAY_CHANGE = ("num_trials", "one_shot.retrain")
 
 
 @dataclass(frozen=True)
@@ -95,21 +84,32 @@ class StudyFolder:
         with held_lock(self.path / ".driver.lock"):
             yield
 
-    def record(self, recipe: StudyRecipe, space: SearchSpace, data: Mapping[str, Any] | None = None) -> None:
+    def record(
+        self,
+        recipe: StudyRecipe,
+        space: SearchSpace,
+        data: Mapping[str, Any] | None = None,
+        run: RunSettings = DEFAULT_RUN,
+    ) -> RunSettings:
         """Write ``study.yaml``, or check that the study goes on with the settings it began with.
 
         Args:
             recipe: What the study is.
             space: Which plans may be proposed.
             data: What is worth knowing of the data: sizes of the splits, groups that are held out.
+            run: How it is carried out this time.
+
+        Returns:
+            ``run`` with the storage that the record lies in, which stays where it was first.
 
         Raises:
             StudyError: A setting differs that would change the meaning of earlier trials; all are listed.
         """
         now = {"recipe": recipe.resolved(), "space": space.model_dump(mode="json")}
         if self.study_file.is_file():
-            before = self.read_study_file()
-            before = {"recipe": _completed(before.get("recipe", {})), "space": before.get("space", {})}
+            earlier, ran = self._settings()
+            before = {"recipe": earlier.resolved(), "space": self.read_study_file().get("space", {})}
+            run = run.model_copy(update={"storage": ran.storage})
             differences = list(_differences(before, now))
             if differences:
                 raise StudyError(
@@ -119,7 +119,9 @@ class StudyFolder:
                 )
         versions = {name: version(name) for name in _RECORDED} | {"python": platform.python_version()}
         facts = {} if data is None else {"data": dict(data)}
-        write_yaml(self.study_file, {"name": self.name, **now, **facts, "versions": versions})
+        run_too = {"recipe": now["recipe"], "run": run.resolved(), "space": now["space"]}
+        write_yaml(self.study_file, {"name": self.name, **run_too, **facts, "versions": versions})
+        return run
 
     def recipe(self) -> StudyRecipe:
         """Return the recipe recorded in ``study.yaml``.
@@ -127,11 +129,22 @@ class StudyFolder:
         Raises:
             StudyError: The file has wrong fields.
         """
+        return self._settings()[0]
+
+    def run_settings(self) -> RunSettings:
+        """Return how the study was carried out last, as recorded in ``study.yaml``.
+
+        Raises:
+            StudyError: The file has wrong fields.
+        """
+        return self._settings()[1]
+
+    def _settings(self) -> tuple[StudyRecipe, RunSettings]:
         values = self.read_study_file()
-        try:
-            return StudyRecipe.model_validate(values.get("recipe"))
-        except ValidationError as error:
-            raise StudyError(describe(error), where=f"{self.study_file}, recipe") from error
+        recipe = values.get("recipe")
+        if isinstance(recipe, dict) and "run" in values:
+            recipe = recipe | {"run": values["run"]}
+        return checked(recipe, error=StudyError, where=f"{self.study_file}, recipe")
 
     def read_study_file(self) -> dict[str, Any]:
         """Return what ``study.yaml`` holds.
@@ -143,13 +156,6 @@ class StudyFolder:
         if not isinstance(values, dict):
             raise StudyError(f"holds no mapping of fields, got {shown(values)}", where=str(self.study_file))
         return values
-
-
-def _completed(values: dict[str, Any]) -> dict[str, Any]:
-    """Return a recorded recipe with the fields that it had no need to name when it was recorded."""
-    with contextlib.suppress(ValidationError):
-        return StudyRecipe.model_validate(values).resolved()
-    return values
 
 
 def _differences(before: Any, now: Any, path: str = "") -> Iterator[str]:

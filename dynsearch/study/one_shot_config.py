@@ -9,8 +9,6 @@ from pydantic import Field
 from dynsearch.training.config import TrainingConfig
 from dynsearch.validation import Settings
 
-_GIGABYTE = 10**9
-
 
 class OneShotConfig(Settings):
     """Settings of the one-shot strategy; a recipe's ``one_shot`` section. Unknown fields are refused."""
@@ -26,17 +24,10 @@ class OneShotConfig(Settings):
     """Whether the other cells learn from the last cell too."""
     norm_batches: int = Field(default=24, ge=0)
     """Training batches from which the statistics of batch normalisation are taken anew for each frame order."""
-    max_gigabytes: float = Field(default=16, gt=0)
-    """The most that the scores of one frame order may take on disk."""
     retrain: int = Field(default=6, ge=1)
     """Plans that are trained alone in the end."""
     warm_start: Literal["one-shot", "backbone"] = "one-shot"
     """What they start from: the one-shot network's weights, or the backbone's as in ``training``."""
-
-    @property
-    def max_bytes(self) -> int:
-        """The most that a score grid may take."""
-        return int(self.max_gigabytes * _GIGABYTE)
 
     def training(self, config: TrainingConfig) -> TrainingConfig:
         """Return how the one-shot network is trained where a plan's own is trained as ``config`` says.

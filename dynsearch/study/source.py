@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.source import DatasetClips
 
 
@@ -13,6 +14,7 @@ def open_clips(
     recipe: StudyRecipe,
     data_root: Path | None = None,
     *,
+    run: RunSettings = DEFAULT_RUN,
     dataset: str | None = None,
     write: Callable[[str], None] | None = None,
 ) -> DatasetClips:
@@ -21,6 +23,7 @@ def open_clips(
     Args:
         recipe: What the study is.
         data_root: The folder that holds the data set; None takes its place below the data home.
+        run: How its videos are read.
         dataset: A data set to open instead of the recipe's own.
         write: Told what is opened.
 
@@ -33,6 +36,8 @@ def open_clips(
         calibration_fraction=recipe.calibration_fraction,
         seed=recipe.seed,
         frame_cache=recipe.frame_cache,
-        reader=recipe.reader,
+        reader=run.reader,
+        num_workers=run.num_workers,
+        max_cache_gb=run.max_cache_gb,
         write=write,
     )

@@ -52,7 +52,7 @@ def open_storage(folder: StudyFolder, *, create: bool = False) -> BaseStorage:
 
 
 def _recorded(folder: StudyFolder) -> str:
-    recorded = folder.recipe().storage if folder.study_file.is_file() else None
+    recorded = folder.run_settings().storage if folder.study_file.is_file() else None
     return recorded or "sqlite"
 
 

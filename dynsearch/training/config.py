@@ -69,16 +69,9 @@ class TrainingConfig(Settings):
     """TSN's random crops; without it, training sees the same square crop as testing."""
     flip: bool = False
     """Mirror half of the training clips, as TSN and TSM do; classes that tell left from right change places."""
-    num_workers: int = Field(default=4, ge=0)
-    """Processes that read and decode videos, for each process that trains. With 0, a video that crashes its
-    decoder ends the training."""
     max_bad_videos: float = Field(default=0.01, ge=0, lt=1)
     """Share of the training videos that may be unreadable. They are replaced by others and named; more end the
     training. Calibration and test never replace a video."""
-    save_every_steps: int | None = Field(default=1000, ge=1)
-    """Steps after which the state is saved within an epoch; none saves it after each epoch only."""
-    timeout: float = Field(default=600.0, gt=0)
-    """Seconds that one process waits for another before training ends with an error."""
 
     @field_validator("weights", mode="before")
     @classmethod

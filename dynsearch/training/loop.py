@@ -194,7 +194,7 @@ class _EpochUnderWay:
         Raises:
             Stopped: A process was asked to stop.
         """
-        every = self.config.save_every_steps
+        every = self.state.every if self.state else None
         stops = self.stepper.ranks.any(stop_wanted())
         if self.state and (stops or (every and batches % (every * self.config.accumulate) == 0)):
             self.stepper.save(self.state, self._progress(batches))

@@ -28,13 +28,11 @@ from dynsearch.training.progress import OnStep
 from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.scorer import score
 from dynsearch.training.seeding import seed_torch
+from dynsearch.training.settings_key import settings_text
 from dynsearch.training.state import TrainingState
 from dynsearch.training.weights import load_weights, save_weights, start_backbones
 
 HELD_OUT = ("calibration", "test")
-
-_PACE = {"num_workers", "save_every_steps", "timeout"}
-"""Training settings that decide how fast a network is trained, and nothing about it."""
 
 
 class ClipSource(Protocol):
@@ -99,6 +97,7 @@ def train_and_score(
     seed: int = 0,
     start_from: Path | None = None,
     bases: Path | None = None,
+    save_every_steps: int | None = 1000,
     ranks: Ranks = ALONE,
     on_epoch: Callable[[EpochReport], None] | None = None,
     on_step: OnStep | None = None,
@@ -119,6 +118,7 @@ def train_and_score(
         start_from: Weights of the whole network to start from, as written by an earlier training.
         bases: Where trained networks lie that others are built on, by ``plan_id``; one that is not there is
             trained first, by the same settings. Default: ``bases`` in ``folder``.
+        save_every_steps: Steps after which the state is saved within an epoch; None saves it after each epoch only.
         ranks: The processes that train together; each returns the scores.
         on_epoch: Called after every epoch, in every process.
         on_step: Called a few times a second, while training and scoring, in the first process.
@@ -144,9 +144,8 @@ def train_and_score(
         return score(network, loader, video_ids=ids, split=split, device=device, ranks=ranks, on_step=on_step)
 
     weights = folder / "weights.safetensors"
-    state = TrainingState(
-        folder / "training-state.safetensors", _key(plan, source, config, seed), ranks.count
-    )
+    key = _key(plan, source, config, seed)
+    state = TrainingState(folder / "training-state.safetensors", key, ranks.count, every=save_every_steps)
     if ranks.from_first(weights.is_file):
         if ranks.is_first:
             load_weights(network, weights)
@@ -154,7 +153,8 @@ def train_and_score(
     else:
         if ranks.is_first:
             plan.save(folder / "plan.yaml")
-        _give_starting_weights(network, source, config, start_from, bases or folder / "bases", seed, ranks)
+        homes = bases or folder / "bases"
+        _give_starting_weights(network, source, config, start_from, homes, seed, ranks, save_every_steps)
         loader = source.loader("train", plan, config, training=True, seed=seed, ranks=ranks)
 
         def look(epoch: int) -> None:
@@ -197,10 +197,11 @@ def _give_starting_weights(
     bases: Path,
     seed: int,
     ranks: Ranks,
+    save_every_steps: int | None,
 ) -> None:
     """Give the first process's ``network`` what training starts from."""
     if start_from is None and isinstance(network, CompressedNetwork):
-        _train_base(network, source, config, bases, seed, ranks)
+        _train_base(network, source, config, bases, seed, ranks, save_every_steps)
     elif ranks.is_first:
         if start_from is not None:
             load_weights(network, start_from)
@@ -215,11 +216,14 @@ def _train_base(
     bases: Path,
     seed: int,
     ranks: Ranks,
+    save_every_steps: int | None,
 ) -> None:
     """Load the trained base of ``network``; trials that wait for the same one train it once."""
     home = bases / network.base.plan.plan_id
     with held_lock(bases / f"{home.name}.lock") if ranks.is_first else contextlib.nullcontext():
-        train_and_score(network.base.plan, source, config, home, seed=seed, ranks=ranks)
+        train_and_score(
+            network.base.plan, source, config, home, seed=seed, save_every_steps=save_every_steps, ranks=ranks
+        )
     if ranks.is_first:
         load_weights(network.base, home / "weights.safetensors")
 
@@ -237,6 +241,5 @@ def read_scores(folder: Path, plan: Plan) -> TrainedScores | None:
 
 
 def _key(plan: Plan, source: ClipSource, config: TrainingConfig, seed: int) -> str:
-    settings = config.model_dump_json(exclude=_PACE)
-    facts = f"{plan.plan_id} {source.fingerprint} {settings} {seed} {torch.__version__}"
+    facts = f"{plan.plan_id} {source.fingerprint} {settings_text(config)} {seed} {torch.__version__}"
     return hashlib.sha256(facts.encode()).hexdigest()[:16]

@@ -29,7 +29,7 @@ TEST_RESIZE = 256 / 224
 
 
 class CacheSettings(Protocol):
-    """Which frames are kept decoded: how many of each video, the side of the square kept, and a limit."""
+    """Which frames are kept decoded: how many of each video, and the side of the square kept."""
 
     @property
     def num_frames(self) -> int:
@@ -39,13 +39,17 @@ class CacheSettings(Protocol):
     def size(self) -> int:
         """Side in pixels."""
 
-    @property
-    def max_gb(self) -> float:
-        """Most that the frames of all splits may take on disk, in 10^9 bytes."""
-
 
 class DatasetClips:
     """Loaders over the splits of one data set.
+
+    Args:
+        dataset: The data set.
+        frame_cache: Which frames are kept decoded; None keeps none.
+        write: Told what is opened and made.
+        reader: What decodes videos.
+        num_workers: Processes that read and decode videos, for each process that trains.
+        max_cache_gb: Most that the kept frames of all splits may take on disk, in 10^9 bytes.
 
     Attributes:
         dataset: The data set.
@@ -59,6 +63,8 @@ class DatasetClips:
         frame_cache: CacheSettings | None = None,
         write: Callable[[str], None] | None = None,
         reader: str = "auto",
+        num_workers: int = 4,
+        max_cache_gb: float = 200.0,
     ) -> None:
         self.dataset = dataset
         self.num_classes = len(dataset.class_names)
@@ -68,7 +74,7 @@ class DatasetClips:
         self.fingerprint = hashlib.sha256(ids.encode()).hexdigest()[:12]
         self._write = write or (lambda line: None)
         self._cache_settings = frame_cache
-        self._reader = reader
+        self._reader, self._num_workers, self._max_cache_gb = reader, num_workers, max_cache_gb
         self._cache = lru_cache(maxsize=None)(self._make_cache)
 
     def __getstate__(self) -> dict[str, Any]:
@@ -91,6 +97,8 @@ class DatasetClips:
         frame_cache: CacheSettings | None = None,
         write: Callable[[str], None] | None = None,
         reader: str = "auto",
+        num_workers: int = 4,
+        max_cache_gb: float = 200.0,
     ) -> DatasetClips:
         """Open the data set ``name``; the embedded one is generated on first use.
 
@@ -100,7 +108,7 @@ class DatasetClips:
         if write:
             write(f"Opening {name} ...")
         dataset = open_dataset(name, data_root, calibration_fraction=calibration_fraction, seed=seed)
-        source = cls(dataset, frame_cache, write, reader)
+        source = cls(dataset, frame_cache, write, reader, num_workers, max_cache_gb)
         sizes = ", ".join(f"{len(records)} {split}" for split, records in dataset.splits.items())
         source._write(f"{name}: {source.num_classes} classes, {sizes} videos in {dataset.root}")
         for split in ("calibration", "test"):
@@ -180,7 +188,7 @@ class DatasetClips:
             clips,
             config.batch_size,
             shuffle=training,
-            num_workers=0 if in_one_go else config.num_workers,
+            num_workers=0 if in_one_go else self._num_workers,
             seed=seed,
             rank=ranks.rank,
             num_ranks=ranks.count,
@@ -194,7 +202,7 @@ class DatasetClips:
         settings = self._cache_settings
         assert settings is not None
         sizes = [len(records) for records in self.dataset.splits.values()]
-        check_limit(sizes, settings.num_frames, settings.size, settings.max_gb)
+        check_limit(sizes, settings.num_frames, settings.size, self._max_cache_gb)
         return make_frame_cache(
             self.dataset.splits[split],
             name=f"{self.dataset.name}-{split}",

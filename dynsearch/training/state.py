@@ -78,12 +78,24 @@ class TrainingState:
         path: The file.
         key: Describes the plan, the settings and the data; a state with another key is not resumed.
         num_ranks: Processes that train together. Batches are theirs, so others can't go on.
+        every: Steps after which it is saved within an epoch; None saves it after each epoch only.
+        former_key: What an earlier version called the same training.
     """
 
-    def __init__(self, path: str | os.PathLike[str], key: str, num_ranks: int = 1) -> None:
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        key: str,
+        num_ranks: int = 1,
+        *,
+        every: int | None = 1000,
+        former_key: str | None = None,
+    ) -> None:
         self.path = Path(path)
         self.key = key
         self.num_ranks = num_ranks
+        self.every = every
+        self._keys = (key, former_key)
 
     def save(
         self,
@@ -129,7 +141,7 @@ class TrainingState:
         try:
             with safe_open(self.path, framework="pt") as file:
                 facts = json.loads((file.metadata() or {}).get("dynsearch", "{}"))
-                if facts.get("key") != self.key:
+                if facts.get("key") not in self._keys:
                     return None
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, ValueError):

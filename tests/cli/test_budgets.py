@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from dynsearch.errors import RecipeError
-from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe_file import load_recipe
 from tests.cli.runner import dynsearch_here
 from tests.thresholds.tables import random_scores
 
@@ -32,7 +32,7 @@ def test_calibrate_refuses_what_is_no_budget(scores, budget):
 @pytest.mark.parametrize("budget", [0, -1, float("nan"), float("inf"), "forty", True, 10**400])
 def test_studies_refuse_what_is_no_budget(budget):
     with pytest.raises(RecipeError, match="max_gflops"):
-        StudyRecipe.load("motions", overrides={"max_gflops": budget})
+        load_recipe("motions", overrides={"max_gflops": budget})[0]
 
 
 @pytest.mark.reliability("Numbers", "a budget below the cheapest exit")

@@ -9,7 +9,8 @@ from click.testing import CliRunner
 from dynsearch.cli.data import data
 from dynsearch.data.motions.dataset import MotionsSizes, generate_motions
 from dynsearch.errors import DataError
-from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe_file import load_recipe
+from dynsearch.study.run_settings import RunSettings
 from dynsearch.study.source import open_clips
 from dynsearch.training import TrainingConfig
 from tests.plans import small_plan
@@ -116,9 +117,9 @@ def test_prepare_makes_what_a_study_by_the_recipe_reads(root, home, tmp_path):
     result = run("prepare", "--recipe", tmp_path / "mine.yaml", "--data-root", root, "--workers", 0)
     assert result.exit_code == 0, result.output
     made = set((home / "frames").glob("*-3x40-*.npy"))
-    source = open_clips(StudyRecipe.load(str(tmp_path / "mine.yaml")), root)
+    source = open_clips(load_recipe(str(tmp_path / "mine.yaml"))[0], root, run=RunSettings(num_workers=0))
     for split in ("train", "calibration", "test"):
-        plan, config = small_plan("4x3", image_size=32), TrainingConfig(num_workers=0)
+        plan, config = small_plan("4x3", image_size=32), TrainingConfig()
         source.loader(split, plan, config, training=split == "train", seed=0)
     assert set((home / "frames").glob("*-3x40-*.npy")) == made
     assert len(made) == 3

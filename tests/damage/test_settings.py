@@ -1,5 +1,6 @@
 """Recipes, search spaces and study.yaml, changed at every field and byte: what is accepted is what the file says."""
 
+import copy
 import itertools
 from pathlib import Path
 
@@ -10,18 +11,17 @@ from dynsearch.errors import RecipeError
 from dynsearch.space import SearchSpace
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
-from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe_file import FORMER_PLACES, load_recipe, split_settings
 from tests.mutations import NUMBER, as_yaml, changed_bytes, changed_documents, means, refused_or_right
 
 ROOT = Path(__file__).parents[2]
 RECIPE = {
     **yaml.safe_load((ROOT / "studies/sthv2.yaml").read_text()),
-    "max_hours": 3.5,
     "families": ["grid", "tsm"],
-    "storage": "journal",
-    "frame_cache": {"num_frames": 24, "size": 48, "max_gb": 10.0},
+    "frame_cache": {"num_frames": 24, "size": 48},
     "one_shot": {"epochs": 3, "retrain": 2, "distil": True, "heads": "cell"},
 }
+RECIPE["run"] |= {"max_hours": 3.5, "storage": "journal", "max_cache_gb": 10.0, "timeout": 30.0}
 RECIPE["training"] |= {"part_rates": {"heads": 2.0}, "amp": "bf16", "weights": "w.pth", "ema_decay": 0.9}
 ORIGIN = {
     "commands": ["dynsearch study --dataset x", "dynsearch study x"],
@@ -51,14 +51,28 @@ def said(content):
     sees="`unknown field`, `is missing`, `must not be true or false (got ...)`, `is there twice`",
 )
 def test_recipes(tmp_path):
-    def check(recipe, content):
-        assert means(said(content), recipe.resolved())
-        assert StudyRecipe.model_validate(recipe.resolved()) == recipe
+    def check(both, content):
+        whole = both[0].resolved() | {"run": both[1].resolved()}
+        assert means(said(content), whole if "run" in said(content) else as_before(whole))
+        assert split_settings(whole) == both
 
-    accepted = refused_or_right(
-        mutations(RECIPE, 1), tmp_path / "r.yaml", lambda path: StudyRecipe.load(str(path)), check
-    )
-    assert 0 < accepted < 0.5
+    for document, seed in ((RECIPE, 1), (as_before(RECIPE), 9)):
+        accepted = refused_or_right(
+            mutations(document, seed), tmp_path / "r.yaml", lambda path: load_recipe(str(path)), check
+        )
+        assert 0 < accepted < 0.5
+
+
+def as_before(values):
+    """Return the fields of a recipe file where 0.1 had them."""
+    values = copy.deepcopy(values)
+    run = values.pop("run")
+    for place, field in FORMER_PLACES.items():
+        *outer, name = place.split(".")
+        section = values[outer[0]] if outer else values
+        if field in run and section is not None:
+            section[name] = run[field]
+    return values
 
 
 @pytest.mark.reliability(
@@ -86,8 +100,8 @@ def test_search_spaces(tmp_path):
 )
 def test_study_files(tmp_path):
     folder = StudyFolder(tmp_path / "study")
-    recipe = StudyRecipe.model_validate(RECIPE)
-    folder.record(recipe, SearchSpace.model_validate(SPACE))
+    recipe, run = split_settings(RECIPE)
+    folder.record(recipe, SearchSpace.model_validate(SPACE), run=run)
     whole = said(folder.study_file.read_bytes())
 
     def check(found, content):
@@ -133,11 +147,11 @@ def test_what_no_recipe_may_hold(tmp_path, text, says):
     path = tmp_path / "r.yaml"
     path.write_text(text)
     with pytest.raises(RecipeError) as caught:
-        StudyRecipe.load(str(path))
+        load_recipe(str(path))
     assert says in str(caught.value)
 
 
 def test_numbers_without_a_point_are_numbers(tmp_path):
     path = tmp_path / "r.yaml"
     path.write_text("{dataset: a, space: b, max_gflops: 1, training: {learning_rate: 1e-3}}")
-    assert StudyRecipe.load(str(path)).training.learning_rate == 0.001
+    assert load_recipe(str(path))[0].training.learning_rate == 0.001

@@ -242,11 +242,11 @@ def test_a_training_goes_on_without_a_bad_video_and_its_log_names_it(motions_roo
     shutil.copytree(motions_root, tmp_path / "motions")
     lines = []
     source = DatasetClips.open(
-        "motions", tmp_path / "motions", calibration_fraction=None, seed=0, write=lines.append
+        "motions", tmp_path / "motions", calibration_fraction=None, seed=0, write=lines.append, num_workers=1
     )
     bad = source.dataset.splits["train"][4]
     bad.path.write_bytes(bad.path.read_bytes()[:700])
-    config = TrainingConfig(epochs=2, batch_size=12, pretrained=False, num_workers=1, max_bad_videos=0.1)
+    config = TrainingConfig(epochs=2, batch_size=12, pretrained=False, max_bad_videos=0.1)
     plan = small_plan("4x3", image_size=32)
 
     train_and_score(plan, source, config, tmp_path / "trial")

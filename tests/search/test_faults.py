@@ -104,7 +104,7 @@ def test_a_trial_that_cannot_be_helped_fails_alone_with_its_reason(tmp_path, fau
     assert re.match(error, trial.user_attrs["error"])
 
 
-CONFIG = TrainingConfig(epochs=1, batch_size=12, pretrained=False, num_workers=0)
+CONFIG = TrainingConfig(epochs=1, batch_size=12, pretrained=False)
 
 
 def test_a_real_training_whose_loss_is_no_number(tmp_path):

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
+from dynsearch.errors import RecipeError
 from dynsearch.scores import ExitScores
 from dynsearch.search.engines import RayEngine
 from dynsearch.search.evaluator import TrainingEvaluator
@@ -130,5 +130,5 @@ def test_together_they_train_as_one_process_with_their_batches_together(tmp_path
     ],
 )
 def test_numbers_that_do_not_fit(changes, says):
-    with pytest.raises(ValidationError, match=says):
+    with pytest.raises(RecipeError, match=says):
         recipe(workers_per_trial=2, **changes)

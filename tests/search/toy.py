@@ -16,7 +16,7 @@ from dynsearch.search.engines import End, LocalEngine, Outcome, slot
 from dynsearch.space import SearchSpace
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.notes import NoNotes
-from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe_file import split_settings
 from dynsearch.study.record import open_record
 from dynsearch.training.run import TrainedScores
 
@@ -36,8 +36,12 @@ SPACE = SearchSpace.model_validate(
 
 
 def recipe(**changes):
+    return recipe_and_run(**changes)[0]
+
+
+def recipe_and_run(**changes):
     values = {"dataset": "toy", "space": "toy", "max_gflops": 0.05, "num_trials": 6, "seed": 3}
-    return StudyRecipe.model_validate(values | changes)
+    return split_settings(values | changes)
 
 
 class ToyEvaluator:
@@ -195,13 +199,13 @@ def run(
     """Run a study with the toy evaluator and return its record and what an observer heard."""
     folder = StudyFolder(path)
     observer = Silent()
-    chosen = recipe(**changes)
+    chosen, how = recipe_and_run(**changes)
     with folder.prepared():
-        folder.record(chosen, space)
+        folder.record(chosen, space, run=how)
         study = open_record(folder, create=True)
-    with contextlib.closing(engine(evaluator or ToyEvaluator(), num_slots=chosen.concurrent)) as running:
+    with contextlib.closing(engine(evaluator or ToyEvaluator(), num_slots=how.concurrent)) as running:
         steps = (observer, after_trial, notes or NoNotes())
-        Driver(study, chosen, space, running, folder, NUM_CLASSES, *steps).run()
+        Driver(study, chosen, space, running, folder, NUM_CLASSES, *steps, how.max_hours).run()
     return study, observer
 
 

@@ -5,19 +5,19 @@ from dynsearch import resources
 from dynsearch.data.catalogue import CATALOGUE, get_info
 from dynsearch.errors import InputError, RecipeError, StudyError
 from dynsearch.study.folder import StudyFolder
-from dynsearch.study.recipe import StudyRecipe, recipe_name
+from dynsearch.study.recipe_file import load_recipe, recipe_name
 from tests.search.toy import SPACE, recipe
 
 
 @pytest.mark.parametrize("name", resources.names("studies"))
 def test_shipped_recipes_are_valid_and_their_spaces_exist(name):
-    loaded = StudyRecipe.load(name)
+    loaded = load_recipe(name)[0]
     assert resources.find("search_spaces", loaded.space).is_file()
 
 
 @pytest.mark.parametrize("name", resources.names("studies"))
 def test_shipped_recipes_are_for_data_sets_that_are_known(name):
-    loaded = StudyRecipe.load(name)
+    loaded = load_recipe(name)[0]
     info = get_info(loaded.dataset)
     # The papers mirror no clips where a class tells left from right.
     assert not (loaded.training.flip and info.flip == "exchange" and info.num_videos)
@@ -29,7 +29,7 @@ def test_every_data_set_to_download_has_a_recipe():
 
 
 def test_a_variant_has_its_data_sets_recipe():
-    loaded = StudyRecipe.load("ucf101@2", overrides={"dataset": "ucf101@2"})
+    loaded = load_recipe("ucf101@2", overrides={"dataset": "ucf101@2"})[0]
     assert (loaded.dataset, loaded.training.milestones, loaded.training.dropout) == (
         "ucf101@2",
         (10, 20),
@@ -40,14 +40,14 @@ def test_a_variant_has_its_data_sets_recipe():
 
 
 def test_the_sthv2_recipe_is_the_papers_schedule():
-    training = StudyRecipe.load("sthv2").training
+    training = load_recipe("sthv2")[0].training
     assert (training.epochs, training.batch_size, training.learning_rate) == (50, 128, 0.01)
     assert (training.milestones, training.gamma, training.dropout) == ((25, 35, 45), 0.1, 0.5)
     assert (training.momentum, training.weight_decay, training.schedule) == (0.9, 5e-4, "step")
 
 
 def test_settings_and_overrides_change_fields():
-    loaded = StudyRecipe.load(
+    loaded = load_recipe(
         "motions",
         settings=[
             "training.epochs=3",
@@ -56,16 +56,16 @@ def test_settings_and_overrides_change_fields():
             "training.learning_rate=1e-2",
         ],
         overrides={"max_gflops": 0.5, "seed": None},
-    )
+    )[0]
     assert (loaded.training.epochs, loaded.training.milestones, loaded.frame_cache) == (3, (1, 2), None)
     assert loaded.training.learning_rate == 0.01  # YAML reads 1e-2 as a text
     assert (loaded.max_gflops, loaded.seed) == (0.5, 0)
 
 
 def test_a_recipe_survives_its_file(tmp_path):
-    before = StudyRecipe.load("motions", settings=["training.weights=w.pth"])
+    before = load_recipe("motions", settings=["training.weights=w.pth"])[0]
     (tmp_path / "r.yaml").write_text(yaml.safe_dump(before.resolved()))
-    assert StudyRecipe.load(str(tmp_path / "r.yaml")) == before
+    assert load_recipe(str(tmp_path / "r.yaml"))[0] == before
 
 
 @pytest.mark.parametrize(
@@ -82,21 +82,21 @@ def test_a_recipe_survives_its_file(tmp_path):
 )
 def test_wrong_settings_are_named(settings, says):
     with pytest.raises(RecipeError) as caught:
-        StudyRecipe.load("motions", settings=settings)
+        load_recipe("motions", settings=settings)[0]
     assert says in str(caught.value)
 
 
 def test_unknown_recipes_list_the_shipped_ones():
     with pytest.raises(InputError, match="there is no study recipe 'kinetics'. Shipped: activitynet, "):
-        StudyRecipe.load("kinetics")
+        load_recipe("kinetics")[0]
 
 
 def test_the_users_own_recipe_comes_first(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    own = StudyRecipe.load("motions").resolved() | {"num_trials": 99}
+    own = load_recipe("motions")[0].resolved() | {"num_trials": 99}
     (tmp_path / "studies").mkdir()
     (tmp_path / "studies" / "motions.yaml").write_text(yaml.safe_dump(own))
-    assert StudyRecipe.load("motions").num_trials == 99
+    assert load_recipe("motions")[0].num_trials == 99
     assert recipe_name("some/where/mine.yaml") == "mine"
 
 

@@ -12,7 +12,7 @@ from dynsearch.errors import RecipeError, StudyError
 from dynsearch.search.claims import Claims
 from dynsearch.search.engines import slot
 from dynsearch.study.folder import StudyFolder
-from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe_file import load_recipe
 from dynsearch.study.record import finished, open_record, plan_of
 from dynsearch.study.storage_address import without_password
 from tests import postgres
@@ -166,7 +166,7 @@ def test_what_is_recorded_of_a_storage(given, kept, tmp_path, monkeypatch):
 @pytest.mark.reliability("Security", "a password in --storage")
 def test_a_recipe_neither_takes_nor_repeats_a_password(given):
     with pytest.raises(RecipeError, match="storage: ") as caught:
-        StudyRecipe.load("motions", settings=[f"storage={given}"])
+        load_recipe("motions", settings=[f"storage={given}"])[0]
     assert "hidden" not in str(caught.value)
 
 

@@ -38,8 +38,9 @@ class ArraySource:
     fingerprint = "array"
     sizes: ClassVar = {"train": 36, "calibration": 30, "test": 33}
 
-    def __init__(self):
+    def __init__(self, num_workers=0):
         self.loads = []
+        self.num_workers = num_workers
 
     def loader(self, split, plan, config, *, training, seed, ranks=ALONE):
         self.loads.append(split)
@@ -47,7 +48,7 @@ class ArraySource:
         order = EpochOrder(
             clips, config.batch_size, shuffle=training, seed=seed, rank=ranks.rank, num_ranks=ranks.count
         )
-        return DataLoader(clips, batch_sampler=order, num_workers=config.num_workers)
+        return DataLoader(clips, batch_sampler=order, num_workers=self.num_workers)
 
     def video_ids(self, split):
         return [f"{split}-{i}" for i in range(self.sizes[split])]

@@ -4,7 +4,7 @@ import math
 import pytest
 from pydantic import ValidationError
 
-from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe_file import load_recipe
 from dynsearch.training import TrainingConfig
 from dynsearch.training.schedule import learning_rate
 
@@ -27,7 +27,7 @@ def test_cosine_falls_from_the_top_to_zero_after_a_linear_warm_up():
 
 def test_mixed_precision_is_off_where_yaml_reads_off_as_false():
     assert TrainingConfig(amp=False).amp == "off"
-    assert StudyRecipe.load("motions", settings=["training.amp=off"]).training.amp == "off"
+    assert load_recipe("motions", settings=["training.amp=off"])[0].training.amp == "off"
     with pytest.raises(ValidationError, match="must not be true or false"):
         TrainingConfig(amp=True)
 

@@ -25,9 +25,7 @@ from tests.training.test_resume import EVERYTHING
 from tests.training.test_training import CONFIG, PLAN, assert_same, read_all
 
 CPU = torch.device("cpu")
-PAIR = CONFIG.model_copy(
-    update={"epochs": 2, "batch_size": 6, "dropout": 0.0, "freeze_batch_norm": True, "timeout": 600.0}
-)
+PAIR = CONFIG.model_copy(update={"epochs": 2, "batch_size": 6, "dropout": 0.0, "freeze_batch_norm": True})
 """Batch normalisation is frozen, because each process has statistics of its own."""
 ONE = PAIR.model_copy(update={"batch_size": 12, "learning_rate": 2 * PAIR.learning_rate})
 SPARE = {"used": (True, True), "left out": (False, False), "used by one": (True, False)}
@@ -63,8 +61,12 @@ def work(rank, folder):
         with pytest.MonkeyPatch.context() as patch:
             Steps(patch).stop_before = 6
             with pytest.raises(KeyboardInterrupt):
-                train_and_score(PLAN, ArraySource(), EVERYTHING, own / "resumed", seed=1, ranks=ranks)
-        train_and_score(PLAN, ArraySource(), EVERYTHING, own / "resumed", seed=1, ranks=ranks)
+                train_and_score(
+                    PLAN, ArraySource(), EVERYTHING, own / "resumed", seed=1, save_every_steps=1, ranks=ranks
+                )
+        train_and_score(
+            PLAN, ArraySource(), EVERYTHING, own / "resumed", seed=1, save_every_steps=1, ranks=ranks
+        )
     join(folder / "second")
     (wait_in_vain if rank == 0 else be_silent)(folder / "waited")
 

@@ -9,9 +9,7 @@ from dynsearch.training.state import Progress, TrainingState
 from tests.training.fakes import ArraySource, Steps
 from tests.training.test_training import CONFIG, PLAN, assert_same, read_all
 
-EVERYTHING = CONFIG.model_copy(
-    update={"epochs": 2, "batch_size": 5, "accumulate": 2, "ema_decay": 0.8, "save_every_steps": 1}
-)
+EVERYTHING = CONFIG.model_copy(update={"epochs": 2, "batch_size": 5, "accumulate": 2, "ema_decay": 0.8})
 """8 batches an epoch, so 4 steps; dropout, momentum, a moving average and batch statistics."""
 
 
@@ -40,12 +38,11 @@ def whole(tmp_path_factory):
 def test_stopped_training_ends_the_same(monkeypatch, tmp_path, whole, stop_before, every, workers, again):
     steps = Steps(monkeypatch)
     steps.stop_before = stop_before
-    settings = EVERYTHING.model_copy(update={"save_every_steps": every})
-    first, second = (settings.model_copy(update={"num_workers": count}) for count in workers)
+    first, second = map(ArraySource, workers)
     with pytest.raises(KeyboardInterrupt):
-        train_and_score(PLAN, ArraySource(), first, tmp_path, seed=1)
+        train_and_score(PLAN, first, EVERYTHING, tmp_path, seed=1, save_every_steps=every)
     steps.stop_before = None
-    train_and_score(PLAN, ArraySource(), second, tmp_path, seed=1)
+    train_and_score(PLAN, second, EVERYTHING, tmp_path, seed=1)
     assert steps.count == 16 + again
     assert_same(whole, read_all(tmp_path))
 

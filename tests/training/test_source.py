@@ -59,8 +59,8 @@ def test_the_reader_asked_for_reads_the_clips_and_fills_the_cache(tmp_path, monk
     record = VideoRecord("1", tmp_path / "v.mp4", 0)
     splits = {"train": [record], "calibration": [record], "test": [record]}
     dataset = VideoDataset(name="csv", root=tmp_path, class_names=("x", "y"), splits=splits)
-    source = DatasetClips(dataset, cache, reader="white")
-    plan, config = small_plan("4x3", image_size=32), TrainingConfig(num_workers=0)
+    source = DatasetClips(dataset, cache, reader="white", num_workers=0)
+    plan, config = small_plan("4x3", image_size=32), TrainingConfig()
 
     ((clips, _, _),) = source.loader("test", plan, config, training=False, seed=0)
     (views,) = source.views("test", plan, num_clips=2, num_crops=1)

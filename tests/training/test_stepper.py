@@ -7,7 +7,7 @@ import torch
 from torch.nn import functional as F
 
 from dynsearch.cost import build_network
-from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe_file import load_recipe
 from dynsearch.training import TrainingConfig
 from dynsearch.training.losses import distilled_cross_entropies, linear_cross_entropies
 from dynsearch.training.stepper import Stepper
@@ -135,7 +135,7 @@ def test_the_command_line_reaches_every_option():
         "accumulate": 4, "amp": "bf16", "channels_last": False, "compile": True, "recompute": True,
         "ema_decay": 0.99, "grad_clip": 5.0, "exit_loss": "distill", "freeze_batch_norm": True,
     }  # fmt: skip
-    recipe = StudyRecipe.load("motions", settings=[f"training.{k}={v}" for k, v in settings.items()])
+    recipe = load_recipe("motions", settings=[f"training.{k}={v}" for k, v in settings.items()])[0]
     assert {name: getattr(recipe.training, name) for name in settings} == settings
 
 

@@ -13,13 +13,11 @@ from tests.training.fakes import ArraySource, Steps
 from tests.training.test_resume import EVERYTHING
 from tests.training.test_training import PLAN, assert_same, read_all
 
-NO_SAVING = EVERYTHING.model_copy(update={"save_every_steps": None})
-
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory):
     folder = tmp_path_factory.mktemp("whole")
-    train_and_score(PLAN, ArraySource(), NO_SAVING, folder, seed=1)
+    train_and_score(PLAN, ArraySource(), EVERYTHING, folder, seed=1, save_every_steps=None)
     return read_all(folder)
 
 
@@ -38,9 +36,9 @@ def test_training_stops_after_the_step_under_way_and_ends_the_same(
 ):
     steps = Steps(monkeypatch, at={signalled_in: lambda: os.kill(os.getpid(), signal.SIGTERM)})
     with pytest.raises(Stopped), stopping.stopped_by_sigterm():
-        train_and_score(PLAN, ArraySource(), NO_SAVING, tmp_path, seed=1)
+        train_and_score(PLAN, ArraySource(), EVERYTHING, tmp_path, seed=1, save_every_steps=None)
     assert steps.count == done
-    train_and_score(PLAN, ArraySource(), NO_SAVING, tmp_path, seed=1)
+    train_and_score(PLAN, ArraySource(), EVERYTHING, tmp_path, seed=1, save_every_steps=None)
     assert steps.count == 16
     assert_same(whole, read_all(tmp_path))
 
@@ -55,9 +53,11 @@ def test_scoring_stops_and_training_is_not_done_again(monkeypatch, tmp_path, who
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(Stopped), stopping.stopped_by_sigterm():
-        train_and_score(PLAN, ArraySource(), NO_SAVING, tmp_path, seed=1, on_step=tell)
+        train_and_score(
+            PLAN, ArraySource(), EVERYTHING, tmp_path, seed=1, save_every_steps=None, on_step=tell
+        )
     assert not (tmp_path / "scores-test.npz").exists()
-    train_and_score(PLAN, ArraySource(), NO_SAVING, tmp_path, seed=1)
+    train_and_score(PLAN, ArraySource(), EVERYTHING, tmp_path, seed=1, save_every_steps=None)
     assert steps.count == 16
     assert_same(whole, read_all(tmp_path))
 

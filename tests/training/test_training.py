@@ -22,7 +22,6 @@ CONFIG = TrainingConfig(
     schedule="cosine",
     dropout=0.2,
     pretrained=False,
-    num_workers=0,
 )
 PLAN = small_plan("1x3", "4x5")
 
@@ -248,10 +247,10 @@ class TestWeights:
 def test_steps_are_torchs_nesterov_momentum():
     """Two steps by hand on the settings of the embedded study."""
     from dynsearch.cost import build_network
-    from dynsearch.study.recipe import StudyRecipe
+    from dynsearch.study.recipe_file import load_recipe
     from dynsearch.training.stepper import Stepper
 
-    config = StudyRecipe.load("motions").training
+    config = load_recipe("motions")[0].training
     assert config.nesterov
     torch.manual_seed(0)
     ours, reference = build_network(PLAN, 3), build_network(PLAN, 3)

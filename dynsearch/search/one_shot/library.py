@@ -18,6 +18,7 @@ from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import trained_one_shot
 from dynsearch.space import SearchSpace
 from dynsearch.study.one_shot_config import OneShotConfig
+from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.run import ClipSource
@@ -36,6 +37,7 @@ class Library:
         config: How plans are trained.
         seed: The study's.
         observer: Told what is done.
+        run: How it is carried out: how often a training's state is saved, and how large score grids may be.
     """
 
     folder: Path
@@ -45,6 +47,7 @@ class Library:
     config: TrainingConfig
     seed: int
     observer: Observer
+    run: RunSettings = DEFAULT_RUN
     _last: tuple[Shape, OneShotNetwork] | None = field(default=None, init=False)
 
     def grid(self, trunk: Plan) -> ScoreGrid:
@@ -66,7 +69,7 @@ class Library:
             self.source,
             first_depth=self.space.exits.min_depth,
             weights=hashlib.sha256(weights.read_bytes()).hexdigest()[:16],
-            max_bytes=self.settings.max_bytes,
+            max_bytes=self.run.max_grid_bytes,
         )
         if not folder.is_dir():
             self.observer.noted(
@@ -106,6 +109,7 @@ class Library:
                 self.config,
                 folder,
                 seed=self.seed,
+                run=self.run,
                 on_epoch=lambda report: self.observer.advanced(str(shape), report.epoch, epochs),
             )
             self._last = (shape, network)

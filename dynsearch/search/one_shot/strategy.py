@@ -18,6 +18,7 @@ from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import one_shot_folder, save_prediction
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import open_record
+from dynsearch.study.run_settings import RunSettings
 from dynsearch.training.run import ClipSource
 
 
@@ -53,7 +54,8 @@ def line_up(
     space: SearchSpace,
     source: ClipSource,
     observer: Observer,
-) -> StudyRecipe:
+    run: RunSettings,
+) -> tuple[StudyRecipe, float | None]:
     """Screen the space and enqueue the plans to be trained alone in ``study``; done again, it adds what lacks.
 
     Args:
@@ -63,17 +65,18 @@ def line_up(
         space: Which plans may be proposed.
         source: The clips.
         observer: Told of every step.
+        run: How it is carried out.
 
     Returns:
-        The recipe for the driver that trains them: as many trials as there are plans, in the hours left.
+        The recipe for the driver that trains them, with as many trials as there are plans, and the hours left.
 
     Raises:
         StudyError: No plan screened keeps within the budget.
     """
     started = time.monotonic()
-    deadline = None if recipe.max_hours is None else started + 3600 * recipe.max_hours
+    deadline = None if run.max_hours is None else started + 3600 * run.max_hours
     home = one_shot_folder(folder)
-    library = Library(home, space, source, recipe.one_shot, recipe.training, recipe.seed, observer)
+    library = Library(home, space, source, recipe.one_shot, recipe.training, recipe.seed, observer, run)
     screening = open_record(folder, create=True, part="screening")
     Screening(
         screening,
@@ -95,4 +98,4 @@ def line_up(
     observer.noted(
         f"{len(chosen)} plans stand for the frontier under {recipe.budget:g} GFLOPs and are trained alone"
     )
-    return recipe.model_copy(update={"num_trials": num_trials, "max_hours": hours})
+    return recipe.model_copy(update={"num_trials": num_trials}), hours

@@ -14,6 +14,7 @@ from dynsearch.search.one_shot.sandwich import SandwichTraining, weighted
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.space import SearchSpace
 from dynsearch.study.one_shot_config import OneShotConfig
+from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.loop import EpochReport, train
@@ -21,6 +22,7 @@ from dynsearch.training.losses import EXIT_LOSSES
 from dynsearch.training.metrics_log import MetricsLog
 from dynsearch.training.run import ClipSource
 from dynsearch.training.seeding import seed_torch
+from dynsearch.training.settings_key import former_settings_text, settings_text
 from dynsearch.training.state import TrainingState
 from dynsearch.training.weights import load_weights, save_weights, start_backbones
 
@@ -47,6 +49,7 @@ def trained_one_shot(
     folder: Path,
     *,
     seed: int,
+    run: RunSettings = DEFAULT_RUN,
     on_epoch: Callable[[EpochReport], None] | None = None,
 ) -> OneShotNetwork:
     """Return the one-shot network of ``shape``, trained; what is done already is read from ``folder``.
@@ -59,6 +62,7 @@ def trained_one_shot(
         plans_config: How plans are trained; the one-shot network is trained likewise.
         folder: Where ``weights.safetensors`` and ``metrics.jsonl`` go.
         seed: Decides initial weights, order of the videos, augmentation, and what is drawn.
+        run: How often the training's state is saved.
         on_epoch: Called after every epoch.
 
     Raises:
@@ -70,10 +74,14 @@ def trained_one_shot(
     seed_torch(seed, "init")
     network = build_one_shot(trunk, space, source.num_classes, settings, dropout=config.dropout)
     weights = folder / "weights.safetensors"
-    drawn = (settings.cells_per_step, settings.heads)
-    facts = (part.fingerprint, source.fingerprint, config, *drawn, seed, torch.__version__)
-    key = hashlib.sha256(" ".join(map(str, facts)).encode()).hexdigest()[:16]
-    state = TrainingState(folder / "training-state.safetensors", key)
+    drawn = (settings.cells_per_step, settings.heads, seed, torch.__version__)
+    paced = (run.num_workers, run.save_every_steps, run.timeout)
+    keys = [
+        _key(part.fingerprint, source.fingerprint, text, *drawn)
+        for text in (settings_text(config), former_settings_text(config, *paced))
+    ]
+    path = folder / "training-state.safetensors"
+    state = TrainingState(path, keys[0], every=run.save_every_steps, former_key=keys[1])
     if weights.is_file():
         load_weights(network, weights)
     else:
@@ -94,3 +102,7 @@ def trained_one_shot(
         save_weights(network, weights)
     state.delete()
     return network.eval()
+
+
+def _key(*facts: object) -> str:
+    return hashlib.sha256(" ".join(map(str, facts)).encode()).hexdigest()[:16]

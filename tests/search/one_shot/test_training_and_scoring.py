@@ -1,9 +1,12 @@
 """One-shot networks: trained, resumed, scored into grids, cut into plans' networks."""
 
+import hashlib
 import itertools
+import json
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
 from torch.nn.functional import cross_entropy
 
@@ -18,6 +21,7 @@ from dynsearch.search.one_shot.training import trained_one_shot
 from dynsearch.search.one_shot.warm_start import WarmStart
 from dynsearch.space import SearchSpace
 from dynsearch.study.one_shot_config import OneShotConfig
+from dynsearch.study.run_settings import RunSettings
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.losses import distilled_cross_entropies, sum_of_cross_entropies
 from dynsearch.training.weights import load_weights
@@ -36,9 +40,7 @@ SPACE = SearchSpace.model_validate(
         "exits": {"min_exits": 1, "max_exits": 3, "min_depth": 3, "max_depth": 5},
     }
 )
-CONFIG = TrainingConfig(
-    epochs=2, batch_size=12, learning_rate=0.05, pretrained=False, num_workers=0, dropout=0.1
-)
+CONFIG = TrainingConfig(epochs=2, batch_size=12, learning_rate=0.05, pretrained=False, dropout=0.1)
 SETTINGS = OneShotConfig(cells_per_step=4, norm_batches=2)
 SHAPE = Shape("test_resnet", 4, 32, "linear")
 
@@ -199,9 +201,9 @@ def test_an_interrupted_scoring_goes_on_where_it_stopped(trained, tmp_path):
 def test_a_grid_above_the_limit_is_refused_before_it_is_scored(trained, tmp_path):
     folder, _, _, _ = trained
     other = SPACE.sample_trunk(ToyDraws({"frames": "4 frames in 4 sets", "frame_order": "sequential"}))
-    tight = SETTINGS.model_copy(update={"max_gigabytes": 1e-7})
+    tight = RunSettings(max_grid_gb=1e-7)
     with pytest.raises(ScoresError, match="2,160 bytes; the limit is 100"):
-        library(folder, settings=tight).grid(other)
+        library(folder, run=tight).grid(other)
 
 
 def test_a_plan_begins_as_the_one_shot_network_left_it(trained, tmp_path):
@@ -240,3 +242,44 @@ def test_orders_are_fed_as_named():
         == SPACE.sample_trunk(ToyDraws({"frames": "4 frames in 4 sets", "frame_order": "paper"})).frame_order
     )
     assert ExitPlacement.of("4x5") == SHAPE.finest_trunk(SPACE).exits
+
+
+@pytest.mark.parametrize("former", [False, True])
+def test_an_interrupted_training_goes_on_with_other_workers_and_from_0_1(tmp_path, former, monkeypatch):
+    first, other = RunSettings(num_workers=2, timeout=30.0), RunSettings(num_workers=0, save_every_steps=7)
+    run, seen = first if former else other, []
+
+    def interrupt(report):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trained_one_shot(
+            SHAPE, SPACE, ArraySource(), SETTINGS, CONFIG, tmp_path, seed=0, run=first, on_epoch=interrupt
+        )
+    if former:
+        path = tmp_path / "training-state.safetensors"
+        keys = FORMER_FACTS.format(shape=SHAPE.within(SPACE).fingerprint, torch=torch.__version__)
+        rename_key(path, hashlib.sha256(keys.encode()).hexdigest()[:16])
+    trained_one_shot(
+        SHAPE, SPACE, ArraySource(), SETTINGS, CONFIG, tmp_path, seed=0, run=run,
+        on_epoch=lambda report: seen.append(report.epoch),
+    )  # fmt: skip
+    assert seen == [2]
+
+
+FORMER_FACTS = (
+    "{shape} array epochs=2 batch_size=12 accumulate=1 learning_rate=0.05 momentum=0.9 nesterov=False "
+    "weight_decay=0.0005 schedule='step' milestones=(25, 35, 45) gamma=0.1 warmup_epochs=0.0 part_rates={{}} "
+    "dropout=0.1 grad_clip=None amp='auto' channels_last=True compile=False recompute=False ema_decay=None "
+    "exit_loss='sum' freeze_batch_norm=False sync_batch_norm=False pretrained=False weights=None "
+    "multi_scale_crop=True flip=False num_workers=2 max_bad_videos=0.01 save_every_steps=1000 timeout=30.0 "
+    "4 depth 0 {torch}"
+)
+"""What 0.1.0 made the key of."""
+
+
+def rename_key(path, key):
+    with safetensors.safe_open(path, "pt") as file:
+        facts = json.loads(file.metadata()["dynsearch"])
+    tensors = safetensors.torch.load_file(path)
+    safetensors.torch.save_file(tensors, path, {"dynsearch": json.dumps(facts | {"key": key})})

@@ -1,0 +1,189 @@
+"""Recipe files: what decides a study's result, and in the section ``run`` how it is carried out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, Self
+
+from pydantic import ValidationError, model_validator
+
+from dynsearch import resources
+from dynsearch.errors import InputError, RecipeError
+from dynsearch.files import read_yaml
+from dynsearch.strict_yaml import load_yaml
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
+from dynsearch.validation import Settings, describe
+
+FORMER_PLACES = {
+    **{
+        name: name
+        for name in (
+            "engine", "ray_address", "gpus_per_trial", "concurrent", "max_hours", "storage", "reader",
+        )
+    },
+    "training.num_workers": "num_workers",
+    "training.save_every_steps": "save_every_steps",
+    "training.timeout": "timeout",
+    "frame_cache.max_gb": "max_cache_gb",
+    "one_shot.max_gigabytes": "max_grid_gb",
+}  # fmt: skip
+"""Where files and settings up to 0.1 have what is in ``run`` now; they are still read."""
+
+
+class _Both(Settings):
+    recipe: StudyRecipe
+    run: RunSettings = DEFAULT_RUN
+
+    @model_validator(mode="after")
+    def _fit(self) -> Self:
+        check_together(self.recipe, self.run)
+        return self
+
+
+def check_together(recipe: StudyRecipe, run: RunSettings) -> None:
+    """Refuse a run that can't carry out the recipe.
+
+    Raises:
+        ValueError: The engine can't train a trial in several processes, or has not GPUs for each.
+    """
+    workers, gpus = recipe.workers_per_trial, run.gpus_per_trial or 0
+    if workers > 1 and run.engine != "ray":
+        raise ValueError(f"workers_per_trial {workers} needs the engine ray")
+    if workers > 1 and gpus % workers:
+        raise ValueError(
+            f"gpus_per_trial {gpus:g} can't be shared by {workers} workers: each needs GPUs of its own"
+        )
+
+
+def load_recipe(
+    name: str,
+    *,
+    settings: Iterable[str] = (),
+    overrides: Mapping[str, Any] | None = None,
+    run_of_file: bool = True,
+) -> tuple[StudyRecipe, RunSettings]:
+    """Read the recipe ``name`` and change some of its fields.
+
+    Args:
+        name: A shipped recipe's name, or the path of a YAML file. A variant of a data set, ``NAME@VARIANT``,
+            has the recipe ``NAME``.
+        settings: Changes as ``field=value``, ``training.field=value`` or ``run.field=value``; values are read as
+            YAML.
+        overrides: Further changes by field, of the recipe or the run; None leaves a field as it is.
+        run_of_file: Whether the file's run settings count, or only those given here.
+
+    Returns:
+        What decides the result, and how it is carried out.
+
+    Raises:
+        RecipeError: The file or a setting is wrong; all wrong fields are listed.
+    """
+    is_file = name.endswith((".yaml", ".yml"))
+    path = resources.find("studies", name if is_file else name.partition("@")[0])
+    values = read_yaml(path, RecipeError)
+    if not isinstance(values, dict):
+        raise RecipeError("holds no mapping of fields", where=str(path))
+    _move(values, where=str(path))
+    if not run_of_file:
+        values.pop("run", None)
+    for setting in settings:
+        _apply(values, setting)
+        _move(values)
+    given = {key: value for key, value in (overrides or {}).items() if value is not None}
+    values |= {key: value for key, value in given.items() if key not in RunSettings.model_fields}
+    run = values.get("run") or {}
+    if isinstance(run, dict):
+        values["run"] = run = run | {key: given[key] for key in given if key in RunSettings.model_fields}
+    if isinstance(run, dict) and run.get("storage") is not None:
+        from dynsearch.study.storage_address import check_storage
+
+        check_storage(str(run["storage"]))
+    return checked(values, error=RecipeError, where=path.name)
+
+
+def split_settings(values: Mapping[str, Any]) -> tuple[StudyRecipe, RunSettings]:
+    """Return a recipe and run settings from the fields of both, as a file has them.
+
+    Raises:
+        RecipeError: A field is wrong; all are listed.
+    """
+    return checked(values, error=RecipeError, where=None)
+
+
+def checked(values: object, *, error: type[InputError], where: str | None) -> tuple[StudyRecipe, RunSettings]:
+    """Return what the fields of a file mean.
+
+    Args:
+        values: What it holds.
+        error: Raised for wrong fields; all are listed.
+        where: The file.
+    """
+    parts: dict[str, Any] = {"recipe": values}
+    if isinstance(values, Mapping):
+        parts["recipe"] = fields = dict(values)
+        _move(fields)
+        if fields.get("run") is not None:
+            parts["run"] = fields["run"]
+        fields.pop("run", None)
+    try:
+        both = _Both.model_validate(parts)
+    except ValidationError as problems:
+        raise error(describe(problems, inside="recipe"), where=where) from problems
+    return both.recipe, both.run
+
+
+def recipe_name(name: str) -> str:
+    """Return the study name a recipe gives when the user names none: the file's stem, without @ and +."""
+    return Path(name).stem.replace("@", "-").replace("+", "-")
+
+
+def _move(values: dict[str, Any], where: str | None = None) -> None:
+    """Move what stands in its former place to ``run``; ``where``: refuse what is in both.
+
+    Raises:
+        RecipeError: A field is in both places.
+    """
+    for place, field in FORMER_PLACES.items():
+        *outer, name = place.split(".")
+        section: Any = values.get(outer[0]) if outer else values
+        if not isinstance(section, dict) or name not in section:
+            continue
+        if values.get("run") is None:
+            values["run"] = {}
+        run = values["run"]
+        if not isinstance(run, dict):
+            return
+        if where is not None and field in run:
+            raise RecipeError(f"{place} and run.{field} are one field", where=where, hint="Keep the second")
+        values["run"] = run | {field: section[name]}
+        remaining = {key: value for key, value in section.items() if key != name}
+        if outer:
+            values[outer[0]] = remaining
+        else:
+            del values[name]
+
+
+def _apply(values: dict[str, Any], setting: str) -> None:
+    """Change one field of ``values``: ``training.epochs=3``."""
+    field, equals, text = setting.partition("=")
+    keys = field.strip().split(".")
+    if not equals or not all(keys):
+        raise RecipeError(
+            f"can't read {setting!r}", where="--set", hint="Write field=value, for instance training.epochs=3"
+        )
+    try:
+        value = load_yaml(text)
+    except Exception as error:  # The parser lets value, key and recursion errors of odd scalars through.
+        raise RecipeError(
+            f"can't read the value of {setting!r}", where="--set", hint="Values are YAML: 3, true, [a, b]"
+        ) from error
+    inner: Any = values
+    for key in keys[:-1]:
+        if inner.get(key) is None:
+            inner[key] = {}
+        inner = inner[key]
+        if not isinstance(inner, dict):
+            raise RecipeError(f"{key!r} in {setting!r} holds no fields", where="--set")
+    inner[keys[-1]] = value
