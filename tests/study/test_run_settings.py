@@ -11,7 +11,7 @@ from dynsearch.study.record import finished, open_record
 from dynsearch.study.run_settings import RunSettings
 from tests.compatibility import golden
 from tests.export.bundles import toy_bundle
-from tests.search.toy import SPACE, InlineEngine, Silent, recipe, recipe_and_run, run
+from tests.search.toy import SPACE, InlineEngine, Silent, recipe_and_run, run
 
 FORMER = {
     "engine": "ray", "ray_address": "head:6379", "gpus_per_trial": 0.5, "concurrent": 3, "max_hours": 2.0,
