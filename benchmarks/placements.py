@@ -61,9 +61,8 @@ def speed(num_videos: int, num_classes: int) -> dict[str, Any]:
     results = {}
     with tempfile.TemporaryDirectory() as folder:
 
-        def create(trunk: Any, head: Any, labels: Any) -> Any:
-            costs = {"trunk_cost_SM": trunk, "head_cost_SM": head}
-            return ScoreGrid.create(f"{folder}/grid", num_classes=num_classes, labels_N=labels, **costs)
+        def create(**arguments: Any) -> Any:
+            return ScoreGrid.create(f"{folder}/grid", **arguments)
 
         grid = simulated_grid(num_videos, num_classes=num_classes, create=create)
         print(f"  {grid.logits_SMNK.nbytes / 2**20:.0f} MB of logits")
@@ -99,7 +98,7 @@ def gap(name: str, grid: ScoreGrid, new: ScoreGrid | None, max_exits: int) -> di
     """Compare the search with all placements that end with the last cell."""
     rules = Rules(min_exits=1, max_exits=max_exits)
     placements = all_placements(Cells.of(grid, rules, "max-softmax", 2))
-    first, last = grid.trunk_cost_SM.flat[0], grid.trunk_cost_SM.flat[-1]
+    first, last = (grid.steps.cost_E([cell])[0] for cell in (0, grid.steps.num_cells - 1))
     budgets = first + BUDGET_SHARES * (last - first)
     start = time.process_time()
     found = search_placements(grid, min_exits=1, max_exits=max_exits, num_folds=None)

@@ -1,6 +1,7 @@
 """A score grid on disk: written in chunks of videos, whole or not at all, continued where it was interrupted.
 
-A grid is a folder: ``grid.json`` (shapes, costs, order), ``logits.npy``, ``labels.npy`` and ``video_ids.npy``.
+A grid is a folder: ``grid.json`` (shapes, costs, order), ``logits.npy``, ``labels.npy``, ``video_ids.npy``, and
+``steps.npy`` where the costs of steps are no rectangles.
 While it is being written it is called ``<name>.part``, and ``done.json`` says how many videos it holds.
 
 Shapes: S frame sets, M depth stages, N videos, K classes.
@@ -26,9 +27,12 @@ DEFAULT_MAX_BYTES = 16 * 2**30
 _VERSION = 1
 _KEYS = {
     "version": int, "first_depth": int, "split": str, "order": str, "source": str, "dtype": str, "shape": list,
-    "trunk_gmacs": list, "head_gmacs": list,
 }  # fmt: skip
 """Fields of ``grid.json`` and what they hold."""
+_RECTANGLE_KEYS = {"trunk_gmacs": list, "head_gmacs": list}
+_TABLE_KEYS = {"steps": list}
+_OPTIONAL = ("video_ids", "steps")
+"""Arrays that not every grid has."""
 
 
 def grid_bytes(
@@ -112,13 +116,11 @@ class GridWriter:
 def create_grid(
     folder: Path,
     header: dict[str, Any],
-    labels: NDArray[Any],
-    video_ids: NDArray[np.str_] | None,
+    arrays: dict[str, NDArray[Any]],
     max_bytes: int,
 ) -> GridWriter:
     """Return a writer that starts the grid, or goes on with it; see ``ScoreGrid.create``."""
     header = {"version": _VERSION} | json.loads(json.dumps(header))
-    arrays = {"labels": labels} | ({} if video_ids is None else {"video_ids": video_ids})
     if _same(folder, header, arrays):
         return GridWriter(folder, header, header["shape"][2])
     part = _part(folder)
@@ -167,24 +169,27 @@ def read_grid(folder: Path) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
             )
         raise ScoresError("there is no score grid", where=str(folder))
     header = read_json(folder / "grid.json", ScoresError)
-    missing = [key for key in _KEYS if not isinstance(header, dict) or key not in header]
+    of_steps = _TABLE_KEYS if isinstance(header, dict) and "steps" in header else _RECTANGLE_KEYS
+    missing = [key for key in _KEYS | of_steps if not isinstance(header, dict) or key not in header]
     if missing or header["version"] != _VERSION:
         raise ScoresError(
             f"lacks {missing[0]}" if missing else f"is of version {shown(header['version'])}, not {_VERSION}",
             where=str(folder / "grid.json"),
         )
-    for key, kind in _KEYS.items():
+    for key, kind in (_KEYS | of_steps).items():
         if not isinstance(header[key], kind):
             raise ScoresError(
                 f"{key} should be a {kind.__name__}, is {shown(header[key])}", where=str(folder / "grid.json")
             )
     arrays: dict[str, NDArray[Any]] = {
-        "logits_SMNK": _read_array(folder / "logits.npy", mmap_mode="r"),
-        "labels_N": _read_array(folder / "labels.npy"),
+        "logits": _read_array(folder / "logits.npy", mmap_mode="r"),
+        "labels": _read_array(folder / "labels.npy"),
     }
+    if "steps" in header:
+        arrays["steps"] = _read_array(folder / "steps.npy")
     if (folder / "video_ids.npy").exists():
-        arrays["video_ids_N"] = _read_array(folder / "video_ids.npy")
-    logits = arrays["logits_SMNK"]
+        arrays["video_ids"] = _read_array(folder / "video_ids.npy")
+    logits = arrays["logits"]
     if list(logits.shape) != header["shape"] or logits.dtype.name != header["dtype"]:
         raise ScoresError(
             f"is {logits.dtype.name} of shape {logits.shape}, but grid.json says {named(header['dtype'])} of"
@@ -210,7 +215,7 @@ def _same(folder: Path, header: dict[str, Any], arrays: dict[str, NDArray[Any]])
         return (
             there == header
             and all(np.array_equal(_read_array(folder / f"{name}.npy"), a) for name, a in arrays.items())
-            and ("video_ids" in arrays) == (folder / "video_ids.npy").exists()
+            and all((name in arrays) == (folder / f"{name}.npy").exists() for name in _OPTIONAL)
         )
     except ScoresError:
         return False

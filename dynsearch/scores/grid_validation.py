@@ -56,7 +56,7 @@ def check_finite(logits_SMNK: NDArray[Any], first_video: int = 0) -> None:
 
 
 def checked_costs(
-    trunk: Any, head: Any, shape: tuple[int, ...] | None = None
+    trunk: Any, head: Any, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the (S, M) costs of the cells and of their heads.
 
@@ -70,9 +70,8 @@ def checked_costs(
     if trunk_SM.size == 0:
         raise ScoresError("no cells: the array is empty", where="trunk_gmacs")
     for name, array in (("trunk_gmacs", trunk_SM), ("head_gmacs", head_SM)):
-        expected = trunk_SM.shape if shape is None else shape
-        if array.shape != expected:
-            raise ScoresError(f"has {array.shape} cells, but there are {expected}", where=name)
+        if array.shape != shape:
+            raise ScoresError(f"has {array.shape} cells, but there are {shape}", where=name)
         positive = array > 0 if name == "trunk_gmacs" else array >= 0
         if not (positive & np.isfinite(array)).all():
             bad = tuple(int(i) for i in np.argwhere(~(positive & np.isfinite(array)))[0])

@@ -21,7 +21,8 @@ from dynsearch.scores import grid_validation, validation
 from dynsearch.scores.confidence import DEFAULT_MEASURE, confidence_from_logits
 from dynsearch.scores.exit_scores import ExitScores, first_choice_is_label, read_only
 from dynsearch.scores.grid_files import DEFAULT_MAX_BYTES, GridWriter, create_grid, read_grid
-from dynsearch.units import MACS_PER_GFLOP
+from dynsearch.scores.grid_steps import checked_steps, loaded_steps, stored_steps
+from dynsearch.scores.step_costs import StepCosts
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -34,9 +35,7 @@ class ScoreGrid:
     Args:
         logits_SMNK: Finite logits, float16 or float32.
         labels_N: Class numbers (N,), or for multi-label data 0/1 (N, K).
-        trunk_cost_SM: GMACs (= GFLOPs here) per video of the rectangle of cells up to each, without heads;
-            positive, falling along neither axis.
-        head_cost_SM: GMACs of using the head of each cell once.
+        steps: What it costs a video to go from one cell to the next, as ``RectangleSteps`` or ``StepTable``.
         first_depth: Depth stage of column 0, counted from 1: shallower stages have no exits.
         video_ids_N: A name for each video.
         split: ``calibration``, ``test``, or another name.
@@ -48,8 +47,7 @@ class ScoreGrid:
 
     logits_SMNK: NDArray[Any]
     labels_N: NDArray[Any]
-    trunk_cost_SM: NDArray[np.float64]
-    head_cost_SM: NDArray[np.float64]
+    steps: StepCosts
     first_depth: int = 1
     video_ids_N: NDArray[np.str_] | None = None
     split: str = ""
@@ -58,15 +56,10 @@ class ScoreGrid:
 
     def __post_init__(self) -> None:
         logits = grid_validation.checked_logits(self.logits_SMNK)
-        costs = grid_validation.checked_costs(self.trunk_cost_SM, self.head_cost_SM, logits.shape[:2])
+        object.__setattr__(self, "steps", checked_steps(self.steps, logits.shape[:2]))
         labels = grid_validation.checked_labels(self.labels_N, *logits.shape[2:])
         object.__setattr__(self, "first_depth", grid_validation.checked_first_depth(self.first_depth))
-        for name, array in (
-            ("logits_SMNK", logits),
-            ("labels_N", labels),
-            ("trunk_cost_SM", costs[0]),
-            ("head_cost_SM", costs[1]),
-        ):
+        for name, array in (("logits_SMNK", logits), ("labels_N", labels)):
             object.__setattr__(self, name, read_only(array))
         if self.video_ids_N is not None:
             ids = grid_validation.checked_ids(self.video_ids_N, logits.shape[2])
@@ -95,19 +88,25 @@ class ScoreGrid:
         return Exit(self.num_sets, self.first_depth + self.num_depths - 1)
 
     def cost_E(self, placement: ExitPlacement) -> NDArray[np.float64]:
-        """Return (E,) the cumulative GMACs at each exit: the cells up to it, and the heads met on the way.
-
-        Rounded to whole multiply-accumulates, so that a plan's cost table agrees to the last bit.
+        """Return (E,) the cumulative cost at each exit: the sum of the steps that lead there.
 
         Raises:
-            PlanError: An exit lies outside the grid.
+            PlanError: An exit lies outside the grid, or no step of the grid leads to it from the one before.
         """
-        cells = [self.cell(exit_) for exit_ in placement.exits]
-        trunk_E, head_E = (
-            np.array([table[cell] for cell in cells]) for table in (self.trunk_cost_SM, self.head_cost_SM)
-        )
-        cost_E = trunk_E + np.cumsum(head_E)
-        return np.asarray(np.rint(cost_E * MACS_PER_GFLOP) / MACS_PER_GFLOP)
+        cells = [self.number(exit_) for exit_ in placement.exits]
+        for exit_, before, cell in zip(placement.exits, (-1, *cells), cells, strict=False):
+            if not self.steps.allowed[before + 1, cell]:
+                raise PlanError(f"the score grid has no cost for the step to the exit {exit_}", where="exits")
+        return self.steps.cost_E(cells)
+
+    def number(self, exit_: Exit) -> int:
+        """Return the number of an exit's cell, by sets and then depth, from 0.
+
+        Raises:
+            PlanError: It lies outside the grid.
+        """
+        row, column = self.cell(exit_)
+        return row * self.num_depths + column
 
     def cell(self, exit_: Exit) -> tuple[int, int]:
         """Return the row and column of an exit.
@@ -200,8 +199,9 @@ class ScoreGrid:
         *,
         num_classes: int,
         labels_N: ArrayLike,
-        trunk_cost_SM: ArrayLike,
-        head_cost_SM: ArrayLike,
+        steps: StepCosts,
+        num_sets: int,
+        num_depths: int,
         first_depth: int = 1,
         video_ids_N: ArrayLike | None = None,
         split: str = "",
@@ -218,8 +218,9 @@ class ScoreGrid:
             folder: Where the grid will be, when it is finished.
             num_classes: K.
             labels_N: As in the class.
-            trunk_cost_SM: As in the class.
-            head_cost_SM: As in the class.
+            steps: As in the class.
+            num_sets: S.
+            num_depths: M.
             first_depth: As in the class.
             video_ids_N: As in the class.
             split: As in the class.
@@ -232,7 +233,8 @@ class ScoreGrid:
         Raises:
             ScoresError: An array is impossible, or the grid is larger than ``max_bytes`` or the free space.
         """
-        trunk, head = grid_validation.checked_costs(trunk_cost_SM, head_cost_SM)
+        shape = (num_sets, num_depths)
+        in_header, arrays = stored_steps(checked_steps(steps, shape), shape)
         labels = np.asarray(labels_N)
         header: dict[str, Any] = {
             "first_depth": grid_validation.checked_first_depth(first_depth),
@@ -240,13 +242,13 @@ class ScoreGrid:
             "order": order,
             "source": source,
             "dtype": grid_validation.checked_dtype(dtype),
-            "shape": [*trunk.shape, len(labels), num_classes],
-            "trunk_gmacs": trunk.tolist(),
-            "head_gmacs": head.tolist(),
+            "shape": [*shape, len(labels), num_classes],
+            **in_header,
         }
-        labels = grid_validation.checked_labels(labels, len(labels), num_classes)
-        ids = None if video_ids_N is None else grid_validation.checked_ids(video_ids_N, len(labels))
-        return create_grid(Path(folder), header, labels, ids, max_bytes)
+        arrays["labels"] = grid_validation.checked_labels(labels, len(labels), num_classes)
+        if video_ids_N is not None:
+            arrays["video_ids"] = grid_validation.checked_ids(video_ids_N, len(labels))
+        return create_grid(Path(folder), header, arrays, max_bytes)
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> ScoreGrid:
@@ -258,9 +260,10 @@ class ScoreGrid:
         header, arrays = read_grid(Path(folder))
         try:
             return cls(
-                **arrays,
-                trunk_cost_SM=header["trunk_gmacs"],
-                head_cost_SM=header["head_gmacs"],
+                logits_SMNK=arrays["logits"],
+                labels_N=arrays["labels"],
+                video_ids_N=arrays.get("video_ids"),
+                steps=loaded_steps(header, arrays, arrays["logits"].shape[:2]),
                 first_depth=header["first_depth"],
                 split=header["split"],
                 order=header["order"],

@@ -12,8 +12,7 @@ from dynsearch.data import frame_cache
 from dynsearch.data.records import VideoRecord
 from dynsearch.errors import DynsearchError
 from dynsearch.files import write_text
-from dynsearch.scores import ExitScores, grid_files
-from dynsearch.scores.score_grid import ScoreGrid
+from dynsearch.scores import ExitScores, RectangleSteps, ScoreGrid, grid_files
 from dynsearch.study.record import finished
 from dynsearch.training.state import Progress, TrainingState
 from dynsearch.training.weights import save_weights
@@ -109,8 +108,9 @@ def test_a_grid_that_finds_no_room_leaves_nothing(small_disk, monkeypatch):
             small_disk / "grid",
             num_classes=10,
             labels_N=np.zeros(videos, dtype=int),
-            trunk_cost_SM=[[1.0, 2.0], [2.0, 4.0]],
-            head_cost_SM=np.full((2, 2), 0.1),
+            steps=RectangleSteps.of([[1.0, 2.0], [2.0, 4.0]], np.full((2, 2), 0.1)),
+            num_sets=2,
+            num_depths=2,
         )
     assert list(small_disk.iterdir()) == []
 

@@ -6,7 +6,7 @@ import pytest
 from dynsearch.cost import cost_table
 from dynsearch.errors import PlanError, ScoresError
 from dynsearch.plan import ExitPlacement
-from dynsearch.scores import ScoreGrid, confidence_from_logits
+from dynsearch.scores import RectangleSteps, ScoreGrid, confidence_from_logits
 from dynsearch.scores.grid_files import grid_bytes
 from tests.plans import small_plan
 from tests.scores.grids import random_grid
@@ -16,8 +16,9 @@ def settings_of(grid, **changes):
     return {
         "num_classes": grid.logits_SMNK.shape[3],
         "labels_N": grid.labels_N,
-        "trunk_cost_SM": grid.trunk_cost_SM,
-        "head_cost_SM": grid.head_cost_SM,
+        "steps": grid.steps,
+        "num_sets": grid.num_sets,
+        "num_depths": grid.num_depths,
         "first_depth": grid.first_depth,
         "video_ids_N": [f"video {n}" for n in range(grid.num_videos)],
         "split": "calibration",
@@ -33,8 +34,9 @@ def test_exit_scores_are_those_of_the_cells():
     cells = [(0, 0), (1, 0), (2, 2)]
     for k, cell in enumerate(cells):
         assert np.array_equal(scores.logits_ENK[k], grid.logits_SMNK[cell])
-    heads_E = np.cumsum([grid.head_cost_SM[cell] for cell in cells])
-    assert scores.cost_E == pytest.approx([grid.trunk_cost_SM[cell] for cell in cells] + heads_E)
+    trunk_SM, head_SM = (np.reshape(costs, (3, 3)) for costs in (grid.steps.trunk_C, grid.steps.head_C))
+    heads_E = np.cumsum([head_SM[cell] for cell in cells])
+    assert scores.cost_E == pytest.approx([trunk_SM[cell] for cell in cells] + heads_E)
     assert (scores.plan_id, scores.split, list(scores.video_ids_N[:2])) == ("p", "calibration", ["v0", "v1"])
     reduced = grid.reduced_scores(placement, "margin", plan_id="p")
     assert np.array_equal(reduced.confidence(), scores.confidence("margin"))
@@ -52,7 +54,7 @@ def test_costs_agree_with_the_cost_table_to_the_last_bit(exits):
     trunk = [[table.cell_macs(s, d) / 1e9 for d in range(1, 6)] for s in sets]
     heads = [[head.macs / 1e9 for head in table.heads] for _ in sets]
     logits = np.zeros((len(sets), 5, 2, 7), dtype=np.float32)
-    grid = ScoreGrid(logits_SMNK=logits, labels_N=[0, 1], trunk_cost_SM=trunk, head_cost_SM=heads)
+    grid = ScoreGrid(logits_SMNK=logits, labels_N=[0, 1], steps=RectangleSteps.of(trunk, heads))
     assert tuple(grid.cost_E(plan.exits)) == cost_table(plan, 7).cost_E
 
 
@@ -90,8 +92,10 @@ def test_written_in_chunks_and_mapped(tmp_path, dtype):
     loaded = ScoreGrid.load(tmp_path / "grid")
     assert isinstance(loaded.logits_SMNK.base, np.memmap)
     assert np.array_equal(loaded.logits_SMNK, grid.logits_SMNK.astype(dtype))
-    for name in ("labels_N", "trunk_cost_SM", "head_cost_SM", "first_depth", "split", "order"):
+    for name in ("labels_N", "first_depth", "split", "order"):
         assert np.array_equal(getattr(loaded, name), getattr(grid, name))
+    for name in ("trunk_C", "head_C"):
+        assert np.array_equal(getattr(loaded.steps, name), getattr(grid.steps, name))
     assert loaded.video_ids_N[3] == "video 3"
     assert {path.name for path in tmp_path.rglob("*")} == {
         "grid", "grid.json", "logits.npy", "labels.npy", "video_ids.npy",
@@ -181,12 +185,6 @@ def test_chunks_that_do_not_fit(tmp_path, chunk, message):
         ({"labels_N": np.zeros(23, int)}, "labels: has 23 videos but logits has 24"),
         ({"labels_N": np.full(24, 4)}, "must be in 0..3"),
         ({"labels_N": np.zeros((24, 3), int)}, "has 3 classes but the logits have 4"),
-        ({"trunk_cost_SM": np.ones((2, 3))}, r"trunk_gmacs: has \(2, 3\) cells"),
-        ({"head_cost_SM": -np.ones((3, 3))}, "head_gmacs: the cost of cell"),
-        ({"trunk_cost_SM": np.zeros((3, 3))}, "trunk_gmacs: the cost of cell"),
-        ({"trunk_cost_SM": np.full((3, 3), np.nan)}, "trunk_gmacs: the cost of cell"),
-        ({"trunk_cost_SM": [[3, 4, 5], [2, 4, 5], [3, 4, 6]]}, "further frame set, at cell"),
-        ({"trunk_cost_SM": [[3, 2, 5], [3, 4, 5], [3, 4, 6]]}, "further depth stage, at cell"),
         ({"video_ids_N": np.array(["a"])}, "video_ids"),
         ({"first_depth": 0}, "first_depth: must be a whole number from 1"),
     ],
@@ -210,6 +208,8 @@ def test_damaged_folders(tmp_path):
         ({"shape": [3, 3, 25, 4]}, "grid.json says float32 of"),
         ({"version": 2}, "version 2, not 1"),
         ({"trunk_gmacs": [[0.0]]}, "grid, trunk_gmacs"),
+        ({"trunk_gmacs": [[1.0] * 9]}, r"grid, trunk_gmacs: has \(1, 9\) cells, but there are \(3, 3\)"),
+        ({"steps": [10, 9]}, "steps.npy: there is no such file"),
     ]:
         (folder / "grid.json").write_text(json.dumps(header | change))
         with pytest.raises(ScoresError, match=message):

@@ -25,9 +25,8 @@ class ChainArchive:
 
     def __init__(self, cells: Cells, num_slots: int, width: int) -> None:
         self._cells, self._width = cells, width
-        cost_C = cells.trunk_C + cells.head_C
-        self._cheapest = float(cost_C.min())
-        span = float(cost_C.max()) + cells.rules.max_exits * float(cells.head_C.max()) - self._cheapest
+        self._cheapest, dearest = cells.steps.limits(cells.rules.max_exits)
+        span = dearest - self._cheapest
         self._slots_per_cost = (num_slots - 1) / span if span > 0 else 0.0
         self._accuracy_S = np.full(num_slots, -np.inf)
         self._chain_S: list[Chain | None] = [None] * num_slots

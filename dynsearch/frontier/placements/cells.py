@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from dynsearch.errors import InputError
 from dynsearch.plan import Exit, ExitPlacement
 from dynsearch.scores import ScoreGrid
+from dynsearch.scores.step_costs import StepCosts
 from dynsearch.thresholds.direct.bins import Bins, bin_confidences
-from dynsearch.units import MACS_PER_GFLOP
 
 
 class Chain(NamedTuple):
@@ -93,16 +93,14 @@ class Cells:
         exits: Where each of the C cells is, by sets and then depth.
         bins: Bin numbers of each cell's confidences, (C, N), and the thresholds between them.
         correct_CN: Whether each cell is right.
-        trunk_C: GFLOPs of the rectangle of cells up to each.
-        head_C: GFLOPs of the head of each.
+        steps: What it costs to go from one of them to the next.
         rules: Which placements count.
     """
 
     exits: tuple[Exit, ...]
     bins: Bins
     correct_CN: NDArray[np.bool_]
-    trunk_C: NDArray[np.float64]
-    head_C: NDArray[np.float64]
+    steps: StepCosts
     rules: Rules
 
     @classmethod
@@ -133,14 +131,8 @@ class Cells:
         # The last row given is that of an exit that takes all: it has no bins.
         bins = bin_confidences(np.vstack([confidence_CN, confidence_CN[:1]]), max_bins)
         correct_CN = grid.correct()[rows, columns][:, chosen]
-        return cls(
-            exits,
-            bins,
-            correct_CN,
-            grid.trunk_cost_SM[rows, columns],
-            grid.head_cost_SM[rows, columns],
-            rules,
-        )
+        steps = grid.steps.select([grid.number(exit_) for exit_ in exits])
+        return cls(exits, bins, correct_CN, steps, rules)
 
     def select(self, videos: NDArray[np.intp]) -> Cells:
         """Return the same cells for some of the videos."""
@@ -161,7 +153,18 @@ class Cells:
         """Whether the cell of a row may be an exit before that of a column."""
         sets_C, depth_C = (np.array([getattr(e, name) for e in self.exits]) for name in ("sets", "depth"))
         rises = (sets_C[:, None] <= sets_C) & (depth_C[:, None] <= depth_C)
-        return np.asarray(rises & ~np.eye(len(self.exits), dtype=bool))
+        return np.asarray(rises & ~np.eye(len(self.exits), dtype=bool) & self.steps.allowed[1:])
+
+    @cached_property
+    def first_C(self) -> NDArray[np.bool_]:
+        """Whether each cell may be the first exit."""
+        return self.steps.allowed[0]
+
+    @property
+    def ends(self) -> Sequence[int]:
+        """The cells that may be the last exit."""
+        last = len(self.exits) - 1
+        return [last] if self.rules.last == "full" else range(last + 1)
 
     @cached_property
     def key_CN(self) -> NDArray[Any]:
@@ -170,33 +173,26 @@ class Cells:
         return key.astype(np.min_scalar_type(2 * self.num_positions))
 
     def between(self, low: int | None, high: int | None) -> NDArray[np.intp]:
-        """Return the cells that may be an exit after ``low`` and before ``high``; None is no limit."""
-        fits_C = np.ones(len(self.exits), dtype=bool)
-        if low is not None:
-            fits_C &= self.before_CC[low]
-        if high is not None:
-            fits_C &= self.before_CC[:, high]
-        return np.flatnonzero(fits_C)
+        """Return the cells that may be an exit right after ``low`` (None: the first), and right before ``high``."""
+        fits_C = self.first_C if low is None else self.before_CC[low]
+        return np.flatnonzero(fits_C if high is None else fits_C & self.before_CC[:, high])
 
-    def cost_E(self, cells: Sequence[int]) -> NDArray[np.float64]:
-        """Return the GFLOPs up to each exit of a placement, the heads met on the way included."""
-        chosen = list(cells)
-        cost_E = self.trunk_C[chosen] + np.cumsum(self.head_C[chosen])
-        # Whole multiply-accumulates, as in the cost table.
-        return np.asarray(np.rint(cost_E * MACS_PER_GFLOP) / MACS_PER_GFLOP)
+    def follows(self, low: int | None, high: int) -> bool:
+        """Return whether ``high`` may be the exit right after ``low`` (None: the first)."""
+        return bool(self.first_C[high] if low is None else self.before_CC[low, high])
 
     def chains_of(self, num_exits: int) -> Iterator[tuple[int, ...]]:
         """Yield the cells of every placement with ``num_exits`` exits that the rules allow."""
-        last = len(self.exits) - 1
 
         def grown(cells: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
             if len(cells) == num_exits:
-                yield cells
+                if self.first_C[cells[0]]:
+                    yield cells
                 return
-            for cell in self.between(None, cells[0]):
+            for cell in np.flatnonzero(self.before_CC[:, cells[0]]):
                 yield from grown((int(cell), *cells))
 
-        for end in [last] if self.rules.last == "full" else range(last + 1):
+        for end in self.ends:
             yield from grown((end,))
 
     def placement(self, chain: Chain) -> ExitPlacement:

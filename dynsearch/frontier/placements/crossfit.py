@@ -42,7 +42,7 @@ def expect(
     Args:
         grid: The scores of all cells.
         settings: How to search.
-        budgets_B: In mean GFLOPs per video; those below a fold's cheapest point take that point.
+        budgets_B: In mean cost per video; those below a fold's cheapest point take that point.
         num_folds: How many parts the videos are split into.
         seed: Of the split.
     """

@@ -29,7 +29,7 @@ def enumerate_chains(cells: Cells) -> list[Chain]:
     chains = []
     for chosen in _all_placements(cells):
         found = enumerate_frontier(
-            _bins_of(cells, chosen), cells.correct_CN[list(chosen)], cells.cost_E(chosen)
+            _bins_of(cells, chosen), cells.correct_CN[list(chosen)], cells.steps.cost_E(chosen)
         )
         chains += [Chain(chosen, positions) for positions in found]
     return chains

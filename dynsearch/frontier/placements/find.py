@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from dynsearch.errors import InputError
 from dynsearch.frontier.placements.cells import Cells, Rules
 from dynsearch.frontier.placements.chains import find_chains, measure_chains
 from dynsearch.frontier.placements.points import PlacementFrontier, PlacementPoint
@@ -32,9 +33,18 @@ def find_points(
         grid: The scores of all cells.
         settings: How to search.
         videos: Which videos to look at; None for all.
+
+    Raises:
+        InputError: The rules allow no placement, or the steps do not.
     """
     cells = Cells.of(grid, settings.rules, settings.confidence, settings.max_bins, videos)
     chains = find_chains(cells, settings.smoothing)
+    if not chains:
+        raise InputError(
+            f"no placement of {settings.rules.min_exits} to {settings.rules.max_exits} exits has a cost for each"
+            " of its steps",
+            hint="Allow more exits, or give the steps costs that are not infinite",
+        )
     points = measure_chains(cells, chains, settings.confidence)
     return PlacementFrontier(
         [PlacementPoint(cells.placement(c), p) for c, p in zip(chains, points, strict=True)], grid.order

@@ -46,8 +46,7 @@ class Moves:
 
     def __init__(self, cells: Cells, chain: Chain, width: int) -> None:
         self._cells, self._chain, self._width = cells, chain, width
-        self._cost_E = cells.cost_E(chain.cells)
-        self._head_E = cells.head_C[list(chain.cells)]
+        self._cost_E = cells.steps.cost_E(chain.cells)
         num_exits = len(chain.cells)
         # outcome_EN[k]: of each video, if it came to exit k.
         self._outcome_EN = np.empty((num_exits, cells.num_videos), dtype=np.min_scalar_type(2 * num_exits))
@@ -81,7 +80,8 @@ class Moves:
                 yield from self._set_inner(k, replace=False)
         if num_exits > rules.min_exits:
             for k in range(num_exits - 1):
-                yield self._without(k)
+                if self._cells.follows(self._before(k), self._chain.cells[k + 1]):
+                    yield self._without(k)
         if rules.last == "free":
             yield from self._set_last()
 
@@ -89,13 +89,13 @@ class Moves:
         """Offer all exits in the place of exit k, or before it."""
         cells, positions = self._chain
         following = k + 1 if replace else k
-        tried_X = self._cells.between(cells[k - 1] if k else None, cells[following])
+        steps, before = self._cells.steps, self._before(k)
+        tried_X = self._cells.between(before, cells[following])
         if len(tried_X) == 0:
             return
-        head_X = self._cells.head_C[tried_X]
-        added_X = head_X - self._head_E[k] if replace else head_X
-        met = self._cost_E[k - 1] - self._cells.trunk_C[cells[k - 1]] if k else 0.0
-        stop_X = self._cells.trunk_C[tried_X] + met + head_X
+        today = self._detour(k) if replace else steps.direct(before, cells[k])
+        added_X = steps.detour(before, tried_X, cells[following]) - today
+        stop_X = self._reach(k, tried_X)
         right, cost = self._stopped_before(k)
         accuracy_XP, cost_XP = self._thresholds(self._reaching[k], following, tried_X, stop_X, added_X)
 
@@ -115,14 +115,14 @@ class Moves:
         stop_X: NDArray[np.float64],
         added_X: NDArray[np.float64],
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Return right answers and GFLOPs, summed over the videos that reach an exit, for all its thresholds.
+        """Return right answers and cost, summed over the videos that reach an exit, for all its thresholds.
 
         Args:
             reaching_R: The videos.
             following: The exit they come to if they do not stop.
             tried_X: The cells the exit may sit on.
-            stop_X: GFLOPs of a video that stops there.
-            added_X: GFLOPs added to every video that goes on.
+            stop_X: Cost of a video that stops there.
+            added_X: Cost added to every video that goes on.
         """
         num_positions = self._cells.num_positions
         outcome_J = np.arange(2 * following, 2 * len(self._cost_E))
@@ -152,7 +152,8 @@ class Moves:
         reaching_R = self._reaching[k]
         counts = np.bincount(self._outcome_EN[k + 1][reaching_R], minlength=2 * len(cells)).reshape(-1, 2)
         right += counts[:, 1].sum()
-        cost += counts.sum(axis=1) @ self._cost_E - self._head_E[k] * len(reaching_R)
+        spared = self._detour(k) - self._cells.steps.direct(self._before(k), cells[k + 1])
+        cost += counts.sum(axis=1) @ self._cost_E - spared * len(reaching_R)
         chain = Chain((*cells[:k], *cells[k + 1 :]), (*positions[:k], *positions[k + 1 :]))
         return self._offered(np.array([[right]]), np.array([[cost]]), lambda x, position: chain)
 
@@ -161,10 +162,9 @@ class Moves:
         cells, positions = self._chain
         num_exits = len(cells)
         reaching_R = self._reaching[-1]
-        tried_X = self._cells.between(cells[-2] if num_exits > 1 else None, None)
+        tried_X = self._cells.between(self._before(num_exits - 1), None)
         right, cost = self._stopped_before(num_exits - 1)
-        met = self._cost_E[-1] - self._cells.trunk_C[cells[-1]] - self._head_E[-1]
-        cost_X = self._cells.trunk_C[tried_X] + self._cells.head_C[tried_X] + met
+        cost_X = self._reach(num_exits - 1, tried_X)
         right_X = right + self._cells.correct_CN[tried_X][:, reaching_R].sum(axis=1)
         yield self._offered(
             right_X[:, None],
@@ -195,8 +195,7 @@ class Moves:
                 for right_R in later_XR
             ]
         ).reshape(-1, 2, 2, num_positions)
-        met = self._cost_E[-1] - self._cells.trunk_C[cells[-1]]
-        cost_X = self._cells.trunk_C[tried_X] + self._cells.head_C[tried_X] + met
+        cost_X = self._reach(len(cells), tried_X)
         won_XP = (counts_X22P[:, :, 1].sum(axis=1) - counts_X22P[:, 1].sum(axis=1)).astype(np.float64)
         stopped_XP = counts_X22P.sum(axis=(1, 2))
         yield self._offered(
@@ -207,8 +206,21 @@ class Moves:
             lambda x, position: Chain((*cells, int(tried_X[x])), (*positions, position)),
         )
 
+    def _before(self, k: int) -> int | None:
+        """Return the cell of the exit before exit k; None if that is the first."""
+        return self._chain.cells[k - 1] if k else None
+
+    def _reach(self, k: int, tried_X: NDArray[np.intp]) -> NDArray[np.float64]:
+        """Return the cost of a video at exit k if it sat on each of some cells."""
+        return self._cells.steps.reach(self._before(k), self._cost_E[k - 1] if k else 0.0, tried_X)
+
+    def _detour(self, k: int) -> float:
+        """Return the cost of the way from the exit before exit k to the one after it."""
+        cells = self._chain.cells
+        return float(self._cells.steps.detour(self._before(k), np.array([cells[k]]), cells[k + 1])[0])
+
     def _stopped_before(self, k: int) -> tuple[float, float]:
-        """Return right answers and GFLOPs, summed over the videos that stop before exit k."""
+        """Return right answers and cost, summed over the videos that stop before exit k."""
         count_K2 = self._count_E2[:k]
         return float(count_K2[:, 1].sum()), float(count_K2.sum(axis=1) @ self._cost_E[:k])
 

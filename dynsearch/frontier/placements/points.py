@@ -50,7 +50,7 @@ class PlacementPoint:
 
     @property
     def cost(self) -> float:
-        """Mean GFLOPs per video on the videos it was chosen on."""
+        """Mean cost per video on the videos it was chosen on."""
         return self.chosen.cost
 
     def to_dict(self) -> dict[str, Any]:

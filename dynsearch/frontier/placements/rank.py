@@ -116,7 +116,7 @@ def _greedy(
 
 @dataclass(frozen=True)
 class _Worth:
-    """Hypervolume of (GFLOPs, top-1) points up to a cost."""
+    """Hypervolume of (cost, top-1) points up to a cost."""
 
     limit: float
 

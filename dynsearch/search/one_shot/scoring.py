@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
 from dynsearch.cost.table import grid_cost, head_cost
 from dynsearch.data.loader import Batches, begin_epoch
@@ -16,6 +15,7 @@ from dynsearch.network.grid.one_shot import OneShotNetwork
 from dynsearch.plan import Plan
 from dynsearch.scores.grid_files import GridWriter
 from dynsearch.scores.score_grid import ScoreGrid
+from dynsearch.scores.step_costs import RectangleSteps
 from dynsearch.search.one_shot.sandwich import grid_cells
 from dynsearch.training.run import ClipSource
 from dynsearch.training.stopping import stop_wanted
@@ -40,13 +40,14 @@ def open_grid(
     Raises:
         ScoresError: The grid would be larger than ``max_bytes`` or the space left on the disk.
     """
-    trunk_cost, head_cost = grid_costs(trunk, source.num_classes, first_depth)
+    num_depths = len(grid_cells(trunk, first_depth)) // trunk.num_sets
     return ScoreGrid.create(
         folder,
         num_classes=source.num_classes,
         labels_N=source.labels(SPLIT),
-        trunk_cost_SM=trunk_cost,
-        head_cost_SM=head_cost,
+        steps=grid_steps(trunk, source.num_classes, first_depth),
+        num_sets=trunk.num_sets,
+        num_depths=num_depths,
         first_depth=first_depth,
         video_ids_N=np.asarray(source.video_ids(SPLIT)),
         split=SPLIT,
@@ -84,10 +85,8 @@ def fill_grid(
     writer.finish()
 
 
-def grid_costs(
-    trunk: Plan, num_classes: int, first_depth: int
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return (S, M) GFLOPs of the rectangle of cells up to each, and (S, M) those of the head of each."""
+def grid_steps(trunk: Plan, num_classes: int, first_depth: int) -> RectangleSteps:
+    """Return the GFLOPs of the rectangle of cells up to each, and those of the head of each."""
     table = grid_cost(trunk, num_classes)
     early, last = head_kinds(trunk)
     cells = grid_cells(trunk, first_depth)
@@ -97,5 +96,4 @@ def grid_costs(
         for kind, cell in zip(kinds, cells, strict=True)
     ]
     trunks = [to_gflops(table.cell_macs(cell.sets, cell.depth)) for cell in cells]
-    shape = (trunk.num_sets, -1)
-    return np.reshape(trunks, shape), np.reshape([to_gflops(macs) for macs in heads], shape)
+    return RectangleSteps.of(trunks, [to_gflops(macs) for macs in heads])

@@ -5,6 +5,7 @@ import itertools
 import numpy as np
 
 from dynsearch.plan import Exit, ExitPlacement
+from dynsearch.scores import StepTable
 
 
 def softmax_confidence(logits_NK):
@@ -30,10 +31,7 @@ def all_points(grid, placement, quantiles=None):
     logits = [grid.logits_SMNK[e.sets - 1, e.depth - grid.first_depth] for e in placement.exits]
     confidence = [softmax_confidence(logits_NK) for logits_NK in logits]
     correct = [logits_NK.argmax(axis=1) == grid.labels_N for logits_NK in logits]
-    heads, costs = 0.0, []
-    for e in placement.exits:
-        heads += grid.head_cost_SM[e.sets - 1, e.depth - grid.first_depth]
-        costs.append(grid.trunk_cost_SM[e.sets - 1, e.depth - grid.first_depth] + heads)
+    costs = costs_of(grid, placement)
     choices = [_thresholds(values, quantiles) for values in confidence[:-1]]
     points = []
     for thresholds in itertools.product(*choices):
@@ -46,6 +44,22 @@ def all_points(grid, placement, quantiles=None):
             left = left & ~stops
         points.append((cost / grid.num_videos, right / grid.num_videos))
     return points
+
+
+def costs_of(grid, placement):
+    """The cost at each exit: the rectangle and the heads so far, or the steps so far; None where a step is shut."""
+    cells = [(e.sets - 1) * grid.num_depths + e.depth - grid.first_depth for e in placement.exits]
+    if isinstance(grid.steps, StepTable):
+        total, costs = 0.0, []
+        for before, cell in zip([-1, *cells], cells, strict=False):
+            total += grid.steps.table[before + 1, cell]
+            costs.append(total)
+        return None if np.isinf(total) else costs
+    heads, costs = 0.0, []
+    for cell in cells:
+        heads += grid.steps.head_C[cell]
+        costs.append(grid.steps.trunk_C[cell] + heads)
+    return costs
 
 
 def _thresholds(values, quantiles):

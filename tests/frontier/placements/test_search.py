@@ -10,14 +10,14 @@ from dynsearch.frontier.placements.cells import Cells, Rules
 from dynsearch.frontier.placements.chains import improve_chains, measure_chains
 from dynsearch.frontier.placements.enumeration import enumerate_chains
 from dynsearch.plan import ExitPlacement
-from dynsearch.scores import ScoreGrid
+from dynsearch.scores import RectangleSteps, ScoreGrid
 from dynsearch.thresholds import evaluate_policy
 from tests.frontier.placements.brute import all_placements, all_points, best_at
 from tests.scores.grids import random_grid, simulated_grid
 
 
 def budgets_of(grid, num=12):
-    first, last = grid.trunk_cost_SM.flat[0], grid.trunk_cost_SM.flat[-1]
+    first, last = grid.steps.trunk_C[[0, -1]]
     return first + np.linspace(0.02, 0.9, num) * (last - first)
 
 
@@ -140,28 +140,21 @@ def test_the_order_of_videos_and_the_scale_of_cost_do_not_matter(searched):
     one = search_placements(grid, **rules)
     shuffled = grid.select(np.random.default_rng(0).permutation(grid.num_videos))
     assert [p.to_dict() for p in search_placements(shuffled, **rules)] == [p.to_dict() for p in one]
-    dear = ScoreGrid(
-        logits_SMNK=grid.logits_SMNK,
-        labels_N=grid.labels_N,
-        trunk_cost_SM=grid.trunk_cost_SM * 1024,
-        head_cost_SM=grid.head_cost_SM * 1024,
-    )
+    steps = RectangleSteps(grid.steps.trunk_C * 1024, grid.steps.head_C * 1024)
+    dear = ScoreGrid(logits_SMNK=grid.logits_SMNK, labels_N=grid.labels_N, steps=steps)
     scaled = search_placements(dear, **rules)
     assert [(p.placement, p.thresholds) for p in scaled] == [(p.placement, p.thresholds) for p in one]
 
 
 def test_a_mapped_half_precision_grid_gives_the_same_as_one_in_memory(tmp_path):
-    def create(trunk, head, labels):
-        return ScoreGrid.create(
-            tmp_path / "grid", num_classes=20, labels_N=labels, trunk_cost_SM=trunk, head_cost_SM=head
-        )
+    def create(**arguments):
+        return ScoreGrid.create(tmp_path / "grid", **arguments)
 
     mapped = simulated_grid(100, num_sets=3, num_depths=2, create=create)
     grid = ScoreGrid(
         logits_SMNK=np.array(mapped.logits_SMNK),
         labels_N=mapped.labels_N,
-        trunk_cost_SM=mapped.trunk_cost_SM,
-        head_cost_SM=mapped.head_cost_SM,
+        steps=mapped.steps,
     )
     one, two = (search_placements(g, max_exits=3, confidence="margin", max_bins=16) for g in (mapped, grid))
     assert [p.to_dict() for p in one] == [p.to_dict() for p in two]
@@ -173,12 +166,7 @@ def test_a_dead_cell_is_never_used():
     grid = simulated_grid(300, num_sets=3, num_depths=3, num_classes=6, seed=2)
     logits = np.array(grid.logits_SMNK)
     logits[1, 1] = 50 * np.eye(6)[(grid.labels_N + 1) % 6]
-    dead = ScoreGrid(
-        logits_SMNK=logits,
-        labels_N=grid.labels_N,
-        trunk_cost_SM=grid.trunk_cost_SM,
-        head_cost_SM=grid.head_cost_SM,
-    )
+    dead = ScoreGrid(logits_SMNK=logits, labels_N=grid.labels_N, steps=grid.steps)
     found = search_placements(dead, max_exits=4, num_folds=None, max_bins=64)
     assert all("2x2" not in str(placement).split() for placement in found.placements)
 
@@ -187,7 +175,7 @@ def test_one_cell():
     grid = random_grid(0, num_sets=1, num_depths=1, num_videos=2)
     (point,) = search_placements(grid, min_exits=1, num_folds=None)
     assert point.placement == ExitPlacement.of("1x1")
-    assert point.cost == pytest.approx(grid.trunk_cost_SM[0, 0] + grid.head_cost_SM[0, 0])
+    assert point.cost == pytest.approx(grid.steps.trunk_C[0] + grid.steps.head_C[0])
 
 
 @pytest.mark.parametrize(
