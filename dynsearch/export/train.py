@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dynsearch.errors import InfeasibleBudgetError
+from dynsearch.budget import last_that_fits
 from dynsearch.export.bundle import Bundle, write_bundle
 from dynsearch.frontier import MergedPoint, merge
 from dynsearch.plan import Plan
@@ -68,17 +68,17 @@ def train_bundle(
     if not ranks.is_first:
         return None
     points = merge({0: (scores.calibration, scores.test)}, solver=recipe.solver)
-    inside = [point for point in points if point.calibration.cost <= recipe.budget]
-    if not inside:
-        raise InfeasibleBudgetError(recipe.budget, points[0].calibration.cost, where="max_gflops")
+    chosen = last_that_fits(
+        points, recipe.budget, lambda point: point.calibration.cost, where="max_gflops"
+    )
     bundle = write_bundle(
         folder,
         plan=plan,
-        point=inside[-1],
+        point=chosen,
         full=evaluate_policy(full_policy(scores.test), scores.test),
         frontier=[(plan, point) for point in points],
         weights=folder / "weights.safetensors",
         class_names=source.dataset.class_names,
         recipe=recipe,
     )
-    return bundle, inside[-1]
+    return bundle, chosen

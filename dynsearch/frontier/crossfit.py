@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from dynsearch.budget import fits
 from dynsearch.errors import InputError
 from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
@@ -89,7 +90,7 @@ def cross_fit(
             point = measured[policy]
             right_B[place] += point.top1 * point.num_videos
             share_BE[place] += np.array(point.exit_share) * point.num_videos / scores.num_videos
-            exceeded_B[place] += point.cost > budget
+            exceeded_B[place] += not fits(point.cost, budget)
     return [
         CrossFitted(
             budget=float(budget),

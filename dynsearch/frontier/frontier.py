@@ -8,13 +8,12 @@ from typing import overload
 
 import numpy as np
 
-from dynsearch.errors import InfeasibleBudgetError, InputError
+from dynsearch.budget import last_that_fits
+from dynsearch.errors import InputError
 from dynsearch.frontier.dominance import pareto_mask
 from dynsearch.frontier.hypervolume import hypervolume
 from dynsearch.scores import ExitScores
 from dynsearch.thresholds import OperatingPoint, evaluate_policies
-
-_ROUNDING = 1e-12  # relative; a budget typed as 0.3 must admit a cost summed to 0.30000000000000004
 
 
 class Frontier(Sequence[OperatingPoint]):
@@ -68,14 +67,9 @@ class Frontier(Sequence[OperatingPoint]):
             InputError: ``budget`` is not a number.
             InfeasibleBudgetError: It is below the cheapest point; the error carries that cost.
         """
-        budget = max_gflops if budget is None else budget
         if not isinstance(budget, int | float | np.number) or math.isnan(budget):
             raise InputError(f"max_gflops must be a number of GFLOPs per video, got {budget!r}")
-        limit = budget + abs(budget) * _ROUNDING
-        inside = [point for point in self._points if point.cost <= limit]
-        if not inside:
-            raise InfeasibleBudgetError(float(budget), self._points[0].cost)
-        return inside[-1]
+        return last_that_fits(self._points, budget, lambda point: point.cost)
 
     def thin(self, num_points: int) -> Frontier:
         """Return at most ``num_points`` points: both ends, the others spread evenly over the cost axis.

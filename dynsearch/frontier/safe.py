@@ -11,7 +11,8 @@ import math
 import numpy as np
 from scipy.special import ndtr, ndtri
 
-from dynsearch.errors import InfeasibleBudgetError, InputError
+from dynsearch.budget import fits, last_that_fits
+from dynsearch.errors import InputError
 from dynsearch.frontier.frontier import Frontier
 from dynsearch.scores import ExitScores
 from dynsearch.thresholds import OperatingPoint
@@ -33,7 +34,7 @@ def chance_of_exceeding(point: OperatingPoint, scores: ExitScores, budget: float
     """Return the chance that the point's expected cost on new videos is above ``budget``."""
     error = cost_standard_error(point, scores)
     if error == 0:
-        return float(point.cost > budget)
+        return float(not fits(point.cost, budget))
     return float(ndtr((point.cost - budget) / error))
 
 
@@ -56,8 +57,8 @@ def safe_best_under(
         raise InputError(f"delta must be above 0 and at most 0.5, got {delta}")
     frontier.best_under(budget)  # names the plain reasons first
     margin = float(ndtri(1 - delta))
-    needed = [point.cost + margin * cost_standard_error(point, scores) for point in frontier]
-    inside = [point for point, cost in zip(frontier, needed, strict=True) if cost <= budget * (1 + 1e-12)]
-    if not inside:
-        raise InfeasibleBudgetError(budget, min(needed))
-    return inside[-1]
+
+    def needed(point: OperatingPoint) -> float:
+        return point.cost + margin * cost_standard_error(point, scores)
+
+    return last_that_fits(frontier, budget, needed)

@@ -10,6 +10,7 @@ from typing import Protocol
 import optuna
 from optuna.trial import Trial, TrialState
 
+from dynsearch.budget import fits
 from dynsearch.cost import cost_table
 from dynsearch.errors import InfeasibleBudgetError, StudyError, StudyFailedError
 from dynsearch.plan import Plan
@@ -193,7 +194,7 @@ class Driver:
     def _check_budget(self) -> None:
         """Refuse a budget that no plan of the space can meet."""
         cheapest = min(cost_table(plan, self.num_classes).cost_E[0] for plan in self.space.cheapest_plans())
-        if cheapest > self.recipe.budget:
+        if not fits(cheapest, self.recipe.budget):
             raise InfeasibleBudgetError(self.recipe.budget, cheapest, where="--max-gflops")
 
     def _submit(self, trial: Trial, plan: Plan) -> None:

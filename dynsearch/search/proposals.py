@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import optuna
 from optuna.trial import Trial, TrialState
 
+from dynsearch.budget import excess, fits
 from dynsearch.cost import cost_table
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
@@ -100,8 +101,8 @@ class Proposals:
         """Return the trial's plan, or None after refusing one that is over budget or known already."""
         plan = self.space.sample(trial)
         cheapest = cost_table(plan, self.num_classes).cost_E[0]
-        set_budget(trial, cheapest - self.budget)
-        if cheapest > self.budget:
+        set_budget(trial, excess(cheapest, self.budget))
+        if not fits(cheapest, self.budget):
             self._refuse(trial, plan, f"its cheapest exit costs {cheapest:.4g} GFLOPs")
             return None
         known = self._known.with_plan(plan.plan_id)

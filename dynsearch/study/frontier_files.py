@@ -6,6 +6,7 @@ from pathlib import Path
 
 import optuna
 
+from dynsearch.budget import fits
 from dynsearch.report.family_plot import plot_families
 from dynsearch.report.grid_plot import plot_grid
 from dynsearch.report.plots import plot_frontier
@@ -53,7 +54,7 @@ def draw_frontier(path: Path, name: str, recipe: StudyRecipe, results: StudyResu
     """Draw the study's frontier, its budget, the point chosen under it and full inference to ``path``."""
     saving = saving_at_equal_accuracy(results)
     rows = results.rows()
-    inside = [row for row in rows if row["calibration_gflops"] <= recipe.budget]
+    inside = [row for row in rows if fits(row["calibration_gflops"], recipe.budget)]
     plot_frontier(
         rows,
         path,

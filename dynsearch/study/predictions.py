@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from dynsearch.budget import fits
 from dynsearch.errors import InputError
 from dynsearch.frontier import solve_thresholds
 from dynsearch.frontier.crossfit import cross_fit
@@ -49,7 +50,7 @@ def expected_top1(scores: ExitScores, budgets_B: Sequence[float]) -> list[float]
     """Return the top-1 to expect on new videos at each budget, cross-fitted; NaN where no exit is within."""
     cheapest = float(scores.cost_E[0])
     return [
-        float("nan") if budget < cheapest else found.top1
+        found.top1 if fits(cheapest, budget) else float("nan")
         for budget, found in zip(budgets_B, cross_fit(scores, budgets_B), strict=True)
     ]
 
@@ -82,7 +83,9 @@ def agreement(
         curve = solve_thresholds(calibration, solver)
         reached.append(
             [
-                curve.best_under(budget).evaluate(test).top1 if curve[0].cost <= budget else float("nan")
+                curve.best_under(budget).evaluate(test).top1
+                if fits(curve[0].cost, budget)
+                else float("nan")
                 for budget in budgets_B
             ]
         )

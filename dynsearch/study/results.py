@@ -9,7 +9,8 @@ from typing import Any
 
 import optuna
 
-from dynsearch.errors import InfeasibleBudgetError, StudyError
+from dynsearch.budget import fits, last_that_fits
+from dynsearch.errors import StudyError
 from dynsearch.frontier import Interval, MergedPoint, bootstrap_difference
 from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
@@ -91,10 +92,9 @@ class StudyResults:
         Raises:
             InfeasibleBudgetError: Every point costs more.
         """
-        inside = [point for point in self.points if point.calibration.cost <= budget]
-        if not inside:
-            raise InfeasibleBudgetError(budget, self.points[0].calibration.cost, where="--max-gflops")
-        return inside[-1]
+        return last_that_fits(
+            self.points, budget, lambda point: point.calibration.cost, where="--max-gflops"
+        )
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the frontier's points as rows of ``frontier.csv``."""
@@ -208,7 +208,7 @@ def best_rows(parts: Mapping[str, StudyResults], budget: float) -> list[dict[str
     """Return, as rows of ``frontier.csv``, the best point of each family under ``budget``, if it has any."""
     rows = []
     for part in parts.values():
-        inside = [i for i, point in enumerate(part.points) if point.calibration.cost <= budget]
+        inside = [i for i, point in enumerate(part.points) if fits(point.calibration.cost, budget)]
         rows += [part.rows()[i] for i in inside[-1:]]
     return rows
 

@@ -17,6 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from dynsearch.budget import fits
 from dynsearch.errors import InfeasibleBudgetError, InputError
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
@@ -151,7 +152,7 @@ def _keeping_budget(
     cheapest, dearest = float(scores.cost_E[0]), float(scores.cost_E[-1])
     if math.isnan(budget):
         raise InputError("max_gflops must be a number of GFLOPs per video, got nan")
-    if budget < cheapest:
+    if not fits(cheapest, budget):
         raise InfeasibleBudgetError(budget, cheapest)
     if len(learn) == 0:
         raise InputError("one video can't be split into two halves", hint="Give more calibration videos")
@@ -160,7 +161,7 @@ def _keeping_budget(
     first = ExitPolicy((-math.inf,) * scores.num_exits, GIVEN_MEASURE, scores.plan_id)
     confidence_EN = reduced.confidence(GIVEN_MEASURE)[:, test]
     span = max(dearest - cheapest, 1e-300)
-    limit = (budget - cheapest) / span
+    limit = max(budget - cheapest, 0.0) / span
 
     def passes(policy: ExitPolicy) -> bool:
         cost_N = scores.cost_E[policy.first_exit(confidence_EN)]

@@ -6,6 +6,7 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
+from dynsearch.budget import fits
 from dynsearch.errors import InfeasibleBudgetError, InputError
 from dynsearch.frontier.frontier import Frontier
 from dynsearch.frontier.hypervolume import hypervolume
@@ -65,7 +66,7 @@ def rank_plans(
     dearest = max(found[-1].cost for _, found in searched.values())
     limit = dearest if budget is None else budget
     cheapest = min(found[0].cost for _, found in searched.values())
-    if not cheapest <= limit:
+    if not fits(cheapest, limit):
         raise InfeasibleBudgetError(limit, cheapest)
     curves = {
         (key, placement): _curve(searched[key][0], placement, searched[key][1])
@@ -81,7 +82,7 @@ def _candidates(
     points: dict[tuple[Key, ExitPlacement], list[tuple[float, float]]] = {}
     for key, (_, found) in searched.items():
         for point in found:
-            if point.cost <= limit:
+            if fits(point.cost, limit):
                 points.setdefault((key, point.placement), []).append((point.cost, point.top1))
     if len(points) <= _MOST_CANDIDATES:
         return list(points)

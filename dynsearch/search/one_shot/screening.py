@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import optuna
 from optuna.trial import Trial, TrialState
 
+from dynsearch.budget import excess, fits
 from dynsearch.cost import cost_table
 from dynsearch.errors import StudyError
 from dynsearch.frontier.placements import PlacementFrontier, PlacementPoint, search_placements
@@ -93,10 +94,11 @@ class Screening:
         """
         trunk = self.space.sample_trunk(trial)
         cheapest = replace(trunk, exits=self.space.cheapest_exits(trunk.num_sets))
-        excess = cost_table(cheapest, self.num_classes).cost_E[0] - self.budget
-        set_budget(trial, excess)
-        if excess > 0:
-            return self._refuse(trial, f"its cheapest exit costs {excess + self.budget:.4g} GFLOPs")
+        cost = cost_table(cheapest, self.num_classes).cost_E[0]
+        over = excess(cost, self.budget)
+        set_budget(trial, over)
+        if over > 0:
+            return self._refuse(trial, f"its cheapest exit costs {cost:.4g} GFLOPs")
         if trunk.plan_id in known:
             return self._refuse(trial, "the same order and network as a trial before")
         rules = self.space.exits
@@ -112,7 +114,7 @@ class Screening:
         points = promising(found, self.budget)
         if not points:
             return self._refuse(trial, f"its cheapest point costs {found[0].cost:.4g} GFLOPs")
-        record_plans(trial, self.space, trunk, points, excess)
+        record_plans(trial, self.space, trunk, points, over)
         known.add(trunk.plan_id)
         best = points[-1]
         expected = (
@@ -136,6 +138,6 @@ def promising(found: PlacementFrontier, budget: float) -> list[PlacementPoint]:
 
     They rise in GFLOPs and top-1; where there are many, some, spread over the costs.
     """
-    best = {point.placement: point for point in found if point.cost <= budget}
+    best = {point.placement: point for point in found if fits(point.cost, budget)}
     points = sorted(best.values(), key=lambda point: point.cost)
     return list(PlacementFrontier(points).thin(_MAX_PLANS)) if len(points) > _MAX_PLANS else points
