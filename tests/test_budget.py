@@ -55,7 +55,7 @@ def test_the_last_point_that_fits_and_the_lowest_cost_where_none_does():
     assert last_that_fits([0.1, COST, 0.4], np.inf, float) == 0.4
     with pytest.raises(InfeasibleBudgetError, match="below the cheapest point, 0.1 GFLOPs") as caught:
         last_that_fits([0.1, COST], 0.05, float, where="here")
-    assert (caught.value.cheapest_gflops, caught.value.where) == (0.1, "here")
+    assert (caught.value.cheapest, caught.value.where) == (0.1, "here")
 
 
 def test_points_of_one_network():
@@ -63,7 +63,7 @@ def test_points_of_one_network():
     assert curve.best_under(BUDGET) == POINT
     assert safe_best_under(curve, SCORES, BUDGET) == POINT
     assert chance_of_exceeding(POINT, SCORES, BUDGET) == 0
-    assert solve_thresholds(SCORES, "risk", max_gflops=BUDGET)[0].cost == pytest.approx(COST)
+    assert solve_thresholds(SCORES, "risk", budget=BUDGET)[0].cost == pytest.approx(COST)
 
 
 def test_what_is_expected_on_new_videos():
@@ -85,7 +85,7 @@ def test_placements_on_a_score_grid():
     assert found[0].cost > budget
     assert PlacementFrontier(found).best_under(budget) == found[0]
     assert promising(found, budget) == [found[0]]
-    assert [plan.placement for plan in rank_plans({0: (grid, found)}, 3, max_gflops=budget)] == [
+    assert [plan.placement for plan in rank_plans({0: (grid, found)}, 3, budget=budget)] == [
         found[0].placement
     ]
 

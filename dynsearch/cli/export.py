@@ -75,8 +75,8 @@ def _from_study(
     from dynsearch.export import write_bundle
     from dynsearch.study.folder import StudyFolder
     from dynsearch.study.record import open_record
-    from dynsearch.study.results import full_policy, read_results
-    from dynsearch.thresholds import evaluate_policy
+    from dynsearch.study.results import read_results
+    from dynsearch.thresholds import full_inference
 
     folder = StudyFolder.existing(name, studies_root)
     recipe = folder.recipe()
@@ -92,7 +92,7 @@ def _from_study(
         output,
         plan=results.plans[point.key],
         point=point,
-        full=evaluate_policy(full_policy(test), test),
+        full=full_inference(test),
         frontier=[(results.plans[other.key], other) for other in results.points],
         weights=folder.trial(point.key) / "weights.safetensors",
         class_names=dataset.class_names,

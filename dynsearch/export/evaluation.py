@@ -63,8 +63,7 @@ def evaluate(
         on_videos: Told after every batch how many videos are done.
     """
     policy = loaded.bundle.policy
-    never = (float("inf"),) * (policy.num_exits - 1)
-    full = ExitPolicy((*never, float("-inf")), plan_id=policy.plan_id)
+    full = ExitPolicy.never_early(policy.num_exits, plan_id=policy.plan_id)
     exits, early, late, truth, seconds, full_seconds = [], [], [], [], 0.0, 0.0
     for clips, labels, _ in loader:
         clips = clips.to(loaded.device)

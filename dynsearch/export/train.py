@@ -10,8 +10,7 @@ from dynsearch.export.bundle import Bundle, write_bundle
 from dynsearch.frontier import MergedPoint, merge
 from dynsearch.plan import Plan
 from dynsearch.study.recipe import StudyRecipe
-from dynsearch.study.results import full_policy
-from dynsearch.thresholds import evaluate_policy
+from dynsearch.thresholds import full_inference
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.progress import OnStep
 from dynsearch.training.ranks import ALONE, Ranks
@@ -68,14 +67,12 @@ def train_bundle(
     if not ranks.is_first:
         return None
     points = merge({0: (scores.calibration, scores.test)}, solver=recipe.solver)
-    chosen = last_that_fits(
-        points, recipe.budget, lambda point: point.calibration.cost, where="max_gflops"
-    )
+    chosen = last_that_fits(points, recipe.budget, lambda point: point.calibration.cost, where="max_gflops")
     bundle = write_bundle(
         folder,
         plan=plan,
         point=chosen,
-        full=evaluate_policy(full_policy(scores.test), scores.test),
+        full=full_inference(scores.test),
         frontier=[(plan, point) for point in points],
         weights=folder / "weights.safetensors",
         class_names=source.dataset.class_names,

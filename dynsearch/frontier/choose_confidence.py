@@ -12,7 +12,7 @@ from dynsearch.frontier.solve import DEFAULT_SOLVER
 from dynsearch.scores import CONFIDENCE_MEASURES, DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.scores.gain import LEARNED_GAIN
-from dynsearch.scores.patience import PATIENCE
+from dynsearch.scores.stop_rule import PATIENCE
 
 NUM_BUDGETS = 12
 _FEWEST_TO_LEARN = 100

@@ -10,7 +10,6 @@ import torch
 from dynsearch.network.clips import check_clips
 from dynsearch.network.progress import ProgressiveResult
 from dynsearch.plan import Plan
-from dynsearch.scores.confidence import confidence_from_logits
 from dynsearch.thresholds import ExitPolicy
 
 
@@ -61,26 +60,19 @@ def run_exits(exit_pass: ExitPass, policy: ExitPolicy) -> ProgressiveResult:
     check_clips(exit_pass.clips_BTCHW, plan)
     policy.check_fits(len(plan.exits), plan.plan_id)
     num_exits, num_videos = len(plan.exits), len(exit_pass.clips_BTCHW)
-    running = np.arange(num_videos)
-    exit_B = np.full(num_videos, num_exits - 1)
+    walk = policy.walk(num_videos)
     logits_BK = torch.empty(0)
-    seen = np.empty((0, num_videos))  # by exit met, what each running video's confidence is made of
     for k in range(num_exits):
         logits = exit_pass.logits_at(k)
         device, logits = logits.device, logits.float().cpu()
         if k == 0:
             logits_BK = torch.empty_like(logits)
-        stops = np.ones(len(running), dtype=bool)
-        if k < num_exits - 1:
-            seen = np.vstack([seen, confidence_from_logits(policy.measure, logits.numpy())])
-            stops = policy.confidence_at(seen) > policy.thresholds[k]
-        logits_BK[running[stops]] = logits[torch.from_numpy(stops)]
-        exit_B[running[stops]] = k
+        met = walk.running
+        stops = walk.meet(logits.numpy())
+        logits_BK[met[stops]] = logits[torch.from_numpy(stops)]
         if stops.all():
             break
         if stops.any():
-            rows = np.flatnonzero(~stops)
-            running, seen = running[rows], seen[:, rows]
-            exit_pass.keep(torch.from_numpy(rows).to(device))
-    cost = np.asarray(cost_E)[exit_B] if cost_E else np.full(num_videos, np.nan)
-    return ProgressiveResult(logits_BK, exit_B, cost)
+            exit_pass.keep(torch.from_numpy(np.flatnonzero(~stops)).to(device))
+    cost = np.asarray(cost_E)[walk.exits] if cost_E else np.full(num_videos, np.nan)
+    return ProgressiveResult(logits_BK, walk.exits, cost)

@@ -1,9 +1,6 @@
 """Confidence measures: how sure one exit is of one video, from its logits. Higher is surer.
 
-Everything is computed in float64: the softmax of float32 reaches 1.0 at a logit gap of 17, and then
-thousands of videos tie at the top.
-
-Shapes: R rows (any mixture of exits and videos), K classes.
+Shapes: R rows (any mixture of exits and videos), K classes, E exits, N videos.
 """
 
 from __future__ import annotations
@@ -14,60 +11,20 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
 from dynsearch.errors import ScoresError
+from dynsearch.scores.stop_rule import FIRST_CHOICE, MEASURES, first_choice, patience_at
 
 DEFAULT_MEASURE = "max-softmax"
 SEVERAL_LABELS_MEASURE = "max-sigmoid"
 """The measure where classes do not exclude each other."""
-FIRST_CHOICE = "first-choice"
-"""What patience is counted from, readable like a measure."""
 
 # Rows are worked on in blocks of about this many logits, so that memory stays flat.
 _BLOCK_LOGITS = 2_000_000
 
 
-def max_softmax(logits_RK: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the largest softmax probability of each row, the paper's C_k, in (0, 1]."""
-    shifted_RK = logits_RK - logits_RK.max(axis=-1, keepdims=True)
-    return 1.0 / np.exp(shifted_RK).sum(axis=-1)
-
-
-def margin(logits_RK: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the largest softmax probability minus the second largest, in [0, 1]; 1 for one class."""
-    probabilities_RK = _softmax(logits_RK)
-    if probabilities_RK.shape[-1] == 1:
-        return probabilities_RK[:, 0]
-    top_R2 = np.partition(probabilities_RK, -2, axis=-1)[:, -2:]
-    return top_R2[:, 1] - top_R2[:, 0]
-
-
-def negative_entropy(logits_RK: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return sum(p log p) of the softmax, in nats: -log K for a uniform row, 0 for a sure one."""
-    shifted_RK = logits_RK - logits_RK.max(axis=-1, keepdims=True)
-    weights_RK = np.exp(shifted_RK)
-    total_R = weights_RK.sum(axis=-1)
-    return (weights_RK * shifted_RK).sum(axis=-1) / total_R - np.log(total_R)
-
-
-def max_sigmoid(logits_RK: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the largest sigmoid probability of each row, for classes that do not exclude each other."""
-    return expit(logits_RK.max(axis=-1))
-
-
-def first_choice(logits_RK: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the class with the largest logit. No confidence itself: patience is counted from it."""
-    return logits_RK.argmax(axis=-1).astype(np.float64)
-
-
 CONFIDENCE_MEASURES: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = MappingProxyType(
-    {
-        "max-softmax": max_softmax,
-        "margin": margin,
-        "neg-entropy": negative_entropy,
-        "max-sigmoid": max_sigmoid,
-    }
+    MEASURES
 )
 
 
@@ -101,6 +58,9 @@ def confidence_from_logits(measure: str, logits: NDArray[Any]) -> NDArray[np.flo
     return confidence_R.reshape(logits.shape[:-1])
 
 
-def _softmax(logits_RK: NDArray[np.float64]) -> NDArray[np.float64]:
-    weights_RK = np.exp(logits_RK - logits_RK.max(axis=-1, keepdims=True))
-    return weights_RK / weights_RK.sum(axis=-1, keepdims=True)
+def patience(choice_EN: NDArray[Any]) -> NDArray[np.float64]:
+    """Return (E, N): how many exits in a row have made the same choice at each exit; 0 at the first.
+
+    (Zhou et al., BERT Loses Patience, 2020.)
+    """
+    return np.stack([patience_at(choice_EN[: k + 1]) for k in range(len(choice_EN))])

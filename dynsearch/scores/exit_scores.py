@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from dynsearch.errors import ScoresError
 from dynsearch.scores import validation
-from dynsearch.scores.confidence import DEFAULT_MEASURE, FIRST_CHOICE, confidence_from_logits
-from dynsearch.scores.patience import PATIENCE, patience
+from dynsearch.scores.confidence import DEFAULT_MEASURE, confidence_from_logits, patience
+from dynsearch.scores.stop_rule import FIRST_CHOICE, PATIENCE
 from dynsearch.scores.storage import read_arrays, write_arrays
 
 GIVEN_MEASURE = "given"

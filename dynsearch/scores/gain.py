@@ -22,6 +22,7 @@ from scipy.special import ndtri
 from dynsearch.errors import PolicyError, ScoresError, shown
 from dynsearch.scores.confidence import DEFAULT_MEASURE
 from dynsearch.scores.exit_scores import ExitScores
+from dynsearch.scores.stop_rule import gain_at, gain_features
 
 LEARNED_GAIN = "learned-gain"
 
@@ -56,12 +57,7 @@ class GainModel:
         Args:
             seen: (k + 1, N) confidences of exits 0 to k. NaN at exit k gives NaN, which never stops.
         """
-        exit_index = len(seen) - 1
-        if exit_index == self.num_exits - 1:
-            return np.zeros(seen.shape[1])
-        scaled = _scaled(np.asarray(seen), self.quantiles)
-        gain_N: NDArray[np.float64] = _features(scaled) @ np.array(self.weights[exit_index])
-        return np.where(np.isnan(seen[-1]), np.nan, gain_N)
+        return np.zeros(seen.shape[1]) if len(seen) == self.num_exits else gain_at(seen, self.facts())
 
     def gains(self, confidence_EN: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (E, N): the gain of stopping at each exit.
@@ -72,6 +68,10 @@ class GainModel:
         if len(confidence_EN) != self.num_exits:
             raise PolicyError(f"gains are for {self.num_exits} exits, but there are {len(confidence_EN)}")
         return np.stack([self.gain_at(confidence_EN[: k + 1]) for k in range(self.num_exits)])
+
+    def facts(self) -> dict[str, Any]:
+        """Return all that computing a gain takes, as plain values."""
+        return {**self.to_dict(), "scale": normal_scale(), "hinges": list(HINGES)}
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for ``policy.yaml``."""
@@ -137,7 +137,7 @@ def fit_gain(
     gains_EN = np.zeros(confidence_EN.shape)
     weights = []
     for k in range(scores.num_exits - 1):
-        features_NP = _features(_scaled(confidence_EN[: k + 1], quantiles))
+        features_NP = gain_features(confidence_EN[: k + 1], quantiles, normal_scale(), HINGES)
         target_N = correct_EN[k] - correct_EN[-1]
         squares = [features_NP[fold_N == f].T @ features_NP[fold_N == f] for f in range(num_folds)]
         products = [features_NP[fold_N == f].T @ target_N[fold_N == f] for f in range(num_folds)]
@@ -160,22 +160,6 @@ def normal_scale() -> list[float]:
     """Return what the Q quantiles become: the quantiles of a normal variable at the same ranks."""
     values: list[float] = ndtri(np.linspace(0, 1, _NUM_QUANTILES).clip(0.005, 0.995)).tolist()
     return values
-
-
-def _scaled(seen: NDArray[Any], quantiles: tuple[tuple[float, ...], ...]) -> NDArray[np.float64]:
-    """Return confidences on the scale of a normal variable, by their ranks; missing ones in the middle."""
-    scaled = [np.interp(row, values, normal_scale()) for row, values in zip(seen, quantiles, strict=False)]
-    return np.nan_to_num(np.stack(scaled), nan=0.0)
-
-
-def _features(scaled: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return (N, P): an intercept, every confidence, bends of the last two, and how they go together."""
-    now = scaled[-1]
-    columns = [np.ones(len(now)), *scaled]
-    columns += [np.maximum(row - hinge, 0) for row in scaled[-2:] for hinge in HINGES]
-    if len(scaled) > 1:
-        columns += [now * scaled[-2], now * scaled[:-1].mean(axis=0)]
-    return np.stack(columns, axis=1)
 
 
 def _num_features(exit_index: int) -> int:

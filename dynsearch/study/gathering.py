@@ -16,7 +16,7 @@ from dynsearch.study.predictions import one_shot_folder, read_prediction
 from dynsearch.study.record import finished, plan_of
 from dynsearch.study.saved_frontiers import solved_once
 from dynsearch.study.saved_scores import SavedScores
-from dynsearch.thresholds import ExitPolicy, evaluate_policy
+from dynsearch.thresholds import full_inference
 
 
 @dataclass
@@ -82,7 +82,7 @@ class Gathering:
         for part in (self.whole, self.families.setdefault(family_name(plan), Part())):
             part.merging.add(number, curve)
             part.plans[number] = plan
-        full = evaluate_policy(full_policy(calibration), calibration)
+        full = full_inference(calibration)
         if (full.top1, -full.cost) > self._best_full:
             self.most_accurate, self._best_full = number, (full.top1, -full.cost)
         cost, top1 = zip(*self.whole.merging.pairs, strict=True)
@@ -91,8 +91,3 @@ class Gathering:
         predicted = read_prediction(one_shot_folder(self.folder), plan)
         if predicted is not None:
             self.predictions[number] = predicted
-
-
-def full_policy(scores: ExitScores) -> ExitPolicy:
-    """Return the policy that never stops early."""
-    return ExitPolicy((float("inf"),) * (scores.num_exits - 1) + (float("-inf"),), plan_id=scores.plan_id)

@@ -83,9 +83,7 @@ def agreement(
         curve = solve_thresholds(calibration, solver)
         reached.append(
             [
-                curve.best_under(budget).evaluate(test).top1
-                if fits(curve[0].cost, budget)
-                else float("nan")
+                curve.best_under(budget).evaluate(test).top1 if fits(curve[0].cost, budget) else float("nan")
                 for budget in budgets_B
             ]
         )

@@ -16,11 +16,10 @@ from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.gathering import Gathering, Part
-from dynsearch.study.gathering import full_policy as full_policy
 from dynsearch.study.predictions import agreement, expected_top1
 from dynsearch.study.record import finished
 from dynsearch.study.saved_scores import SavedScores
-from dynsearch.thresholds import evaluate_policy
+from dynsearch.thresholds import full_inference
 from dynsearch.thresholds.policy_metrics import policy_metric
 
 Scores = Mapping[int, tuple[ExitScores, ExitScores]]
@@ -92,9 +91,7 @@ class StudyResults:
         Raises:
             InfeasibleBudgetError: Every point costs more.
         """
-        return last_that_fits(
-            self.points, budget, lambda point: point.calibration.cost, where="--max-gflops"
-        )
+        return last_that_fits(self.points, budget, lambda point: point.calibration.cost, where="--max-gflops")
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the frontier's points as rows of ``frontier.csv``."""
@@ -184,8 +181,7 @@ def saving_at_equal_accuracy(results: StudyResults) -> Saving:
     """Return what dynamic inference saves against full inference, at no loss of calibration top-1."""
     best = results.most_accurate
     calibration, test = results.scores[best]
-    full = evaluate_policy(full_policy(calibration), calibration)
-    on_test = evaluate_policy(full_policy(test), test)
+    full, on_test = full_inference(calibration), full_inference(test)
     as_good = (point for point in results.points if point.calibration.top1 >= full.top1)
     point = next(as_good, results.points[-1])
     difference = bootstrap_difference(results.correct(point), test.correct()[-1])

@@ -5,7 +5,12 @@ from types import MappingProxyType
 
 from dynsearch.thresholds.frontier_solver import frontier
 from dynsearch.thresholds.geometric import geometric
-from dynsearch.thresholds.operating_point import OperatingPoint, evaluate_policies, evaluate_policy
+from dynsearch.thresholds.operating_point import (
+    OperatingPoint,
+    evaluate_policies,
+    evaluate_policy,
+    full_inference,
+)
 from dynsearch.thresholds.optuna_solver import optuna_search
 from dynsearch.thresholds.policy import ExitPolicy
 from dynsearch.thresholds.risk import risk
@@ -32,6 +37,7 @@ __all__ = [
     "evaluate_policies",
     "evaluate_policy",
     "frontier",
+    "full_inference",
     "geometric",
     "optuna_search",
     "risk",

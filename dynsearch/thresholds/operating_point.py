@@ -74,6 +74,11 @@ def evaluate_policy(policy: ExitPolicy, scores: ExitScores) -> OperatingPoint:
     return evaluate_policies([policy], scores)[0]
 
 
+def full_inference(scores: ExitScores) -> OperatingPoint:
+    """Return what sending every video to the last exit achieves on ``scores``; errors as :func:`evaluate_policy`."""
+    return evaluate_policy(ExitPolicy.never_early(scores.num_exits, plan_id=scores.plan_id), scores)
+
+
 def evaluate_policies(policies: Iterable[ExitPolicy], scores: ExitScores) -> list[OperatingPoint]:
     """Return what each policy achieves on ``scores``; confidences are computed once per measure."""
     correct_EN = scores.correct()

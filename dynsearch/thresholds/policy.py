@@ -5,9 +5,10 @@ Shapes: E exits, N videos.
 
 from __future__ import annotations
 
+import functools
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,28 +18,9 @@ from numpy.typing import NDArray
 from dynsearch.errors import PolicyError, named, shown
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
-from dynsearch.scores.confidence import FIRST_CHOICE
+from dynsearch.scores.confidence import confidence_from_logits
 from dynsearch.scores.gain import LEARNED_GAIN, GainModel
-from dynsearch.scores.patience import PATIENCE, patience_at
-
-
-def stops_above(values: NDArray[Any], limits: Sequence[float]) -> Iterator[NDArray[np.bool_]]:
-    """Yield for each exit in turn (N,): which videos stop there; at the last, all that are left.
-
-    Args:
-        values: (E - 1, N), of every exit but the last. A video stops where its value is above the limit.
-        limits: Of every exit but the last.
-    """
-    left_N = np.ones(values.shape[1], dtype=bool)
-    for values_N, limit in zip(values, limits, strict=True):
-        if limit == math.inf:
-            yield np.zeros_like(left_N)
-            continue
-        stops_N = values_N > limit
-        stops_N &= left_N
-        yield stops_N
-        left_N ^= stops_N
-    yield left_N
+from dynsearch.scores.stop_rule import FIRST_CHOICE, PATIENCE, Walk, confidence_at, stops_above
 
 
 @dataclass(frozen=True)
@@ -89,6 +71,11 @@ class ExitPolicy:
             )
         object.__setattr__(self, "thresholds", values)
 
+    @classmethod
+    def never_early(cls, num_exits: int, confidence: str = DEFAULT_MEASURE, plan_id: str = "") -> ExitPolicy:
+        """Return the policy under which every video goes to the last exit: full inference."""
+        return cls((math.inf,) * (num_exits - 1) + (-math.inf,), confidence, plan_id)
+
     @property
     def num_exits(self) -> int:
         """E, the number of exits the policy is for."""
@@ -107,9 +94,16 @@ class ExitPolicy:
         Args:
             seen: (k + 1, N) values of ``measure`` at exits 0 to k.
         """
-        if self.gain is not None:
-            return self.gain.gain_at(seen)
-        return patience_at(seen) if self.confidence == PATIENCE else np.asarray(seen[-1])
+        return confidence_at(seen, self.confidence) if self.gain is None else self.gain.gain_at(seen)
+
+    def walk(self, num_videos: int) -> Walk:
+        """Return that many videos before their first exit, which leave where this policy lets them."""
+        return Walk(
+            num_videos,
+            self.thresholds[:-1],
+            functools.partial(confidence_from_logits, self.measure),
+            self.confidence_at,
+        )
 
     def confidence_of(self, scores: ExitScores) -> NDArray[np.float64]:
         """Return (E, N): what the thresholds are compared with, for every exit of ``scores``."""

@@ -107,7 +107,7 @@ def _keeping_accuracy(
         _Way(_bolder(replace(reduced, correct_EN=correct_EN | ~correct_EN[-1]).select(learn)), _few_harmed),
         _Way(_bolder(reduced.select(learn)), _small_difference),
     ]
-    never = ExitPolicy((math.inf,) * (scores.num_exits - 1) + (-math.inf,), GIVEN_MEASURE, scores.plan_id)
+    never = ExitPolicy.never_early(scores.num_exits, GIVEN_MEASURE, scores.plan_id)
     learned = reduced.select(learn)
     way = min(ways, key=lambda w: evaluate_policies([never, *kept_of(w, learn)], learned)[-1].cost)
     return [replace(policy, confidence=confidence) for policy in (never, *kept_of(way, test))]

@@ -7,8 +7,8 @@ import pytest
 from dynsearch.cli.frontier import print_frontier
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import open_record
-from dynsearch.study.results import full_policy, read_results
-from dynsearch.thresholds import evaluate_policy
+from dynsearch.study.results import read_results
+from dynsearch.thresholds import full_inference
 from tests.search.toy import SPACE, InlineEngine, run
 
 
@@ -20,7 +20,7 @@ def shown(path, capsys, num_exits):
     results = read_results(open_record(StudyFolder(path)), StudyFolder(path), solver="frontier")
     print_frontier(results, StudyFolder(path), 1, as_json=False)
     test = results.scores[results.most_accurate][1]
-    full = evaluate_policy(full_policy(test), test)
+    full = full_inference(test)
     return capsys.readouterr().out, full, f"{full.cost:.4g} GFLOPs", f"{100 * full.top1:.1f}%"
 
 

@@ -7,8 +7,7 @@ import torch
 
 from dynsearch.export import Bundle, write_bundle
 from dynsearch.frontier import merge
-from dynsearch.study.results import full_policy
-from dynsearch.thresholds import ExitPolicy, evaluate_policy
+from dynsearch.thresholds import ExitPolicy, full_inference
 from dynsearch.training.weights import save_weights
 from tests.network.nets import lively_network, random_clips
 from tests.plans import small_plan
@@ -29,7 +28,7 @@ def toy_bundle(folder, plan=None, confidence="max-softmax", **changes):
         folder,
         plan=plan,
         point=points[-1],
-        full=evaluate_policy(full_policy(scores["test"]), scores["test"]),
+        full=full_inference(scores["test"]),
         frontier=[(plan, point) for point in points],
         weights=folder / "trained.safetensors",
         class_names=CLASSES,

@@ -4,7 +4,8 @@ from scipy.optimize import minimize
 
 from dynsearch.errors import PolicyError, ScoresError
 from dynsearch.scores import ExitScores
-from dynsearch.scores.gain import GainModel, _features, _num_features, _ridge, _scaled, fit_gain
+from dynsearch.scores.gain import HINGES, GainModel, _num_features, _ridge, fit_gain, normal_scale
+from dynsearch.scores.stop_rule import gain_features
 from tests.thresholds.tables import random_scores
 
 SCORES = random_scores(3, num_exits=4, num_videos=600, nan_share=0.05)
@@ -13,7 +14,7 @@ SCORES = random_scores(3, num_exits=4, num_videos=600, nan_share=0.05)
 def test_gains_are_those_of_models_that_never_saw_the_fold():
     model, crossed = fit_gain(SCORES, num_folds=3, seed=2)
     fold_N = np.random.default_rng(2).permutation(600) % 3
-    features = _features(_scaled(SCORES.confidence()[:3], model.quantiles))
+    features = gain_features(SCORES.confidence()[:3], model.quantiles, normal_scale(), HINGES)
     target = SCORES.correct()[2].astype(float) - SCORES.correct()[-1]
     for fold in range(3):
         others, own = fold_N != fold, (fold_N == fold) & ~np.isnan(SCORES.confidence()[2])
@@ -63,7 +64,8 @@ def test_a_video_that_is_hopeless_everywhere_has_more_to_gain_from_stopping():
 
 @pytest.mark.parametrize("exit_index", range(4))
 def test_the_number_of_features_is_known_without_data(exit_index):
-    assert _features(np.zeros((exit_index + 1, 2))).shape[1] == _num_features(exit_index)
+    features = gain_features(np.zeros((exit_index + 1, 2)), [[0.0, 1.0]] * 9, [-1.0, 1.0], HINGES)
+    assert features.shape[1] == _num_features(exit_index)
 
 
 def test_constant_and_missing_confidences_do_no_harm():

@@ -4,7 +4,7 @@ import pytest
 from dynsearch.errors import ScoresError
 from dynsearch.frontier import solve_thresholds
 from dynsearch.scores import ExitScores, confidence_from_logits
-from dynsearch.scores.patience import patience
+from dynsearch.scores.confidence import patience
 
 
 @pytest.mark.parametrize(

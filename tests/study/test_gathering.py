@@ -12,8 +12,8 @@ from dynsearch.search.known import KnownTrials
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.gathering import Gathering
 from dynsearch.study.record import finished, open_record
-from dynsearch.study.results import StudyResults, full_policy, read_results
-from dynsearch.thresholds import evaluate_policy
+from dynsearch.study.results import StudyResults, read_results
+from dynsearch.thresholds import full_inference
 from tests.search.toy import InlineEngine, ToyEvaluator, run
 
 
@@ -78,7 +78,7 @@ def test_one_by_one_is_all_together(followed):
     scores = load_all(study.folder, last.plans)
     assert last.points == merge(scores)
     assert last.points == read_results(open_record(study.folder), study.folder, solver="frontier").points
-    full = {n: evaluate_policy(full_policy(pair[0]), pair[0]) for n, pair in scores.items()}
+    full = {n: full_inference(pair[0]) for n, pair in scores.items()}
     assert last.most_accurate == max(full, key=lambda n: (full[n].top1, -full[n].cost))
     assert last.families["grid"].points == last.points
     assert set(last.scores) == set(scores)

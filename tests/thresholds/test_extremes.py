@@ -11,7 +11,7 @@ from dynsearch.errors import InputError
 from dynsearch.frontier import solve_thresholds
 from dynsearch.scores import ExitScores
 from dynsearch.scores.confidence import CONFIDENCE_MEASURES
-from dynsearch.scores.patience import PATIENCE
+from dynsearch.scores.stop_rule import PATIENCE
 from dynsearch.thresholds import SOLVERS, ExitPolicy, evaluate_policy
 from tests.thresholds.tables import random_scores
 

@@ -21,6 +21,8 @@ from typing import Any
 
 import numpy as np
 
+from dynsearch.scores.stop_rule import MEASURES, PATIENCE, Walk, confidence_at, first_choice, softmax
+
 
 class Network:
     """A multi-exit network as graphs, one for each step from exit to exit.
@@ -41,14 +43,12 @@ class Network:
     def run(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the logits (B, K) at which each video stopped, and its exit (B,), counted from 0."""
         clips = np.asarray(clips, dtype=np.float32)
-        running = np.arange(len(clips))
-        exits = np.full(len(clips), len(self.steps) - 1)
+        walk = Walk(len(clips), self.thresholds[:-1], self._measure, self._confidence)
         logits = np.empty((len(clips), len(self.labels)), dtype=np.float32)
-        seen: list[np.ndarray] = []
         kept: dict[str, np.ndarray] = {}
         for k, (step, graph) in enumerate(zip(self.steps, self._graphs, strict=True)):
             order = self.facts["frame_order"][step["start"] : step["stop"]]
-            given = {**kept, "frames": clips[running][:, order]} if order else kept
+            given = {**kept, "frames": clips[walk.running][:, order]} if order else kept
             results = dict(
                 zip(step["outputs"], graph({name: given[name] for name in step["inputs"]}), strict=True)
             )
@@ -56,22 +56,18 @@ class Network:
             kept.update((name[len("next_") :], value) for name, value in results.items())
             later = {name for other in self.steps[k + 1 :] for name in other["inputs"]}
             kept = {name: value for name, value in kept.items() if name in later}
-            stops = np.ones(len(running), dtype=bool)
-            if k < len(self.steps) - 1:
-                seen = [*seen, _measure(self._base, now)]
-                stops = self._confidence(seen) > self.thresholds[k]
-            logits[running[stops]], exits[running[stops]] = now[stops], k
+            met, stops = walk.running, walk.meet(now)
+            logits[met[stops]] = now[stops]
             if stops.all():
                 break
-            running, seen = running[~stops], [row[~stops] for row in seen]
             kept = {name: value[~stops] for name, value in kept.items()}
-        return logits, exits
+        return logits, walk.exits
 
     def predict(self, path: str | os.PathLike[str]) -> dict[str, Any]:
         """Return the answer for one video file: label, probability, exit (from 1), frames, gflops."""
         logits, exits = self.run(self.read(path)[None])
         step = self.steps[exits[0]]
-        probabilities = _softmax(logits)[0]
+        probabilities = softmax(logits.astype(np.float64))[0]
         best = int(probabilities.argmax())
         return {
             "video": str(path),
@@ -114,19 +110,21 @@ class Network:
         picture = picture.resize(size, Image.Resampling.BILINEAR)
         return np.asarray(picture.crop((left, top, left + side, top + side)), dtype=np.float32)
 
-    @property
-    def _base(self) -> str:
-        gain = self.facts["gain"]
-        return gain["base"] if gain else self.facts["confidence"]
+    def _measure(self, logits: np.ndarray) -> np.ndarray:
+        """Return (B,): what an exit's confidence is made of, from its logits."""
+        gain, confidence = self.facts["gain"], self.facts["confidence"]
+        measure = (
+            MEASURES[gain["base"]]
+            if gain
+            else first_choice
+            if confidence == PATIENCE
+            else MEASURES[confidence]
+        )
+        return measure(logits.astype(np.float64))
 
-    def _confidence(self, seen: list[np.ndarray]) -> np.ndarray:
+    def _confidence(self, seen: np.ndarray) -> np.ndarray:
         """Return (B,): what the threshold of the exit seen last is compared with."""
-        if self.facts["gain"]:
-            return _gain(self.facts["gain"], seen)
-        if self.facts["confidence"] == "patience":
-            same = [row == seen[-1] for row in seen[-2::-1]]
-            return np.cumprod(same, axis=0).sum(axis=0) if same else np.zeros(len(seen[-1]))
-        return seen[-1]
+        return confidence_at(seen, self.facts["confidence"], self.facts["gain"])
 
 
 def _open(path: pathlib.Path, threads: int) -> Callable[[dict[str, np.ndarray]], Any]:
@@ -151,40 +149,6 @@ def _open(path: pathlib.Path, threads: int) -> Callable[[dict[str, np.ndarray]],
     )
     used = {given.name for given in session.get_inputs()}
     return lambda given: session.run(None, {name: x for name, x in given.items() if name in used})
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    weights = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
-
-
-def _measure(name: str, logits: np.ndarray) -> np.ndarray:
-    """Return how sure each row of logits is, (B,); higher is surer."""
-    if name == "max-sigmoid":
-        return 1 / (1 + np.exp(-logits.max(axis=1).astype(np.float64)))
-    if name == "patience":
-        return logits.argmax(axis=1)
-    probabilities = _softmax(logits)
-    if name == "max-softmax":
-        return probabilities.max(axis=1)
-    if name == "margin":
-        top = np.sort(probabilities, axis=1)
-        return top[:, -1] - top[:, -2] if top.shape[1] > 1 else top[:, -1]
-    if name == "neg-entropy":
-        return (probabilities * np.log(np.maximum(probabilities, 1e-300))).sum(axis=1)
-    raise ValueError(f"no confidence measure {name!r}")
-
-
-def _gain(gain: dict[str, Any], seen: list[np.ndarray]) -> np.ndarray:
-    """Return (B,): the learned gain of stopping at the exit seen last."""
-    scaled = [
-        np.interp(row, values, gain["scale"]) for row, values in zip(seen, gain["quantiles"], strict=False)
-    ]
-    columns = [np.ones(len(scaled[-1])), *scaled]
-    columns += [np.maximum(row - hinge, 0) for row in scaled[-2:] for hinge in gain["hinges"]]
-    if len(scaled) > 1:
-        columns += [scaled[-1] * scaled[-2], scaled[-1] * np.mean(scaled[:-1], axis=0)]
-    return np.stack(columns, axis=1) @ np.array(gain["weights"][len(seen) - 1])
 
 
 if __name__ == "__main__":

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import json
-import shutil
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,7 +21,7 @@ from dynsearch.export.graphs.share import share_weights
 from dynsearch.export.graphs.step import Step, steps_of
 from dynsearch.export.loaded import load_network, short_side
 from dynsearch.files import write_text, written_whole
-from dynsearch.scores.gain import HINGES, normal_scale
+from dynsearch.scores import stop_rule
 
 FORMATS = {"onnx": ".onnx", "torch-export": ".pt2"}
 """Suffix of the graph files by format."""
@@ -73,10 +73,20 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str) -> None:
         files.append(path)
     if format_ == "onnx":
         share_weights(files, folder / "weights.bin")
-    with written_whole(folder / "run.py") as temporary:
-        shutil.copyfile(runner.__file__, temporary)
+    write_text(folder / "run.py", runner_source())
     manifest = _manifest(bundle, network, [step for step, _ in steps], files)
     write_text(folder / _MANIFEST, json.dumps(manifest, indent=1, allow_nan=False) + "\n")
+
+
+def runner_source() -> str:
+    """Return the text of ``run.py``: the runner, with the stop rule's own source in place of its import."""
+    beginning = "from __future__ import annotations\n"
+    _, rule = inspect.getsource(stop_rule).split(beginning)
+    imported = f"from {stop_rule.__name__} import "
+    return "".join(
+        rule if line.startswith(imported) else line
+        for line in inspect.getsource(runner).splitlines(keepends=True)
+    )
 
 
 def _write_step(step: Step, tensors: tuple[torch.Tensor, ...], path: Path, format_: str) -> None:
@@ -95,7 +105,6 @@ def _write_step(step: Step, tensors: tuple[torch.Tensor, ...], path: Path, forma
 
 def _manifest(bundle: Bundle, network: Any, steps: list[Step], files: list[Path]) -> dict[str, Any]:
     plan, policy = bundle.plan, bundle.policy
-    gain = policy.gain and {**policy.gain.to_dict(), "scale": normal_scale(), "hinges": list(HINGES)}
     return {
         "plan_id": plan.plan_id,
         "plan": str(plan),
@@ -110,7 +119,7 @@ def _manifest(bundle: Bundle, network: Any, steps: list[Step], files: list[Path]
         # JSON has no infinity; Python's float() reads these texts.
         "thresholds": [str(value) if value in (float("inf"), -float("inf")) else value
                        for value in policy.thresholds],
-        "gain": gain,
+        "gain": policy.gain and policy.gain.facts(),
         "steps": [
             {
                 "graph": path.name,

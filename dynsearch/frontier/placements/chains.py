@@ -17,11 +17,11 @@ from dynsearch.frontier.placements.archive import ChainArchive
 from dynsearch.frontier.placements.cells import Cells, Chain
 from dynsearch.frontier.placements.enumeration import enumerate_chains, is_small
 from dynsearch.frontier.placements.seeds import seed_chains
+from dynsearch.scores.stop_rule import stops_above
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
 from dynsearch.thresholds.direct.smoothing import smoothing_width
 from dynsearch.thresholds.direct.subsample import systematic_sample
 from dynsearch.thresholds.operating_point import measured
-from dynsearch.thresholds.policy import stops_above
 
 _MAX_SEARCHED_VIDEOS = 25_000
 _FEWEST_SMOOTHED = 65  # with fewer videos the best fit to them is what is asked for

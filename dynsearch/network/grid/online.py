@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 
 from dynsearch.errors import PlanError
 from dynsearch.network.grid.progressive import GridPass
 from dynsearch.plan import Exit, Plan
-from dynsearch.scores.confidence import confidence_from_logits
 from dynsearch.thresholds import ExitPolicy
 
 
@@ -58,7 +56,7 @@ class OnlineClip:
         self.last: ExitAnswer | None = None
         self._next = 0
         self._waiting: list[torch.Tensor] = []
-        self._seen = np.empty((0, 1))
+        self._walk = policy.walk(1)
         self._pass = GridPass(network, 1)
         network.history.tails = {}
 
@@ -96,10 +94,7 @@ class OnlineClip:
         """Take the answer of the next exit, and decide whether it is the clip's."""
         k = self._next
         logits = self._pass.logits(k, mean).cpu()
-        sure = True
-        if k < len(self.network.plan.exits) - 1:
-            self._seen = np.vstack([self._seen, confidence_from_logits(self.policy.measure, logits.numpy())])
-            sure = bool(self.policy.confidence_at(self._seen)[0] > self.policy.thresholds[k])
+        sure = bool(self._walk.meet(logits.numpy())[0])
         self.last = ExitAnswer(logits[0], k, sure)
         self._next += 1
         if sure:
