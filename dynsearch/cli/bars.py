@@ -10,6 +10,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.progress import Progress, ProgressColumn, Task
+
     from dynsearch.training.loop import EpochReport
     from dynsearch.training.progress import StepReport
 
@@ -51,16 +54,9 @@ class TrainingBars:
 @contextlib.contextmanager
 def training_bars() -> Iterator[TrainingBars]:
     """Yield bars for trainings, drawn on standard output."""
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    from rich.progress import TextColumn
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[about]}"),
-        _rate_column(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, transient=True) as bars:
+    with _bars(TextColumn("{task.fields[about]}")) as bars:
         yield TrainingBars(bars)
 
 
@@ -76,16 +72,9 @@ def counting(label: str, *, quiet: bool = False) -> Iterator[Callable[[int, int]
         yield lambda done, total: _tenths(label, done, total)
     else:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import MofNCompleteColumn
 
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            _rate_column(),
-            TimeRemainingColumn(),
-        )
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        with _bars(MofNCompleteColumn(), console=Console(stderr=True)) as bars:
             task = bars.add_task(label, total=None, unit="videos/s")
             yield lambda done, total: bars.update(task, completed=done, total=total)
 
@@ -106,8 +95,9 @@ def _about(report: StepReport) -> str:
     )
 
 
-def _rate_column() -> Any:
-    from rich.progress import ProgressColumn, Task
+def _bars(middle: ProgressColumn, console: Console | None = None) -> Progress:
+    """Return bars with a column of their own between the bar and the rate."""
+    from rich.progress import BarColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
     from rich.text import Text
 
     class Rate(ProgressColumn):
@@ -116,7 +106,14 @@ def _rate_column() -> Any:
         def render(self, task: Task) -> Text:
             return Text("" if task.speed is None else f"{task.speed:.3g} {task.fields['unit']}")
 
-    return Rate()
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        middle,
+        Rate(),
+        TimeRemainingColumn(),
+    )
+    return Progress(*columns, console=console, transient=True)
 
 
 def _tenths(label: str, done: int, total: int) -> None:

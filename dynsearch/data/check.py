@@ -8,6 +8,7 @@ import functools
 import os
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import closing
 from typing import Literal
 
 from dynsearch.data.catalogue import read_annotations
@@ -135,7 +136,7 @@ def check_dataset(
     splits = {"train": annotations.train, "test": annotations.test}
     everything = [*annotations.train, *annotations.test]
     located = [(split, record) for split, records in splits.items() for record in records]
-    with CheckJournal.of(name, dataset_root(name, root), reader, fresh=fresh) as journal:
+    with closing(CheckJournal.of(name, dataset_root(name, root), reader, fresh=fresh)) as journal:
         findings = {place: journal.known(record) for place, (_, record) in enumerate(located)}
         unread = [place for place, finding in findings.items() if finding is None]
         records = [located[place][1] for place in unread]

@@ -6,8 +6,7 @@ import contextlib
 import hashlib
 import json
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from dynsearch.data.home import home
 from dynsearch.data.records import VideoRecord
@@ -39,13 +38,21 @@ class CheckJournal:
     """Findings in a file, each valid as long as its video's file has the same size and time of change.
 
     A line that a kill cut off is left out; its video is read again.
+
+    Raises:
+        DynsearchError: The file can't be written.
     """
 
     def __init__(self, path: Path, *, fresh: bool) -> None:
         self._path = path
         self._known: _Known = {} if fresh else _load(path)
-        self._fresh = fresh
-        self._file: IO[str] | None = None
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            # A line on its own ends one that was cut off.
+            self._file = path.open("w" if fresh else "a", encoding="utf-8")
+            self._file.write("\n")
+        except OSError as error:
+            raise self._not_written(error) from error
 
     @classmethod
     def of(cls, name: str, root: Path, reader: str, *, fresh: bool) -> CheckJournal:
@@ -53,20 +60,8 @@ class CheckJournal:
         key = hashlib.blake2b(f"{_VERSION} {root} {reader}".encode(), digest_size=6).hexdigest()
         return cls(home() / "checks" / f"{name.partition('@')[0]}-{key}.jsonl", fresh=fresh)
 
-    def __enter__(self) -> CheckJournal:
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            # A line on its own ends one that was cut off.
-            self._file = self._path.open("w" if self._fresh else "a", encoding="utf-8")
-            self._file.write("\n")
-        except OSError as error:
-            raise self._not_written(error) from error
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        assert self._file is not None
+    def close(self) -> None:
+        """Close the file."""
         with contextlib.suppress(OSError):
             self._file.close()
 
@@ -84,7 +79,6 @@ class CheckJournal:
         state = record.state()
         if state is None:
             return
-        assert self._file is not None
         try:
             self._file.write(json.dumps([record.key, state, finding]) + "\n")
             self._file.flush()

@@ -54,7 +54,7 @@ def _read_indexed(
     count = 0
     for frame in _decoded(path, strict=strict):
         if count in wanted:
-            chosen[count] = _as_rgb(frame)
+            chosen[count] = as_rgb(frame)
         count += 1
         if not strict and count > wanted[-1]:
             break
@@ -79,7 +79,7 @@ def _read_counted(path: Path, choose: Callable[[int], Sequence[int]], *, strict:
         raise VideoError("has no frame that can be decoded", where=str(path), hint=REPLACE)
     if kept is None:
         return _read_indexed(path, count, choose, strict=strict)
-    return np.stack([_as_rgb(kept[index]) for index in choose(count)])
+    return np.stack([as_rgb(kept[index]) for index in choose(count)])
 
 
 def _decoded(path: Path, *, strict: bool) -> Iterator[Any]:
@@ -117,8 +117,8 @@ def _shown(layout: tuple[int, int, str]) -> str:
     return f"{layout[0]} x {layout[1]} {layout[2]}"
 
 
-def _as_rgb(frame: Any) -> Frames:
-    """Return one frame as uint8 (H, W, 3), turned as its display matrix says."""
+def as_rgb(frame: Any) -> Frames:
+    """Return one of PyAV's frames as uint8 (H, W, 3), turned as its display matrix says."""
     pixels: Frames = frame.to_ndarray(format="rgb24")
     turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(pixels, turns)) if turns else pixels

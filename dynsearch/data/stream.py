@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from dynsearch.data.pyav_reader import as_rgb
 from dynsearch.data.video_files import checked_path
 from dynsearch.errors import VideoError
 
@@ -32,8 +33,7 @@ class StreamFrame:
 
     def rgb(self) -> npt.NDArray[np.uint8]:
         """Return the pixels, uint8 (H, W, 3), turned as the stream says."""
-        pixels = self.picture.to_ndarray(format="rgb24")
-        return np.ascontiguousarray(np.rot90(pixels, round(self.picture.rotation / 90) % 4))
+        return as_rgb(self.picture)
 
 
 def stream_frames(source: str) -> Iterator[StreamFrame]:

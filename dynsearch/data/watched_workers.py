@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import TypeVar
 
-from dynsearch.data.worker_pool import Lost, worker_pool
+from dynsearch.data.worker_pool import Lost, Pool
 from dynsearch.machine import available_cores
 
 __all__ = ["Lost", "Progress", "map_in_order", "map_watched"]
@@ -47,7 +48,7 @@ def map_watched(
         return
     waiting = iter(enumerate(items))
     done = 0
-    with worker_pool(function, count, seconds) as pool:
+    with closing(Pool(function, count, seconds)) as pool:
         while True:
             for position, item in itertools.islice(waiting, pool.num_idle):
                 pool.give(position, item)
@@ -83,7 +84,7 @@ def map_in_order(
     waiting = iter(enumerate(items))
     given: dict[int, Item] = {}
     done: dict[int, Result] = {}
-    with worker_pool(function, num_workers, seconds) as pool:
+    with closing(Pool(function, num_workers, seconds)) as pool:
         for following in itertools.count():
             while True:
                 room = min(pool.num_idle, 3 * num_workers - len(given) - len(done))

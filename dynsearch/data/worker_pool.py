@@ -12,7 +12,7 @@ import os
 import pickle
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from multiprocessing import util
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -166,20 +166,10 @@ class Pool:
             self._idle.append(worker)
         return results
 
-    def end(self) -> None:
+    def close(self) -> None:
         """End all workers."""
         for worker in (*self._idle, *self._busy.values()):
             worker.end()
-
-
-@contextlib.contextmanager
-def worker_pool(function: Callable[[Any], Any], count: int, seconds: float) -> Iterator[Pool]:
-    """Yield a pool and end its workers after the block."""
-    pool = Pool(function, count, seconds)
-    try:
-        yield pool
-    finally:
-        pool.end()
 
 
 def _serve(connection: Connection, function: Callable[[Any], Any], parent: int, notes: Any) -> None:

@@ -13,7 +13,7 @@ Source: the data sets' own files; Xie et al., Rethinking Spatiotemporal Feature 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -168,13 +168,9 @@ class _Clips:
     def find(self, clip: _Clip, *, where: str) -> Path:
         """Return a clip's file, or the path it should have."""
         plain_name(clip.youtube_id, where=where)
-        exact = list(_full_names(clip))
+        exact = [clip.youtube_id]
+        if clip.seconds is not None:
+            exact.insert(0, f"{clip.youtube_id}_{clip.seconds[0]:06d}_{clip.seconds[1]:06d}")
         names = self._by_id.get(clip.youtube_id, [])
         chosen = next((name for name in exact if name in names), names[0] if len(names) == 1 else exact[0])
         return self.tree.find(chosen, where=where, folder=clip.label)
-
-
-def _full_names(clip: _Clip) -> Iterable[str]:
-    if clip.seconds is not None:
-        yield f"{clip.youtube_id}_{clip.seconds[0]:06d}_{clip.seconds[1]:06d}"
-    yield clip.youtube_id

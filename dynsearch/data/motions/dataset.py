@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import os
 import shutil
 import tempfile
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -16,7 +16,7 @@ from dynsearch.data.motions.scene import render
 from dynsearch.data.motions.video_writer import write_h264
 from dynsearch.data.watched_workers import Lost, Progress, map_watched
 from dynsearch.errors import DataError, DynsearchError
-from dynsearch.files import read_json
+from dynsearch.files import read_json, write_text
 from dynsearch.locks import held_lock
 
 VERSION = 3
@@ -49,8 +49,7 @@ class MotionsSizes:
 DEFAULT_SIZES = MotionsSizes()
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class _Video:
+class _Video(NamedTuple):
     """One video to make: where, of which class, and the numbers that seed it."""
 
     path: Path
@@ -150,9 +149,7 @@ def _make(folder: Path, sizes: MotionsSizes, num_workers: int | None, progress: 
         for index, label in enumerate(rng.permutation(np.arange(count) % len(CLASSES))):
             video_id = str(next(ids))
             path = folder / _VIDEO_FOLDER / f"{video_id}.mp4"
-            videos.append(
-                _Video(path=path, label=int(label), side=sizes.side, seeds=(sizes.seed, split, index))
-            )
+            videos.append(_Video(path, int(label), sizes.side, (sizes.seed, split, index)))
             entries.append(_entry(video_id, int(label), labelled=name != "test"))
         _write_json(folder / "labels" / f"{name}.json", entries)
     labels = {motion.name: str(index) for index, motion in enumerate(CLASSES)}
@@ -187,7 +184,4 @@ def _make_video(video: _Video) -> None:
 
 
 def _write_json(path: Path, content: object) -> None:
-    with path.open("w", encoding="utf-8") as file:
-        json.dump(content, file, indent=0)
-        file.flush()
-        os.fsync(file.fileno())
+    write_text(path, json.dumps(content, indent=0))
