@@ -27,7 +27,7 @@ from dynsearch.data.video_folder import SUFFIXES
 from dynsearch.data import frame_index
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.frame_cache import make_frame_cache
-from dynsearch.data.loader import ClipLoader
+from dynsearch.data.loader import ClipLoader, EpochOrder
 from dynsearch.data.reader import read_frames
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.sampling import segment_centres
@@ -118,7 +118,7 @@ def clips_per_second(
     for epoch in range(rounds):
         dataset.set_epoch(epoch)
         started = time.perf_counter()
-        for _ in ClipLoader(dataset, 8, shuffle=True, num_workers=num_workers):
+        for _ in ClipLoader(dataset, EpochOrder(dataset, 8, shuffle=True), num_workers=num_workers):
             pass
         best = min(best, time.perf_counter() - started)
     return len(records) / best

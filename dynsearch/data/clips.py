@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Collection, Sequence
 
 import numpy as np
@@ -31,6 +32,7 @@ Batch = tuple[torch.Tensor, torch.Tensor, torch.Tensor]
 Labels are int64 (B,), or uint8 0/1 (B, K) in data sets with several labels a video."""
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class ClipDataset:
     """The videos of a split as clips of T frames, always in temporal order.
 
@@ -56,45 +58,36 @@ class ClipDataset:
         InputError: There are no videos, or the cache or a size does not fit.
     """
 
-    def __init__(
-        self,
-        records: Sequence[VideoRecord],
-        *,
-        num_frames: int,
-        image_size: int,
-        training: bool,
-        seed: int,
-        cache: FrameCache | None = None,
-        reader: str = "auto",
-        short_side: int | None = None,
-        multi_scale_crop: bool = True,
-        num_classes: int | None = None,
-        mirrored_K: torch.Tensor | None = None,
-    ) -> None:
-        if not records or num_frames < 1 or image_size < 1:
+    records: Sequence[VideoRecord]
+    _: dataclasses.KW_ONLY
+    num_frames: int
+    image_size: int
+    training: bool
+    seed: int
+    cache: FrameCache | None = None
+    reader: str = "auto"
+    short_side: int | None = None
+    multi_scale_crop: bool = True
+    num_classes: int | None = None
+    mirrored_K: torch.Tensor | None = None
+    epoch: int = dataclasses.field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        count, size = len(self.records), self.image_size
+        if min(count, self.num_frames, size) < 1:
             raise InputError(
-                f"clips need at least 1 video, 1 frame and 1 pixel, got {len(records)}, {num_frames}, {image_size}"
+                f"clips need at least 1 video, 1 frame and 1 pixel, got {count}, {self.num_frames}, {size}"
             )
-        if cache is not None and len(cache.frames_NSHWC) != len(records):
-            raise InputError(
-                f"the frame cache has {len(cache.frames_NSHWC)} videos, the split {len(records)}"
-            )
-        get_reader(reader)
-        available = image_size if cache is None else cache.size
-        self.short_side = available if short_side is None else short_side
-        if self.short_side < image_size:
-            raise InputError(f"image_size={image_size} is larger than the frames' side {self.short_side}")
-        self.records = list(records)
-        self.num_frames = num_frames
-        self.image_size = image_size
-        self.training = training
-        self.seed = seed
-        self.cache = cache
-        self.reader = reader
-        self.multi_scale_crop = training and multi_scale_crop
-        self.mirrored_K = mirrored_K if training else None
-        self.epoch = 0
-        self._labels_N = label_tensor(records, num_classes)
+        if self.cache is not None and len(self.cache.frames_NSHWC) != count:
+            raise InputError(f"the frame cache has {len(self.cache.frames_NSHWC)} videos, the split {count}")
+        get_reader(self.reader)
+        available = size if self.cache is None else self.cache.size
+        self._side = available if self.short_side is None else self.short_side
+        if self._side < size:
+            raise InputError(f"image_size={size} is larger than the frames' side {self._side}")
+        self.multi_scale_crop = self.training and self.multi_scale_crop
+        self.mirrored_K = self.mirrored_K if self.training else None
+        self._labels_N = label_tensor(self.records, self.num_classes)
 
     def __len__(self) -> int:
         return len(self.records)
@@ -214,4 +207,4 @@ class ClipDataset:
         return sample_rng(self.seed, self.epoch, int(index))
 
     def _middle(self, frames_TCHW: torch.Tensor) -> torch.Tensor:
-        return centre_crop(resize_short_side(frames_TCHW, self.short_side), self.image_size)
+        return centre_crop(resize_short_side(frames_TCHW, self._side), self.image_size)

@@ -17,6 +17,7 @@ from dynsearch.data.watched_workers import Lost, map_in_order
 from dynsearch.errors import DataError, DynsearchError, InputError, VideoError
 
 
+@dataclasses.dataclass(eq=False)
 class EpochOrder(Sampler[list[int]]):
     """Batches of indices in the order of (seed, ``dataset.epoch``).
 
@@ -34,31 +35,28 @@ class EpochOrder(Sampler[list[int]]):
 
     Attributes:
         first_batch: The pass begins with this batch; those before are left out.
+
+    Raises:
+        InputError: A number is out of range.
     """
 
-    def __init__(
-        self,
-        dataset: ClipDataset,
-        batch_size: int,
-        *,
-        shuffle: bool,
-        seed: int,
-        drop_last: bool = False,
-        rank: int = 0,
-        num_ranks: int = 1,
-    ) -> None:
-        if batch_size < 1:
-            raise InputError(f"batch_size must be at least 1, got {batch_size}")
-        if not 0 <= rank < num_ranks:
-            raise InputError(f"rank must be from 0 to num_ranks - 1, got rank={rank}, num_ranks={num_ranks}")
-        self.dataset = dataset
-        self.batch_size = batch_size
-        self.shuffle = shuffle
-        self.seed = seed
-        self.drop_last = drop_last
-        self.rank = rank
-        self.num_ranks = num_ranks
-        self.first_batch = 0
+    dataset: ClipDataset
+    batch_size: int
+    _: dataclasses.KW_ONLY
+    shuffle: bool
+    seed: int = 0
+    drop_last: bool = False
+    rank: int = 0
+    num_ranks: int = 1
+    first_batch: int = dataclasses.field(default=0, init=False)
+
+    def __post_init__(self) -> None:
+        if self.batch_size < 1:
+            raise InputError(f"batch_size must be at least 1, got {self.batch_size}")
+        if not 0 <= self.rank < self.num_ranks:
+            raise InputError(
+                f"rank must be from 0 to num_ranks - 1, got rank={self.rank}, num_ranks={self.num_ranks}"
+            )
 
     def __iter__(self) -> Iterator[list[int]]:
         order, starts = self._order_and_starts()
@@ -116,10 +114,11 @@ class BadVideos:
     write: Callable[[str], None] = lambda line: None
 
 
+@dataclasses.dataclass(eq=False)
 class ClipLoader:
     """Batches of clips, read here or in watched worker processes, the same with any number of them.
 
-    They are ``Batch``: clips float32 (B, T, C, H, W), labels and indices, in an ``EpochOrder``. Call
+    They are ``Batch``: clips float32 (B, T, C, H, W), labels and indices. Call
     :func:`begin_epoch` before each pass. With a frame cache and no multi-scale crop a batch is one array
     operation: ``num_workers=0`` is fastest then.
 
@@ -128,55 +127,29 @@ class ClipLoader:
 
     Args:
         dataset: The clips.
-        batch_size: B, per rank.
-        shuffle: As in ``EpochOrder``, like ``seed``, ``drop_last``, ``rank`` and ``num_ranks``.
-        seed: Seed of the order.
-        drop_last: Leave out a last batch that is not full.
-        rank: Which process of a distributed training this is.
-        num_ranks: How many there are.
+        batch_sampler: Which of them make a batch.
         num_workers: Worker processes, 0 for none. Without them a decoder that crashes or hangs takes this process
             with it.
         bad_videos: What happens to videos that can't be read.
         seconds: A video that takes longer to read is bad.
 
-    Raises:
-        InputError: A number is out of range.
-
     Attributes:
         bad: By position, what is wrong with the videos that were replaced so far.
     """
 
-    def __init__(
-        self,
-        dataset: ClipDataset,
-        batch_size: int,
-        *,
-        shuffle: bool,
-        seed: int = 0,
-        drop_last: bool = False,
-        rank: int = 0,
-        num_ranks: int = 1,
-        num_workers: int = 0,
-        bad_videos: BadVideos = BadVideos(),
-        seconds: float = 300.0,
-    ) -> None:
-        self.dataset = dataset
-        self.batch_sampler = EpochOrder(
-            dataset,
-            batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            drop_last=drop_last,
-            rank=rank,
-            num_ranks=num_ranks,
-        )
-        self.num_workers = num_workers
-        self.bad_videos = bad_videos
-        self.seconds = seconds
+    dataset: ClipDataset
+    batch_sampler: EpochOrder
+    _: dataclasses.KW_ONLY
+    num_workers: int = 0
+    bad_videos: BadVideos = BadVideos()
+    seconds: float = 300.0
+
+    def __post_init__(self) -> None:
         self.bad: dict[int, VideoError] = {}
         self._crashed: set[int] = set()
-        for index, reason in ({} if dataset.cache is None else dataset.cache.bad).items():
-            self._add(index, VideoError(reason, where=str(dataset.records[index].path)))
+        cache = self.dataset.cache
+        for index, reason in ({} if cache is None else cache.bad).items():
+            self._add(index, VideoError(reason, where=str(self.dataset.records[index].path)))
 
     def __len__(self) -> int:
         return len(self.batch_sampler)

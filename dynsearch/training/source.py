@@ -17,7 +17,7 @@ from dynsearch.data.clips import ClipDataset
 from dynsearch.data.flips import mirrored_classes
 from dynsearch.data.frame_cache import FrameCache, check_limit, make_frame_cache
 from dynsearch.data.labels import label_tensor
-from dynsearch.data.loader import BadVideos, ClipLoader
+from dynsearch.data.loader import BadVideos, ClipLoader, EpochOrder
 from dynsearch.data.records import VideoDataset, without_group, without_group_text
 from dynsearch.data.views import views_of
 from dynsearch.plan import Plan
@@ -186,12 +186,10 @@ class DatasetClips:
         in_one_go = cache is not None and not clips.multi_scale_crop
         return ClipLoader(
             clips,
-            config.batch_size,
-            shuffle=training,
+            EpochOrder(
+                clips, config.batch_size, shuffle=training, seed=seed, rank=ranks.rank, num_ranks=ranks.count
+            ),
             num_workers=0 if in_one_go else self._num_workers,
-            seed=seed,
-            rank=ranks.rank,
-            num_ranks=ranks.count,
             bad_videos=BadVideos(share=share, write=self._write),
         )
 

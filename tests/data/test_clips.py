@@ -8,13 +8,14 @@ from dynsearch.data import frame_index, open_dataset
 from dynsearch.data.augmentation import normalise
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.frame_cache import make_frame_cache
-from dynsearch.data.loader import ClipLoader, begin_epoch
+from dynsearch.data.loader import begin_epoch
 from dynsearch.data.motions.video_writer import write_h264
 from dynsearch.data.reader import read_frames
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.sampling import segment_centres
 from dynsearch.errors import InputError, VideoError
 from tests.data import barcode
+from tests.data.loading import make_loader
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def clips_of(records, **changes):
 
 def all_batches(dataset, **changes):
     settings = {"shuffle": True, "seed": 9} | changes
-    return list(ClipLoader(dataset, 7, **settings))
+    return list(make_loader(dataset, 7, **settings))
 
 
 def assert_same(first, second):
@@ -132,7 +133,7 @@ def test_workers_of_later_epochs_know_the_files_index(records, tmp_path, monkeyp
 
 def test_each_epoch_draws_its_own_order_and_frames_again_the_same_way(records, cache):
     dataset = clips_of(records, cache=cache, multi_scale_crop=False)
-    loader = ClipLoader(dataset, 24, shuffle=True, seed=9)
+    loader = make_loader(dataset, 24, shuffle=True, seed=9)
     passes = []
     for epoch in (0, 1, 0):
         dataset.set_epoch(epoch)
@@ -156,7 +157,7 @@ def test_every_video_comes_once_an_epoch(records, cache):
 
 @pytest.mark.parametrize("num_workers", [0, 2])
 def test_a_pass_can_begin_in_the_middle(records, cache, num_workers):
-    loader = ClipLoader(clips_of(records, cache=cache), 7, shuffle=True, seed=3, num_workers=num_workers)
+    loader = make_loader(clips_of(records, cache=cache), 7, shuffle=True, seed=3, num_workers=num_workers)
     begin_epoch(loader, 5)
     whole = [indices.tolist() for _, _, indices in loader]
     begin_epoch(loader, 5, first_batch=2)
@@ -166,7 +167,7 @@ def test_a_pass_can_begin_in_the_middle(records, cache, num_workers):
 
 
 def test_drop_last_leaves_the_last_batch_out(records, cache):
-    loader = ClipLoader(clips_of(records, cache=cache), 7, shuffle=True, drop_last=True)
+    loader = make_loader(clips_of(records, cache=cache), 7, shuffle=True, drop_last=True)
 
     assert len(loader) == len(list(loader)) == 3
 
@@ -176,7 +177,7 @@ def test_ranks_share_the_order_and_take_equally_many_steps(records, cache):
     orders = [
         [
             index
-            for batch in ClipLoader(dataset, 4, shuffle=True, rank=rank, num_ranks=3).batch_sampler
+            for batch in make_loader(dataset, 4, shuffle=True, rank=rank, num_ranks=3).batch_sampler
             for index in batch
         ]
         for rank in range(3)
@@ -191,7 +192,7 @@ def test_ranks_never_repeat_a_video_that_is_scored(records):
     orders = [
         [
             index
-            for batch in ClipLoader(dataset, 4, shuffle=False, rank=rank, num_ranks=3).batch_sampler
+            for batch in make_loader(dataset, 4, shuffle=False, rank=rank, num_ranks=3).batch_sampler
             for index in batch
         ]
         for rank in range(3)
@@ -240,4 +241,4 @@ def test_a_cache_of_other_videos_is_refused(records, cache):
 def test_impossible_loaders_are_refused(records, changes):
     settings = {"batch_size": 4, "shuffle": True} | changes
     with pytest.raises(InputError):
-        ClipLoader(clips_of(records, short_side=48), **settings)
+        make_loader(clips_of(records, short_side=48), **settings)

@@ -7,11 +7,11 @@ import torch
 from dynsearch.data.catalogue import get_info
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.flips import flip_clip, mirrored_classes
-from dynsearch.data.loader import ClipLoader
 from dynsearch.data.motions.video_writer import write_h264
 from dynsearch.data.records import VideoRecord
 from dynsearch.study.recipe_file import load_recipe
 from tests.data import barcode
+from tests.data.loading import make_loader
 
 
 def exchanged(names, rule="exchange"):
@@ -134,7 +134,7 @@ def test_flips_are_drawn_for_each_epoch_and_the_same_with_any_number_of_workers(
     draws = []
     for epoch in (0, 1, 0):
         dataset.set_epoch(epoch)
-        alone, two = (whole(ClipLoader(dataset, 8, shuffle=True, num_workers=n)) for n in (0, 2))
+        alone, two = (whole(make_loader(dataset, 8, shuffle=True, num_workers=n)) for n in (0, 2))
         assert all(torch.equal(one, other) for one, other in zip(alone, two, strict=True))
         draws.append(alone[1][alone[2].argsort()])
     assert torch.equal(draws[0], draws[2])
