@@ -9,6 +9,8 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dynsearch.calibration import Calibration as Calibration
+    from dynsearch.calibration import calibrate as calibrate
     from dynsearch.cost import build_network as build_network
     from dynsearch.cost import cost_table as cost_table
     from dynsearch.data.reader import read_frames as read_frames
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "Calibration": ("dynsearch.calibration", "Calibration"),
+    "calibrate": ("dynsearch.calibration", "calibrate"),
     "DynsearchError": ("dynsearch.errors", "DynsearchError"),
     "ExitPolicy": ("dynsearch.thresholds", "ExitPolicy"),
     "ExitScores": ("dynsearch.scores", "ExitScores"),

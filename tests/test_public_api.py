@@ -8,8 +8,8 @@ from dynsearch.plan import Plan
 
 def test_public_names():
     assert dynsearch.__all__ == [
-        "DynsearchError", "ExitPolicy", "ExitScores", "Frontier", "OperatingPoint", "Plan", "build_network",
-        "cost_table", "load", "read_frames", "solve_thresholds",
+        "Calibration", "DynsearchError", "ExitPolicy", "ExitScores", "Frontier", "OperatingPoint", "Plan",
+        "build_network", "calibrate", "cost_table", "load", "read_frames", "solve_thresholds",
     ]  # fmt: skip
 
 

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dynsearch.cli.options import budget
 
+if TYPE_CHECKING:
+    from dynsearch.calibration import Calibration
+
+_PLOT_SUFFIXES = (".png", ".svg", ".pdf")
+_ABOUT_A_POINT = ("by_class", "by", "check", "rematch", "safe")
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
 
@@ -47,9 +52,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option(
     "--gmacs", "costs", help="For a CSV or Parquet table: the exits' cumulative GMACs per video, as 4,8,13."
 )
-@click.option(
-    "--apply", "apply_to", type=_FILE, help="Other scores (of test videos) to measure the points on."
-)
+@click.option("--apply", "test", type=_FILE, help="Other scores (of test videos) to measure the points on.")
 @click.option("--allow-overlap", is_flag=True, help="Accept --apply scores that share videos with SCORES.")
 @click.option("--cross-fit", is_flag=True, help="Estimate accuracy and cost on new videos from SCORES alone.")
 @click.option("--safe", is_flag=True, help="Keep --max-gflops on new videos too, with chance 1 - delta.")
@@ -65,16 +68,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--by-class", is_flag=True, help="Show the chosen point for each class, the most hurt first.")
 @click.option(
     "--by",
-    "by_group",
+    "by",
     metavar="NAME|FILE",
     help="The same for other groups: a column of the SCORES table, or a .csv file with columns video_id and group.",
 )
-@click.option(
-    "--check", "check_on", type=_FILE, help="Unlabelled scores of new videos: do they stop as expected?"
-)
-@click.option(
-    "--rematch", "rematch_on", type=_FILE, help="Unlabelled scores of new videos: restore the stop rates."
-)
+@click.option("--check", type=_FILE, help="Unlabelled scores of new videos: do they stop as expected?")
+@click.option("--rematch", type=_FILE, help="Unlabelled scores of new videos: restore the stop rates.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the chosen point and the whole frontier as JSON."
 )
@@ -88,31 +87,52 @@ def calibrate(**options: Any) -> None:
     videos, classes) and labels; or a table with columns confidence_0, correct_0, confidence_1 and so on.
     Prints the accuracy / cost frontier, and the best point under --max-gflops.
     """
-    from dynsearch.cli import calibrate_output as output
-    from dynsearch.cli.calibrate_request import Request
-    from dynsearch.cli.calibrate_run import run
-    from dynsearch.cli.calibrate_text import to_text
+    from dynsearch.calibration import calibrate as run
+    from dynsearch.cli.calibrate_text import parse_costs, parse_grid, to_text
+    from dynsearch.display.tables import write_csv
 
     outputs = {name: options.pop(name) for name in ("as_json", "csv_file", "plot_file", "policy_file")}
-    request = Request(**options)
-    if not request.chooses_a_point:
-        for name, wanted in [
-            ("--policy", outputs["policy_file"]),
-            ("--by-class", request.by_class),
-            ("--by", request.by_group),
-            ("--check", request.check_on),
-            ("--rematch", request.rematch_on),
-            ("--safe", request.safe),
-        ]:
-            if wanted:
-                raise click.UsageError(f"{name} is about one point: choose it with --max-gflops")
-    result = run(request)
+    if options["budget"] is None and options["solver"] != "risk":
+        about_a_point = {"--policy": outputs["policy_file"]}
+        about_a_point |= {f"--{name.replace('_', '-')}": options[name] for name in _ABOUT_A_POINT}
+        for name in (name for name, wanted in about_a_point.items() if wanted):
+            raise click.UsageError(f"{name} is about one point: choose it with --max-gflops")
+    costs, qs = options.pop("costs"), options.pop("qs")
+    own = {
+        "qs": None if qs is None else parse_grid(qs),
+        "ties": ">=" if options.pop("stop_at_ties") else None,
+        "sampler": options.pop("sampler"),
+        "num_trials": options.pop("num_trials"),
+    }
+    given = {name: value for name, value in own.items() if value is not None}
+    result = run(**options, costs=None if costs is None else parse_costs(costs), **given)
     for note in result.notes:
         click.echo(f"note: {note}", err=True)
     if outputs["csv_file"] is not None:
-        output.write_csv(outputs["csv_file"], result)
+        write_csv(result.rows(), outputs["csv_file"])
     if outputs["plot_file"] is not None:
-        output.write_plot(outputs["plot_file"], result)
+        _draw(result, outputs["plot_file"])
     if outputs["policy_file"] is not None:
-        result.final_policy.save(outputs["policy_file"])
-    click.echo(output.to_json(result) if outputs["as_json"] else to_text(result))
+        result.policy.save(outputs["policy_file"])
+    click.echo(result.to_json() if outputs["as_json"] else to_text(result))
+
+
+def _draw(result: Calibration, path: Path) -> None:
+    """Draw the frontier to ``path``.
+
+    Raises:
+        InputError: The file's suffix names no picture format.
+    """
+    from dynsearch.errors import InputError
+    from dynsearch.files import written_whole
+
+    if path.suffix.lower() not in _PLOT_SUFFIXES:
+        raise InputError(
+            f"can't draw into {path.name!r}", hint=f"Use a name ending in {', '.join(_PLOT_SUFFIXES)}"
+        )
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    result.plot(figure.subplots())
+    with written_whole(path) as temporary:
+        figure.savefig(temporary, dpi=150)

@@ -1,8 +1,11 @@
-"""What ``dynsearch calibrate`` prints for people."""
+"""What ``dynsearch calibrate`` reads from people, and prints for them."""
 
 from __future__ import annotations
 
-from dynsearch.cli.calibrate_run import Calibration
+import math
+
+from dynsearch.calibration import Calibration
+from dynsearch.errors import InputError
 from dynsearch.frontier import Interval
 from dynsearch.scores.calibration import ExitCalibration
 from dynsearch.thresholds import OperatingPoint
@@ -72,11 +75,10 @@ def _point_lines(result: Calibration, point: OperatingPoint) -> list[str]:
         for exit_index, (threshold, share) in enumerate(zip(point.thresholds, point.exit_share, strict=True))
     ]
     if request.promises_accuracy:
-        options = request.solver_options()
-        drop = DEFAULT_MAX_DROP if options["max_drop"] is None else options["max_drop"]
+        drop = DEFAULT_MAX_DROP if request.max_drop is None else request.max_drop
         lines.append(
             f"  promise: on new videos top-1 is at most {100 * drop:g} points below the last exit's,"
-            f" with chance {100 * (1 - options['delta']):g}%"
+            f" with chance {100 * (1 - request.risk_delta):g}%"
         )
     if result.exceeding is not None:
         lines.append(
@@ -137,3 +139,41 @@ def _aligned(rows: list[list[str]]) -> list[str]:
         + row[-1]
         for row in rows
     ]
+
+
+def parse_grid(text: str) -> list[float]:
+    """Return the numbers of ``0.8,1,1.2``, or of ``0.05:1.95:200``: from, to, how many.
+
+    Raises:
+        InputError: It is neither, or not all numbers are finite.
+    """
+    try:
+        if ":" in text:
+            first, last, count = text.split(":")
+            steps = max(int(count) - 1, 1)
+            if int(count) < 1:
+                raise ValueError
+            values = [
+                float(first) + (float(last) - float(first)) * step / steps for step in range(int(count))
+            ]
+        else:
+            values = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(
+            f"a grid must be numbers such as 0.8,1,1.2 or 0.05:1.95:200, got {text!r}"
+        ) from error
+    if not all(math.isfinite(value) for value in values):
+        raise InputError(f"a grid must hold finite numbers, got {text!r}")
+    return values
+
+
+def parse_costs(text: str) -> list[float]:
+    """Return the numbers of ``4,8,13``.
+
+    Raises:
+        InputError: They are none.
+    """
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise InputError(f"--gmacs must be numbers such as 4,8,13, got {text!r}") from error

@@ -140,7 +140,7 @@ def _sets(table: CostTable) -> range:
 
 
 def _print(table: CostTable, share: list[float] | None) -> None:
-    from dynsearch.report.tables import format_table
+    from dynsearch.display.tables import format_table
     from dynsearch.units import to_gflops
 
     plan = table.plan

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 def print_parts(table: PartsTable, share: list[float] | None, *, as_json: bool) -> None:
     """Print the cost of every part and exit; ``share`` is how many videos leave at each exit."""
     from dynsearch.cost.table import average_cost
-    from dynsearch.report.tables import format_table
+    from dynsearch.display.tables import format_table
 
     plan = table.plan
     average = None if share is None else average_cost(table.cost_E, share)

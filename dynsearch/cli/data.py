@@ -244,7 +244,7 @@ def _as_dict(report: CheckReport) -> dict[str, Any]:
 
 def _print(report: CheckReport, csv_path: Path | None) -> None:
     from dynsearch.data.records import without_group_text
-    from dynsearch.report.tables import format_table
+    from dynsearch.display.tables import format_table
 
     sizes = ", ".join(f"{count} {split}" for split, count in report.num_videos.items())
     grouped = f" and {_counted(len(report.groups), 'group')}" if report.groups else ""

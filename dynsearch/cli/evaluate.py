@@ -104,7 +104,7 @@ def _first_difference(source: DatasetClips, loaded: LoadedNetwork) -> str:
 
 def _print(loaded: LoadedNetwork, measured: Evaluation, split: str) -> None:
     """Print both ways to run the network beside each other, and where videos stop."""
-    from dynsearch.report.tables import format_table
+    from dynsearch.display.tables import format_table
     from dynsearch.scores.metrics import TITLES
 
     rows = [

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import overload
+from typing import TYPE_CHECKING, overload
 
 import numpy as np
 
@@ -15,6 +15,9 @@ from dynsearch.frontier.hypervolume import hypervolume
 from dynsearch.scores import ExitScores
 from dynsearch.thresholds import OperatingPoint, evaluate_policies
 
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
 
 class Frontier(Sequence[OperatingPoint]):
     """Non-dominated operating points; both ``cost`` and ``top1`` rise strictly from one to the next.
@@ -55,6 +58,31 @@ class Frontier(Sequence[OperatingPoint]):
             f"Frontier({len(self)} points, {first.cost:.4g} to {last.cost:.4g} GFLOPs,"
             f" top-1 {first.top1:.4f} to {last.top1:.4f})"
         )
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row for each point: what it costs and achieves, its thresholds, and where videos stop."""
+        import pandas
+
+        return pandas.DataFrame([point.to_row() for point in self._points])
+
+    def plot(self, axes: Axes | None = None, *, budget: float | None = None) -> Axes:
+        """Draw top-1 against cost.
+
+        Args:
+            axes: Where to draw; None makes a new figure.
+            budget: Drawn as a line, with the point that is best under it.
+        """
+        from dynsearch.display.curves import Curve, plot_curves
+
+        curve = Curve("frontier", [p.cost for p in self._points], [p.top1 for p in self._points])
+        point = None if budget is None else self.best_under(budget)
+        chosen = None if point is None else (point.cost, point.top1)
+        return plot_curves([curve], axes, chosen=chosen, budget=budget)
+
+    def _repr_html_(self) -> str:
+        from dynsearch.display.notebook import page
+
+        return page(repr(self), table=self.to_pandas())
 
     @overload
     def best_under(self, budget: float) -> OperatingPoint: ...

@@ -5,9 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynsearch.errors import PlanError, shown
 from dynsearch.files import read_yaml, write_yaml
@@ -25,6 +25,10 @@ from dynsearch.plan.reading import (
     temporal_shift_of,
 )
 from dynsearch.plan.temporal_shift import TemporalShift
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
 
 _FIELDS = (
     "family", "backbone", "num_frames", "num_sets", "image_size", "frame_order", "temporal_shift", "exits", "head",
@@ -234,6 +238,36 @@ class Plan:
         except PlanError as error:
             where = f"{path}: {error.where}" if error.where else str(path)
             raise PlanError(error.problem, where=where, hint=error.hint) from error
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row for each exit: its cell, the frames seen and the depth stages passed."""
+        import pandas
+
+        rows = [
+            {"exit": k, "cell": str(exit_), "frames": self.frames_seen(exit_), "depth": exit_.depth}
+            for k, exit_ in enumerate(self.exits.exits, start=1)
+        ]
+        return pandas.DataFrame(rows)
+
+    def plot(self, axes: Axes | None = None, *, exit_share: Sequence[float] | None = None) -> Axes:
+        """Draw which cell of the grid is computed for which exit.
+
+        Args:
+            axes: Where to draw; None makes a new figure.
+            exit_share: Share of videos leaving at each exit, written beside it.
+        """
+        from dynsearch.display.figures import own_axes
+        from dynsearch.display.grid_plot import draw_grid, picture_size
+
+        axes = own_axes(*picture_size(self)) if axes is None else axes
+        draw_grid(self, axes, title=f"plan {self.plan_id}", exit_share=exit_share)
+        return axes
+
+    def _repr_html_(self) -> str:
+        from dynsearch.display.notebook import page
+        from dynsearch.display.plan_grid import grid_text
+
+        return page(repr(self), text=grid_text(self))
 
     def __repr__(self) -> str:
         return f"Plan({self.plan_id}: {self})"

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dynsearch.report.figures import GREY, saved_figure
+from dynsearch.display.figures import GREY, saved_figure
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dynsearch.report.tables import format_table
-from dynsearch.report.words import threshold_text
+from dynsearch.display.tables import format_table
+from dynsearch.display.words import threshold_text
 
 _LEADING = {"test_map": "mAP"}
 _FURTHER = {"test_top5": "top-5", "test_mean_class": "mean class"}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +17,10 @@ from dynsearch.scores import validation
 from dynsearch.scores.confidence import DEFAULT_MEASURE, confidence_from_logits, patience
 from dynsearch.scores.stop_rule import FIRST_CHOICE, PATIENCE
 from dynsearch.scores.storage import read_arrays, write_arrays
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
 
 GIVEN_MEASURE = "given"
 """The name of the confidence column that came with the scores."""
@@ -31,7 +35,7 @@ _FILE_KEYS = {
 }
 
 
-@dataclass(frozen=True, eq=False, kw_only=True)
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ExitScores:
     """What every exit said about every held-out video, and what reaching it costs.
 
@@ -197,6 +201,51 @@ class ExitScores:
             plan_id=self.plan_id,
             split=self.split,
         )
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row for each video, with the columns that :func:`~dynsearch.scores.tables.load_scores` reads."""
+        import pandas
+
+        columns: dict[str, NDArray[Any]] = {}
+        if self.video_ids_N is not None:
+            columns["video_id"] = self.video_ids_N
+        if self.labels_N is not None and self.labels_N.ndim == 1:
+            columns["label"] = self.labels_N
+        for k in range(self.num_exits):
+            columns[f"confidence_{k}"] = self.confidence()[k]
+            if self.has_truth:
+                columns[f"correct_{k}"] = self.correct()[k]
+        return pandas.DataFrame(columns)
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draw the top-1 of every exit, if all videos stop there, against its cost; None makes a new figure.
+
+        Raises:
+            ScoresError: The scores are unlabelled.
+        """
+        from dynsearch.display.curves import Curve, plot_curves
+
+        curve = Curve("all videos at one exit", self.cost_E.tolist(), self.correct().mean(axis=1).tolist())
+        return plot_curves([curve], axes, marker="o")
+
+    def __repr__(self) -> str:
+        of = "" if self.logits_ENK is None else f" of {self.logits_ENK.shape[2]} classes"
+        about = "".join(f", {text}" for text in (self.plan_id, self.split) if text)
+        return (
+            f"ExitScores({self.num_exits} exits, {self.num_videos} videos{of}, {self.cost_E[0]:.4g} to "
+            f"{self.cost_E[-1]:.4g} GFLOPs{about})"
+        )
+
+    def _repr_html_(self) -> str:
+        import pandas
+
+        from dynsearch.display.notebook import page
+
+        exits = pandas.DataFrame({"GFLOPs": self.cost_E})
+        if self.has_truth:
+            exits["top-1"] = self.correct().mean(axis=1)
+        exits["mean confidence"] = self.confidence().mean(axis=1)
+        return page(repr(self), table=exits)
 
     @classmethod
     def from_logits(

@@ -7,10 +7,10 @@ from pathlib import Path
 import optuna
 
 from dynsearch.budget import fits
+from dynsearch.display.frontier_plot import plot_frontier
+from dynsearch.display.grid_plot import plot_grid
+from dynsearch.display.tables import write_csv
 from dynsearch.report.family_plot import plot_families
-from dynsearch.report.grid_plot import plot_grid
-from dynsearch.report.plots import plot_frontier
-from dynsearch.report.tables import write_csv
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.gathering import Gathering
 from dynsearch.study.recipe import StudyRecipe

@@ -14,12 +14,12 @@ import optuna
 from optuna.trial import Trial
 from optuna_dashboard import save_note
 
+from dynsearch.display.frontier_plot import plot_frontier
+from dynsearch.display.grid_plot import plot_grid
 from dynsearch.frontier import Frontier, top1_interval
 from dynsearch.plan import Plan
-from dynsearch.report.grid_plot import plot_grid
 from dynsearch.report.markdown import escape
 from dynsearch.report.notes import plan_note, point_note, study_note
-from dynsearch.report.plots import plot_frontier
 from dynsearch.scores import ExitScores
 from dynsearch.study.artifacts import artifact_store, attach
 from dynsearch.study.folder import StudyFolder

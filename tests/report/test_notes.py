@@ -2,10 +2,10 @@
 
 import pytest
 
+from dynsearch.display.plan_grid import grid_rows, grid_text
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
 from dynsearch.report.markdown import code_block, escape, table
 from dynsearch.report.notes import plan_note, point_note, study_note
-from dynsearch.report.plan_grid import grid_rows, grid_text
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
 
 PLAN = Plan(

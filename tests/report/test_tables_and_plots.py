@@ -2,10 +2,10 @@ import csv
 
 import pytest
 
+from dynsearch.display.frontier_plot import plot_frontier
+from dynsearch.display.tables import format_table, write_csv
 from dynsearch.report.family_plot import plot_families
 from dynsearch.report.frontier_table import frontier_table
-from dynsearch.report.plots import plot_frontier
-from dynsearch.report.tables import format_table, write_csv
 
 ROWS = [
     {"trial": 0, "family": "grid", "num_frames": 4, "frame_order": "paper", "exits": "1x3 4x5", "thresholds": "0.91237",

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from dynsearch.display.words import cost_text, percent
 from dynsearch.report.html.axes import Axes, padded, picture
 from dynsearch.report.html.grid_chart import exit_class
 from dynsearch.report.html.measures import ClassFigures, ExitFigures, Reliability
 from dynsearch.report.html.tag import tag
-from dynsearch.report.words import cost_text, percent
 
 _ROW, _BAR = 44.0, 18.0
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from dynsearch.display.words import cost_text, percent
 from dynsearch.report.html.axes import Axes, padded, picture
 from dynsearch.report.html.facts import StudyFacts
 from dynsearch.report.html.frontier_chart import budget_line, point_tip
-from dynsearch.report.words import cost_text, percent
 
 _NUM_STYLES = 6
 

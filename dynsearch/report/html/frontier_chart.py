@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 from markupsafe import Markup
 
+from dynsearch.display.words import cost_text, percent, threshold_text
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
 from dynsearch.report.html.axes import Axes, padded, picture
 from dynsearch.report.html.facts import StudyFacts
 from dynsearch.report.html.tag import joined, tag
 from dynsearch.report.references import Reference
-from dynsearch.report.words import cost_text, percent, threshold_text
 
 
 def thresholds_text(point: MergedPoint[int]) -> str:

@@ -7,11 +7,11 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
+from dynsearch.display.plan_grid import GridRow, grid_rows
+from dynsearch.display.words import percent
 from dynsearch.plan import Plan
 from dynsearch.report.html.axes import picture
 from dynsearch.report.html.tag import tag
-from dynsearch.report.plan_grid import GridRow, grid_rows
-from dynsearch.report.words import percent
 
 _LEFT, _TOP, _CELL, _HEIGHT = 92.0, 34.0, 84.0, 44.0
 _MIN_WIDTH = 520.0

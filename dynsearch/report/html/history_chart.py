@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from markupsafe import Markup
 
+from dynsearch.display.words import cost_text, percent
 from dynsearch.report.html.axes import Axes, padded, picture
 from dynsearch.report.html.facts import StudyFacts
 from dynsearch.report.html.tag import tag
-from dynsearch.report.words import cost_text, percent
 
 
 def history_chart(facts: StudyFacts) -> Markup:

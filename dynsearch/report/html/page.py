@@ -10,6 +10,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dynsearch.display.words import cost_text, percent
 from dynsearch.report.html import tables
 from dynsearch.report.html.exit_charts import accuracy_chart, class_chart, reliability_chart
 from dynsearch.report.html.facts import StudyFacts
@@ -20,7 +21,6 @@ from dynsearch.report.html.history_chart import history_chart, trials_chart
 from dynsearch.report.html.measures import class_figures, exit_figures, reliabilities
 from dynsearch.report.html.videos import ShownVideo, shown_videos
 from dynsearch.report.references import references_for
-from dynsearch.report.words import cost_text, percent
 
 _MOST_CLASSES = 40
 

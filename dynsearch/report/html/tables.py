@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dynsearch.display.words import cost_text, percent, threshold_text
 from dynsearch.plan import family_name
 from dynsearch.report.html.facts import StudyFacts
 from dynsearch.report.html.frontier_chart import thresholds_text
 from dynsearch.report.html.measures import ClassFigures, ExitFigures, Reliability
 from dynsearch.report.html.videos import ShownVideo
 from dynsearch.report.references import Reference
-from dynsearch.report.words import cost_text, percent, threshold_text
 
 
 @dataclass(frozen=True)

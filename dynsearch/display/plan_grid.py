@@ -2,9 +2,61 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
-from dynsearch.plan import Plan
+
+class Cell(Protocol):
+    """An exit: how many frame sets it has seen and how many depth stages it lies below."""
+
+    @property
+    def sets(self) -> int:
+        """Frame sets."""
+
+    @property
+    def depth(self) -> int:
+        """Depth stages."""
+
+
+class Placement(Protocol):
+    """Exits in the order they are met."""
+
+    @property
+    def exits(self) -> Sequence[Cell]:
+        """The exits."""
+
+
+class Order(Protocol):
+    """The frame sets in the order they are fed, in groups."""
+
+    @property
+    def sets(self) -> tuple[int, ...]:
+        """The frame sets."""
+
+    @property
+    def group_starts(self) -> tuple[int, ...]:
+        """Place of the first set of each group."""
+
+
+class Gridded(Protocol):
+    """What is drawn of a plan."""
+
+    @property
+    def exits(self) -> Placement:
+        """Where the exits sit."""
+
+    @property
+    def frame_order(self) -> Order:
+        """How the frame sets are fed."""
+
+    @property
+    def frames_per_set(self) -> int:
+        """Frames in a set."""
+
+    @property
+    def stages(self) -> int | None:
+        """Depth stages, where the plan says so."""
 
 
 @dataclass(frozen=True)
@@ -32,11 +84,11 @@ class GridRow:
         return f"{first}" if first == last else f"{first}-{last}"
 
 
-def grid_rows(plan: Plan) -> list[GridRow]:
+def grid_rows(plan: Gridded) -> list[GridRow]:
     """Return the grid of ``plan``, a row for each frame set, as deep as its stages (or deepest exit) are known."""
     exits, order, size = plan.exits.exits, plan.frame_order, plan.frames_per_set
-    depth = plan.stages or plan.exits.last.depth
-    starts = [*order.group_starts, order.num_sets]
+    depth = plan.stages or exits[-1].depth
+    starts = [*order.group_starts, len(order.sets)]
     rows = []
     for row, set_index in enumerate(order.sets):
         needed = tuple(
@@ -55,13 +107,13 @@ def grid_rows(plan: Plan) -> list[GridRow]:
     return rows
 
 
-def grid_text(plan: Plan) -> str:
+def grid_text(plan: Gridded) -> str:
     """Return the grid in characters: the number of the exit a cell is first computed for, [in brackets] the exit.
 
     A dot is a cell that no exit needs; a line divides the groups of the frame order.
     """
     rows = grid_rows(plan)
-    depth, width = len(rows[0].first_exit), len(f"[{len(plan.exits)}]") + 1
+    depth, width = len(rows[0].first_exit), len(f"[{len(plan.exits.exits)}]") + 1
     head = max(len("fed  frames"), *(len(f"{row.fed:>3}  {row.frames_text}") for row in rows))
     lines = ["fed  frames".ljust(head) + "".join(f"d{j + 1} ".rjust(width) for j in range(depth))]
     for before, row in zip([None, *rows], rows, strict=False):

@@ -5,9 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynsearch.files import written_whole
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY, GREEN = "#0072B2", "#D55E00", "#5F5F5F", "#009E73"
 EXIT_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00", "#999999")
@@ -26,7 +30,9 @@ _STYLE: Any = {
 
 
 @contextmanager
-def saved_figure(path: str | os.PathLike[str], *, width: float, height: float) -> Iterator[tuple[Any, Any]]:
+def saved_figure(
+    path: str | os.PathLike[str], *, width: float, height: float
+) -> Iterator[tuple[Figure, Axes]]:
     """Yield a figure and its axes; save it to ``path`` (``.png``, ``.svg`` or ``.pdf``) when the block ends.
 
     Args:
@@ -44,3 +50,18 @@ def saved_figure(path: str | os.PathLike[str], *, width: float, height: float) -
             figure.savefig(
                 temporary, dpi=200, metadata={"Date": None} if temporary.suffix == ".svg" else None
             )
+
+
+def own_axes(width: float, height: float) -> Axes:
+    """Return the axes of a new figure of ``pyplot``, so that a notebook shows it and ``pyplot.show()`` does too.
+
+    Args:
+        width: In inches.
+        height: In inches.
+    """
+    import matplotlib as mpl
+    from matplotlib import pyplot
+
+    with mpl.rc_context(_STYLE):
+        _, axes = pyplot.subplots(figsize=(width, height), layout="constrained")
+    return axes

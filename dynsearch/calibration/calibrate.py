@@ -1,0 +1,237 @@
+"""Calibrating an early-exit network, from its exit scores to thresholds and what is known of them."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from dynsearch.calibration.request import Request
+from dynsearch.calibration.result import Calibration
+from dynsearch.errors import InputError, ScoresError
+from dynsearch.frontier import (
+    DEFAULT_SOLVER,
+    Frontier,
+    chance_of_exceeding,
+    safe_best_under,
+    solve_thresholds,
+)
+from dynsearch.frontier import cross_fit as cross_fitted
+from dynsearch.frontier.choose_confidence import choose_confidence
+from dynsearch.scores import DEFAULT_MEASURE, ExitScores
+from dynsearch.scores.calibration import calibrate_exits
+from dynsearch.scores.confidence import SEVERAL_LABELS_MEASURE
+from dynsearch.scores.exit_scores import GIVEN_MEASURE
+from dynsearch.scores.groups import load_groups
+from dynsearch.scores.overlap import check_disjoint
+from dynsearch.scores.tables import is_table, load_scores
+from dynsearch.thresholds import OperatingPoint
+from dynsearch.thresholds.drift import check_drift
+from dynsearch.thresholds.drift import rematch as restored
+from dynsearch.thresholds.groups import GroupView, by_group
+from dynsearch.thresholds.policy_metrics import policy_metric
+from dynsearch.thresholds.pvalues import enough_videos
+
+ScoresLike = ExitScores | str | os.PathLike[str]
+"""Exit scores, or their file: ``.npz``, ``.csv`` or ``.parquet``."""
+
+_SAFE_DELTA = 0.1
+
+
+def calibrate(
+    scores: ScoresLike,
+    budget: float | None = None,
+    *,
+    max_gflops: float | None = None,
+    test: ScoresLike | None = None,
+    costs: Sequence[float] | None = None,
+    solver: str = DEFAULT_SOLVER,
+    confidence: str | None = None,
+    allow_overlap: bool = False,
+    cross_fit: bool = False,
+    safe: bool = False,
+    max_drop: float | None = None,
+    delta: float | None = None,
+    temperatures: bool = False,
+    by_class: bool = False,
+    by: str | Sequence[str] | None = None,
+    check: ScoresLike | None = None,
+    rematch: ScoresLike | None = None,
+    **options: object,
+) -> Calibration:
+    """Choose the thresholds of an early-exit network from its exit scores.
+
+    Args:
+        scores: Labelled scores of videos that neither training nor testing touches, or their file.
+        budget: Mean cost per video of the point wanted; None chooses none, except with the solver ``risk``.
+        max_gflops: The same, as it is spelled where costs are GFLOPs.
+        test: Labelled scores of other videos, to measure the points on.
+        costs: For a CSV or Parquet table: cumulative cost of each exit.
+        solver: A name of ``dynsearch.SOLVERS``.
+        confidence: A measure's name, ``given``, ``learned-gain``, or ``auto``, which takes the best of them by
+            cross-validation; None takes the largest softmax probability, or sigmoid where videos have several labels.
+        allow_overlap: Accept ``test`` scores that share videos with ``scores``.
+        cross_fit: Also estimate accuracy and cost on new videos from ``scores`` alone.
+        safe: Keep the budget on new videos too, with chance 1 - ``delta``.
+        max_drop: With the solver ``risk``: top-1 at most this far (0.01 is one point) below the full network's.
+        delta: Chance left for ``safe`` (0.1) and the solver ``risk`` (0.05) not to hold.
+        temperatures: Also fit each exit's temperature.
+        by_class: Also look at the chosen point class by class.
+        by: The same for other groups: a column of the table, a file with columns ``video_id`` and ``group``, or the
+            group of each video.
+        check: Unlabelled scores of new videos: whether they stop as expected.
+        rematch: Unlabelled scores of new videos: thresholds that restore the stop rates.
+        options: The solver's own.
+
+    Raises:
+        InputError: Some input can't be used, or wishes don't go together; the message says which and why.
+        InfeasibleBudgetError: Every point costs more than the budget.
+    """
+    if budget is not None and max_gflops is not None:
+        raise InputError("budget and max_gflops are two spellings of one; give one of them")
+    request = Request(
+        budget=max_gflops if budget is None else budget,
+        solver=solver,
+        confidence=confidence,
+        allow_overlap=allow_overlap,
+        cross_fit=cross_fit,
+        safe=safe,
+        max_drop=max_drop,
+        delta=delta,
+        temperatures=temperatures,
+        by_class=by_class,
+        by=by,
+        options=options,
+    )
+    if not request.chooses_a_point:
+        for name, wanted in [
+            ("by_class", by_class),
+            ("by", by),
+            ("check", check),
+            ("rematch", rematch),
+            ("safe", safe),
+        ]:
+            if wanted is not None and wanted is not False:
+                raise InputError(f"{name} is about one point", hint="Choose it with a budget")
+    calibration = _read(scores, costs, labelled=True)
+    other = None if test is None else _read(test, costs, labelled=True)
+    found = _found(request, calibration, other)
+    point = found.point
+    if point is None:
+        return found
+    return replace(
+        found,
+        groups=_groups(request, point, scores, calibration),
+        drift=None if check is None else check_drift(point, _read(check, costs)),
+        rematched=None if rematch is None else restored(point, _read(rematch, costs)),
+        point_map=_map(point, calibration),
+        applied_map=_map(point, other),
+    )
+
+
+def _found(request: Request, calibration: ExitScores, other: ExitScores | None) -> Calibration:
+    """Return the frontier and the chosen point, each with what is known of it."""
+    notes = [] if other is None else _notes_on(request, calibration, other)
+    options: dict[str, Any] = request.solver_options()
+    confidence, values = request.confidence, None
+    if confidence is None:
+        confidence = SEVERAL_LABELS_MEASURE if _several(calibration) else DEFAULT_MEASURE
+    if _several(calibration) and confidence not in (SEVERAL_LABELS_MEASURE, "auto", GIVEN_MEASURE):
+        notes.append("videos with several labels are usually judged by --confidence max-sigmoid")
+    if confidence == "auto":
+        confidence, values = choose_confidence(calibration)
+    curve = solve_thresholds(calibration, request.solver, confidence=confidence, **options)
+    point = _choose(request, curve, calibration)
+    if options.get("max_drop") is not None and set(curve[0].thresholds[:-1]) == {math.inf}:
+        enough = 2 * enough_videos(options["max_drop"] / 2, options["max_drop"], options["delta"])
+        notes.append(
+            f"{calibration.num_videos} videos show this promise of the full network only; thresholds that keep"
+            f" it twice over would be shown by about {enough}"
+        )
+    estimates = None
+    if request.cross_fit:
+        costs = [p.cost for p in curve]
+        estimates = cross_fitted(calibration, costs, solver=request.solver, confidence=confidence, **options)
+    exceeding = None
+    if point is not None and request.budget is not None:
+        exceeding = chance_of_exceeding(point, calibration, request.budget)
+    return Calibration(
+        request=request,
+        frontier=curve,
+        confidence=confidence,
+        cost_E=calibration.cost_E,
+        confidence_values=values,
+        point=point,
+        exceeding=exceeding,
+        applied=None if other is None else curve.evaluate(other),
+        applied_cost_E=None if other is None else other.cost_E,
+        cross_fitted=estimates,
+        temperatures=calibrate_exits(calibration) if request.temperatures else None,
+        notes=notes,
+    )
+
+
+def _read(scores: ScoresLike, costs: Sequence[float] | None, *, labelled: bool = False) -> ExitScores:
+    """Return scores that may be given as a file; ``costs`` are those of a table.
+
+    Raises:
+        ScoresError: They can't be read, or are not ``labelled`` where they must be.
+    """
+    where = None
+    if not isinstance(scores, ExitScores):
+        where = os.fspath(scores)
+        scores = load_scores(scores, costs if is_table(scores) else None)
+    if labelled and not scores.has_truth:
+        raise ScoresError(
+            "unlabelled, so there is no accuracy",
+            where=where,
+            hint="Add correct (exits, videos), or labels beside logits",
+        )
+    return scores
+
+
+def _several(scores: ExitScores) -> bool:
+    return scores.labels_N is not None and scores.labels_N.ndim == 2
+
+
+def _notes_on(request: Request, calibration: ExitScores, other: ExitScores) -> list[str]:
+    """Refuse other scores that share videos with the calibration scores; return what else is to be said."""
+    notes = []
+    if not request.allow_overlap and not check_disjoint(calibration, other):
+        notes.append("not both files have video_ids, so shared videos can't be noticed")
+    if not np.array_equal(calibration.cost_E, other.cost_E):
+        notes.append("the exits' costs differ between the two files; each is measured with its own")
+    return notes
+
+
+def _choose(request: Request, curve: Frontier, calibration: ExitScores) -> OperatingPoint | None:
+    if request.promises_accuracy:
+        # All points keep the accuracy: the cheapest is the best, if it is cheap enough.
+        return curve[0] if request.budget is None else curve.best_under(request.budget)
+    if request.budget is None:
+        return None
+    if request.safe:
+        delta = _SAFE_DELTA if request.delta is None else request.delta
+        return safe_best_under(curve, calibration, request.budget, delta=delta)
+    return curve.best_under(request.budget)
+
+
+def _map(point: OperatingPoint, scores: ExitScores | None) -> float | None:
+    return None if scores is None or not _several(scores) else policy_metric("map", point.policy, scores)
+
+
+def _groups(
+    request: Request, point: OperatingPoint, scores: ScoresLike, calibration: ExitScores
+) -> list[GroupView] | None:
+    if request.by_class:
+        return by_group(point.policy, calibration)
+    if request.by is None:
+        return None
+    if not isinstance(request.by, str):
+        return by_group(point.policy, calibration, np.asarray(request.by))
+    path = "scores" if isinstance(scores, ExitScores) else scores
+    return by_group(point.policy, calibration, load_groups(request.by, path, calibration))

@@ -1,0 +1,133 @@
+"""Calibration from Python: the command's answers, without the command."""
+
+import json
+import math
+
+import numpy as np
+import pandas
+import pytest
+
+import dynsearch
+from dynsearch.errors import InfeasibleBudgetError, InputError, PolicyError, ScoresError
+from dynsearch.scores import ExitScores
+from dynsearch.thresholds import evaluate_policy
+from tests.cli.runner import dynsearch_here
+from tests.thresholds.tables import random_scores
+
+
+@pytest.fixture
+def both():
+    scores = random_scores(0, num_videos=300)
+    return scores.select(np.arange(150)), scores.select(np.arange(150, 300))
+
+
+@pytest.fixture
+def files(both, tmp_path):
+    paths = tmp_path / "calibration.npz", tmp_path / "test.npz"
+    for scores, path in zip(both, paths, strict=True):
+        scores.save(path)
+    return paths
+
+
+def test_a_point_is_the_best_under_the_budget_and_measured_on_the_test_scores(both):
+    found = dynsearch.calibrate(both[0], 4, test=both[1])
+    points = [point for point in found.frontier if point.cost <= 4]
+    assert found.point == max(points, key=lambda point: point.top1)
+    assert found.policy == found.point.policy
+    assert found.applied[found.chosen] == evaluate_policy(found.policy, both[1])
+    low, high = found.applied_intervals(found.chosen).top1
+    assert low <= found.applied[found.chosen].top1 <= high
+    assert dynsearch.calibrate(both[0], max_gflops=4).point == found.point
+
+
+@pytest.mark.parametrize(
+    ("typed", "given"),
+    [
+        (["--max-gflops", "4", "--apply", "TEST"], {"max_gflops": 4, "test": True}),
+        (["--max-gflops", "4", "--safe", "--delta", "0.2"], {"budget": 4, "safe": True, "delta": 0.2}),
+        (["--cross-fit"], {"cross_fit": True}),
+        (["--solver", "risk", "--max-drop", "0.1"], {"solver": "risk", "max_drop": 0.1}),
+        (["--solver", "geometric", "--qs", "0.5,1"], {"solver": "geometric", "qs": [0.5, 1.0]}),
+        (["--max-gflops", "4", "--check", "TEST", "--rematch", "TEST"], {"budget": 4, "check": True, "rematch": True}),
+    ],
+)  # fmt: skip
+def test_it_is_what_the_command_says(files, tmp_path, typed, given):
+    words = [str(files[1]) if word == "TEST" else word for word in typed]
+    said = dynsearch_here("calibrate", files[0], *words, "--json", cwd=tmp_path).json
+    given = {
+        name: files[1] if name in ("test", "check", "rematch") else value for name, value in given.items()
+    }
+    found = dynsearch.calibrate(files[0], confidence="max-softmax", **given)
+    assert json.loads(found.to_json()) == said
+    assert set(found.to_dict()) == set(said)
+
+
+def test_scores_may_be_a_table_with_costs_beside_it(both, tmp_path):
+    both[0].to_pandas().to_csv(tmp_path / "scores.csv", index=False)
+    costs = both[0].cost_E.tolist()
+    found = dynsearch.calibrate(tmp_path / "scores.csv", 4, costs=costs)
+    assert found.point.to_dict() == dynsearch.calibrate(both[0], 4).point.to_dict()
+    with pytest.raises(ScoresError, match="a table has no costs"):
+        dynsearch.calibrate(tmp_path / "scores.csv", 4)
+
+
+def test_groups_may_be_a_list(both):
+    names = [f"camera {i % 3}" for i in range(150)]
+    found = dynsearch.calibrate(both[0], 4, by=names)
+    assert {view.group: view.num_videos for view in found.groups} == {f"camera {i}": 50 for i in range(3)}
+    right = sum(view.top1 * view.num_videos for view in found.groups)
+    assert right / 150 == pytest.approx(found.point.top1)
+
+
+def test_several_labels_a_video_are_judged_by_the_largest_sigmoid_unless_told():
+    rng = np.random.default_rng(0)
+    logits, labels = rng.normal(size=(3, 80, 4)), rng.integers(0, 2, (80, 4))
+    labels[:, 0] |= labels.sum(axis=1) == 0
+    scores = ExitScores.from_logits(logits.astype(np.float32), labels, np.array([1.0, 2.0, 3.0]))
+    assert dynsearch.calibrate(scores).confidence == "max-sigmoid"
+    found = dynsearch.calibrate(scores, 2, confidence="margin")
+    assert found.confidence == "margin"
+    assert "max-sigmoid" in found.notes[0]
+    assert 0 < found.point_map <= 1
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "says"),
+    [
+        ({"budget": 1, "max_gflops": 1}, InputError, "two spellings of one"),
+        ({"by_class": True}, InputError, "by_class is about one point"),
+        ({"safe": True}, InputError, "safe is about one point"),
+        ({"max_drop": 0.1, "budget": 4}, InputError, "is a promise of --solver risk"),
+        ({"solver": "nonsens"}, InputError, "no threshold solver 'nonsens'"),
+        ({"budget": 1e-9}, InfeasibleBudgetError, "the cheapest"),
+        ({"budget": math.nan}, InputError, "must be a number"),
+        ({"qs": [1.0]}, InputError, "--qs is for --solver geometric"),
+    ],
+)
+def test_what_goes_not_together_is_refused(both, given, error, says):
+    with pytest.raises(error) as caught:
+        dynsearch.calibrate(both[0], **given)
+    assert says in str(caught.value)
+
+
+def test_without_a_budget_there_is_a_frontier_and_no_policy(both):
+    found = dynsearch.calibrate(both[0])
+    assert (found.point, found.chosen) == (None, None)
+    with pytest.raises(PolicyError, match="no point was chosen"):
+        _ = found.policy
+
+
+def test_it_shows_itself(both):
+    from matplotlib.axes import Axes
+
+    found = dynsearch.calibrate(both[0], 4, test=both[1])
+    table = found.to_pandas()
+    assert isinstance(table, pandas.DataFrame)
+    assert table["top1"].tolist() == [point.top1 for point in found.frontier]
+    assert table["applied_gflops"].tolist() == [point.cost for point in found.applied]
+    assert repr(found).startswith(f"Calibration({len(found.frontier)} points, max-softmax, chosen: top-1")
+    assert found._repr_html_().count("<tr") <= 14
+    axes = found.plot()
+    assert isinstance(axes, Axes)
+    labels = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert labels == ["calibration (fitted)", "applied", "applied, 95% interval", "chosen"]
