@@ -12,8 +12,8 @@ from dynsearch.cli.main import _COMMANDS
 ROOT = Path(__file__).parents[1] / "dynsearch"
 ORDER = [
     "errors", "units", "budget", "registry", "machine", "locks", "strict_yaml", "files", "validation",
-    "resources", "display", "plan", "space", "scores", "thresholds", "frontier", "calibration", "report", "network", "cost",
-    "data", "training", "study", "search", "export", "cli",
+    "resources", "display", "plan", "space", "scores", "thresholds", "frontier", "calibration", "report", "network",
+    "cost", "data", "training", "study", "search", "export", "cli",
 ]  # fmt: skip
 NO_TORCH = ORDER[: ORDER.index("network")]
 FILES = sorted(ROOT.rglob("*.py"))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
+
 class Frontier(Sequence[OperatingPoint]):
     """Non-dominated operating points; both ``cost`` and ``top1`` rise strictly from one to the next.
 
@@ -95,6 +96,7 @@ class Frontier(Sequence[OperatingPoint]):
             InputError: ``budget`` is not a number.
             InfeasibleBudgetError: It is below the cheapest point; the error carries that cost.
         """
+        budget = max_gflops if budget is None else budget
         if not isinstance(budget, int | float | np.number) or math.isnan(budget):
             raise InputError(f"max_gflops must be a number of GFLOPs per video, got {budget!r}")
         return last_that_fits(self._points, budget, lambda point: point.cost)
