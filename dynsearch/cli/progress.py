@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from dynsearch.training.progress import StepReport
 
 
+@dataclass(eq=False, kw_only=True)
 class StudyProgress:
     """Prints what the driver does, one line a step.
 
@@ -30,18 +32,12 @@ class StudyProgress:
         loggers: Experiment trackers that are told the same.
     """
 
-    def __init__(
-        self,
-        *,
-        quiet: bool = False,
-        write: Callable[[str], None] = click.echo,
-        epochs: int | None = None,
-        loggers: Sequence[TrialLogger] = (),
-    ) -> None:
-        self.quiet = quiet
-        self.write = write
-        self.epochs = epochs
-        self.loggers = loggers
+    quiet: bool = False
+    write: Callable[[str], None] = click.echo
+    epochs: int | None = None
+    loggers: Sequence[TrialLogger] = ()
+
+    def __post_init__(self) -> None:
         self._refused = 0
         self._started = time.monotonic()
 

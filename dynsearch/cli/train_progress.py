@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 
 import click
 
@@ -16,6 +17,7 @@ from dynsearch.training.loop import EpochReport
 from dynsearch.training.progress import StepReport
 
 
+@dataclass(eq=False)
 class TrainProgress:
     """Shows the epochs of one training, and tells the experiment trackers, as trial 0.
 
@@ -26,13 +28,10 @@ class TrainProgress:
         loggers: Experiment trackers.
     """
 
-    def __init__(
-        self, num_epochs: int, bars: TrainingBars | None, *, quiet: bool, loggers: Sequence[TrialLogger]
-    ) -> None:
-        self.num_epochs = num_epochs
-        self.bars = bars
-        self.quiet = quiet
-        self.loggers = loggers
+    num_epochs: int
+    bars: TrainingBars | None
+    quiet: bool
+    loggers: Sequence[TrialLogger]
 
     def step(self, report: StepReport) -> None:
         """Move the bar."""

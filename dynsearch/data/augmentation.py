@@ -7,7 +7,7 @@ Source: TSN's multi-scale cropping (Wang et al., ECCV 2016), with the numbers it
 
 from __future__ import annotations
 
-import dataclasses
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -30,8 +30,7 @@ _CROP_POINTS = tuple(
 """The 13 places of a crop, in quarters of the room there is: a 3 x 3 grid and the 4 quarter points."""
 
 
-@dataclasses.dataclass(frozen=True)
-class Crop:
+class Crop(NamedTuple):
     """A rectangle of a picture, in pixels."""
 
     top: int
@@ -72,25 +71,15 @@ def apply_crop(frames_TCHW: torch.Tensor, crop: Crop, image_size: int) -> torch.
     Returns:
         uint8 (T, C, image_size, image_size).
     """
-    return functional.resized_crop(
-        frames_TCHW,
-        crop.top,
-        crop.left,
-        crop.height,
-        crop.width,
-        [image_size, image_size],
-        interpolation=v2.InterpolationMode.BILINEAR,
-        antialias=True,
-    )
+    side = [image_size, image_size]
+    return functional.resized_crop(frames_TCHW, *crop, side, v2.InterpolationMode.BILINEAR, antialias=True)
 
 
 def resize_short_side(frames_TCHW: torch.Tensor, short_side: int) -> torch.Tensor:
     """Resize all frames, uint8 (T, C, H, W), so that the shorter side has ``short_side`` pixels."""
     if min(frames_TCHW.shape[-2:]) == short_side:
         return frames_TCHW
-    return functional.resize(
-        frames_TCHW, [short_side], interpolation=v2.InterpolationMode.BILINEAR, antialias=True
-    )
+    return functional.resize(frames_TCHW, [short_side], v2.InterpolationMode.BILINEAR, antialias=True)
 
 
 def centre_crop(frames_TCHW: torch.Tensor, image_size: int) -> torch.Tensor:

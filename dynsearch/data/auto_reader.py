@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
 from dynsearch.data.decord_reader import DecordReader
-from dynsearch.data.frame_index import read_frame_index
+from dynsearch.data.frame_index import Choose, Frames, read_frame_index
 from dynsearch.data.pyav_reader import PyAVReader
 from dynsearch.errors import InputError
-
-Frames = npt.NDArray[np.uint8]
-
 
 _WORTH_SEEKING = 0.45
 """decord is taken where it decodes at most this part of what PyAV does. Frame for frame it is the slower one:
@@ -37,7 +31,7 @@ class AutoReader:
         """Return how many frames the file shows."""
         return self._pyav.num_frames(path)
 
-    def read(self, path: Path, choose: Callable[[int], Sequence[int]], *, strict: bool) -> Frames:
+    def read(self, path: Path, choose: Choose, *, strict: bool) -> Frames:
         """Return the frames ``choose(num_frames)``, uint8 (T, H, W, 3), RGB."""
         index = read_frame_index(path)
         if strict or not index.safe:

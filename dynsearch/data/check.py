@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import dataclasses
 import functools
+import hashlib
 import os
 from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
+from pathlib import Path
 from typing import Literal
 
 from dynsearch.data.catalogue import read_annotations
@@ -19,7 +21,6 @@ from dynsearch.data.record_frames import num_record_frames, read_record
 from dynsearch.data.records import VideoRecord, groups_of, without_group
 from dynsearch.data.sampling import segment_centres
 from dynsearch.data.splits import shared_ids
-from dynsearch.data.video_digest import video_digest
 from dynsearch.data.watched_workers import Lost, Progress, map_watched
 from dynsearch.errors import InputError, VideoError
 from dynsearch.files import written_whole
@@ -178,6 +179,19 @@ def _look_at(record: VideoRecord, *, reader: str) -> Finding:
         return Finding("unreadable", error.problem)
     except OSError as error:
         return Finding("unreadable", f"can't be opened: {error.strerror}")
+
+
+def video_digest(path: Path) -> str:
+    """Return a fingerprint of a video file, or of all files of a folder of frames in order.
+
+    Raises:
+        OSError: A file can't be read.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for name in sorted(path.iterdir()) if path.is_dir() else [path]:
+        with name.open("rb") as file:
+            digest.update(hashlib.file_digest(file, "blake2b").digest())
+    return digest.hexdigest()
 
 
 def _problems(located: Located, findings: Sequence[Finding], min_frames: int) -> list[Problem]:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from dynsearch.data.frame_index import REPLACE, read_frame_index
+from dynsearch.data.frame_index import REPLACE, Choose, Frames, read_frame_index
 from dynsearch.errors import VideoError
-
-Frames = npt.NDArray[np.uint8]
 
 _WIDE_ENOUGH = 64
 """Pixels from which decord's batches, which save a copy, are right: see ``_without_padding``."""
@@ -29,7 +25,7 @@ class DecordReader:
         """Return how many frames the file has."""
         return len(_open(path, strict=False))
 
-    def read(self, path: Path, choose: Callable[[int], Sequence[int]], *, strict: bool) -> Frames:
+    def read(self, path: Path, choose: Choose, *, strict: bool) -> Frames:
         """Return the frames ``choose(num_frames)``, uint8 (T, H, W, 3), RGB."""
         video = _open(path, strict=strict)
         wanted = list(choose(len(video)))

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 
+from dynsearch.data.frame_index import Choose, Frames
 from dynsearch.errors import VideoError
-
-Frames = npt.NDArray[np.uint8]
 
 _FRAME = re.compile(r"(?:[A-Za-z_]+)?(\d+)\.jpe?g", re.IGNORECASE)
 _HINT = "Unpack it again from the data set's archive"
@@ -25,7 +22,7 @@ class FrameFolderReader:
         """Return how many frames the folder has."""
         return len(_frame_files(path))
 
-    def read(self, path: Path, choose: Callable[[int], Sequence[int]], *, strict: bool) -> Frames:
+    def read(self, path: Path, choose: Choose, *, strict: bool) -> Frames:
         """Return the frames ``choose(num_frames)``, uint8 (T, H, W, 3), RGB."""
         files = _frame_files(path)
         frames = [_read(path, files[index]) for index in choose(len(files))]

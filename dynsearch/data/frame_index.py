@@ -11,9 +11,12 @@ import contextlib
 import dataclasses
 import itertools
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
 
 from dynsearch.errors import VideoError
 
@@ -24,6 +27,12 @@ OPEN_OPTIONS = {
 """Only local files, only containers of video: a playlist or a list of files is never opened."""
 
 REPLACE = "Replace the file or take it out of the annotation files; `dynsearch data check` finds all such"
+
+Frames = npt.NDArray[np.uint8]
+"""Frames of a video, (T, H, W, 3), RGB."""
+
+Choose = Callable[[int], Sequence[int]]
+"""Gives sorted, distinct, valid frame indices from the number of frames."""
 
 FileState = tuple[str, int, int]
 """Path, size and time of change."""

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
-from dynsearch.data.frame_index import REPLACE, FrameIndex, opened, read_frame_index
+from dynsearch.data.frame_index import REPLACE, Choose, FrameIndex, Frames, opened, read_frame_index
 from dynsearch.errors import VideoError
-
-Frames = npt.NDArray[np.uint8]
 
 _KEPT_BYTES = 256 * 2**20
 
@@ -29,7 +26,7 @@ class PyAVReader:
         index = read_frame_index(path)
         return index.num_frames if index.safe else sum(1 for _ in _decoded(path, strict=False))
 
-    def read(self, path: Path, choose: Callable[[int], Sequence[int]], *, strict: bool) -> Frames:
+    def read(self, path: Path, choose: Choose, *, strict: bool) -> Frames:
         """Return the frames ``choose(num_frames)``, uint8 (T, H, W, 3), RGB."""
         index = read_frame_index(path)
         if strict:
@@ -45,9 +42,7 @@ def _check_whole(path: Path, index: FrameIndex) -> None:
         raise VideoError(f"is damaged: {wrong[0]}", where=str(path), hint=REPLACE)
 
 
-def _read_indexed(
-    path: Path, num_frames: int, choose: Callable[[int], Sequence[int]], *, strict: bool
-) -> Frames:
+def _read_indexed(path: Path, num_frames: int, choose: Choose, *, strict: bool) -> Frames:
     """Return chosen frames of a file whose number of frames is known before it is decoded."""
     wanted = list(choose(num_frames))
     chosen: dict[int, Frames] = {}
@@ -65,7 +60,7 @@ def _read_indexed(
     return np.stack([chosen[index] for index in wanted])
 
 
-def _read_counted(path: Path, choose: Callable[[int], Sequence[int]], *, strict: bool) -> Frames:
+def _read_counted(path: Path, choose: Choose, *, strict: bool) -> Frames:
     """Return chosen frames of a file that has to be decoded to be counted: once where it is short."""
     kept: list[Any] | None = []
     room = _KEPT_BYTES

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import operator
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -15,13 +16,12 @@ import numpy.typing as npt
 from dynsearch.data.auto_reader import AutoReader
 from dynsearch.data.decord_reader import DecordReader
 from dynsearch.data.frame_folder import FrameFolderReader
-from dynsearch.data.frame_index import REPLACE
+from dynsearch.data.frame_index import REPLACE, Choose, Frames
 from dynsearch.data.pyav_reader import PyAVReader
 from dynsearch.data.video_files import checked_path
 from dynsearch.errors import InputError, VideoError
 
-Frames = npt.NDArray[np.uint8]
-FrameChoice = Sequence[int] | Callable[[int], Sequence[int]]
+FrameChoice = Sequence[int] | Choose
 """Frame indices, or a function that gives them from the number of frames in the file."""
 
 
@@ -35,7 +35,7 @@ class VideoReader(Protocol):
         """Return how many frames the file has."""
         ...
 
-    def read(self, path: Path, choose: Callable[[int], Sequence[int]], *, strict: bool) -> Frames:
+    def read(self, path: Path, choose: Choose, *, strict: bool) -> Frames:
         """Return the frames ``choose(num_frames)``, uint8 (T, H, W, 3), RGB, in that order.
 
         Args:
@@ -72,12 +72,8 @@ def num_frames(path: str | os.PathLike[str], *, reader: str = "auto") -> int:
         VideoError: The file can't be read; it names the file, the reason and what to do.
     """
     chosen, checked = _reader_of(path, reader)
-    try:
+    with _named(checked):
         return chosen.num_frames(checked)
-    except InputError:
-        raise
-    except Exception as error:
-        raise _unreadable(checked, error) from error
 
 
 def read_frames(
@@ -108,12 +104,8 @@ def read_frames(
         inverse[:] = [positions]
         return [int(index) for index in unique]
 
-    try:
+    with _named(checked):
         frames = chosen.read(checked, distinct, strict=strict)
-    except InputError:
-        raise
-    except Exception as error:
-        raise _unreadable(checked, error) from error
     as_read = np.array_equal(inverse[0], np.arange(len(frames)))
     return frames if as_read else frames[inverse[0]]
 
@@ -145,11 +137,16 @@ def _checked_indices(indices: Sequence[int], count: int, path: Path) -> list[int
     return asked
 
 
-def _unreadable(path: Path, error: Exception) -> VideoError:
-    # decord's texts begin with a time and a place in its own source.
-    reason = re.sub(r"^\[[\d:]+\] \S+: ", "", " ".join(str(error).split()))
-    return VideoError(
-        f"can't be decoded: {reason[:200] or type(error).__name__}",
-        where=str(path),
-        hint=REPLACE,
-    )
+@contextlib.contextmanager
+def _named(path: Path) -> Iterator[None]:
+    """Raise whatever a decoder raises in the block as an error that names the file."""
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        # decord's texts begin with a time and a place in its own source.
+        reason = re.sub(r"^\[[\d:]+\] \S+: ", "", " ".join(str(error).split()))
+        raise VideoError(
+            f"can't be decoded: {reason[:200] or type(error).__name__}", where=str(path), hint=REPLACE
+        ) from error

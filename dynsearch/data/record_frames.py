@@ -5,13 +5,9 @@ from __future__ import annotations
 import functools
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
-
-from dynsearch.data.frame_index import REPLACE, opened, read_frame_index
+from dynsearch.data.frame_index import REPLACE, Choose, Frames, opened, read_frame_index
 from dynsearch.data.reader import num_frames, read_frames
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.video_files import checked_path
@@ -27,9 +23,7 @@ def num_record_frames(record: VideoRecord, *, reader: str = "auto") -> int:
     return num_frames(record.path, reader=reader) if record.seconds is None else len(_segment(record, reader))
 
 
-def read_record(
-    record: VideoRecord, choose: Callable[[int], Sequence[int]], *, strict: bool, reader: str = "auto"
-) -> npt.NDArray[np.uint8]:
+def read_record(record: VideoRecord, choose: Choose, *, strict: bool, reader: str = "auto") -> Frames:
     """Return chosen frames of a record.
 
     Args:

@@ -50,9 +50,9 @@ def map_watched(
     done = 0
     with closing(Pool(function, count, seconds)) as pool:
         while True:
-            for position, item in itertools.islice(waiting, pool.num_idle):
+            for position, item in itertools.islice(waiting, len(pool.idle)):
                 pool.give(position, item)
-            if not pool.num_busy:
+            if not pool.busy:
                 return
             for position, result in pool.take():
                 done += 1
@@ -87,13 +87,13 @@ def map_in_order(
     with closing(Pool(function, num_workers, seconds)) as pool:
         for following in itertools.count():
             while True:
-                room = min(pool.num_idle, 3 * num_workers - len(given) - len(done))
+                room = min(len(pool.idle), 3 * num_workers - len(given) - len(done))
                 for position, item in itertools.islice(waiting, max(0, room)):
                     given[position] = item
                     pool.give(position, item)
                 if following in done and not pool.has_result():
                     break
-                if not pool.num_busy:
+                if not pool.busy:
                     if following not in done:
                         return
                     break

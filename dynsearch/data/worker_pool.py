@@ -120,55 +120,49 @@ class Pool:
         count: How many there are.
         seconds: Time limit of an item, or from one ``note`` to the next. Time in which this process does not
             wait for results is not counted.
+
+    Attributes:
+        idle: Workers without an item.
+        busy: Workers with an item, by the connection on which they answer.
     """
 
     def __init__(self, function: Callable[[Any], Any], count: int, seconds: float) -> None:
         self._seconds = seconds
-        self._idle = [_Worker(function) for _ in range(count)]
-        self._busy: dict[Connection, _Worker] = {}
-
-    @property
-    def num_idle(self) -> int:
-        """Workers without an item."""
-        return len(self._idle)
-
-    @property
-    def num_busy(self) -> int:
-        """Workers with an item."""
-        return len(self._busy)
+        self.idle = [_Worker(function) for _ in range(count)]
+        self.busy: dict[Connection, _Worker] = {}
 
     def give(self, position: int, item: Any) -> None:
         """Give an item to an idle worker."""
-        worker = self._idle.pop()
+        worker = self.idle.pop()
         worker.give(position, item)
-        self._busy[worker.connection] = worker
+        self.busy[worker.connection] = worker
 
     def has_result(self) -> bool:
         """Whether ``take`` has something to return at once."""
-        return bool(wait(list(self._busy), timeout=0))
+        return bool(wait(list(self.busy), timeout=0))
 
     def take(self) -> list[tuple[int, Any]]:
         """Wait for results of busy workers, ``Lost`` for lost ones; they are idle then. May return none."""
         started = time.monotonic()
-        ready = wait(list(self._busy), timeout=min(_TICK_SECONDS, self._seconds))
+        ready = wait(list(self.busy), timeout=min(_TICK_SECONDS, self._seconds))
         elapsed = min(time.monotonic() - started, 2 * _TICK_SECONDS)
         results: list[tuple[int, Any]] = []
-        for connection, worker in list(self._busy.items()):
+        for connection, worker in list(self.busy.items()):
             worker.wait(elapsed)
             if connection not in ready and worker.waited < self._seconds:
                 continue
-            del self._busy[connection]
+            del self.busy[connection]
             position = worker.position
             assert position is not None
             results.append(
                 (position, worker.take() if connection in ready else worker.give_up(self._seconds))
             )
-            self._idle.append(worker)
+            self.idle.append(worker)
         return results
 
     def close(self) -> None:
         """End all workers."""
-        for worker in (*self._idle, *self._busy.values()):
+        for worker in (*self.idle, *self.busy.values()):
             worker.end()
 
 

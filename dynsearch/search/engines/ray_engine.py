@@ -8,7 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import KW_ONLY, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dynsearch.training.progress import StepReport
 
 
+@dataclass(eq=False)
 class RayEngine:
     """Hands jobs to Ray, whose processes are kept from trial to trial, and reads what became of them.
 
@@ -41,24 +42,16 @@ class RayEngine:
         timeout: Seconds that one of them waits for another.
     """
 
-    def __init__(
-        self,
-        evaluator: Evaluator,
-        *,
-        num_slots: int = 1,
-        on_epoch: Callable[[Job, EpochReport | StepReport], None] | None = None,
-        address: str | None = None,
-        gpus_per_trial: float | None = None,
-        workers_per_trial: int = 1,
-        timeout: float = 1800.0,
-    ) -> None:
-        self.num_slots = num_slots
-        self._on_epoch = on_epoch
-        self._evaluator = evaluator
-        self._address = address
-        self._gpus = gpus_per_trial
-        self._workers = workers_per_trial
-        self._timeout = timeout
+    evaluator: Evaluator
+    _: KW_ONLY
+    num_slots: int = 1
+    on_epoch: Callable[[Job, EpochReport | StepReport], None] | None = None
+    address: str | None = None
+    gpus_per_trial: float | None = None
+    workers_per_trial: int = 1
+    timeout: float = 1800.0
+
+    def __post_init__(self) -> None:
         self._wires = Wires()
         self._num_running = 0
         self._thread: threading.Thread | None = None
@@ -66,7 +59,7 @@ class RayEngine:
     def submit(self, job: Job) -> None:
         """Put ``job`` where Ray's thread finds it; Ray is started for the first."""
         if self._thread is None:
-            start_ray(self._address, num_cpus=self.num_slots * self._workers)
+            start_ray(self.address, num_cpus=self.num_slots * self.workers_per_trial)
             self._thread = threading.Thread(target=self._run, daemon=True)
             self._thread.start()
         self._num_running += 1
@@ -85,11 +78,13 @@ class RayEngine:
         from dynsearch.search.engines.ray_train import Crew, run_groups
         from dynsearch.search.engines.ray_tune import run_tune
 
-        if self._workers == 1:
-            run_tune(self._evaluator, self._wires, num_slots=self.num_slots, gpus=self._gpus, folder=folder)
+        if self.workers_per_trial == 1:
+            run_tune(
+                self.evaluator, self._wires, num_slots=self.num_slots, gpus=self.gpus_per_trial, folder=folder
+            )
             return
-        gpus = None if self._gpus is None else self._gpus / self._workers
-        crew = Crew(self._evaluator, self._workers, gpus, self._timeout)
+        gpus = None if self.gpus_per_trial is None else self.gpus_per_trial / self.workers_per_trial
+        crew = Crew(self.evaluator, self.workers_per_trial, gpus, self.timeout)
         run_groups(crew, self._wires, num_slots=self.num_slots, folder=folder)
 
     def collect(self, seconds: float) -> Outcome | Rung | None:
@@ -107,8 +102,8 @@ class RayEngine:
             if isinstance(event, Outcome):
                 self._num_running -= 1
                 return outcome_of(event.job, event.end, event.error)
-            if self._on_epoch:
-                self._on_epoch(*event)
+            if self.on_epoch:
+                self.on_epoch(*event)
 
     def answer(self, rung: Rung, *, go_on: bool) -> None:
         """Let the job that waits at ``rung`` go on, or stop it. Ray's thread asks for one after the other."""
