@@ -28,7 +28,7 @@ from sqlalchemy import event
 from sqlalchemy.engine import Engine as Database
 
 from dynsearch import resources
-from dynsearch.cost import cost_table
+from dynsearch.families import cost_table
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.search.driver import Driver

@@ -27,16 +27,17 @@ from typing import Any
 import torch
 from torch.profiler import ProfilerActivity, profile
 
-from dynsearch.cost import build_network
+from dynsearch.families import build_network
+from dynsearch.families.sfc import CompressionOptions
 from dynsearch.frontier import bootstrap_difference
-from dynsearch.network.grid.stages import backbone_stages
-from dynsearch.plan import CompressionOptions, ExitPlacement, FrameOrder, Plan, TemporalShift
+from dynsearch.network.backbone.stages import backbone_stages
+from dynsearch.network.weights.files import load_weights
+from dynsearch.plan import ExitPlacement, FrameOrder, Plan, TemporalShift
 from dynsearch.scores import ExitScores
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import finished, open_record, plan_of
 from dynsearch.study.source import open_clips
 from dynsearch.training.views import score_views
-from dynsearch.training.weights import load_weights
 
 
 def peak_bytes(network: Any, clips: torch.Tensor) -> int:

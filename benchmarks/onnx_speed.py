@@ -25,14 +25,14 @@ from dynsearch.export import Bundle
 from dynsearch.export.graphs import write_graphs
 from dynsearch.export.graphs.runner import Network
 from dynsearch.export.loaded import load_network
+from dynsearch.network.weights.files import save_weights
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.thresholds import ExitPolicy
-from dynsearch.training.weights import save_weights
 
 
 def bundle_of(folder: Path, backbone: str, image_size: int) -> Bundle:
     """Return a bundle with random weights that never stops early."""
-    from dynsearch.cost import build_network
+    from dynsearch.families import build_network
 
     plan = plan_of(backbone, image_size, *EXITS.get(backbone, EXITS["resnet50"]))
     recipe = StudyRecipe(dataset="none", space="none", max_gflops=1e6)

@@ -25,7 +25,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import torch
 
-from dynsearch.cost import build_network
+from dynsearch.families import build_network
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
 from dynsearch.scores.confidence import confidence_from_logits
 from dynsearch.thresholds import ExitPolicy

@@ -48,7 +48,7 @@ class Work:
 
     def __call__(self, job: Job, monitor: Monitor) -> None:
         """Work, and leave exit scores in the job's folder."""
-        from dynsearch.cost import cost_table
+        from dynsearch.families import cost_table
         from dynsearch.scores import ExitScores
 
         products(self.rounds)

@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from search_efficiency import Printed  # the benchmarks beside this one
 from search_ground_truth import BUDGETS, EPOCHS, SPACE, measure, recipe
 
+from dynsearch.families.grid.choices import sample_trunk, trunk_choices
 from dynsearch.frontier.placements import rank_plans, search_placements
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
 from dynsearch.search.one_shot.library import Library
@@ -52,8 +53,8 @@ def searched(library: Library, num_plans: int) -> dict[str, Plan]:
     """Return the plans that the one-shot network finds most promising in the whole space."""
     rules = SPACE.exits
     found = {}
-    for params in SPACE.trunk_choices() or []:
-        trunk = SPACE.sample_trunk(Replay(params))
+    for params in trunk_choices(SPACE) or []:
+        trunk = sample_trunk(SPACE, Replay(params))
         scores = library.grid(trunk)
         placements = search_placements(
             scores, min_exits=rules.min_exits, max_exits=rules.max_exits, min_depth=rules.min_depth,

@@ -26,7 +26,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from search_ground_truth import BUDGETS, SPACE, TABLE, recipe  # the benchmarks beside this one
 from search_replay import Table, asha_cost, sampled_order, trainings_to_reach
 
-from dynsearch.cost import cost_table
+from dynsearch.families import cost_table
 from dynsearch.plan import Plan
 from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.shape import Shape

@@ -27,8 +27,10 @@ from typing import Any
 import numpy as np
 import optuna
 
-from dynsearch.cost import build_network
+from dynsearch.families import build_network
 from dynsearch.frontier import solve_thresholds
+from dynsearch.network.weights.files import load_weights
+from dynsearch.network.weights.initialise import wake_residual_branches
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.search.one_shot.warm_start import WarmStart
@@ -38,12 +40,10 @@ from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import load_recipe
 from dynsearch.study.source import open_clips
 from dynsearch.training.device import pick_device
-from dynsearch.training.initialise import wake_residual_branches
 from dynsearch.training.loop import EpochReport, train
 from dynsearch.training.scorer import score
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.source import DatasetClips
-from dynsearch.training.weights import load_weights
 
 TABLE = Path(__file__).parent / "results" / "search_ground_truth.jsonl"
 EPOCHS = 12

@@ -17,6 +17,7 @@ import optuna
 from numpy.typing import NDArray
 from optuna.trial import TrialState, create_trial
 
+from dynsearch.families.grid.choices import exit_params
 from dynsearch.plan import Plan
 from dynsearch.search.one_shot.screening_record import Replay
 from dynsearch.space import SearchSpace
@@ -55,7 +56,7 @@ class Table:
 
     def params(self, plan: Plan) -> dict[str, Any]:
         """Return the parameters by which the space proposes a plan."""
-        return {"frame_order": str(plan.frame_order)} | self.space.exit_params(plan.exits)
+        return {"frame_order": str(plan.frame_order)} | exit_params(self.space, plan.exits)
 
     def nearest(self, plan: Plan, left: Sequence[int]) -> int:
         """Return which of the plans in ``left`` is most like ``plan``."""

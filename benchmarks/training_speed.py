@@ -15,7 +15,7 @@ import time
 
 import torch
 
-from dynsearch.cost import build_network
+from dynsearch.families import build_network
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
 from dynsearch.training import TrainingConfig
 from dynsearch.training.device import pick_device

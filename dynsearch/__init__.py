@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dynsearch.calibration import Calibration as Calibration
     from dynsearch.calibration import calibrate as calibrate
-    from dynsearch.cost import build_network as build_network
-    from dynsearch.cost import cost_table as cost_table
     from dynsearch.data.reader import read_frames as read_frames
     from dynsearch.errors import DynsearchError as DynsearchError
     from dynsearch.export.loaded import LoadedNetwork as load  # noqa: F401
+    from dynsearch.families import build_network as build_network
+    from dynsearch.families import cost_table as cost_table
     from dynsearch.frontier import Frontier as Frontier
     from dynsearch.frontier import solve_thresholds as solve_thresholds
     from dynsearch.plan import Plan as Plan
@@ -34,8 +34,8 @@ _PUBLIC = {
     "Frontier": ("dynsearch.frontier", "Frontier"),
     "OperatingPoint": ("dynsearch.thresholds", "OperatingPoint"),
     "Plan": ("dynsearch.plan", "Plan"),
-    "build_network": ("dynsearch.cost", "build_network"),
-    "cost_table": ("dynsearch.cost", "cost_table"),
+    "build_network": ("dynsearch.families", "build_network"),
+    "cost_table": ("dynsearch.families", "cost_table"),
     "load": ("dynsearch.export.loaded", "LoadedNetwork"),
     "read_frames": ("dynsearch.data.reader", "read_frames"),
     "solve_thresholds": ("dynsearch.frontier", "solve_thresholds"),

@@ -2,10 +2,10 @@
 
 from hypothesis import strategies as st
 
+from dynsearch.families.adafocus import AdaFocusOptions
+from dynsearch.families.sfc import CompressionOptions
 from dynsearch.plan import (
     NAMED_ORDERS,
-    AdaFocusOptions,
-    CompressionOptions,
     ExitPlacement,
     FrameOrder,
     Plan,

@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1] / "dynsearch"
 ORDER = [
     "errors", "units", "budget", "registry", "machine", "locks", "strict_yaml", "files", "validation",
     "resources", "display", "plan", "space", "scores", "thresholds", "frontier", "calibration", "report", "network",
-    "cost", "data", "training", "study", "search", "export", "cli",
+    "cost", "families", "data", "training", "study", "search", "export", "cli",
 ]  # fmt: skip
 NO_TORCH = ORDER[: ORDER.index("network")]
 FILES = sorted(ROOT.rglob("*.py"))

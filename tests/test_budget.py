@@ -8,8 +8,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dynsearch.budget import excess, fits, last_that_fits
-from dynsearch.cost import cost_table
 from dynsearch.errors import InfeasibleBudgetError
+from dynsearch.families import cost_table
 from dynsearch.frontier import Frontier, chance_of_exceeding, merge, safe_best_under, solve_thresholds
 from dynsearch.frontier.crossfit import cross_fit
 from dynsearch.frontier.placements import rank_plans, search_placements

@@ -1,8 +1,8 @@
 """What others may rely on. A name added or taken away here is a decision, not an accident."""
 
 import dynsearch
-from dynsearch.cost import build_network
 from dynsearch.export.loaded import LoadedNetwork
+from dynsearch.families import build_network
 from dynsearch.plan import Plan
 
 

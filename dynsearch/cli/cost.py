@@ -10,7 +10,7 @@ import click
 from dynsearch.cli import options
 
 if TYPE_CHECKING:
-    from dynsearch.cost import CostTable
+    from dynsearch.families.grid.cost import CostTable
     from dynsearch.plan import Plan
 
 
@@ -58,11 +58,12 @@ def cost(
     else:
         plan = Plan.load(resources.find("studies/paper", plan_file))
 
-    from dynsearch.cost import cost_table
+    from dynsearch.families import cost_table
+    from dynsearch.families.grid.cost import CostTable
 
-    table: Any = cost_table(plan, num_classes)
+    table = cost_table(plan, num_classes)
     share = _shares(exit_share) if exit_share is not None else None
-    if plan.family != "grid":
+    if not isinstance(table, CostTable):
         from dynsearch.cli.cost_parts import print_parts
 
         print_parts(table, share, as_json=as_json)
@@ -83,7 +84,7 @@ def _plan(
     exits: str | None,
     head: str,
 ) -> Plan:
-    from dynsearch.cost.table import backbone_cost
+    from dynsearch.cost.backbone import backbone_cost
     from dynsearch.plan import ExitPlacement, FrameOrder, Plan
 
     num_sets = num_sets or num_frames
@@ -123,7 +124,7 @@ def _as_dict(table: CostTable, share: list[float] | None) -> dict[str, Any]:
 
 
 def _averages(table: CostTable, share: list[float]) -> dict[str, float]:
-    from dynsearch.cost.table import average_cost
+    from dynsearch.cost import average_cost
 
     return {
         "gmacs": average_cost(table.cost_E, share),

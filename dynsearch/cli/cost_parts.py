@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from dynsearch.cost import PartsTable
+    from dynsearch.cost import NetworkCost
 
 
-def print_parts(table: PartsTable, share: list[float] | None, *, as_json: bool) -> None:
+def print_parts(table: NetworkCost, share: list[float] | None, *, as_json: bool) -> None:
     """Print the cost of every part and exit; ``share`` is how many videos leave at each exit."""
-    from dynsearch.cost.table import average_cost
+    from dynsearch.cost import average_cost
     from dynsearch.display.tables import format_table
 
     plan = table.plan
@@ -61,7 +61,7 @@ def _part_rows(parts: list[dict[str, Any]]) -> list[dict[str, str]]:
     ]
 
 
-def _exit_rows(table: PartsTable, average: float | None) -> list[dict[str, str]]:
+def _exit_rows(table: NetworkCost, average: float | None) -> list[dict[str, str]]:
     plan, full = table.plan, table.cost_E[-1]
     costs = [
         (str(exit_), str(plan.frames_seen(exit_)), cost)

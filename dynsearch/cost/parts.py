@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dynsearch.errors import PlanError
 from dynsearch.plan import Plan
 from dynsearch.units import to_gflops
 
@@ -26,7 +28,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class PartsTable:
+class NetworkCost:
     """What the network of a plan costs, part by part.
 
     Attributes:
@@ -47,3 +49,22 @@ class PartsTable:
         """Cumulative GFLOPs per video at each exit."""
         exits = range(len(self.plan.exits))
         return tuple(to_gflops(sum(part.macs * part.runs_E[k] for part in self.parts)) for k in exits)
+
+
+def average_cost(cost_E: Sequence[float], exit_share: Sequence[float]) -> float:
+    """Return the mean GFLOPs per video when videos leave in the given proportions.
+
+    Args:
+        cost_E: Cumulative GFLOPs at each exit.
+        exit_share: For each exit a share, a percentage or a number of videos; only proportions matter.
+
+    Raises:
+        PlanError: There is not one non-negative number per exit, or they are all zero.
+    """
+    if len(exit_share) != len(cost_E) or min(exit_share) < 0 or sum(exit_share) <= 0:
+        raise PlanError(
+            f"needs one non-negative number for each of the {len(cost_E)} exits, got {list(exit_share)}",
+            where="exit_share",
+        )
+    products = (cost * share for cost, share in zip(cost_E, exit_share, strict=True))
+    return sum(products) / sum(exit_share)

@@ -8,9 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dynsearch.cost import cost_table
 from dynsearch.errors import BundleError, DynsearchError, shown
 from dynsearch.export.card import CardFacts, model_card
+from dynsearch.families import cost_table
 from dynsearch.files import read_yaml, write_text, write_yaml, written_whole
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan

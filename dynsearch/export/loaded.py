@@ -13,19 +13,20 @@ import numpy.typing as npt
 import torch
 from huggingface_hub import ModelHubMixin
 
-from dynsearch.cost import build_network
 from dynsearch.data.augmentation import centre_crop, normalise, resize_short_side
 from dynsearch.data.reader import read_frames
 from dynsearch.data.sampling import segment_centres
 from dynsearch.errors import BundleError, InputError
 from dynsearch.export.bundle import Bundle
 from dynsearch.export.hub import download, write_hub_files
+from dynsearch.families import build_network
+from dynsearch.network import MultiExitNetwork
+from dynsearch.network.weights.files import load_weights
 from dynsearch.scores import ExitScores
 from dynsearch.study.saved_frontiers import solved_once
 from dynsearch.thresholds import ExitPolicy
 from dynsearch.training.device import Device, checked_device, pick_device
 from dynsearch.training.source import TEST_RESIZE
-from dynsearch.training.weights import load_weights
 
 Video = str | os.PathLike[str] | npt.NDArray[np.uint8]
 """A file, a folder of frames, or all frames, uint8 (T, H, W, 3)."""
@@ -90,7 +91,7 @@ class LoadedNetwork(ModelHubMixin):
         self._policies: dict[float, ExitPolicy] = {}
         self._hub_mixin_config = {"library_name": "dynsearch", "plan": self.bundle.plan.to_dict()}
         network = load_network(self.bundle)
-        self.network: Any = network.to(self.device, memory_format=torch.channels_last).eval()
+        self.network = network.to(self.device).to(memory_format=torch.channels_last).eval()
 
     def read_clip(self, path: str | os.PathLike[str]) -> torch.Tensor:
         """Return the frames of a video as the network wants them, float32 (T, C, H, W), in temporal order.
@@ -231,7 +232,7 @@ class LoadedNetwork(ModelHubMixin):
         return cls(download(model_id, **options))
 
 
-def load_network(bundle: Bundle) -> Any:
+def load_network(bundle: Bundle) -> MultiExitNetwork:
     """Return the bundle's network with its weights, on the CPU.
 
     Raises:

@@ -11,7 +11,7 @@ import torch
 
 from dynsearch.data.stream import StreamFrame
 from dynsearch.export.loaded import LoadedNetwork, Prediction
-from dynsearch.network.grid.online import OnlineClip, feeds_in_time
+from dynsearch.families import family_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class _AsTheyArrive:
 
     def __init__(self, loaded: LoadedNetwork) -> None:
         self.loaded = loaded
-        self.clip = OnlineClip(loaded.network, loaded.bundle.policy)
+        self.clip = family_of(loaded.bundle.plan).online(loaded.network, loaded.bundle.policy)
 
     @property
     def finished(self) -> bool:
@@ -88,7 +88,8 @@ class _WhenWhole:
 
 def answers_online(loaded: LoadedNetwork) -> bool:
     """Return whether frames are computed as they arrive; else each window is computed when it is whole."""
-    return feeds_in_time(loaded.bundle.plan)
+    plan = loaded.bundle.plan
+    return family_of(plan).feeds_in_time(plan)
 
 
 def predict_stream(

@@ -1,9 +1,9 @@
-"""Multi-exit networks: families behind one Protocol."""
+"""What networks of all families are made of: backbones, exit heads, the way from exit to exit, losses and weights."""
 
-from dynsearch.network.family import FAMILIES as FAMILIES
-from dynsearch.network.family import MultiExitNetwork as MultiExitNetwork
-from dynsearch.network.family import build_module as build_module
-from dynsearch.network.family import check_known as check_known
+from dynsearch.network.exit_loop import ExitPass as ExitPass
+from dynsearch.network.heads import ExitHead as ExitHead
+from dynsearch.network.multi_exit import MultiExitNetwork as MultiExitNetwork
+from dynsearch.network.multi_exit import PlannedNetwork as PlannedNetwork
 from dynsearch.network.progress import ProgressiveResult as ProgressiveResult
 
-__all__ = ["FAMILIES", "MultiExitNetwork", "ProgressiveResult", "build_module", "check_known"]
+__all__ = ["ExitHead", "ExitPass", "MultiExitNetwork", "PlannedNetwork", "ProgressiveResult"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from abc import ABC, abstractmethod
 
 import numpy as np
 import torch
@@ -13,50 +13,43 @@ from dynsearch.plan import Plan
 from dynsearch.thresholds import ExitPolicy
 
 
-class CostedNetwork(Protocol):
-    """What the loop must know of a network.
-
-    Attributes:
-        plan: Its plan.
-        cost_E: Cumulative GFLOPs per video at each exit, empty if unknown.
-    """
-
-    plan: Plan
-    cost_E: tuple[float, ...]
-
-
-class ExitPass(Protocol):
+class ExitPass(ABC):
     """What has been computed for the videos still running.
 
     Attributes:
         clips_BTCHW: Their clips.
     """
 
-    clips_BTCHW: torch.Tensor
+    def __init__(self, clips_BTCHW: torch.Tensor) -> None:
+        self.clips_BTCHW = clips_BTCHW
 
-    @property
-    def network(self) -> CostedNetwork:
-        """The network that computes it."""
-
+    @abstractmethod
     def logits_at(self, k: int) -> torch.Tensor:
         """Return the logits (B, K) of exit ``k`` for the B videos still running, computing what is missing."""
 
+    @abstractmethod
     def keep(self, rows: torch.Tensor) -> None:
         """Drop every video but those at the positions ``rows``."""
 
+    def end(self) -> None:  # noqa: B027  # Most have nothing to forget.
+        """Forget what the network itself keeps from exit to exit."""
 
-def run_exits(exit_pass: ExitPass, policy: ExitPolicy) -> ProgressiveResult:
+
+def run_exits(
+    exit_pass: ExitPass, plan: Plan, cost_E: tuple[float, ...], policy: ExitPolicy
+) -> ProgressiveResult:
     """Run from exit to exit under ``policy`` (paper section 3.2, C_k: max s_k > T_k).
 
     Args:
         exit_pass: Just begun.
+        plan: Of the network that runs.
+        cost_E: Its cumulative GFLOPs per video at each exit, empty if unknown.
         policy: Confidence measure and thresholds.
 
     Raises:
         PlanError: The clips have another shape than the plan.
         PolicyError: The policy is for another number of exits or another plan.
     """
-    plan, cost_E = exit_pass.network.plan, exit_pass.network.cost_E
     check_clips(exit_pass.clips_BTCHW, plan)
     policy.check_fits(len(plan.exits), plan.plan_id)
     num_exits, num_videos = len(plan.exits), len(exit_pass.clips_BTCHW)

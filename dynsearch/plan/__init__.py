@@ -1,16 +1,18 @@
-"""What defines a network before training: exits, frame order, temporal shift, options of its family, and the plan."""
+"""What defines a network before training: exits, frame order, temporal shift, heads, and the plan with its family."""
 
-from dynsearch.plan.adafocus import AdaFocusOptions as AdaFocusOptions
-from dynsearch.plan.compression import CompressionOptions as CompressionOptions
 from dynsearch.plan.exit_placement import Exit as Exit
 from dynsearch.plan.exit_placement import ExitPlacement as ExitPlacement
 from dynsearch.plan.family_name import family_name as family_name
 from dynsearch.plan.frame_order import NAMED_ORDERS as NAMED_ORDERS
 from dynsearch.plan.frame_order import FrameOrder as FrameOrder
+from dynsearch.plan.heads import HEADS as HEADS
+from dynsearch.plan.options import Options as Options
+from dynsearch.plan.plan import FAMILIES as FAMILIES
 from dynsearch.plan.plan import Plan as Plan
+from dynsearch.plan.plan import PlanFamily as PlanFamily
 from dynsearch.plan.temporal_shift import TemporalShift as TemporalShift
 
 __all__ = [
-    "NAMED_ORDERS", "AdaFocusOptions", "CompressionOptions", "Exit", "ExitPlacement", "FrameOrder", "Plan",
+    "FAMILIES", "HEADS", "NAMED_ORDERS", "Exit", "ExitPlacement", "FrameOrder", "Options", "Plan", "PlanFamily",
     "TemporalShift", "family_name",
 ]  # fmt: skip

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dynsearch.plan.plan import Plan
+from dynsearch.plan.plan import FAMILIES, Plan
 
 
 def family_name(plan: Plan) -> str:
-    """Return the plan's family; grid plans with a single exit after all frames are called ``tsn`` or ``tsm``.
+    """Return the name of the plan's family, or of the baseline that it is.
 
-    TSN has no temporal shift, TSM a bidirectional one.
+    Of several families that hold the plan it is the one registered last: ``tsn`` and ``tsm`` hold some of the grid's.
     """
-    if plan.family == "grid" and len(plan.exits) == 1 and plan.exits.last.sets == plan.num_sets:
-        return {"none": "tsn", "bidirectional": "tsm"}.get(plan.temporal_shift.kind, "grid")
-    return plan.family
+    return [name for name in FAMILIES if FAMILIES[name].holds(plan)][-1]

@@ -9,11 +9,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from dynsearch.errors import PlanError, shown
+from dynsearch.errors import PlanError, named, shown
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.plan.exit_placement import Exit, ExitPlacement
 from dynsearch.plan.frame_order import FIRST_NAMES, FrameOrder
-from dynsearch.plan.options import FamilyOptions, check_family, options_from_dict, options_to_dict
+from dynsearch.plan.heads import head_kinds
+from dynsearch.plan.options import Options
 from dynsearch.plan.reading import (
     ExitsLike,
     OrderLike,
@@ -25,6 +26,7 @@ from dynsearch.plan.reading import (
     temporal_shift_of,
 )
 from dynsearch.plan.temporal_shift import TemporalShift
+from dynsearch.registry import Registry
 
 if TYPE_CHECKING:
     import pandas
@@ -75,7 +77,7 @@ class Plan:
     family: str = "grid"
     stages: int | None = None
     share_heads: bool = False
-    options: FamilyOptions | None = None
+    options: Options | None = None
 
     def __init__(
         self,
@@ -89,7 +91,7 @@ class Plan:
         family: str = "grid",
         stages: int | None = None,
         share_heads: bool = False,
-        options: FamilyOptions | Mapping[str, object] | None = None,
+        options: Options | Mapping[str, object] | None = None,
         *,
         num_sets: int | None = None,
     ) -> None:
@@ -106,7 +108,7 @@ class Plan:
             "family": checked(family, "family", str),
             "stages": None if stages is None else checked(stages, "stages", int),
             "share_heads": checked(share_heads, "share_heads", bool),
-            "options": options_from_dict(family, options) if isinstance(options, Mapping) else options,
+            "options": _options(family, options) if isinstance(options, Mapping) else options,
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -139,9 +141,13 @@ class Plan:
                 hint="Use the online shift for exits that see only part of the video",
             )
         object.__setattr__(self, "temporal_shift", self._canonical_shift())
-        check_family(self.family, self.options)
-        if self.options is not None:
-            object.__setattr__(self, "options", self.options.completed(self))
+        head_kinds(self.head)
+        family = FAMILIES[self.family]
+        if family.options is None and self.options is not None:
+            raise PlanError(f"the family {named(self.family)} has no options", where="options")
+        if family.options is not None and not isinstance(self.options, family.options):
+            raise PlanError(f"the family {named(self.family)} needs its options", where="options")
+        object.__setattr__(self, "options", family.completed(self))
 
     def _canonical_shift(self) -> TemporalShift:
         shift = self.temporal_shift
@@ -182,7 +188,7 @@ class Plan:
         if self.share_heads:
             later["share_heads"] = True
         if self.options is not None:
-            later["options"] = options_to_dict(self.options)
+            later["options"] = self.options.to_dict()
         return later | {
             "family": self.family,
             "backbone": self.backbone,
@@ -215,7 +221,7 @@ class Plan:
             if name in values or name in _NEEDED:
                 get(values, name, kind)
         family = get(values, "family", str, "grid")
-        options = options_from_dict(family, values.get("options"))
+        options = _options(family, values.get("options"))
         fields: dict[str, Any] = (
             {"frame_order": "sequential"} | values | {"family": family, "options": options}
         )
@@ -278,3 +284,50 @@ class Plan:
             f"{self.backbone}, {self.num_frames} frames of {self.image_size} px in {self.num_sets} sets, "
             f"order {self.frame_order}, {self.temporal_shift}, exits {self.exits}{options}"
         )
+
+
+class PlanFamily:
+    """What a family knows of its plans.
+
+    Attributes:
+        options: The class of what its plans have beyond the fields of all plans; None where that is nothing.
+    """
+
+    options: type[Options] | None = None
+
+    def completed(self, plan: Plan) -> Options | None:
+        """Return the plan's options in the one form that they have for it.
+
+        Raises:
+            PlanError: The plan is none that this family can build.
+        """
+        return plan.options
+
+    def holds(self, plan: Plan) -> bool:
+        """Return whether ``plan`` counts as this family's where families are compared."""
+        return FAMILIES[plan.family] is self
+
+
+FAMILIES: Registry[PlanFamily] = Registry(
+    "network family",
+    {
+        "grid": "dynsearch.families.grid:FAMILY",
+        "adafocus": "dynsearch.families.adafocus:FAMILY",
+        "sfc": "dynsearch.families.sfc:FAMILY",
+        "tsn": "dynsearch.families.baselines:TSN",
+        "tsm": "dynsearch.families.baselines:TSM",
+    },
+    error=PlanError,
+    where="family",
+)
+"""Network families by the name in a plan's ``family`` and a space's ``families``. They are derived from
+:class:`dynsearch.families.Family`, of which this is the part that plans need."""
+
+
+def _options(family: str, values: object) -> Options | None:
+    if values is None:
+        return None
+    kind = FAMILIES[family].options
+    if kind is None:
+        raise PlanError(f"the family {named(family)} has no options", where="options")
+    return kind.from_dict(values)

@@ -11,8 +11,8 @@ import optuna
 from optuna.trial import Trial, TrialState
 
 from dynsearch.budget import fits
-from dynsearch.cost import cost_table
 from dynsearch.errors import InfeasibleBudgetError, StudyError, StudyFailedError
+from dynsearch.families import cost_table
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
 from dynsearch.search.engines import End, Engine, Job, Outcome, Rung

@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import Trial, TrialState
 
 from dynsearch.budget import excess, fits
-from dynsearch.cost import cost_table
+from dynsearch.families import cost_table
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
 from dynsearch.search.known import KnownTrials

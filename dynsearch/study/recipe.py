@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
-from dynsearch.space.search_space import Family
+from dynsearch.space import FamilyName
 from dynsearch.study.one_shot_config import OneShotConfig
 from dynsearch.training.config import TrainingConfig
 from dynsearch.validation import Settings
@@ -32,7 +32,7 @@ class StudyRecipe(Settings):
     """Name of a data set in the catalogue."""
     space: str
     """Name of a search space, or the path of its file."""
-    families: list[Family] | None = Field(default=None, min_length=1)
+    families: list[FamilyName] | None = Field(default=None, min_length=1)
     """Kinds of networks to search over, instead of the space's own."""
     max_gflops: float = Field(gt=0)
     """Budget: mean GFLOPs (10^9 multiply-accumulates) per video of the point wanted."""

@@ -5,12 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field, field_validator
 
+from dynsearch.families import part_names
 from dynsearch.validation import Settings
 
-Part = Literal["backbone", "heads", "global_net", "local_net", "policy", "classifier", "compression"]
-"""Names of parts that networks have."""
+
+def _known_part(name: str) -> str:
+    if name not in (known := part_names()):
+        raise ValueError(f"no network has such a part. Known: {', '.join(sorted(known))}")
+    return name
+
+
+Part = Annotated[str, AfterValidator(_known_part)]
+"""Name of a part that networks of some family have."""
 
 
 class TrainingConfig(Settings):

@@ -12,8 +12,9 @@ import torch
 
 from dynsearch.data.loader import Batches, ClipLoader, begin_epoch
 from dynsearch.errors import Stopped, TrainingError
+from dynsearch.network import PlannedNetwork
+from dynsearch.network.losses import ExitLoss
 from dynsearch.training.config import TrainingConfig
-from dynsearch.training.objectives import ExitLoss
 from dynsearch.training.progress import OnStep, StepReporter
 from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.schedule import learning_rate
@@ -49,7 +50,7 @@ class EpochReport:
 
 
 def train(
-    network: Any,
+    network: PlannedNetwork,
     loader: Batches,
     config: TrainingConfig,
     *,
@@ -65,7 +66,7 @@ def train(
     """Train ``network`` in place.
 
     Args:
-        network: A multi-exit network; moved to ``device``.
+        network: What is trained; moved to ``device``.
         loader: This process's batches of (clips, labels, indices) of the training split, as of
             :func:`dynsearch.data.loader.ClipLoader`.
         config: Training settings.

@@ -7,17 +7,18 @@ import hashlib
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from dynsearch.cost import build_network
 from dynsearch.data.loader import Batches
 from dynsearch.errors import InputError
+from dynsearch.families import build_network, family_of
 from dynsearch.locks import held_lock
-from dynsearch.network.sfc import CompressedNetwork
+from dynsearch.network import MultiExitNetwork
+from dynsearch.network.weights.files import load_weights, save_weights
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.training.config import TrainingConfig
@@ -30,7 +31,6 @@ from dynsearch.training.scorer import score
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.settings_key import settings_text
 from dynsearch.training.state import TrainingState
-from dynsearch.training.weights import load_weights, save_weights, start_backbones
 
 HELD_OUT = ("calibration", "test")
 
@@ -190,7 +190,7 @@ def train_and_score(
 
 
 def _give_starting_weights(
-    network: Any,
+    network: MultiExitNetwork,
     source: ClipSource,
     config: TrainingConfig,
     start_from: Path | None,
@@ -200,32 +200,33 @@ def _give_starting_weights(
     save_every_steps: int | None,
 ) -> None:
     """Give the first process's ``network`` what training starts from."""
-    if start_from is None and isinstance(network, CompressedNetwork):
-        _train_base(network, source, config, bases, seed, ranks, save_every_steps)
+    family = family_of(network.plan)
+    base = family.base(network.plan)
+    if start_from is None and base is not None:
+        weights = _trained_base(base, source, config, bases, seed, ranks, save_every_steps)
+        if ranks.is_first:
+            family.load_base(network, weights)
     elif ranks.is_first:
         if start_from is not None:
             load_weights(network, start_from)
         else:
-            start_backbones(network, pretrained=config.pretrained, weights=config.weights)
+            family.start(network, pretrained=config.pretrained, weights=config.weights)
 
 
-def _train_base(
-    network: CompressedNetwork,
+def _trained_base(
+    base: Plan,
     source: ClipSource,
     config: TrainingConfig,
     bases: Path,
     seed: int,
     ranks: Ranks,
     save_every_steps: int | None,
-) -> None:
-    """Load the trained base of ``network``; trials that wait for the same one train it once."""
-    home = bases / network.base.plan.plan_id
+) -> Path:
+    """Return the weights of the plan ``base``, trained; trials that wait for the same one train it once."""
+    home = bases / base.plan_id
     with held_lock(bases / f"{home.name}.lock") if ranks.is_first else contextlib.nullcontext():
-        train_and_score(
-            network.base.plan, source, config, home, seed=seed, save_every_steps=save_every_steps, ranks=ranks
-        )
-    if ranks.is_first:
-        load_weights(network.base, home / "weights.safetensors")
+        train_and_score(base, source, config, home, seed=seed, save_every_steps=save_every_steps, ranks=ranks)
+    return home / "weights.safetensors"
 
 
 def read_scores(folder: Path, plan: Plan) -> TrainedScores | None:

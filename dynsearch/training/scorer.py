@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
+from dynsearch.data.loader import Batches
 from dynsearch.errors import Stopped
+from dynsearch.network import MultiExitNetwork
 from dynsearch.scores import ExitScores
 from dynsearch.training.progress import OnStep, StepReporter
 from dynsearch.training.ranks import ALONE, Ranks
@@ -18,8 +19,8 @@ from dynsearch.training.stopping import stop_wanted
 
 @torch.inference_mode()
 def score(
-    network: Any,
-    loader: Any,
+    network: MultiExitNetwork,
+    loader: Batches,
     *,
     video_ids: Sequence[str],
     split: str,
@@ -45,7 +46,7 @@ def score(
     Raises:
         Stopped: This process was asked to stop.
     """
-    network.to(device=device, memory_format=torch.channels_last).eval()
+    network.to(device).to(memory_format=torch.channels_last).eval()
     num_exits, num_videos = len(network.cost_E), len(video_ids)
     logits_ENK = np.empty((num_exits, num_videos, network.num_classes), dtype=np.float32)
     all_labels: np.ndarray | None = None

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import contextlib
-from typing import Any
 
 import torch
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from dynsearch.families import family_of
+from dynsearch.network import PlannedNetwork
+from dynsearch.network.losses import EXIT_LOSSES, ExitLoss, num_hits
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.data_parallel import in_parallel, with_synchronised_norms
 from dynsearch.training.device import amp_dtype, autocast
-from dynsearch.training.losses import EXIT_LOSSES, num_hits
-from dynsearch.training.objectives import OBJECTIVES, ExitLoss
 from dynsearch.training.parts import rated_parameters
 from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.state import Progress, TrainingState
@@ -23,7 +23,7 @@ class Stepper:
     """A network in training with all that a step needs: optimizer, loss scale, moving average.
 
     Args:
-        network: A multi-exit network; moved to ``device``.
+        network: What is trained; moved to ``device``.
         config: Training settings.
         device: Where to train.
         ranks: The processes that train it together, each on batches of its own.
@@ -32,7 +32,7 @@ class Stepper:
 
     def __init__(
         self,
-        network: Any,
+        network: PlannedNetwork,
         config: TrainingConfig,
         device: torch.device,
         ranks: Ranks = ALONE,
@@ -44,7 +44,7 @@ class Stepper:
         self.grad_clip = config.grad_clip
         self.freeze_batch_norm = config.freeze_batch_norm
         if config.channels_last:
-            network.to(device=device, memory_format=torch.channels_last)
+            network.to(device).to(memory_format=torch.channels_last)
         else:
             network.to(device=device)
         ranks.share(network)
@@ -55,7 +55,7 @@ class Stepper:
         self.parallel = in_parallel(network, device) if ranks.count > 1 else None
         forward = self.parallel or network
         self.forward = torch.compile(forward) if config.compile else forward
-        self.objective = OBJECTIVES[network.plan.family]
+        self.objective = family_of(network.plan).objective
         self.loss = loss or EXIT_LOSSES[config.exit_loss]
         self.optimizer = torch.optim.SGD(
             rated_parameters(network, config.part_rates),

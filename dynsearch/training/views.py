@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 import numpy as np
 import torch
 
+from dynsearch.network import MultiExitNetwork
 from dynsearch.scores import ExitScores
 
 
 @torch.inference_mode()
 def score_views(
-    network: Any,
+    network: MultiExitNetwork,
     videos: Iterable[torch.Tensor],
     labels_N: np.ndarray,
     *,
@@ -31,7 +31,7 @@ def score_views(
         split: Name of the split.
         device: Where to compute.
     """
-    network.to(device=device, memory_format=torch.channels_last).eval()
+    network.to(device).to(memory_format=torch.channels_last).eval()
     several = np.ndim(labels_N) == 2
     logits, num_views = [], 0
     for views_VTCHW in videos:

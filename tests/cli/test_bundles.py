@@ -62,7 +62,7 @@ def test_warm_start_begins_with_the_bundles_weights(work):
         "train", "cold", "--output", "warm", "--warm-start", "--data-root", "data", "--epochs", "1",
         "--set", "training.learning_rate=1e-12", cwd=work,
     )  # fmt: skip
-    from dynsearch.training.weights import read_tensors
+    from dynsearch.network.weights.files import read_tensors
 
     cold, warm = (read_tensors(work / name / "weights.safetensors") for name in ("cold", "warm"))
     trained = [name for name in cold if "running" not in name and "num_batches" not in name]

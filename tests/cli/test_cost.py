@@ -7,7 +7,7 @@ from click.testing import CliRunner
 
 from dynsearch import resources
 from dynsearch.cli.cost import cost
-from dynsearch.cost import cost_table
+from dynsearch.families import cost_table
 from dynsearch.plan import Plan
 from tests.cli.runner import dynsearch
 

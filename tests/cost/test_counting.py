@@ -6,11 +6,12 @@ import torch
 from fvcore.nn import FlopCountAnalysis
 from torch import nn
 
-from dynsearch.cost import cost_table, count_macs
-from dynsearch.cost.table import backbone_cost
-from dynsearch.network.grid.timm_models import create_timm_model
+from dynsearch.cost import count_macs
+from dynsearch.cost.backbone import backbone_cost
+from dynsearch.families import cost_table
+from dynsearch.network.backbone.timm_models import create_timm_model
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
-from tests.network.backbones import MINIATURES, NAMED, size_of
+from tests.network.backbone.names import MINIATURES, NAMED, size_of
 
 # fvcore misses fused attention, and counts the norms of ConvNeXt and the like as something else.
 FVCORE = [name for name in NAMED if not name.startswith(("vit", "deit", "swin"))]

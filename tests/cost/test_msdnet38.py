@@ -2,9 +2,10 @@
 
 import pytest
 
-from dynsearch.cost import cost_table
-from dynsearch.cost.table import average_cost, backbone_cost
+from dynsearch.cost import average_cost
+from dynsearch.cost.backbone import backbone_cost
 from dynsearch.errors import PlanError
+from dynsearch.families import cost_table
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
 
 TABLE_2 = (1993, 2392, 2871, 3445, 4134, 4961)

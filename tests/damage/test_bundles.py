@@ -7,7 +7,7 @@ import torch
 import yaml
 
 from dynsearch.export import Bundle
-from dynsearch.training.weights import load_weights
+from dynsearch.network.weights.files import load_weights
 from tests.export.bundles import toy_bundle
 from tests.mutations import NUMBER, as_yaml, changed_bytes, changed_documents, means, refused_or_right
 from tests.network.nets import lively_network

@@ -12,10 +12,10 @@ from dynsearch.data import frame_cache
 from dynsearch.data.records import VideoRecord
 from dynsearch.errors import DynsearchError
 from dynsearch.files import write_text
+from dynsearch.network.weights.files import save_weights
 from dynsearch.scores import ExitScores, RectangleSteps, ScoreGrid, grid_files
 from dynsearch.study.record import finished
 from dynsearch.training.state import Progress, TrainingState
-from dynsearch.training.weights import save_weights
 from tests.data.videos import encode
 from tests.disks import SIZE, small_disk
 from tests.search.toy import InlineEngine, run, summary

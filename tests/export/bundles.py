@@ -7,8 +7,8 @@ import torch
 
 from dynsearch.export import Bundle, write_bundle
 from dynsearch.frontier import merge
+from dynsearch.network.weights.files import save_weights
 from dynsearch.thresholds import ExitPolicy, full_inference
-from dynsearch.training.weights import save_weights
 from tests.network.nets import lively_network, random_clips
 from tests.plans import small_plan
 from tests.search.toy import NUM_CLASSES, ToyEvaluator, recipe

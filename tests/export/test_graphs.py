@@ -11,8 +11,8 @@ import torch
 
 from dynsearch.errors import BundleError
 from dynsearch.export.graphs import runner, write_graphs
-from dynsearch.export.graphs.step import steps_of
 from dynsearch.export.loaded import LoadedNetwork
+from dynsearch.families.grid.graph_steps import steps_of
 from dynsearch.plan import TemporalShift
 from dynsearch.scores import CONFIDENCE_MEASURES, ExitScores
 from dynsearch.scores.confidence import patience

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from dynsearch.training.device import pick_device
+from tests.families.grid.test_progressive import stop_at
 from tests.network.nets import lively_network, random_clips
-from tests.network.test_progressive import stop_at
 from tests.plans import compressed_plan, focus_plan, small_plan
 
 PLANS = {

@@ -5,10 +5,10 @@ import copy
 import pytest
 import torch
 
+from dynsearch.network.weights.files import load_weights
 from dynsearch.training.device import pick_device
 from dynsearch.training.run import train_and_score
 from dynsearch.training.stepper import Stepper
-from dynsearch.training.weights import load_weights
 from tests.network.nets import lively_network
 from tests.plans import compressed_plan, focus_plan
 from tests.training.fakes import ArrayClips, ArraySource

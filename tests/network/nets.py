@@ -2,7 +2,7 @@
 
 import torch
 
-from dynsearch.cost import build_network
+from dynsearch.families import build_network, family_of
 
 
 def lively_network(plan, num_classes=5, seed=0):
@@ -21,6 +21,11 @@ def enliven(network):
         if isinstance(module, torch.nn.Linear):
             torch.nn.init.normal_(module.weight)
     return network
+
+
+def start(network, *, pretrained, weights):
+    """Give a network what its training begins with."""
+    family_of(network.plan).start(network, pretrained=pretrained, weights=weights)
 
 
 def random_clips(plan, batch=3, seed=0):

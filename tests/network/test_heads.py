@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import nn
 
-from dynsearch.network.grid.heads import build_head, head_slots
+from dynsearch.network.heads import build_head, head_slots
 from tests.network.nets import lively_network, random_clips
 from tests.plans import small_plan
 

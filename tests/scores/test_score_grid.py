@@ -3,8 +3,8 @@ import json
 import numpy as np
 import pytest
 
-from dynsearch.cost import cost_table
 from dynsearch.errors import PlanError, ScoresError
+from dynsearch.families import cost_table
 from dynsearch.plan import ExitPlacement
 from dynsearch.scores import RectangleSteps, ScoreGrid, confidence_from_logits
 from dynsearch.scores.grid_files import grid_bytes

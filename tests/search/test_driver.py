@@ -5,8 +5,8 @@ import json
 import pytest
 from optuna.trial import FixedTrial, TrialState
 
-from dynsearch.cost import cost_table
 from dynsearch.errors import DynsearchError, InfeasibleBudgetError, StudyError, StudyFailedError, WeightsError
+from dynsearch.families import cost_table
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import finished, open_record, plan_of
 from dynsearch.study.results import read_results, saving_at_equal_accuracy, spread

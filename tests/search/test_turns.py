@@ -11,8 +11,8 @@ from dynsearch.study.folder import StudyFolder
 from dynsearch.study.frontier_files import write_frontier
 from dynsearch.study.record import finished, plan_of
 from dynsearch.study.results import best_rows, read_results
+from tests.families.test_spaces import FAMILIES, SPACE
 from tests.search.toy import recipe, run, summary
-from tests.space.test_families import FAMILIES, SPACE
 
 SETTINGS = {"num_trials": 10, "max_gflops": 0.05, "solver": "geometric"}
 

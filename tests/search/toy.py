@@ -9,7 +9,7 @@ import time
 
 import numpy as np
 
-from dynsearch.cost import cost_table
+from dynsearch.families import cost_table
 from dynsearch.scores import ExitScores
 from dynsearch.search.driver import Driver
 from dynsearch.search.engines import End, LocalEngine, Outcome, slot

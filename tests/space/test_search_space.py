@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from dynsearch import resources
 from dynsearch.errors import SpaceError
+from dynsearch.families.grid.choices import exit_params, sample_trunk, trunk_choices
 from dynsearch.plan import FrameOrder
 from dynsearch.space import SearchSpace
 
@@ -47,7 +48,7 @@ def test_every_sample_is_a_plan_of_the_space(last, data):
     assert (plan.num_frames, plan.num_sets) in {(4, 4), (8, 4)}
     if last == "full":
         assert (plan.exits.last.sets, plan.exits.last.depth) == (plan.num_sets, 5)
-    again = optuna.trial.FixedTrial(trial.asked | space.exit_params(plan.exits))
+    again = optuna.trial.FixedTrial(trial.asked | exit_params(space, plan.exits))
     assert space.sample(again) == plan
     assert set(trial.asked) >= {"frames", "frame_order"}
     assert "backbone" not in trial.asked  # one choice only
@@ -64,14 +65,14 @@ def test_free_orders_are_named_ones_with_sets_moved(data):
     ]
     if moves == 0:
         assert plan.frame_order == FrameOrder.named(trial.asked["frame_order"], 4)
-    assert space.trunk_choices() is None
+    assert trunk_choices(space) is None
 
 
 def test_trunks_are_all_plans_apart_from_their_exits():
     space = SearchSpace.model_validate(VALUES)
-    trunks = {space.sample_trunk(optuna.trial.FixedTrial(params)) for params in space.trunk_choices()}
+    trunks = {sample_trunk(space, optuna.trial.FixedTrial(params)) for params in trunk_choices(space)}
     # 2 frame grids x 2 orders x 2 borders, but the plain order has one group and no border.
-    assert len(space.trunk_choices()) == 8
+    assert len(trunk_choices(space)) == 8
     assert len(trunks) == 6
     assert {str(trunk.exits) for trunk in trunks} == {"4x5"}
 

@@ -12,13 +12,13 @@ import torch
 
 from dynsearch.data.loader import begin_epoch
 from dynsearch.errors import TrainingError
+from dynsearch.network.weights.files import load_weights, read_tensors
 from dynsearch.scores import ExitScores
 from dynsearch.training import TrainingConfig
 from dynsearch.training.ranks import ALONE, joined_ranks
 from dynsearch.training.run import HELD_OUT, train_and_score
 from dynsearch.training.scorer import score
 from dynsearch.training.stepper import Stepper
-from dynsearch.training.weights import load_weights, read_tensors
 from tests.network.nets import lively_network, random_clips
 from tests.training.fakes import ArraySource, Steps
 from tests.training.test_resume import EVERYTHING

@@ -3,7 +3,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dynsearch.training.losses import EXIT_LOSSES, num_hits
+from dynsearch.network.losses import EXIT_LOSSES, num_hits
 from dynsearch.training.ranks import ALONE
 from dynsearch.training.run import train_and_score
 from tests.training.fakes import ArraySource

@@ -6,10 +6,10 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dynsearch.cost import build_network
+from dynsearch.families import build_network
+from dynsearch.network.losses import distilled_cross_entropies, linear_cross_entropies
 from dynsearch.study.recipe_file import load_recipe
 from dynsearch.training import TrainingConfig
-from dynsearch.training.losses import distilled_cross_entropies, linear_cross_entropies
 from dynsearch.training.stepper import Stepper
 from tests.network.nets import lively_network, random_clips
 from tests.plans import small_plan

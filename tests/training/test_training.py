@@ -6,12 +6,12 @@ import torch
 from torch.nn import functional as F
 
 from dynsearch.errors import TrainingError, WeightsError
+from dynsearch.network.losses import sum_of_cross_entropies
+from dynsearch.network.weights.files import load_weights, read_tensors, save_weights
 from dynsearch.scores import ExitScores
 from dynsearch.training import TrainingConfig
-from dynsearch.training.losses import sum_of_cross_entropies
 from dynsearch.training.run import train_and_score
-from dynsearch.training.weights import load_weights, read_tensors, save_weights, start_backbones
-from tests.network.nets import lively_network, random_clips
+from tests.network.nets import lively_network, random_clips, start
 from tests.plans import small_plan
 from tests.training.fakes import ArraySource
 
@@ -153,7 +153,7 @@ def test_a_loss_that_is_no_number_ends_training(tmp_path):
 
 
 def test_gradient_clipping_limits_the_step(tmp_path):
-    from dynsearch.cost import build_network
+    from dynsearch.families import build_network
     from dynsearch.training.loop import train
 
     config = CONFIG.model_copy(
@@ -187,7 +187,7 @@ class TestWeights:
         path = tmp_path / f"backbone{suffix}"
         (save_file if suffix == ".safetensors" else torch.save)(model.state_dict(), path)
         network = lively_network(small_plan("1x3", "4x4"))
-        start_backbones(network, pretrained=False, weights=path)
+        start(network, pretrained=False, weights=path)
         state = network.backbone.model.state_dict()
         assert all(torch.equal(state[name], model.state_dict()[name]) for name in state)
         assert not any(name.startswith(("fc", "layer4")) for name in state)
@@ -241,12 +241,12 @@ class TestWeights:
         with pytest.raises(
             WeightsError, match=r"training.pretrained: .*resnet18 can't be had.*training.weights=FILE"
         ):
-            start_backbones(lively_network(plan), pretrained=True, weights=None)
+            start(lively_network(plan), pretrained=True, weights=None)
 
 
 def test_steps_are_torchs_nesterov_momentum():
     """Two steps by hand on the settings of the embedded study."""
-    from dynsearch.cost import build_network
+    from dynsearch.families import build_network
     from dynsearch.study.recipe_file import load_recipe
     from dynsearch.training.stepper import Stepper
 

@@ -18,9 +18,11 @@ from dynsearch.errors import BundleError
 from dynsearch.export.bundle import Bundle
 from dynsearch.export.graphs import runner
 from dynsearch.export.graphs.share import share_weights
-from dynsearch.export.graphs.step import Step, steps_of
 from dynsearch.export.loaded import load_network, short_side
+from dynsearch.families import family_of
 from dynsearch.files import write_text, written_whole
+from dynsearch.network import MultiExitNetwork
+from dynsearch.network.graph_step import GraphStep
 from dynsearch.scores import stop_rule
 
 FORMATS = {"onnx": ".onnx", "torch-export": ".pt2"}
@@ -48,20 +50,20 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str) -> None:
     """
     if format_ not in FORMATS:
         raise BundleError(f"there is no graph format {format_!r}", hint=f"Formats: {', '.join(FORMATS)}")
-    if bundle.plan.family != "grid":
-        raise BundleError(
-            f"networks of the family {bundle.plan.family} can't be written as graphs",
-            hint="Serve the bundle itself: dynsearch.load(FOLDER).predict(VIDEO)",
-        )
     if format_ == "onnx":
         _check_onnx()
-    folder.mkdir(parents=True, exist_ok=True)
     (folder / _MANIFEST).unlink(missing_ok=True)
     network = load_network(bundle).eval()
     plan = bundle.plan
     clips = torch.randn(2, plan.num_frames, 3, plan.image_size, plan.image_size)
+    steps = family_of(plan).graph_steps(network, clips)
+    if steps is None:
+        raise BundleError(
+            f"networks of the family {plan.family} can't be written as graphs",
+            hint="Serve the bundle itself: dynsearch.load(FOLDER).predict(VIDEO)",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
     files = []
-    steps = steps_of(network, clips)
     for step, tensors in steps:
         path = folder / f"step{step.k}{FORMATS[format_]}"
         try:
@@ -89,7 +91,7 @@ def runner_source() -> str:
     )
 
 
-def _write_step(step: Step, tensors: tuple[torch.Tensor, ...], path: Path, format_: str) -> None:
+def _write_step(step: GraphStep, tensors: tuple[torch.Tensor, ...], path: Path, format_: str) -> None:
     batch = torch.export.Dim("batch", min=1, max=_MAX_BATCH)
     program = torch.export.export(step, (tensors,), dynamic_shapes=(tuple({0: batch} for _ in tensors),))
     with written_whole(path) as temporary:
@@ -103,14 +105,16 @@ def _write_step(step: Step, tensors: tuple[torch.Tensor, ...], path: Path, forma
             torch.export.save(program, temporary)
 
 
-def _manifest(bundle: Bundle, network: Any, steps: list[Step], files: list[Path]) -> dict[str, Any]:
+def _manifest(
+    bundle: Bundle, network: MultiExitNetwork, steps: list[GraphStep], files: list[Path]
+) -> dict[str, Any]:
     plan, policy = bundle.plan, bundle.policy
     return {
         "plan_id": plan.plan_id,
         "plan": str(plan),
         "labels": list(bundle.class_names),
         "num_frames": plan.num_frames,
-        "frame_order": network.frames_in_order,
+        "frame_order": list(plan.frame_order.frame_indices(plan.frames_per_set)),
         "short_side": short_side(bundle),
         "image_size": plan.image_size,
         "mean": IMAGENET_MEAN,

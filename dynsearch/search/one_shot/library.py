@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from dynsearch.data.loader import Batches, begin_epoch
-from dynsearch.network.grid.one_shot import OneShotNetwork
+from dynsearch.families.grid.one_shot import OneShotNetwork
 from dynsearch.plan import Plan
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.search.driver import Observer

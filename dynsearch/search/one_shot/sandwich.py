@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import nn
 
-from dynsearch.network.grid.backbone import Backbone
-from dynsearch.network.grid.one_shot import OneShotNetwork
+from dynsearch.families.grid.choices import sample_trunk
+from dynsearch.families.grid.one_shot import OneShotNetwork
+from dynsearch.network import PlannedNetwork
+from dynsearch.network.backbone.backbone import Backbone
+from dynsearch.network.losses import ExitLoss
 from dynsearch.plan import Exit, Plan
 from dynsearch.space import SearchSpace
-from dynsearch.training.objectives import ExitLoss
 
 _OTHERS_WEIGHT = 2.0
 
@@ -31,7 +32,7 @@ class TorchDraws:
         return int(torch.randint(low, high + 1, ()))
 
 
-class SandwichTraining(nn.Module):
+class SandwichTraining(PlannedNetwork):
     """Trains ``network`` by the sandwich rule (Yu & Huang, ICCV 2019; Once-for-All, ICLR 2020), for two axes.
 
     Each step draws a trunk of the space - frame order, groups, shift - and computes the last cell of every depth,
@@ -44,7 +45,7 @@ class SandwichTraining(nn.Module):
     """
 
     def __init__(self, network: OneShotNetwork, space: SearchSpace, num_others: int | None) -> None:
-        super().__init__()
+        super().__init__(network.plan, network.num_classes)
         self.network = network
         self.space = space
         self.num_others = num_others
@@ -54,14 +55,9 @@ class SandwichTraining(nn.Module):
         """The network's backbone."""
         return self.network.backbones
 
-    @property
-    def plan(self) -> Plan:
-        """The network's trunk."""
-        return self.network.plan
-
     def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:
         """Return the logits of the cells drawn, (E, B, K), the last cell's last."""
-        trunk = self.space.sample_trunk(TorchDraws())
+        trunk = sample_trunk(self.space, TorchDraws())
         cells = drawn_cells(trunk, self.network.first_depth, self.num_others)
         return self.network(clips_BTCHW, trunk.frame_order, trunk.temporal_shift, cells)
 

@@ -7,12 +7,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dynsearch.cost.table import grid_cost, head_cost
+from dynsearch.cost.backbone import head_cost
 from dynsearch.data.loader import Batches, begin_epoch
 from dynsearch.errors import Stopped
-from dynsearch.network.grid.heads import head_kinds
-from dynsearch.network.grid.one_shot import OneShotNetwork
+from dynsearch.families.grid.cost import grid_cost
+from dynsearch.families.grid.one_shot import OneShotNetwork
 from dynsearch.plan import Plan
+from dynsearch.plan.heads import head_kinds
 from dynsearch.scores.grid_files import GridWriter
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.scores.step_costs import RectangleSteps
@@ -88,7 +89,7 @@ def fill_grid(
 def grid_steps(trunk: Plan, num_classes: int, first_depth: int) -> RectangleSteps:
     """Return the GFLOPs of the rectangle of cells up to each, and those of the head of each."""
     table = grid_cost(trunk, num_classes)
-    early, last = head_kinds(trunk)
+    early, last = head_kinds(trunk.head)
     cells = grid_cells(trunk, first_depth)
     kinds = [last if cell == trunk.exits.last else early for cell in cells]
     heads = [

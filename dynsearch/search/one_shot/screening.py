@@ -10,8 +10,9 @@ import optuna
 from optuna.trial import Trial, TrialState
 
 from dynsearch.budget import excess, fits
-from dynsearch.cost import cost_table
 from dynsearch.errors import StudyError
+from dynsearch.families import cost_table
+from dynsearch.families.grid.choices import cheapest_exits, sample_trunk, trunk_choices
 from dynsearch.frontier.placements import PlacementFrontier, PlacementPoint, search_placements
 from dynsearch.plan import Plan
 from dynsearch.scores.score_grid import ScoreGrid
@@ -77,7 +78,7 @@ class Screening:
         """Yield what an earlier driver left, then every trunk of a small space, or what the sampler proposes."""
         for orphan in self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
             yield take_up(self.study, orphan)
-        choices = self.space.trunk_choices()
+        choices = trunk_choices(self.space)
         if choices is None or len(choices) > self.num_trunks:
             while True:
                 yield self.study.ask()
@@ -92,8 +93,8 @@ class Screening:
         Returns:
             Whether it was searched.
         """
-        trunk = self.space.sample_trunk(trial)
-        cheapest = replace(trunk, exits=self.space.cheapest_exits(trunk.num_sets))
+        trunk = sample_trunk(self.space, trial)
+        cheapest = replace(trunk, exits=cheapest_exits(self.space, trunk.num_sets))
         cost = cost_table(cheapest, self.num_classes).cost_E[0]
         over = excess(cost, self.budget)
         set_budget(trial, over)

@@ -10,6 +10,7 @@ import optuna
 from optuna.distributions import BaseDistribution, CategoricalDistribution, IntDistribution
 from optuna.trial import Trial, TrialState, create_trial
 
+from dynsearch.families.grid.choices import exit_params
 from dynsearch.frontier.placements import PlacementPoint
 from dynsearch.plan import Plan
 from dynsearch.space import SearchSpace
@@ -122,7 +123,7 @@ def record_plans(
 
 def _replayed(proposal: Trial, space: SearchSpace, point: PlacementPoint) -> Replay:
     params = {name: value for name, value in proposal.params.items() if not _is_of_exits(name)}
-    replay = Replay(params | space.exit_params(point.placement))
+    replay = Replay(params | exit_params(space, point.placement))
     space.sample(replay)
     replay.params = {name: replay.params[name] for name in replay.distributions}
     return replay

@@ -13,7 +13,7 @@ from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.screening import Screening
 from dynsearch.search.one_shot.shortlist import shortlist, trunk_of
 from dynsearch.search.one_shot.warm_start import WarmStart
-from dynsearch.space import SearchSpace
+from dynsearch.space import SearchSpace, space_family
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import one_shot_folder, save_prediction
 from dynsearch.study.recipe import StudyRecipe
@@ -28,7 +28,7 @@ def settled(recipe: StudyRecipe, space: SearchSpace) -> StudyRecipe:
     Raises:
         RecipeError: It asks for one-shot, but the space has plans of other families.
     """
-    others = [family for family in space.families if family != "grid"]
+    others = [name for name in space.families if not space_family(name).one_shot]
     if recipe.strategy == "one-shot" and others:
         raise RecipeError(
             f"one network can't stand for plans of the family {others[0]}",

@@ -8,7 +8,10 @@ from pathlib import Path
 
 import torch
 
-from dynsearch.network.grid.one_shot import OneShotNetwork
+from dynsearch.families.grid.one_shot import OneShotNetwork
+from dynsearch.network.losses import EXIT_LOSSES
+from dynsearch.network.weights.files import load_weights, save_weights
+from dynsearch.network.weights.start import start_backbones
 from dynsearch.plan import Plan
 from dynsearch.search.one_shot.sandwich import SandwichTraining, weighted
 from dynsearch.search.one_shot.shape import Shape
@@ -18,13 +21,11 @@ from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.loop import EpochReport, train
-from dynsearch.training.losses import EXIT_LOSSES
 from dynsearch.training.metrics_log import MetricsLog
 from dynsearch.training.run import ClipSource
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.settings_key import former_settings_text, settings_text
 from dynsearch.training.state import TrainingState
-from dynsearch.training.weights import load_weights, save_weights, start_backbones
 
 
 def build_one_shot(

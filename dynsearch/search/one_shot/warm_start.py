@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from dynsearch.cost import build_network
+from dynsearch.families import build_network
+from dynsearch.network.weights.files import load_weights, save_weights
 from dynsearch.plan import Plan
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import build_one_shot
 from dynsearch.space import SearchSpace
 from dynsearch.study.one_shot_config import OneShotConfig
 from dynsearch.training.seeding import seed_torch
-from dynsearch.training.weights import load_weights, save_weights
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import replace
 import pytest
 from optuna.trial import FixedTrial, TrialState
 
-from dynsearch.cost import cost_table
 from dynsearch.errors import StudyError
+from dynsearch.families import cost_table
 from dynsearch.frontier.placements import search_placements
 from dynsearch.search.one_shot.screening import Screening, promising
 from dynsearch.search.one_shot.screening_record import screened

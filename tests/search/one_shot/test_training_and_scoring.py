@@ -10,8 +10,11 @@ import safetensors.torch
 import torch
 from torch.nn.functional import cross_entropy
 
-from dynsearch.cost import build_network, cost_table
 from dynsearch.errors import ScoresError
+from dynsearch.families import build_network, cost_table
+from dynsearch.families.grid.choices import sample_trunk, trunk_choices
+from dynsearch.network.losses import distilled_cross_entropies, sum_of_cross_entropies
+from dynsearch.network.weights.files import load_weights
 from dynsearch.plan import Exit, ExitPlacement, FrameOrder
 from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.norms import reestimate_norms
@@ -23,8 +26,6 @@ from dynsearch.space import SearchSpace
 from dynsearch.study.one_shot_config import OneShotConfig
 from dynsearch.study.run_settings import RunSettings
 from dynsearch.training.config import TrainingConfig
-from dynsearch.training.losses import distilled_cross_entropies, sum_of_cross_entropies
-from dynsearch.training.weights import load_weights
 from tests.search.one_shot.draws import ToyDraws
 from tests.search.toy import Silent
 from tests.training.fakes import ArraySource
@@ -54,7 +55,7 @@ def library(folder, **changes):
 def trained(tmp_path_factory):
     """A folder with a trained network, and the trunk of the paper's order on four sets with its grid."""
     folder = tmp_path_factory.mktemp("one-shot")
-    trunk = SPACE.sample_trunk(ToyDraws({"frames": "4 frames in 4 sets", "frame_order": "paper"}))
+    trunk = sample_trunk(SPACE, ToyDraws({"frames": "4 frames in 4 sets", "frame_order": "paper"}))
     made = library(folder)
     return folder, trunk, made.grid(trunk), made.observer.notes
 
@@ -98,7 +99,7 @@ def test_steps_draw_all_trunks_of_the_space(trained):
     for _ in range(60):
         logits = training(torch.zeros(1, 4, 3, 32, 32))
         assert logits.shape == (5, 1, 3)
-    trunks = {SPACE.sample_trunk(ToyDraws(params)) for params in SPACE.trunk_choices()}
+    trunks = {sample_trunk(SPACE, ToyDraws(params)) for params in trunk_choices(SPACE)}
     assert fed == {(trunk.frame_order, trunk.temporal_shift) for trunk in trunks}
 
 
@@ -200,7 +201,7 @@ def test_an_interrupted_scoring_goes_on_where_it_stopped(trained, tmp_path):
 
 def test_a_grid_above_the_limit_is_refused_before_it_is_scored(trained, tmp_path):
     folder, _, _, _ = trained
-    other = SPACE.sample_trunk(ToyDraws({"frames": "4 frames in 4 sets", "frame_order": "sequential"}))
+    other = sample_trunk(SPACE, ToyDraws({"frames": "4 frames in 4 sets", "frame_order": "sequential"}))
     tight = RunSettings(max_grid_gb=1e-7)
     with pytest.raises(ScoresError, match="2,160 bytes; the limit is 100"):
         library(folder, run=tight).grid(other)
@@ -221,7 +222,7 @@ def test_a_plan_begins_as_the_one_shot_network_left_it(trained, tmp_path):
 
 def test_sets_of_several_frames_are_scored_by_the_same_network(trained):
     folder, _, _, _ = trained
-    trunk = SPACE.sample_trunk(ToyDraws({"frames": "4 frames in 2 sets", "frame_order": "paper"}))
+    trunk = sample_trunk(SPACE, ToyDraws({"frames": "4 frames in 2 sets", "frame_order": "paper"}))
     made = library(folder)
     grid = made.grid(trunk)
     assert (grid.num_sets, grid.num_depths) == (2, 3)
@@ -239,7 +240,7 @@ def test_milestones_move_with_the_epochs():
 def test_orders_are_fed_as_named():
     assert (
         FrameOrder.named("paper", 4)
-        == SPACE.sample_trunk(ToyDraws({"frames": "4 frames in 4 sets", "frame_order": "paper"})).frame_order
+        == sample_trunk(SPACE, ToyDraws({"frames": "4 frames in 4 sets", "frame_order": "paper"})).frame_order
     )
     assert ExitPlacement.of("4x5") == SHAPE.finest_trunk(SPACE).exits
 

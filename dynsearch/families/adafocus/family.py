@@ -1,0 +1,58 @@
+"""The family ``adafocus``: a glance at whole frames, and a closer look at patches."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from dynsearch.families.adafocus.choices import AdaFocusChoices
+from dynsearch.families.adafocus.options import AdaFocusOptions
+from dynsearch.families.family import Family
+from dynsearch.plan import Plan
+
+if TYPE_CHECKING:
+    import torch
+
+    from dynsearch.cost import NetworkCost
+    from dynsearch.families.adafocus.network import FocusNetwork
+    from dynsearch.network.losses import ExitLoss
+
+
+class AdaFocusFamily(Family):
+    """AdaFocusV2 networks (Wang et al., CVPR 2022), with one patch per frame or per video."""
+
+    options = AdaFocusOptions
+    choices = AdaFocusChoices
+    part_names = ("global_net", "local_net", "policy", "classifier")
+
+    def completed(self, plan: Plan) -> AdaFocusOptions:
+        """Return the plan's options in the one form that they have for it."""
+        assert isinstance(plan.options, AdaFocusOptions)
+        return plan.options.completed(plan)
+
+    def build(self, plan: Plan, num_classes: int, *, dropout: float = 0.0) -> FocusNetwork:
+        """Return the network of ``plan``, of one of the two variants."""
+        from dynsearch.families.adafocus.build import build_adafocus
+
+        return build_adafocus(plan, num_classes, dropout=dropout)
+
+    def cost(self, plan: Plan, num_classes: int) -> NetworkCost:
+        """Return the cost of each part."""
+        from dynsearch.families.adafocus.cost import adafocus_cost
+
+        return adafocus_cost(plan, num_classes)
+
+    def objective(
+        self,
+        network: Callable[..., torch.Tensor],
+        clips_BTCHW: torch.Tensor,
+        labels_B: torch.Tensor,
+        exit_loss: ExitLoss,
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the loss of exits and auxiliary heads, and the exits' logits with the policy's patches."""
+        from dynsearch.families.adafocus.objective import with_auxiliary_heads
+
+        return with_auxiliary_heads(network, clips_BTCHW, labels_B, exit_loss)
+
+
+FAMILY = AdaFocusFamily()

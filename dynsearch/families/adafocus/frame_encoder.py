@@ -1,0 +1,55 @@
+"""A whole backbone that looks at frames one by one, with the plan's temporal shift inside."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from dynsearch.network.backbone.backbone import Backbone, check_branches
+from dynsearch.network.backbone.layout import features_of
+from dynsearch.network.backbone.shift import attach_shifts
+from dynsearch.network.backbone.stages import backbone_stages
+from dynsearch.plan import Plan
+
+
+class FrameEncoder(nn.Module):
+    """Turns frames into the backbone's last features.
+
+    Args:
+        name: Name of a timm model.
+        image_size: Side of the square input, in pixels.
+        plan: Its temporal shift and frame order are used.
+
+    Attributes:
+        layout: Of the features.
+
+    Raises:
+        PlanError: The backbone is unknown or can't be cut, or has no residual branch for the shift.
+    """
+
+    def __init__(self, name: str, image_size: int, plan: Plan) -> None:
+        super().__init__()
+        check_branches(plan.temporal_shift, name, image_size)
+        self.backbone = Backbone(name, image_size, len(backbone_stages(name, image_size, None)))
+        self.layout = self.backbone.stages[-1].layout
+        self.history = attach_shifts(self.backbone.residual_branches(), plan)
+        self._restarts = plan.temporal_shift.restarts(plan.frame_order, plan.frames_per_set)
+
+    def forward(self, frames_BTCHW: torch.Tensor, start: int = 0, *, more: bool = False) -> torch.Tensor:
+        """Return the features of T frames, (B x T, ...).
+
+        Args:
+            frames_BTCHW: Frames in the order they are fed.
+            start: Position of the first one; if not 0, the shift goes on where the last call stopped.
+            more: Whether to keep what the shift needs of the last frame for a call that follows.
+        """
+        self.history.begin(start, start + frames_BTCHW.shape[1], self._restarts)
+        self.history.keep_tails = more
+        state = frames_BTCHW.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        for stage in range(len(self.backbone.stages)):
+            state = self.backbone.forward_stage(state, stage)
+        return features_of(state)
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Drop what the shift keeps of every video but those at the positions ``rows``."""
+        self.history.tails = {name: tail[rows] for name, tail in self.history.tails.items()}

@@ -1,0 +1,89 @@
+"""AdaFocusV2 with one patch per video, on networks with a temporal shift (its Something-Something variant)."""
+
+from __future__ import annotations
+
+import torch
+
+from dynsearch.families.adafocus.network import FocusNetwork
+from dynsearch.families.adafocus.policy import WholeVideoPolicy
+from dynsearch.network import ExitPass
+from dynsearch.network.heads import LinearHead
+from dynsearch.plan import Plan
+
+
+class OnePatchNetwork(FocusNetwork):
+    """A global network sees some frames, a policy chooses one place, a local network sees it in all frames.
+
+    The answer is the sum of both networks' logits. They come from features without gradient; each network is
+    trained by an auxiliary head of its own, and the policy by the local one.
+
+    Args:
+        plan: A plan of family ``adafocus`` with one patch per video.
+        num_classes: K.
+        dropout: Dropout before each linear classifier, active in training only.
+
+    Raises:
+        PlanError: A backbone is unknown or can't be used.
+    """
+
+    def __init__(self, plan: Plan, num_classes: int, *, dropout: float = 0.0) -> None:
+        super().__init__(plan, num_classes)
+        options = self.options
+        count = options.global_frames or plan.num_frames
+        self.global_frames = [(2 * i + 1) * plan.num_frames // (2 * count) for i in range(count)]
+        self.policy = WholeVideoPolicy(self.global_net.layout.map_shape, count, options.policy_width)
+        channels = [net.layout.channels for net in (self.global_net, self.local_net)]
+        self.global_head, self.local_head, self.global_aux, self.local_aux = (
+            LinearHead(width, num_classes, dropout) for width in channels * 2
+        )
+        self.depths = [exit_.depth for exit_ in plan.exits.exits]
+
+    def glance(self, frames_BTCHW: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the global network's maps (B, T, C, H, W), and its features averaged over frames (B, C)."""
+        maps, features_BTC = self.glance_at_frames(frames_BTCHW[:, self.global_frames])
+        return maps, features_BTC.mean(dim=1)
+
+    def places(self, maps_BTCHW: torch.Tensor) -> torch.Tensor:
+        """Return one place for each video, (B, 2)."""
+        places_B2: torch.Tensor = self.policy(maps_BTCHW)
+        return places_B2
+
+    def look(self, frames_BTCHW: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Return the local network's features of the patches at ``places`` (B, 2), averaged over frames (B, C)."""
+        places_R2 = places.repeat_interleave(frames_BTCHW.shape[1], dim=0)
+        return self.look_at_frames(frames_BTCHW, places_R2).mean(dim=1)
+
+    def exits(self, wholes: torch.Tensor, patches: torch.Tensor) -> torch.Tensor:
+        """Return the logits of all exits, (E, B, K), from features (B, C)."""
+        glanced = self.global_head(wholes.detach())
+        focused = glanced + self.local_head(patches.detach())
+        return torch.stack([glanced if depth == 1 else focused for depth in self.depths])
+
+    def begin(self, clips_BTCHW: torch.Tensor) -> OnePatchPass:
+        """Return what goes from the glance to the patches of these clips."""
+        return OnePatchPass(self, clips_BTCHW)
+
+
+class OnePatchPass(ExitPass):
+    """The glance at the videos still running."""
+
+    def __init__(self, network: OnePatchNetwork, clips_BTCHW: torch.Tensor) -> None:
+        super().__init__(clips_BTCHW)
+        self.network = network
+        self.maps, self.logits_BK = torch.empty(0), torch.empty(0)
+
+    def logits_at(self, k: int) -> torch.Tensor:
+        """Return the logits (B, K) of exit ``k``."""
+        network = self.network
+        if k == 0:
+            self.maps, global_BC = network.glance(self.clips_BTCHW)
+            self.logits_BK = network.global_head(global_BC)
+        if network.depths[k] == 1:
+            return self.logits_BK
+        local_BC = network.look(self.clips_BTCHW, network.places(self.maps))
+        return self.logits_BK + network.local_head(local_BC)
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Drop every video but those at the positions ``rows``."""
+        self.clips_BTCHW, self.maps = self.clips_BTCHW[rows], self.maps[rows]
+        self.logits_BK = self.logits_BK[rows]

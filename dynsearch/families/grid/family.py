@@ -1,0 +1,73 @@
+"""The family ``grid``: a backbone over frames x depth, with exits on its cells."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from dynsearch.families.family import Family
+from dynsearch.families.grid.choices import GridChoices
+from dynsearch.plan import Plan
+
+if TYPE_CHECKING:
+    import torch
+
+    from dynsearch.families.grid.cost import CostTable
+    from dynsearch.families.grid.graph_steps import GridStep
+    from dynsearch.families.grid.network import GridNetwork
+    from dynsearch.families.grid.online import OnlineClip
+    from dynsearch.network import MultiExitNetwork
+    from dynsearch.thresholds import ExitPolicy
+
+
+class GridFamily(Family):
+    """Networks on the grid of N frame sets x M depth stages."""
+
+    choices = GridChoices
+    one_shot = True
+    part_names = ("backbone", "heads")
+
+    def build(self, plan: Plan, num_classes: int, *, dropout: float = 0.0) -> GridNetwork:
+        """Return the grid network of ``plan``."""
+        from dynsearch.families.grid.network import GridNetwork
+
+        return GridNetwork(plan, num_classes, dropout=dropout)
+
+    def cost(self, plan: Plan, num_classes: int) -> CostTable:
+        """Return the cost of every cell and exit."""
+        from dynsearch.families.grid.cost import grid_cost
+
+        return grid_cost(plan, num_classes)
+
+    def start(self, network: MultiExitNetwork, *, pretrained: bool, weights: Path | None) -> None:
+        """Give the backbone its starting weights, and the heads theirs if the file has any that fit."""
+        from dynsearch.network.weights.start import load_fitting, start_backbones
+
+        grid = cast("GridNetwork", network)
+        for found in start_backbones(network, pretrained=pretrained, weights=weights):
+            for k, slot in enumerate(grid.slots):
+                depth = 0 if k == len(grid.slots) - 1 and 0 in found.heads else slot.depth
+                load_fitting(grid.head(k), found.heads.get(depth, {}))
+
+    def feeds_in_time(self, plan: Plan) -> bool:
+        """Return whether the frame order is that of time and nothing is shifted backwards."""
+        from dynsearch.families.grid.online import feeds_in_time
+
+        return feeds_in_time(plan)
+
+    def online(self, network: MultiExitNetwork, policy: ExitPolicy) -> OnlineClip:
+        """Return a clip of which every frame is computed when it arrives."""
+        from dynsearch.families.grid.online import OnlineClip
+
+        return OnlineClip(cast("GridNetwork", network), policy)
+
+    def graph_steps(
+        self, network: MultiExitNetwork, clips_BTCHW: torch.Tensor
+    ) -> list[tuple[GridStep, tuple[torch.Tensor, ...]]]:
+        """Return every step from exit to exit with its tensors."""
+        from dynsearch.families.grid.graph_steps import steps_of
+
+        return steps_of(cast("GridNetwork", network), clips_BTCHW)
+
+
+FAMILY = GridFamily()

@@ -1,0 +1,44 @@
+"""The grid network: a backbone over frames x depth, with exits (paper section 3.2, Fig. 2d)."""
+
+from __future__ import annotations
+
+import torch
+
+from dynsearch.families.grid.cells import read_cells
+from dynsearch.families.grid.parts import GridParts
+from dynsearch.families.grid.progressive import GridExits
+from dynsearch.network.clips import check_clips
+
+
+class GridNetwork(GridParts):
+    """A multi-exit network on the grid of N frame sets x M depth stages.
+
+    :meth:`forward` computes every exit at once, for training and scoring. :meth:`forward_until` goes from
+    exit to exit and stops. Both are the same function: stopping at an exit gives the logits that the dense
+    forward gives there.
+    """
+
+    def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:
+        """Return the logits of all exits.
+
+        Args:
+            clips_BTCHW: Clips with their T frames in temporal order.
+
+        Returns:
+            Logits, (E, B, K).
+
+        Raises:
+            PlanError: The clips have another shape than the plan.
+        """
+        check_clips(clips_BTCHW, self.plan)
+        plan = self.plan
+        num_frames = plan.frames_seen(plan.exits.last)
+        state = self.frames(clips_BTCHW, 0, num_frames)
+        self.begin_pass(0, num_frames)
+        cells = [(plan.frames_seen(exit_), exit_.depth) for exit_ in plan.exits.exits]
+        heads = [self.head(k) for k in range(len(cells))]
+        return torch.stack(read_cells(self.backbone, self.readers, state, num_frames, cells, heads))
+
+    def begin(self, clips_BTCHW: torch.Tensor) -> GridExits:
+        """Return what goes from exit to exit on these clips."""
+        return GridExits(self, clips_BTCHW)

@@ -1,0 +1,125 @@
+"""Exit heads: from the features of the frames seen so far to logits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from dynsearch.errors import PlanError
+from dynsearch.plan import HEADS, Plan
+from dynsearch.plan.heads import head_kinds
+
+
+class ExitHead(nn.Module):
+    """From features of the frames seen to logits (B, K).
+
+    Attributes:
+        wants_maps: Whether it reads maps averaged over frames, (B, C, H, W); else they are averaged over space
+            too, (B, C).
+    """
+
+    wants_maps = False
+
+
+class LinearHead(ExitHead):
+    """Dropout and one linear layer on features averaged over space and over the frames seen.
+
+    The paper's MSDNet head as its text has it (section 4): "an average pooling and a linear layer".
+    """
+
+    def __init__(self, channels: int, num_classes: int, dropout: float) -> None:
+        super().__init__()
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(channels, num_classes)
+        nn.init.normal_(self.linear.weight, std=0.01)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, mean_BC: torch.Tensor) -> torch.Tensor:
+        """Return logits (B, K) for features averaged over space and frames, (B, C)."""
+        return self.linear(self.dropout(mean_BC))
+
+
+class ConvHead(ExitHead):
+    """Two stride-2 3x3 convolutions, average pool, linear layer, on maps averaged over the frames seen.
+
+    The classifier of MSDNet (Huang et al., ICLR 2018, section 4), and the paper's for ResNets.
+
+    Args:
+        channels: Channels that come in.
+        width: Channels of both convolutions; None keeps the ``channels``.
+        num_classes: K.
+        dropout: Dropout before the linear layer.
+    """
+
+    wants_maps = True
+
+    def __init__(self, channels: int, width: int | None, num_classes: int, dropout: float) -> None:
+        super().__init__()
+        width = width or channels
+        self.convs = nn.Sequential(*_halve(channels, width), *_halve(width, width))
+        self.dropout = nn.Dropout(dropout)
+        self.linear = nn.Linear(width, num_classes)
+
+    def forward(self, mean_BCHW: torch.Tensor) -> torch.Tensor:
+        """Return logits (B, K) for maps averaged over frames, (B, C, H, W)."""
+        return self.linear(self.dropout(self.convs(mean_BCHW).mean(dim=(2, 3))))
+
+
+def _halve(in_channels: int, out_channels: int) -> tuple[nn.Module, ...]:
+    convolution = nn.Conv2d(in_channels, out_channels, 3, stride=2, padding=1, bias=False)
+    return convolution, nn.BatchNorm2d(out_channels), nn.ReLU(inplace=True)
+
+
+def conv_head(channels: int, num_classes: int, dropout: float) -> ConvHead:
+    """Return MSDNet's head, which keeps the channels."""
+    return ConvHead(channels, None, num_classes, dropout)
+
+
+def conv_head_128(channels: int, num_classes: int, dropout: float) -> ConvHead:
+    """Return MSDNet's head with 128 channels."""
+    return ConvHead(channels, 128, num_classes, dropout)
+
+
+@dataclass(frozen=True)
+class HeadSlot:
+    """Which head an exit uses.
+
+    Attributes:
+        index: Position among the network's heads; exits may share one.
+        kind: Its name in :data:`dynsearch.plan.HEADS`.
+        depth: The depth stage whose features it reads.
+    """
+
+    index: int
+    kind: str
+    depth: int
+
+
+def head_slots(plan: Plan) -> tuple[HeadSlot, ...]:
+    """Return the head of each exit."""
+    early, last = head_kinds(plan.head)
+    taken: dict[object, int] = {}
+    slots = []
+    for k, exit_ in enumerate(plan.exits.exits):
+        kind = last if k == len(plan.exits) - 1 else early
+        key = (exit_.depth, kind) if plan.share_heads else k
+        slots.append(HeadSlot(taken.setdefault(key, len(taken)), kind, exit_.depth))
+    return tuple(slots)
+
+
+def build_head(kind: str, channels: int, num_classes: int, dropout: float) -> ExitHead:
+    """Return an exit head of the given kind, freshly initialised.
+
+    Raises:
+        PlanError: There is no such kind, or what was registered makes no exit head.
+    """
+    head = HEADS[kind](channels, num_classes, dropout)
+    if not isinstance(head, ExitHead):
+        raise PlanError(
+            f"what is registered as {kind} makes a {type(head).__name__}, and no exit head",
+            where="head",
+            hint="Derive it from dynsearch.network.heads.ExitHead",
+        )
+    return head

@@ -1,0 +1,72 @@
+"""What training, scoring and inference need of a network, whatever its family."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import nn
+
+from dynsearch.network.backbone.backbone import Backbone
+from dynsearch.network.costed import Costed
+from dynsearch.network.exit_loop import ExitPass, run_exits
+from dynsearch.network.progress import ProgressiveResult
+from dynsearch.plan import Plan
+from dynsearch.thresholds import ExitPolicy
+
+
+class PlannedNetwork(nn.Module):
+    """A module that was built from a plan; training needs no more of it.
+
+    Attributes:
+        plan: The plan.
+        num_classes: K.
+    """
+
+    def __init__(self, plan: Plan, num_classes: int) -> None:
+        super().__init__()
+        self.plan = plan
+        self.num_classes = num_classes
+
+    @property
+    def backbones(self) -> tuple[Backbone, ...]:
+        """The timm models inside, for starting weights and activation checkpointing; a network may have none."""
+        return ()
+
+
+class MultiExitNetwork(Costed, PlannedNetwork, ABC):
+    """A network with exits, dense and progressive. Every family's is derived from it.
+
+    Attributes:
+        cost_E: Cumulative cost per video at each exit; empty until the network has been costed.
+    """
+
+    @abstractmethod
+    def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:
+        """Return the logits of all exits, (E, B, K), for clips whose T frames are in temporal order.
+
+        Raises:
+            PlanError: The clips have another shape than the plan.
+        """
+
+    @abstractmethod
+    def begin(self, clips_BTCHW: torch.Tensor) -> ExitPass:
+        """Return what goes from exit to exit on these clips; its logits are those that :meth:`forward` gives."""
+
+    @torch.inference_mode()
+    def forward_until(self, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:
+        """Run from exit to exit; videos that are sure enough leave the batch and cost nothing more.
+
+        Args:
+            clips_BTCHW: Clips with their T frames in temporal order.
+            policy: Confidence measure and thresholds T_k.
+
+        Raises:
+            PlanError: The clips have another shape than the plan.
+            PolicyError: The policy is for another number of exits or another plan.
+        """
+        exit_pass = self.begin(clips_BTCHW)
+        try:
+            return run_exits(exit_pass, self.plan, self.cost_E, policy)
+        finally:
+            exit_pass.end()

@@ -1,0 +1,1 @@
+"""Weights: files of ours and of others, and what a network begins with."""
