@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install study test reliability reliability-page lint docs errors clean
+.PHONY: install study test reliability reliability-page tests-page lint docs errors clean
 
 # Installed once; again when the pinned versions change.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -27,6 +27,10 @@ reliability: install
 # docs/reliability.md, from the markers of the tests.
 reliability-page: install
 	$(BIN)/python -m tests.docs.reliability_page
+
+# docs/tests.md, which tests hold which module.
+tests-page: install
+	$(BIN)/python -m tests.docs.tests_page
 
 lint: install
 	$(BIN)/ruff check .

@@ -11,6 +11,8 @@ from dynsearch.scores import ExitScores
 from tests.cli.miniature_study import DATA, QUICK, prepared, study
 from tests.cli.runner import dynsearch
 
+TESTS = ("dynsearch.cli.evaluate", "dynsearch.cli.train")
+
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):

@@ -9,6 +9,8 @@ from dynsearch.training.loop import EpochReport
 from tests.plans import small_plan
 from tests.search.toy import recipe
 
+TESTS = ("dynsearch.search.loggers",)
+
 PLAN = small_plan()
 POINT = OperatingPoint(ExitPolicy((0.5, 0.5, float("-inf"))), 0.75, 0.02, (0.5, 0.25, 0.25), 40)
 

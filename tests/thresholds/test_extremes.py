@@ -15,6 +15,8 @@ from dynsearch.scores.stop_rule import PATIENCE
 from dynsearch.thresholds import SOLVERS, ExitPolicy, evaluate_policy
 from tests.thresholds.tables import random_scores
 
+TESTS = ("dynsearch.thresholds.solver",)
+
 
 def replayed(curve, scores):
     """Check that every point is a replay of its own policy, and say how many points there are."""

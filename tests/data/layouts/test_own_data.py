@@ -8,6 +8,8 @@ from dynsearch.errors import DataError, InputError, VideoError
 from tests.data import barcode
 from tests.data.videos import encode
 
+TESTS = ("dynsearch.data.layouts.csv_videos",)
+
 
 @pytest.fixture(scope="module")
 def avi(tmp_path_factory):

@@ -9,6 +9,8 @@ from dynsearch.data.labels import label_tensor
 from dynsearch.errors import DataError, InputError
 from tests.data.layouts.several import CLASSES, write_activitynet, write_json
 
+TESTS = ("dynsearch.data.layouts.activitynet", "dynsearch.data.layouts.fcvid")
+
 
 def read(name, root, **options):
     return read_annotations(name, root, **options)
