@@ -13,7 +13,7 @@ from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import plan_of
 from dynsearch.study.results import read_results
 from dynsearch.training import TrainingConfig
-from tests.search.test_local_engine import start_driver
+from tests.search.engines.test_local import start_driver
 from tests.search.toy import SPACE, ToyEvaluator, evaluations, run, summary, toy_top1
 from tests.training.fakes import ArraySource
 

@@ -20,7 +20,7 @@ from tests.search.test_halving import ASHA, TOY
 from tests.search.toy import InlineEngine, ToyEvaluator, evaluated, evaluations, kills, run, summary
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
@@ -84,7 +84,7 @@ def test_a_study_begun_on_one_engine_goes_on_on_another(tmp_path, engine):
 
 def test_a_node_killed_in_the_middle_costs_the_study_no_trial(tmp_path, cluster, engine):
     path, hang = tmp_path / "s", tmp_path / "hang"
-    from tests.search.test_local_engine import when
+    from tests.search.engines.test_local import when
 
     doomed = cluster.add_node(**node())
     cluster.wait_for_nodes()
@@ -122,7 +122,7 @@ DRIVE = """
 import functools, sys
 from pathlib import Path
 from dynsearch.search.engines import RayEngine
-from tests.search.test_ray_engine import DEADLY
+from tests.search.engines.test_ray_engine import DEADLY
 from tests.search.toy import run
 
 run(Path(sys.argv[1]), DEADLY, num_trials=8, engine=functools.partial(RayEngine, address=sys.argv[2]))
