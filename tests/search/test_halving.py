@@ -100,7 +100,7 @@ def test_killed_at_any_moment_the_study_decides_the_same(tmp_path):
 
 
 def test_real_trainings_measure_top1_at_the_budget_and_train_on_unchanged(tmp_path):
-    config = {"epochs": 3, "batch_size": 12, "pretrained": False, "num_workers": 0}
+    config = {"epochs": 3, "batch_size": 12, "pretrained": False}
     space = SPACE.model_copy(update={"frames": SPACE.frames[:1]})
     changes = {"training": config, "num_trials": 3, "max_gflops": 1}
     plain = TrainingEvaluator(ArraySource(), TrainingConfig(**config), seed=0)

@@ -11,6 +11,8 @@ from dynsearch.plan import TemporalShift
 from tests.network.nets import lively_network, random_clips
 from tests.plans import focus_plan
 
+TESTS = ("dynsearch.network.adafocus",)
+
 
 def timm_model(backbone):
     model = timm.create_model(backbone.name, num_classes=0, global_pool="").eval()
