@@ -29,6 +29,7 @@ from sqlalchemy.engine import Engine as Database
 
 from dynsearch import resources
 from dynsearch.families import cost_table
+from dynsearch.measures import COUNTED
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.search.driver import Driver
@@ -164,7 +165,7 @@ def measure(dataset: str, num_trials: int, *, draws: bool) -> Costs:
             proposes.append(time.process_time())
 
         with counted_statements() as statements:
-            study = open_record(folder, create=True)
+            study = open_record(folder, create=COUNTED)
             begun = len(statements)
             notes = DashboardNotes(folder, recipe.max_gflops)
             Driver(study, recipe, space, engine, folder, classes, clock, redraw, notes).run()  # type: ignore[arg-type]

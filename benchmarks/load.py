@@ -32,6 +32,7 @@ import optuna
 
 from dynsearch.cli.report import make_report
 from dynsearch.frontier import solve_thresholds
+from dynsearch.measures import COUNTED
 from dynsearch.search import proposals, saved_frontiers
 from dynsearch.search.driver import Driver
 from dynsearch.search.paced import Paced
@@ -126,7 +127,7 @@ def study(path: Path, num_trials: int, sampler: str, storage: str | None, *, pic
     clock.watch_optuna()
     with folder.prepared():
         folder.record(chosen, space)
-        record = open_record(folder, create=True)
+        record = open_record(folder, create=COUNTED)
     marks = Marks(clock, Paced(LiveFrontier(record, folder, chosen).write))
     notes = DashboardNotes(folder, chosen.max_gflops) if pictures else NoNotes()
     engine = InlineEngine(clock.timed(EVALUATOR, ToyEvaluator()))

@@ -19,6 +19,7 @@ from statistics import median
 
 import numpy as np
 
+from dynsearch.measures import COUNTED
 from dynsearch.search.engines import Engine, LocalEngine, RayEngine, slot
 from dynsearch.search.engines.engine import Job, Monitor
 from dynsearch.space import SearchSpace
@@ -100,7 +101,7 @@ def run(make: Callable[..., Engine], rounds: int, num_trials: int, workers: int)
     with tempfile.TemporaryDirectory() as root:
         folder = StudyFolder(Path(root) / "study")
         folder.record(recipe, SPACE)
-        study = open_record(folder, create=True)
+        study = open_record(folder, create=COUNTED)
         started, cpu = time.perf_counter(), time.process_time()
         with contextlib.closing(make(Work(rounds), num_slots=workers)) as engine:
             Driver(study, recipe, SPACE, engine, folder, NUM_CLASSES, Clock(), lambda: None).run()

@@ -12,7 +12,7 @@ from typing import TypeVar, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from dynsearch.errors import InfeasibleBudgetError
+from dynsearch.measures import CostMeasure
 
 _ROUNDING = 1e-12  # relative
 
@@ -35,7 +35,7 @@ def excess(cost: float, budget: float) -> float:
 
 
 def last_that_fits(
-    points: Sequence[Point], budget: float, cost: Callable[[Point], float], *, where: str | None = None
+    points: Sequence[Point], budget: float, cost: Callable[[Point], float], measure: CostMeasure
 ) -> Point:
     """Return the last of the points that fits: of points that rise in cost and accuracy, the best one.
 
@@ -43,7 +43,7 @@ def last_that_fits(
         points: One at least.
         budget: In the unit of the costs.
         cost: What a point costs.
-        where: What the error names.
+        measure: What they are in.
 
     Raises:
         InfeasibleBudgetError: No point fits; the error carries the lowest cost.
@@ -51,4 +51,4 @@ def last_that_fits(
     for point in reversed(points):
         if fits(cost(point), budget):
             return point
-    raise InfeasibleBudgetError(float(budget), min(map(cost, points)), where=where)
+    raise measure.too_low(float(budget), min(map(cost, points)))

@@ -79,16 +79,18 @@ class StudyFailedError(DynsearchError, RuntimeError):
 
 
 class InfeasibleBudgetError(InputError):
-    """A GFLOPs budget below the cheapest point there is.
+    """A budget below the cheapest point there is. Measures of cost make it: ``CostMeasure.too_low``.
 
     Attributes:
-        cheapest: The lowest budget that would work, in GFLOPs per video.
+        cheapest: The lowest budget that would work.
     """
 
-    def __init__(self, budget: float, cheapest: float, *, where: str | None = None) -> None:
+    def __init__(
+        self, budget: float, cheapest: float, *, name: str, unit: str, where: str | None = None
+    ) -> None:
         self.cheapest = cheapest
         super().__init__(
-            f"max_gflops={budget:g} is below the cheapest point, {cheapest:.6g} GFLOPs per video",
+            f"{name}={budget:g} is below the cheapest point, {cheapest:.6g} {unit}",
             where=where,
             hint=f"Give at least {cheapest:.6g}",
         )

@@ -11,9 +11,9 @@ from dynsearch.cli.main import _COMMANDS
 
 ROOT = Path(__file__).parents[1] / "dynsearch"
 ORDER = [
-    "errors", "units", "budget", "registry", "machine", "locks", "strict_yaml", "files", "validation",
-    "resources", "display", "plan", "space", "scores", "thresholds", "frontier", "calibration", "report", "network",
-    "cost", "families", "data", "training", "study", "search", "export", "cli",
+    "errors", "registry", "machine", "locks", "strict_yaml", "files", "validation", "resources", "display", "plan",
+    "measures", "budget", "space", "scores", "thresholds", "frontier", "calibration", "report", "network", "cost",
+    "families", "data", "training", "study", "search", "export", "cli",
 ]  # fmt: skip
 NO_TORCH = ORDER[: ORDER.index("network")]
 FILES = sorted(ROOT.rglob("*.py"))
@@ -78,7 +78,7 @@ def test_commands_import_heavy_parts_only_when_they_run(name):
                "contextlib", "dataclasses", "time", "math", "csv", "__future__"}  # fmt: skip
     loaded = imported_modules(ROOT / "cli" / f"{name}.py", top_level=True)
     assert {module.split(".")[0] for module in loaded} <= allowed
-    light = ("dynsearch.cli", "dynsearch.errors", "dynsearch.units", "dynsearch.__version__")
+    light = ("dynsearch.cli", "dynsearch.errors", "dynsearch.__version__")
     assert all(m == "dynsearch" or m.startswith(light) for m in loaded if m.startswith("dynsearch"))
 
 

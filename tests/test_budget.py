@@ -14,6 +14,7 @@ from dynsearch.frontier import Frontier, chance_of_exceeding, merge, safe_best_u
 from dynsearch.frontier.crossfit import cross_fit
 from dynsearch.frontier.placements import rank_plans, search_placements
 from dynsearch.frontier.placements.points import PlacementFrontier
+from dynsearch.measures import COUNTED
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
 from dynsearch.scores import ExitScores
 from dynsearch.search.one_shot.screening import promising
@@ -51,11 +52,11 @@ def test_a_cost_fits_if_it_is_at_most_a_millionth_millionth_above(budget, relati
 
 
 def test_the_last_point_that_fits_and_the_lowest_cost_where_none_does():
-    assert last_that_fits([0.1, COST, 0.4], BUDGET, float) == COST
-    assert last_that_fits([0.1, COST, 0.4], np.inf, float) == 0.4
+    assert last_that_fits([0.1, COST, 0.4], BUDGET, float, COUNTED) == COST
+    assert last_that_fits([0.1, COST, 0.4], np.inf, float, COUNTED) == 0.4
     with pytest.raises(InfeasibleBudgetError, match="below the cheapest point, 0.1 GFLOPs") as caught:
-        last_that_fits([0.1, COST], 0.05, float, where="here")
-    assert (caught.value.cheapest, caught.value.where) == (0.1, "here")
+        last_that_fits([0.1, COST], 0.05, float, COUNTED)
+    assert caught.value.cheapest == 0.1
 
 
 def test_points_of_one_network():

@@ -14,11 +14,11 @@ from numpy.typing import NDArray
 from dynsearch.calibration.request import Request
 from dynsearch.errors import PolicyError
 from dynsearch.frontier import CrossFitted, Frontier, Interval, cost_interval, top1_interval
+from dynsearch.measures import CostMeasure
 from dynsearch.scores.calibration import ExitCalibration
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
 from dynsearch.thresholds.drift import Drift
 from dynsearch.thresholds.groups import GroupView
-from dynsearch.units import spelled
 
 if TYPE_CHECKING:
     import pandas
@@ -92,7 +92,7 @@ class Calibration:
         if self.rematched is not None:
             return self.rematched
         if self.point is None:
-            raise PolicyError("no point was chosen", hint="Give --max-gflops")
+            raise PolicyError("no point was chosen", hint="Give a budget")
         return self.point.policy
 
     def applied_intervals(self, place: int) -> Intervals | None:
@@ -117,7 +117,7 @@ class Calibration:
         }
         if self.applied is not None:
             applied = [
-                point.to_dict() | ends(self.applied_intervals(place))
+                point.to_dict() | self._ends(self.applied_intervals(place))
                 for place, point in enumerate(self.applied)
             ]
             values["applied"] = applied
@@ -128,7 +128,7 @@ class Calibration:
             values["temperatures"] = [asdict(exit_calibration) for exit_calibration in self.temperatures]
         if self.cross_fitted is not None:
             values["cross_fitted"] = [
-                spelled(asdict(estimate)) | ends(self.cross_fitted_intervals(place))
+                self.measure.spelled(asdict(estimate)) | self._ends(self.cross_fitted_intervals(place))
                 for place, estimate in enumerate(self.cross_fitted)
             ]
         for name, value in (
@@ -140,9 +140,9 @@ class Calibration:
                 values[name] = value
         if self.groups is not None:
             name = "classes" if self.request.by_class else "groups"
-            values[name] = [spelled(asdict(view)) | {"drop": view.drop} for view in self.groups]
+            values[name] = [self.measure.spelled(asdict(view)) | {"drop": view.drop} for view in self.groups]
         if self.drift is not None:
-            values["drift"] = spelled(asdict(self.drift)) | {"moved": self.drift.moved()}
+            values["drift"] = self.measure.spelled(asdict(self.drift)) | {"moved": self.drift.moved()}
         if self.rematched is not None:
             values["rematched"] = self.rematched.to_dict()
         return values
@@ -158,11 +158,11 @@ class Calibration:
         rows = [point.to_row() for point in self.frontier]
         for place, row in enumerate(rows):
             if self.cross_fitted is not None:
-                estimate = spelled(asdict(self.cross_fitted[place]))
-                row |= _columns("cross_fitted", estimate, self.cross_fitted_intervals(place))
+                estimate = self.measure.spelled(asdict(self.cross_fitted[place]))
+                row |= self._columns("cross_fitted", estimate, self.cross_fitted_intervals(place))
             if self.applied is not None:
                 point = self.applied[place].to_dict()
-                row |= _columns("applied", point, self.applied_intervals(place))
+                row |= self._columns("applied", point, self.applied_intervals(place))
         return rows
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -183,12 +183,29 @@ class Calibration:
             band = [interval.top1 for interval in found if interval is not None]
             curves.append(Curve("applied", *_pairs(self.applied), band))
         point = None if self.point is None else (self.point.cost, self.point.top1)
-        return plot_curves(curves, axes, chosen=point, budget=self.request.budget)
+        return plot_curves(curves, axes, unit=self.measure, chosen=point, budget=self.request.budget)
+
+    @property
+    def measure(self) -> CostMeasure:
+        """What costs are in."""
+        return self.frontier.measure
+
+    def _ends(self, intervals: Intervals | None) -> dict[str, float]:
+        return self.measure.spelled(ends(intervals))
+
+    def _columns(
+        self, kind: str, values: Mapping[str, float], intervals: Intervals | None
+    ) -> dict[str, float]:
+        names = self.measure.spelled(
+            dict.fromkeys(("cost", "top1", "cost_low", "cost_high", "top1_low", "top1_high"))
+        )
+        both = dict(values) | self._ends(intervals)
+        return {f"{kind}_{name}": both[name] for name in names}
 
     def __repr__(self) -> str:
         chosen = "no point chosen"
         if self.point is not None:
-            chosen = f"chosen: top-1 {self.point.top1:.4f} at {self.point.cost:.4g} GFLOPs"
+            chosen = f"chosen: top-1 {self.point.top1:.4f} at {self.measure.text(self.point.cost)}"
         return f"Calibration({len(self.frontier)} points, {self.confidence}, {chosen})"
 
     def _repr_html_(self) -> str:
@@ -216,13 +233,7 @@ def ends(intervals: Intervals | None) -> dict[str, float]:
         return {}
     (top1_low, top1_high), (cost_low, cost_high) = intervals
     values = {"top1_low": top1_low, "top1_high": top1_high}
-    return values | {"gflops_low": cost_low, "gflops_high": cost_high}
-
-
-def _columns(kind: str, values: Mapping[str, float], intervals: Intervals | None) -> dict[str, float]:
-    names = ("gflops", "top1", "gflops_low", "gflops_high", "top1_low", "top1_high")
-    both = dict(values) | ends(intervals)
-    return {f"{kind}_{name}": both[name] for name in names}
+    return values | {"cost_low": cost_low, "cost_high": cost_high}
 
 
 def _without_infinity(value: object) -> object:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 
 from dynsearch.calibration import Calibration
+from dynsearch.display.words import cost_text
 from dynsearch.errors import InputError
 from dynsearch.frontier import Interval
 from dynsearch.scores.calibration import ExitCalibration
 from dynsearch.thresholds import OperatingPoint
 from dynsearch.thresholds.groups import GroupView
 from dynsearch.thresholds.risk import DEFAULT_MAX_DROP
-from dynsearch.units import format_cost
 
 _ROWS = 16
 _GROUP_ROWS = 10
@@ -47,17 +47,17 @@ def _header(result: Calibration) -> list[str]:
 
 
 def _row(result: Calibration, place: int, point: OperatingPoint) -> list[str]:
-    row = ["*" if place == result.chosen else "", format_cost(point.cost), f"{100 * point.top1:.2f}"]
+    row = ["*" if place == result.chosen else "", cost_text(point.cost), f"{100 * point.top1:.2f}"]
     if result.cross_fitted is not None:
         estimate = result.cross_fitted[place]
-        row += [format_cost(estimate.cost), f"{100 * estimate.top1:.2f}"]
+        row += [cost_text(estimate.cost), f"{100 * estimate.top1:.2f}"]
         intervals = result.cross_fitted_intervals(place)
         if result.applied is None and intervals is not None:
             row.append(_percents(intervals.top1))
     intervals = result.applied_intervals(place)
     if result.applied is not None and intervals is not None:
         applied = result.applied[place]
-        row += [format_cost(applied.cost), "-".join(format_cost(end) for end in intervals.cost)]
+        row += [cost_text(applied.cost), "-".join(cost_text(end) for end in intervals.cost)]
         row += [f"{100 * applied.top1:.2f}", _percents(intervals.top1)]
     return [*row, " ".join(f"{100 * share:.0f}" for share in point.exit_share)]
 
@@ -92,7 +92,7 @@ def _point_lines(result: Calibration, point: OperatingPoint) -> list[str]:
     if result.drift is not None:
         moved = "moved beyond chance" if result.drift.moved() else "as expected"
         shares = " ".join(f"{100 * share:.0f}" for share in result.drift.exit_share)
-        lines += ["", f"new videos: {moved}; {format_cost(result.drift.cost)} GFLOPs, {shares} % stop"]
+        lines += ["", f"new videos: {moved}; {cost_text(result.drift.cost)} GFLOPs, {shares} % stop"]
     if result.rematched is not None:
         lines += ["", "thresholds that restore the stop rates on the new videos:"]
         lines += [f"  exit {k}: T = {t:.10g}" for k, t in enumerate(result.rematched.thresholds)]
@@ -109,7 +109,7 @@ def _group_lines(result: Calibration, groups: list[GroupView]) -> list[str]:
             str(view.group),
             str(view.num_videos),
             *(f"{100 * share:.1f}" for share in (view.top1, view.full_top1, view.drop)),
-            format_cost(view.cost),
+            cost_text(view.cost),
             " ".join(f"{100 * share:.0f}" for share in view.exit_share),
         ]
         for view in groups[:_GROUP_ROWS]

@@ -142,14 +142,14 @@ def _sets(table: CostTable) -> range:
 
 def _print(table: CostTable, share: list[float] | None) -> None:
     from dynsearch.display.tables import format_table
-    from dynsearch.units import to_gflops
+    from dynsearch.measures import in_units
 
     plan = table.plan
     click.echo(f"{plan}\n{table.parameters / 1e6:.3f} million parameters\n")
     click.echo("GFLOPs up to each grid cell, without heads:")
     grid = [
         {"sets": str(sets)}
-        | {f"depth {depth}": f"{to_gflops(table.cell_macs(sets, depth)):.4g}" for depth in _depths(table)}
+        | {f"depth {depth}": f"{in_units(table.cell_macs(sets, depth)):.4g}" for depth in _depths(table)}
         for sets in _sets(table)
     ]
     click.echo(format_table(grid))

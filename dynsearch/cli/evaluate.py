@@ -39,7 +39,7 @@ def evaluate(
 ) -> None:
     """Run BUNDLE on a split, really stopping early, and again to the last exit.
 
-    Shows top-1, mean GFLOPs per video and videos per second of both (reading the videos is not counted), and how
+    Shows top-1, mean cost per video and videos per second of both (reading the videos is not counted), and how
     many videos stop at each exit.
     """
     from dataclasses import asdict
@@ -50,7 +50,6 @@ def evaluate(
     from dynsearch.export.loaded import LoadedNetwork
     from dynsearch.study.run_settings import RunSettings
     from dynsearch.study.source import open_clips
-    from dynsearch.units import spelled
 
     loaded = LoadedNetwork(bundle)
     plan, recipe = loaded.bundle.plan, loaded.bundle.recipe
@@ -73,7 +72,7 @@ def evaluate(
         metrics = get_metrics(source.dataset.name)
         measured = measure(loaded, loader, metrics, on_videos=lambda done: progress(done, total))
     if as_json:
-        values = spelled(asdict(measured))
+        values = measured.measure.spelled(asdict(measured))
         rates = {
             "videos_per_second": measured.num_videos / measured.seconds,
             "full_videos_per_second": measured.num_videos / measured.full_seconds,
@@ -107,6 +106,7 @@ def _print(loaded: LoadedNetwork, measured: Evaluation, split: str) -> None:
     from dynsearch.display.tables import format_table
     from dynsearch.scores.metrics import TITLES
 
+    unit = measured.measure.unit
     rows = [
         ("stopping early", measured.top1, measured.metrics, measured.cost, measured.seconds),
         (
@@ -125,7 +125,7 @@ def _print(loaded: LoadedNetwork, measured: Evaluation, split: str) -> None:
                     "": name,
                     "top-1": f"{100 * top1:.2f}%",
                     **{TITLES[key]: f"{100 * value:.2f}%" for key, value in further.items()},
-                    "GFLOPs": f"{cost:.4g}",
+                    unit: f"{cost:.4g}",
                     "videos/s": f"{measured.num_videos / seconds:.1f}",
                 }
                 for name, top1, further, cost, seconds in rows
@@ -134,7 +134,7 @@ def _print(loaded: LoadedNetwork, measured: Evaluation, split: str) -> None:
     )
     low, high = (100 * end for end in measured.difference)
     click.echo(
-        f"\n{100 * (1 - measured.cost / measured.full_cost):.0f}% fewer GFLOPs per video, "
+        f"\n{100 * (1 - measured.cost / measured.full_cost):.0f}% fewer {measured.measure.per_video}, "
         f"{measured.full_seconds / measured.seconds:.2f} times as fast, top-1 "
         f"{100 * (measured.top1 - measured.full_top1):+.2f} points (95% interval {low:+.1f} to {high:+.1f})\n"
     )
@@ -142,7 +142,7 @@ def _print(loaded: LoadedNetwork, measured: Evaluation, split: str) -> None:
     click.echo(
         format_table(
             [
-                {"exit": str(exit_), "GFLOPs": f"{cost:.4g}", "videos": f"{100 * share:.1f}%"}
+                {"exit": str(exit_), unit: f"{cost:.4g}", "videos": f"{100 * share:.1f}%"}
                 for exit_, cost, share in shares
             ]
         )

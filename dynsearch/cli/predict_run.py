@@ -16,7 +16,6 @@ from dynsearch.errors import VideoError
 from dynsearch.export.annotate import AnnotatedVideo, annotated_video
 from dynsearch.export.loaded import LoadedNetwork, Prediction
 from dynsearch.export.stream import WindowAnswer, answers_online, predict_stream
-from dynsearch.units import spelled
 
 
 def label_files(loaded: LoadedNetwork, paths: Sequence[Path], annotate: Path | None, *, as_json: bool) -> int:
@@ -35,7 +34,7 @@ def label_files(loaded: LoadedNetwork, paths: Sequence[Path], annotate: Path | N
                 click.echo(json.dumps({"video": str(path), "error": str(error)}))
             continue
         if as_json:
-            click.echo(json.dumps({"video": str(path), **spelled(asdict(answer))}))
+            click.echo(json.dumps({"video": str(path), **answer.measure.spelled(asdict(answer))}))
         else:
             click.echo(f"{path!s:<{width}}  {_row(answer)}")
         if annotate:
@@ -80,7 +79,7 @@ def label_stream(
 def _print_window(answer: WindowAnswer, *, as_json: bool) -> None:
     if as_json:
         values = asdict(answer)
-        click.echo(json.dumps(values | spelled(values.pop("prediction"))))
+        click.echo(json.dumps(values | answer.prediction.measure.spelled(values.pop("prediction"))))
     else:
         cut = "" if answer.complete else "  (the stream ended)"
         click.echo(f"{answer.start:7.2f}s  {answer.decided:7.2f}s  {_row(answer.prediction)}{cut}")
@@ -120,5 +119,5 @@ def _row(answer: Prediction) -> str:
 def _lines(answer: Prediction) -> tuple[str, str]:
     return (
         f"{answer.label} ({100 * answer.probability:.0f}%)",
-        f"exit {answer.exit} of {answer.num_exits}, {answer.frames} frames, {answer.cost:.3g} GFLOPs",
+        f"exit {answer.exit} of {answer.num_exits}, {answer.frames} frames, {answer.cost:.3g} {answer.measure.unit}",
     )

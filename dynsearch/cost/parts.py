@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dynsearch.errors import PlanError
+from dynsearch.measures import in_units
 from dynsearch.plan import Plan
-from dynsearch.units import to_gflops
 
 
 @dataclass(frozen=True)
@@ -48,14 +48,14 @@ class NetworkCost:
     def cost_E(self) -> tuple[float, ...]:
         """Cumulative GFLOPs per video at each exit."""
         exits = range(len(self.plan.exits))
-        return tuple(to_gflops(sum(part.macs * part.runs_E[k] for part in self.parts)) for k in exits)
+        return tuple(in_units(sum(part.macs * part.runs_E[k] for part in self.parts)) for k in exits)
 
 
 def average_cost(cost_E: Sequence[float], exit_share: Sequence[float]) -> float:
-    """Return the mean GFLOPs per video when videos leave in the given proportions.
+    """Return the mean cost per video when videos leave in the given proportions.
 
     Args:
-        cost_E: Cumulative GFLOPs at each exit.
+        cost_E: Cumulative cost at each exit.
         exit_share: For each exit a share, a percentage or a number of videos; only proportions matter.
 
     Raises:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from dynsearch.display.figures import own_axes
+from dynsearch.display.words import Unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,6 +35,7 @@ def plot_curves(
     curves: Sequence[Curve],
     axes: Axes | None = None,
     *,
+    unit: Unit,
     chosen: tuple[float, float] | None = None,
     budget: float | None = None,
     marker: str = "",
@@ -43,6 +45,7 @@ def plot_curves(
     Args:
         curves: The lines.
         axes: Where to draw; None makes a new figure.
+        unit: What costs are in.
         chosen: Cost and top-1 of a point to mark.
         budget: Drawn as a line, unless it is infinite.
         marker: Of the points.
@@ -62,7 +65,7 @@ def plot_curves(
         axes.plot(chosen[0], 100 * chosen[1], "o", color="C0", label="chosen")
     if budget is not None and math.isfinite(budget):
         axes.axvline(budget, color="0.6", linewidth=1, linestyle="--")
-    axes.set_xlabel("GFLOPs per video (10$^9$ multiply-accumulates)")
+    axes.set_xlabel(unit.axis)
     axes.set_ylabel("top-1 (%)")
     axes.grid(alpha=0.3)
     axes.legend()

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dynsearch.display.figures import BLUE, GREEN, GREY, ORANGE, saved_figure
+from dynsearch.display.words import Unit
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,6 +18,7 @@ def plot_frontier(
     path: str | os.PathLike[str],
     *,
     title: str,
+    unit: Unit,
     budget: float | None = None,
     full: tuple[float, float] | None = None,
     chosen: Mapping[str, Any] | None = None,
@@ -24,7 +26,9 @@ def plot_frontier(
 ) -> None:
     """Draw a frontier into a ``.png``, ``.svg`` or ``.pdf`` file; see :func:`draw_frontier`."""
     with saved_figure(path, width=5.6, height=3.9) as (figure, axes):
-        draw_frontier(rows, axes, title=title, budget=budget, full=full, chosen=chosen, split=split)
+        draw_frontier(
+            rows, axes, title=title, unit=unit, budget=budget, full=full, chosen=chosen, split=split
+        )
         figure.legend(loc="outside lower center", ncols=3, frameon=False)
 
 
@@ -33,24 +37,26 @@ def draw_frontier(
     axes: Axes,
     *,
     title: str,
+    unit: Unit,
     budget: float | None = None,
     full: tuple[float, float] | None = None,
     chosen: Mapping[str, Any] | None = None,
     split: str = "test",
 ) -> None:
-    """Draw top-1 against GFLOPs per video, with the interval as a band.
+    """Draw top-1 against cost per video, with the interval as a band.
 
     Args:
-        rows: Rows of ``frontier.csv``, rising in GFLOPs. Where they have mAP, it is drawn as well.
+        rows: Rows of ``frontier.csv``, rising in cost. Where they have mAP, it is drawn as well.
         axes: Where to draw.
         title: Shown above the picture.
+        unit: What costs are in.
         budget: Drawn as a line: the study's budget.
-        full: GFLOPs and top-1 of full inference, drawn as a cross.
+        full: Cost and top-1 of full inference, drawn as a cross.
         chosen: The row of the best point under the budget, drawn as a diamond.
-        split: Which split's columns are drawn: ``SPLIT_gflops``, ``SPLIT_top1``, ``_low`` and ``_high``.
+        split: Which split's columns are drawn: its cost, ``SPLIT_top1``, ``_low`` and ``_high``.
     """
-    ordered = sorted(rows, key=lambda row: row[f"{split}_gflops"])
-    cost = [row[f"{split}_gflops"] for row in ordered]
+    ordered = sorted(rows, key=lambda row: row[f"{split}_{unit.name}"])
+    cost = [row[f"{split}_{unit.name}"] for row in ordered]
     low, top1, high = ([100 * row[f"{split}_top1{end}"] for row in ordered] for end in ("_low", "", "_high"))
     axes.grid(color="#E6E6E6", linewidth=0.6)
     axes.set_axisbelow(True)
@@ -81,12 +87,12 @@ def draw_frontier(
         )
     if chosen is not None:
         axes.plot(
-            chosen[f"{split}_gflops"], 100 * chosen[f"{split}_top1"], "D", color="white", mec="black",
+            chosen[f"{split}_{unit.name}"], 100 * chosen[f"{split}_top1"], "D", color="white", mec="black",
             mew=1.4, markersize=6.5, label="chosen on calibration",
         )  # fmt: skip
     if budget is not None and budget < 1.5 * max(*cost, *(full[:1] if full else ())):
         axes.axvline(budget, color=GREY, linestyle=(0, (5, 3)), linewidth=1, label=f"budget {budget:g}")
-    axes.set_xlabel("GFLOPs per video (10⁹ multiply-accumulates)")
+    axes.set_xlabel(unit.axis)
     axes.set_ylabel("top-1 (one of a video's classes) and mAP (%)" if has_map else "top-1 accuracy (%)")
     axes.set_title(title, loc="left")
     axes.margins(x=0.03)

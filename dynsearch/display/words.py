@@ -3,6 +3,24 @@
 from __future__ import annotations
 
 import math
+from typing import Protocol
+
+
+class Unit(Protocol):
+    """What costs are in: a measure of cost.
+
+    Attributes:
+        name: As it stands in names of columns.
+        axis: The label of an axis.
+    """
+
+    @property
+    def name(self) -> str:
+        """As it stands in names of columns."""
+
+    @property
+    def axis(self) -> str:
+        """The label of an axis."""
 
 
 def threshold_text(value: float) -> str:
@@ -18,5 +36,5 @@ def percent(share: float, digits: int = 1) -> str:
 
 
 def cost_text(value: float) -> str:
-    """Return GFLOPs with four significant digits."""
+    """Return a cost with four significant digits."""
     return f"{value:.4g}"

@@ -9,6 +9,7 @@ import yaml
 
 from dynsearch.cost import NetworkCost
 from dynsearch.frontier import MergedPoint
+from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.thresholds import OperatingPoint
@@ -24,7 +25,7 @@ class CardFacts:
         plan: The plan.
         point: The operating point, on calibration and on test.
         full: The same network on test if no video stopped early.
-        frontier: The points the operating point was chosen from, rising in GFLOPs; each with its plan.
+        frontier: The points the operating point was chosen from, rising in cost; each with its plan.
         table: The plan's cost.
         recipe: How the network was trained.
         class_names: K names.
@@ -42,7 +43,7 @@ class CardFacts:
 def model_card(facts: CardFacts) -> str:
     """Return the bundle's ``README.md``: what it is, what it achieves, how it was made and how to use it."""
     plan, point, recipe, table = facts.plan, facts.point, facts.recipe, facts.table
-    low, high = (100 * end for end in point.test_interval)
+    measure, (low, high) = point.measure, (100 * end for end in point.test_interval)
     return f"""---
 {yaml.safe_dump(_metadata(facts), sort_keys=False, allow_unicode=True).strip()}
 ---
@@ -60,17 +61,17 @@ A multi-exit video action network that stops early on easy videos, made with dyn
 
 ## What it achieves
 
-| measured on | videos | top-1 | GFLOPs per video |
+| measured on | videos | top-1 | {measure.per_video} |
 |---|---|---|---|
 | test (95% interval {low:.1f} to {high:.1f}) | {_measured(point.test)} |
 | test, if no video stopped early | {_measured(facts.full)} |
 | calibration (chose the thresholds, so optimistic) | {_measured(point.calibration)} |
 
-GFLOPs are 10^9 multiply-accumulates. The point was chosen on calibration videos, which training did not see; what
+{_meaning(measure)}The point was chosen on calibration videos, which training did not see; what
 counts are the figures on test, which decided nothing. They hold for videos like those of {recipe.dataset}, read
 and cropped as here: on others, calibrate again (`dynsearch calibrate`) before relying on them.
 
-| exit (sets x depth) | frames | GFLOPs up to here | threshold | test videos that stop here |
+| exit (sets x depth) | frames | {measure.unit} up to here | threshold | test videos that stop here |
 |---|---|---|---|---|
 {_exits(facts)}
 
@@ -78,13 +79,13 @@ A video stops at the first exit whose confidence ({point.test.policy.confidence}
 
 ## The frontier it was chosen from
 
-| | plan | exits | GFLOPs on calibration | GFLOPs on test | top-1 on test | 95% interval |
+| | plan | exits | {measure.unit} on calibration | {measure.unit} on test | top-1 on test | 95% interval |
 |---|---|---|---|---|---|---|
 {_frontier(facts)}
 
 ## How it was made
 
-Trained for {recipe.training.epochs} epochs with seed {recipe.seed}, budget {recipe.budget:g} GFLOPs per video;
+Trained for {recipe.training.epochs} epochs with seed {recipe.seed}, budget {recipe.budget:g} {measure.per_video};
 `recipe.yaml` has all settings.
 
     dynsearch evaluate . --dataset {recipe.dataset}
@@ -97,7 +98,7 @@ def _metadata(facts: CardFacts) -> dict[str, object]:
     """Return the card's head, by which a model hub finds and lists it."""
     measured = {
         "top1": round(facts.point.test.top1, 4),
-        "gflops_per_video": round(facts.point.test.cost, 5),
+        f"{facts.point.measure.name}_per_video": round(facts.point.test.cost, 5),
     }
     return {
         "library_name": "dynsearch",
@@ -119,16 +120,21 @@ def _metadata(facts: CardFacts) -> dict[str, object]:
     }  # fmt: skip
 
 
+def _meaning(measure: CostMeasure) -> str:
+    return f"{measure.unit} are {measure.meaning}. " if measure.meaning else ""
+
+
 def _measured(point: OperatingPoint) -> str:
     return f"{point.num_videos} | {100 * point.top1:.2f}% | {point.cost:.4g}"
 
 
 def _exits(facts: CardFacts) -> str:
     plan, test = facts.plan, facts.point.test
+    cost_E = facts.point.measure.cost_E(plan, len(facts.class_names))
     return "\n".join(
         f"| {exit_} | {plan.frames_seen(exit_)} | {cost:.4g} | {_threshold(threshold)} | {100 * share:.1f}% |"
         for exit_, cost, threshold, share in zip(
-            plan.exits.exits, facts.table.cost_E, test.thresholds, test.exit_share, strict=True
+            plan.exits.exits, cost_E, test.thresholds, test.exit_share, strict=True
         )
     )
 

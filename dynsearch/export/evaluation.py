@@ -12,6 +12,7 @@ import torch
 
 from dynsearch.export.loaded import LoadedNetwork
 from dynsearch.frontier import Interval, bootstrap_difference
+from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network import ProgressiveResult
 from dynsearch.scores.metrics import METRICS
 from dynsearch.thresholds import ExitPolicy
@@ -25,14 +26,15 @@ class Evaluation:
         num_videos: N.
         top1: Share of right answers, 0..1.
         metrics: Further metrics by name, for instance ``top5`` or ``map``, 0..1.
-        cost: Mean GFLOPs (10^9 multiply-accumulates) per video.
+        cost: Mean cost per video.
         exit_share: Share of videos that stopped at each exit.
         seconds: Time in the network; reading the videos is not counted.
         full_top1: Share of right answers if no video stops early.
         full_metrics: The further metrics then.
-        full_cost: GFLOPs per video then.
+        full_cost: Cost per video then.
         full_seconds: Time in the network then.
         difference: 95% bootstrap interval of ``top1`` minus ``full_top1`` (paired).
+        measure: What costs are in.
     """
 
     num_videos: int
@@ -46,6 +48,7 @@ class Evaluation:
     full_cost: float
     full_seconds: float
     difference: Interval
+    measure: CostMeasure = COUNTED
 
 
 def evaluate(
@@ -93,6 +96,7 @@ def evaluate(
         full_cost=float(cost_E[-1]),
         full_seconds=full_seconds,
         difference=bootstrap_difference(_right(early_NK, truth_N), _right(late_NK, truth_N)),
+        measure=loaded.network.measure,
     )
 
 

@@ -20,6 +20,7 @@ from dynsearch.errors import BundleError, InputError
 from dynsearch.export.bundle import Bundle
 from dynsearch.export.hub import download, write_hub_files
 from dynsearch.families import build_network
+from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network import MultiExitNetwork
 from dynsearch.network.weights.files import load_weights
 from dynsearch.scores import ExitScores
@@ -42,8 +43,9 @@ class Prediction:
         exit: That exit, counted from 1.
         num_exits: How many exits there are.
         frames: Frames the network looked at.
-        cost: GFLOPs (10^9 multiply-accumulates) spent.
+        cost: What that cost.
         top5: Up to five (name, probability), likeliest first.
+        measure: What the cost is in.
     """
 
     label: str
@@ -53,11 +55,12 @@ class Prediction:
     frames: int
     cost: float
     top5: tuple[tuple[str, float], ...]
+    measure: CostMeasure = COUNTED
 
     @property
     def gflops(self) -> float:
-        """The cost, as users spell it."""
-        return self.cost
+        """The cost, where it is counted."""
+        return self.measure.only("gflops", self.cost)
 
 
 class LoadedNetwork(ModelHubMixin):
@@ -222,6 +225,7 @@ class LoadedNetwork(ModelHubMixin):
             frames=plan.frames_seen(plan.exits.exits[exit_index]),
             cost=float(self.network.cost_E[exit_index]),
             top5=top5,
+            measure=self.network.measure,
         )
 
     def _save_pretrained(self, save_directory: Path) -> None:
@@ -238,7 +242,7 @@ def load_network(bundle: Bundle) -> MultiExitNetwork:
     Raises:
         WeightsError: The weights are damaged or of another network.
     """
-    network = build_network(bundle.plan, len(bundle.class_names))
+    network = build_network(bundle.plan, len(bundle.class_names), measure=bundle.recipe.measure)
     load_weights(network, bundle.weights)
     return network
 

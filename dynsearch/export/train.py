@@ -58,6 +58,7 @@ def train_bundle(
         recipe.training,
         folder,
         seed=recipe.seed,
+        measure=recipe.measure,
         start_from=start_from,
         save_every_steps=save_every_steps,
         ranks=ranks,
@@ -67,7 +68,7 @@ def train_bundle(
     if not ranks.is_first:
         return None
     points = merge({0: (scores.calibration, scores.test)}, solver=recipe.solver)
-    chosen = last_that_fits(points, recipe.budget, lambda point: point.calibration.cost, where="max_gflops")
+    chosen = last_that_fits(points, recipe.budget, lambda point: point.calibration.cost, recipe.measure)
     bundle = write_bundle(
         folder,
         plan=plan,

@@ -58,7 +58,7 @@ def cross_fit(
 
     Args:
         scores: Labelled calibration scores.
-        budgets_B: Budgets in mean GFLOPs per video; those below a fold's cheapest point take that point.
+        budgets_B: Budgets in mean cost per video; those below a fold's cheapest point take that point.
         solver: How thresholds are chosen.
         confidence: A measure's name, ``given``, or ``learned-gain``.
         num_folds: How many parts the videos are split into; at most as many as there are videos.

@@ -12,6 +12,7 @@ from dynsearch.budget import last_that_fits
 from dynsearch.errors import InputError
 from dynsearch.frontier.dominance import pareto_mask
 from dynsearch.frontier.hypervolume import hypervolume
+from dynsearch.measures import one_measure
 from dynsearch.scores import ExitScores
 from dynsearch.thresholds import OperatingPoint, evaluate_policies
 
@@ -23,17 +24,21 @@ if TYPE_CHECKING:
 class Frontier(Sequence[OperatingPoint]):
     """Non-dominated operating points; both ``cost`` and ``top1`` rise strictly from one to the next.
 
+    Attributes:
+        measure: What the costs are in.
+
     Args:
         points: Any operating points, at least one; dominated and repeated ones are dropped.
 
     Raises:
-        InputError: There are no points.
+        InputError: There are no points, or their costs are in several measures.
     """
 
     def __init__(self, points: Iterable[OperatingPoint]) -> None:
         candidates = list(points)
         if not candidates:
             raise InputError("a frontier needs at least one operating point, got none")
+        self.measure = one_measure(candidates)
         mask = pareto_mask([p.cost for p in candidates], [p.top1 for p in candidates])
         kept = sorted(
             (point for point, keep in zip(candidates, mask, strict=True) if keep), key=lambda p: p.cost
@@ -56,7 +61,7 @@ class Frontier(Sequence[OperatingPoint]):
     def __repr__(self) -> str:
         first, last = self._points[0], self._points[-1]
         return (
-            f"Frontier({len(self)} points, {first.cost:.4g} to {last.cost:.4g} GFLOPs,"
+            f"Frontier({len(self)} points, {first.cost:.4g} to {last.cost:.4g} {self.measure.unit},"
             f" top-1 {first.top1:.4f} to {last.top1:.4f})"
         )
 
@@ -78,7 +83,7 @@ class Frontier(Sequence[OperatingPoint]):
         curve = Curve("frontier", [p.cost for p in self._points], [p.top1 for p in self._points])
         point = None if budget is None else self.best_under(budget)
         chosen = None if point is None else (point.cost, point.top1)
-        return plot_curves([curve], axes, chosen=chosen, budget=budget)
+        return plot_curves([curve], axes, unit=self.measure, chosen=chosen, budget=budget)
 
     def _repr_html_(self) -> str:
         from dynsearch.display.notebook import page
@@ -96,10 +101,13 @@ class Frontier(Sequence[OperatingPoint]):
             InputError: ``budget`` is not a number.
             InfeasibleBudgetError: It is below the cheapest point; the error carries that cost.
         """
-        budget = max_gflops if budget is None else budget
+        if budget is None:
+            budget = self.measure.only("gflops", max_gflops)
         if not isinstance(budget, int | float | np.number) or math.isnan(budget):
-            raise InputError(f"max_gflops must be a number of GFLOPs per video, got {budget!r}")
-        return last_that_fits(self._points, budget, lambda point: point.cost)
+            raise InputError(
+                f"{self.measure.budget_name} must be a number of {self.measure.per_video}, got {budget!r}"
+            )
+        return last_that_fits(self._points, budget, lambda point: point.cost, self.measure)
 
     def thin(self, num_points: int) -> Frontier:
         """Return at most ``num_points`` points: both ends, the others spread evenly over the cost axis.
@@ -122,11 +130,16 @@ class Frontier(Sequence[OperatingPoint]):
         return Frontier(self._points[i] for i in chosen)
 
     def evaluate(self, scores: ExitScores) -> list[OperatingPoint]:
-        """Return every point's policy measured on other scores, in this frontier's order."""
+        """Return every point's policy measured on other scores, in this frontier's order.
+
+        Raises:
+            InputError: Their costs are in another measure.
+        """
+        one_measure([self, scores])
         return evaluate_policies([point.policy for point in self._points], scores)
 
     def hypervolume(self, *, reference_cost: float, reference_top1: float = 0.0) -> float:
-        """Return the area under the frontier, in GFLOPs times fraction."""
+        """Return the area under the frontier, in cost times fraction."""
         return hypervolume(
             [point.cost for point in self._points],
             [point.top1 for point in self._points],

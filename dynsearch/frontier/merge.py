@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -10,6 +11,7 @@ from dynsearch.errors import InputError
 from dynsearch.frontier.bootstrap import Interval, top1_interval
 from dynsearch.frontier.dominance import pareto_mask
 from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds
+from dynsearch.measures import CostMeasure, one_measure
 from dynsearch.scores import ExitScores
 from dynsearch.thresholds import OperatingPoint, evaluate_policies
 
@@ -32,6 +34,11 @@ class MergedPoint(Generic[Key]):
     test: OperatingPoint
     test_interval: Interval
 
+    @property
+    def measure(self) -> CostMeasure:
+        """What its costs are in."""
+        return self.calibration.measure
+
 
 class Merging(Generic[Key]):
     """The operating points that no plan beats on calibration, while plans are added one by one.
@@ -50,8 +57,14 @@ class Merging(Generic[Key]):
         self._measured: dict[tuple[float, float], MergedPoint[Key]] = {}
 
     def add(self, key: Key, curve: Iterable[OperatingPoint]) -> None:
-        """Add a plan's points, measured on calibration."""
-        for point in curve:
+        """Add a plan's points, measured on calibration.
+
+        Raises:
+            InputError: Their costs are in another measure than those of the plans before.
+        """
+        points = list(curve)
+        one_measure([*points, *(point for _, point in itertools.islice(self._best.values(), 1))])
+        for point in points:
             self._best.setdefault((point.cost, point.top1), (key, point))
         pairs = list(self._best)
         keep = pareto_mask([cost for cost, _ in pairs], [top1 for _, top1 in pairs])
@@ -59,7 +72,7 @@ class Merging(Generic[Key]):
 
     @property
     def pairs(self) -> list[tuple[float, float]]:
-        """GFLOPs and top-1 of the points, on calibration, rising in both."""
+        """Cost and top-1 of the points, on calibration, rising in both."""
         return sorted(self._best)
 
     def points(self, test_of: Callable[[Key], ExitScores]) -> list[MergedPoint[Key]]:
@@ -71,7 +84,9 @@ class Merging(Generic[Key]):
         measured = {pair: point for pair, point in self._measured.items() if pair in self._best}
         for key, pairs in missing.items():
             chosen = [self._best[pair][1] for pair in pairs]
-            tests = evaluate_policies([point.policy for point in chosen], test_of(key))
+            scores = test_of(key)
+            one_measure([scores, *chosen])
+            tests = evaluate_policies([point.policy for point in chosen], scores)
             for pair, point, test in zip(pairs, chosen, tests, strict=True):
                 interval = top1_interval(test.top1, test.num_videos, level=self._level, seed=self._seed)
                 measured[pair] = MergedPoint(key, point, test, interval)

@@ -46,7 +46,7 @@ def safe_best_under(
     Args:
         frontier: Fitted on ``scores``.
         scores: Calibration scores.
-        budget: The budget in mean GFLOPs per video.
+        budget: Mean cost per video.
         delta: The chance left that the expected cost is above the budget.
 
     Raises:
@@ -61,4 +61,4 @@ def safe_best_under(
     def needed(point: OperatingPoint) -> float:
         return point.cost + margin * cost_standard_error(point, scores)
 
-    return last_that_fits(frontier, budget, needed)
+    return last_that_fits(frontier, budget, needed, scores.measure)

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from dynsearch.measures import COUNTED, CostMeasure
+
 
 class Costed:
     """A network that knows its costs.
 
     Attributes:
         cost_E: Cumulative cost per video at each exit; empty until the network has been costed.
+        measure: What the costs are in.
     """
 
     cost_E: tuple[float, ...] = ()
+    measure: CostMeasure = COUNTED
 
     @property
     def gmacs_E(self) -> tuple[float, ...]:
-        """The costs, as users spell them."""
-        return self.cost_E
+        """The costs, where they are counted."""
+        return self.measure.only("gflops", self.cost_E)

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 import numpy as np
 import torch
 
+from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network.clips import check_clips
 from dynsearch.network.progress import ProgressiveResult
 from dynsearch.plan import Plan
@@ -36,15 +37,20 @@ class ExitPass(ABC):
 
 
 def run_exits(
-    exit_pass: ExitPass, plan: Plan, cost_E: tuple[float, ...], policy: ExitPolicy
+    exit_pass: ExitPass,
+    plan: Plan,
+    cost_E: tuple[float, ...],
+    policy: ExitPolicy,
+    measure: CostMeasure = COUNTED,
 ) -> ProgressiveResult:
     """Run from exit to exit under ``policy`` (paper section 3.2, C_k: max s_k > T_k).
 
     Args:
         exit_pass: Just begun.
         plan: Of the network that runs.
-        cost_E: Its cumulative GFLOPs per video at each exit, empty if unknown.
+        cost_E: Its cumulative cost per video at each exit, empty if unknown.
         policy: Confidence measure and thresholds.
+        measure: What the costs are in.
 
     Raises:
         PlanError: The clips have another shape than the plan.
@@ -68,4 +74,4 @@ def run_exits(
         if stops.any():
             exit_pass.keep(torch.from_numpy(np.flatnonzero(~stops)).to(device))
     cost = np.asarray(cost_E)[walk.exits] if cost_E else np.full(num_videos, np.nan)
-    return ProgressiveResult(logits_BK, walk.exits, cost)
+    return ProgressiveResult(logits_BK, walk.exits, cost, measure)

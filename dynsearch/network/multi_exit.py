@@ -67,6 +67,6 @@ class MultiExitNetwork(Costed, PlannedNetwork, ABC):
         """
         exit_pass = self.begin(clips_BTCHW)
         try:
-            return run_exits(exit_pass, self.plan, self.cost_E, policy)
+            return run_exits(exit_pass, self.plan, self.cost_E, policy, self.measure)
         finally:
             exit_pass.end()

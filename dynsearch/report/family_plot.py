@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dynsearch.display.figures import GREY, saved_figure
+from dynsearch.measures import COUNTED, CostMeasure
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
 _COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -19,22 +20,24 @@ def plot_families(
     *,
     title: str,
     budget: float | None = None,
+    measure: CostMeasure = COUNTED,
 ) -> None:
-    """Draw each family's frontier on test: top-1 with its interval, or mAP where rows have it, against GFLOPs.
+    """Draw each family's frontier on test: top-1 with its interval, or mAP where rows have it, against cost.
 
     Args:
         rows_by_family: By family, rows of ``frontier.csv``.
         path: A ``.png``, ``.svg`` or ``.pdf`` file.
         title: Shown above the picture.
         budget: Drawn as a line: the study's budget.
+        measure: What costs are in.
     """
     has_map = any("test_map" in row for rows in rows_by_family.values() for row in rows)
     with saved_figure(path, width=5.6, height=3.9) as (figure, axes):
         axes.grid(color="#E6E6E6", linewidth=0.6)
         axes.set_axisbelow(True)
         for i, (name, rows) in enumerate(rows_by_family.items()):
-            ordered = sorted(rows, key=lambda row: row["test_gflops"])
-            cost = [row["test_gflops"] for row in ordered]
+            ordered = sorted(rows, key=lambda row: row[f"test_{measure.name}"])
+            cost = [row[f"test_{measure.name}"] for row in ordered]
             colour, marker = _COLOURS[i % len(_COLOURS)], _MARKERS[i % len(_MARKERS)]
             if not has_map:
                 low, high = ([100 * row[f"test_top1_{end}"] for row in ordered] for end in ("low", "high"))
@@ -43,7 +46,7 @@ def plot_families(
             axes.plot(cost, values, color=colour, marker=marker, markersize=3, linewidth=1.2, label=name)
         if budget is not None:
             axes.axvline(budget, color=GREY, linestyle=(0, (5, 3)), linewidth=1, label=f"budget {budget:g}")
-        axes.set_xlabel("GFLOPs per video (10⁹ multiply-accumulates)")
+        axes.set_xlabel(measure.axis)
         axes.set_ylabel(f"{'mAP' if has_map else 'top-1 accuracy'} (%), on test")
         axes.set_title(title, loc="left")
         figure.legend(loc="outside lower center", ncols=6, frameon=False)

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dynsearch.display.tables import format_table
-from dynsearch.display.words import threshold_text
+from dynsearch.display.words import cost_text, threshold_text
+from dynsearch.measures import COUNTED, CostMeasure
 
 _LEADING = {"test_map": "mAP"}
 _FURTHER = {"test_top5": "top-5", "test_mean_class": "mean class"}
@@ -17,8 +18,8 @@ def further_metrics(row: Mapping[str, Any]) -> dict[str, float]:
     return {title: row[key] for key, title in (_LEADING | _FURTHER).items() if key in row}
 
 
-def frontier_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return rows of ``frontier.csv`` as a table: GFLOPs, the metrics on test, and the plan.
+def frontier_table(rows: Sequence[Mapping[str, Any]], measure: CostMeasure = COUNTED) -> str:
+    """Return rows of ``frontier.csv`` as a table: cost, the metrics on test, and the plan.
 
     The network family is named where any is not the grid.
     """
@@ -27,7 +28,7 @@ def frontier_table(rows: Sequence[Mapping[str, Any]]) -> str:
         [
             {
                 **({"family": row["family"]} if several else {}),
-                "GFLOPs": f"{row['test_gflops']:.4g}",
+                measure.unit: cost_text(row[f"test_{measure.name}"]),
                 **{title: f"{100 * row[key]:.1f}%" for key, title in _LEADING.items() if key in row},
                 "top-1": f"{100 * row['test_top1']:.1f}%",
                 "95% interval": f"{100 * row['test_top1_low']:.1f} - {100 * row['test_top1_high']:.1f}",

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 
 from dynsearch.display.plan_grid import grid_text
 from dynsearch.display.words import cost_text, percent, threshold_text
+from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.report.markdown import code_block, escape, table
 from dynsearch.thresholds import OperatingPoint
@@ -31,7 +32,7 @@ def point_note(
     Args:
         plan: The trial's plan.
         point: Its best operating point under the budget, on calibration.
-        cost_E: Cumulative GFLOPs per video at each exit.
+        cost_E: Cumulative cost per video at each exit.
         budget: The budget.
         full_top1: Top-1 on calibration when every video goes to the last exit.
     """
@@ -49,10 +50,10 @@ def point_note(
             zip(plan.exits.exits, cost_E, point.thresholds, point.exit_share, strict=True), start=1
         )
     ]
-    heading = ["exit", "cell", "frames", "depth", "GFLOPs up to here", "T_k", "videos leaving"]
+    heading = ["exit", "cell", "frames", "depth", f"{point.measure.unit} up to here", "T_k", "videos leaving"]
     return "\n\n".join(
         [
-            f"**Top-1 {percent(point.top1)} at {cost_text(point.cost)} GFLOPs per video** on calibration "
+            f"**Top-1 {percent(point.top1)} at {cost_text(point.cost)} {point.measure.per_video}** on calibration "
             f"(budget {cost_text(budget)}; all videos to the last exit: {percent(full_top1)} at "
             f"{cost_text(cost_E[-1])})",
             table(heading, exits),
@@ -67,6 +68,7 @@ def study_note(
     *,
     dataset: str,
     budget: float,
+    measure: CostMeasure = COUNTED,
     num_trials: int,
     seed: int,
     num_videos: Mapping[str, int],
@@ -76,7 +78,7 @@ def study_note(
     facts = [
         ("data set", dataset),
         *((f"videos for {split}", number) for split, number in num_videos.items()),
-        ("budget", f"{budget:g} GFLOPs (10^9 multiply-accumulates) per video"),
+        ("budget", f"{budget:g} {measure.in_full}"),
         ("trials wanted", num_trials),
         ("seed", seed),
     ]
@@ -84,7 +86,7 @@ def study_note(
     if commands:
         parts += ["Started with", code_block("\n".join(" ".join(command.split()) for command in commands))]
     parts.append(
-        "Top-1 and GFLOPs are those of each plan's best operating point within the budget, on the calibration "
+        f"Top-1 and {measure.unit} are those of each plan's best operating point within the budget, on the calibration "
         "split. Pruned trials were never trained: their cheapest exit costs more than the budget (their "
         "constraint is positive), or the plan was known already; their notes say which."
     )

@@ -6,13 +6,15 @@ Shapes: E exits, N videos, K classes.
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dynsearch.errors import ScoresError
+from dynsearch.errors import InputError, ScoresError
+from dynsearch.measures import COUNTED, CostMeasure, measure_called
 from dynsearch.scores import validation
 from dynsearch.scores.confidence import DEFAULT_MEASURE, confidence_from_logits, patience
 from dynsearch.scores.stop_rule import FIRST_CHOICE, PATIENCE
@@ -26,7 +28,6 @@ GIVEN_MEASURE = "given"
 """The name of the confidence column that came with the scores."""
 
 _FILE_KEYS = {
-    "gmacs": "cost_E",
     "confidence": "confidence_EN",
     "correct": "correct_EN",
     "logits": "logits_ENK",
@@ -43,7 +44,7 @@ class ExitScores:
     are unlabelled: good for exit shares and cost, not for accuracy. Arrays are made read-only, not copied.
 
     Args:
-        cost_E: GMACs (= GFLOPs here) per video up to and with each exit: cumulative, positive, not falling.
+        cost_E: Cost per video up to and with each exit: cumulative, positive, not falling.
         confidence_EN: A confidence column of the user's own, higher is surer; NaN never stops.
         correct_EN: Whether each exit is right; taken from logits and labels when absent.
         logits_ENK: Finite logits, float32.
@@ -51,6 +52,7 @@ class ExitScores:
         video_ids_N: A name for each video.
         plan_id: The plan whose network made the scores; empty for a network of the user's own.
         split: ``calibration``, ``test``, or another name.
+        measure: What the costs are in.
 
     Raises:
         ScoresError: An array is missing, disagrees with another one, or holds impossible values.
@@ -64,11 +66,13 @@ class ExitScores:
     video_ids_N: NDArray[np.str_] | None = None
     plan_id: str = ""
     split: str = ""
+    measure: CostMeasure = COUNTED
     _computed: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        cost_E = validation.numeric_array("gmacs", self.cost_E, np.float64, 1, "(exits,)")
-        validation.check_costs(cost_E)
+        costs = self.measure.array
+        cost_E = validation.numeric_array(costs, self.cost_E, np.float64, 1, "(exits,)")
+        validation.check_costs(cost_E, costs, self.measure.per_video)
         self._set("cost_E", cost_E)
         lengths: dict[str, tuple[int, ...]] = {}
         if self.logits_ENK is not None:
@@ -100,7 +104,7 @@ class ExitScores:
                 raise ScoresError(f"must have one axis, got shape {ids.shape}", where="video_ids")
             lengths["video_ids"] = ids.shape
             self._set("video_ids_N", ids)
-        validation.check_lengths(lengths, len(cost_E))
+        validation.check_lengths(lengths, len(cost_E), costs)
         if self.logits_ENK is not None:
             validation.check_logits(self.logits_ENK)
         if self.labels_N is not None:
@@ -111,8 +115,8 @@ class ExitScores:
 
     @property
     def gmacs_E(self) -> NDArray[np.float64]:
-        """The costs, as users spell them."""
-        return self.cost_E
+        """The costs, where they are counted."""
+        return self.measure.only("gflops", self.cost_E)
 
     @property
     def num_exits(self) -> int:
@@ -187,6 +191,7 @@ class ExitScores:
             video_ids_N=self.video_ids_N,
             plan_id=self.plan_id,
             split=self.split,
+            measure=self.measure,
         )
 
     def select(self, videos: NDArray[Any]) -> ExitScores:
@@ -200,6 +205,7 @@ class ExitScores:
             video_ids_N=None if self.video_ids_N is None else self.video_ids_N[videos],
             plan_id=self.plan_id,
             split=self.split,
+            measure=self.measure,
         )
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -226,7 +232,7 @@ class ExitScores:
         from dynsearch.display.curves import Curve, plot_curves
 
         curve = Curve("all videos at one exit", self.cost_E.tolist(), self.correct().mean(axis=1).tolist())
-        return plot_curves([curve], axes, marker="o")
+        return plot_curves([curve], axes, unit=self.measure, marker="o")
 
     def __repr__(self) -> str:
         of = "" if self.logits_ENK is None else f" of {self.logits_ENK.shape[2]} classes"
@@ -257,6 +263,7 @@ class ExitScores:
         video_ids: Any = None,
         plan_id: str = "",
         split: str = "",
+        measure: CostMeasure = COUNTED,
     ) -> ExitScores:
         """Return exit scores made of logits; see the class for shapes and units."""
         return cls(
@@ -266,31 +273,42 @@ class ExitScores:
             video_ids_N=video_ids,
             plan_id=plan_id,
             split=split,
+            measure=measure,
         )
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ExitScores:
-        """Read exit scores from an ``.npz`` file; nothing in it is executed.
+        """Read exit scores from an ``.npz`` file; nothing in it is executed. Without a ``measure`` costs are counted.
 
         Raises:
             ScoresError: The file can't be read, or breaks a rule of the class; the message names the file.
         """
         where = os.fspath(path)
-        arrays = read_arrays(path, (*_FILE_KEYS, "plan_id", "split"))
-        if "gmacs" not in arrays:
-            raise ScoresError("has no array gmacs", where=where, hint="Give the cumulative cost of each exit")
-        fields: dict[str, Any] = {_FILE_KEYS.get(key, key): value for key, value in arrays.items()}
+        arrays = read_arrays(path, ("measure", "gmacs", "cost", *_FILE_KEYS, "plan_id", "split"))
+        measure = measure_in(arrays, where)
+        if measure.array not in arrays:
+            raise ScoresError(
+                f"has no array {measure.array}", where=where, hint="Give the cumulative cost of each exit"
+            )
+        fields: dict[str, Any] = {
+            _FILE_KEYS.get(key, key): value
+            for key, value in arrays.items()
+            if key not in ("measure", "gmacs", "cost")
+        }
         try:
-            return cls(**fields)
+            return cls(cost_E=arrays[measure.array], measure=measure, **fields)
         except ScoresError as error:
             inside = f"{where}, {error.where}" if error.where else where
             raise ScoresError(error.problem, where=inside, hint=error.hint) from error
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the scores to ``path`` as ``.npz``, whole or not at all."""
-        arrays = {key: getattr(self, field) for key, field in _FILE_KEYS.items()}
+        arrays = {self.measure.array: self.cost_E}
+        arrays |= {key: getattr(self, field) for key, field in _FILE_KEYS.items()}
         arrays = {key: value for key, value in arrays.items() if value is not None}
         arrays |= {"plan_id": np.array(self.plan_id), "split": np.array(self.split)}
+        if self.measure != COUNTED:
+            arrays["measure"] = np.array(self.measure.name)
         if self.labels_N is not None and self.labels_N.ndim == 2:
             arrays["labels"] = self.labels_N.astype(np.uint8)
         # Logits hardly shrink, and compressing them takes longer than writing them.
@@ -302,6 +320,20 @@ class ExitScores:
 
     def _set(self, name: str, array: NDArray[Any]) -> None:
         object.__setattr__(self, name, read_only(array))
+
+
+def measure_in(arrays: Mapping[str, NDArray[Any]], where: str) -> CostMeasure:
+    """Return the measure that a file names, the one that is counted where it names none.
+
+    Raises:
+        ScoresError: It is no name of a measure.
+    """
+    if "measure" not in arrays:
+        return COUNTED
+    try:
+        return measure_called(validation.one_text("measure", arrays["measure"]))
+    except InputError as error:
+        raise ScoresError(error.problem, where=f"{where}, measure", hint=error.hint) from error
 
 
 def read_only(array: NDArray[Any]) -> NDArray[Any]:

@@ -16,7 +16,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dynsearch.units import MACS_PER_GFLOP
+from dynsearch.measures import MACS_PER_UNIT
 
 
 class StepCosts(Protocol):
@@ -88,7 +88,7 @@ class RectangleSteps:
         """See ``StepCosts``; whole multiply-accumulates, as in a plan's cost table."""
         chosen = list(cells)
         cost_E = self.trunk_C[chosen] + np.cumsum(self.head_C[chosen])
-        return np.asarray(np.rint(cost_E * MACS_PER_GFLOP) / MACS_PER_GFLOP)
+        return np.asarray(np.rint(cost_E * MACS_PER_UNIT) / MACS_PER_UNIT)
 
     def reach(self, cell: int | None, cost: float, next_X: NDArray[np.intp]) -> NDArray[np.float64]:
         """See ``StepCosts``."""

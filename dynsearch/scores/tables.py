@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.errors import ScoresError
+from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.scores.exit_scores import ExitScores
 
 if TYPE_CHECKING:
@@ -25,12 +26,15 @@ if TYPE_CHECKING:
 TABLE_SUFFIXES = (".csv", ".parquet")
 
 
-def load_scores(path: str | os.PathLike[str], cost: Sequence[float] | None = None) -> ExitScores:
+def load_scores(
+    path: str | os.PathLike[str], cost: Sequence[float] | None = None, measure: CostMeasure = COUNTED
+) -> ExitScores:
     """Read exit scores from ``.npz``, ``.csv`` or ``.parquet``, by the file's suffix.
 
     Args:
         path: The file.
-        cost: Cumulative GMACs per video of each exit; needed for tables, refused for ``.npz``.
+        cost: Cumulative cost per video of each exit; needed for tables, refused for ``.npz``.
+        measure: What it is in.
 
     Raises:
         ScoresError: The file can't be read, lacks a column, or breaks a rule of exit scores.
@@ -42,7 +46,7 @@ def load_scores(path: str | os.PathLike[str], cost: Sequence[float] | None = Non
     where = os.fspath(path)
     if cost is None:
         raise ScoresError(
-            "a table has no costs", where=where, hint="Give the cumulative GMACs of the exits: --gmacs 4,8,13"
+            "a table has no costs", where=where, hint="Give the cumulative cost of the exits: --gmacs 4,8,13"
         )
     table = read_table(path)
     try:
@@ -50,6 +54,7 @@ def load_scores(path: str | os.PathLike[str], cost: Sequence[float] | None = Non
             raise ScoresError("confidence_k and correct_k must be there for the same exits")
         return ExitScores(
             cost_E=np.asarray(cost, dtype=np.float64),
+            measure=measure,
             confidence_EN=_columns(table, "confidence"),
             correct_EN=_columns(table, "correct") if _numbers(table, "correct") else None,
             labels_N=_labels(table) if "label" in table else None,

@@ -60,22 +60,22 @@ def one_text(name: str, value: Any) -> str:
     return str(np.asarray(value).reshape(-1)[0])
 
 
-def check_costs(cost_E: NDArray[np.float64]) -> None:
+def check_costs(cost_E: NDArray[np.float64], where: str, unit: str) -> None:
     """Refuse costs that are not positive, finite and rising."""
     if cost_E.size == 0:
-        raise ScoresError("no exits: the array is empty", where="gmacs")
+        raise ScoresError("no exits: the array is empty", where=where)
     for exit_index, cost in enumerate(cost_E):
         if not np.isfinite(cost) or cost <= 0:
             raise ScoresError(
-                f"the cost of exit {exit_index} is {cost:g}; costs must be positive and finite", where="gmacs"
+                f"the cost of exit {exit_index} is {cost:g}; costs must be positive and finite", where=where
             )
     falls = np.flatnonzero(np.diff(cost_E) < 0)
     if falls.size:
         first = int(falls[0])
         raise ScoresError(
             f"cost falls from {cost_E[first]:g} to {cost_E[first + 1]:g} at exit {first + 1}",
-            where="gmacs",
-            hint="Costs are cumulative GMACs per video, in the order the exits are met",
+            where=where,
+            hint=f"Costs are cumulative {unit}, in the order the exits are met",
         )
 
 
@@ -116,16 +116,17 @@ def check_labels(labels: NDArray[Any], num_classes: int | None) -> None:
         )
 
 
-def check_lengths(lengths: dict[str, tuple[int, ...]], num_exits: int) -> int:
+def check_lengths(lengths: dict[str, tuple[int, ...]], num_exits: int, costs: str) -> int:
     """Refuse arrays that disagree on E or N; return N.
 
     Args:
         lengths: For each array its (E, N), or (N,) where it has no exit axis.
-        num_exits: E, as given by ``cost``.
+        num_exits: E, as given by the costs.
+        costs: The name of the array of costs.
     """
     for name, shape in lengths.items():
         if len(shape) == 2 and shape[0] != num_exits:
-            raise ScoresError(f"has {shape[0]} exits but gmacs has {num_exits}", where=name)
+            raise ScoresError(f"has {shape[0]} exits but {costs} has {num_exits}", where=name)
     reference_name, reference = next(iter(lengths.items()))
     num_videos = reference[-1]
     for name, shape in lengths.items():

@@ -11,8 +11,7 @@ import optuna
 from optuna.trial import Trial, TrialState
 
 from dynsearch.budget import fits
-from dynsearch.errors import InfeasibleBudgetError, StudyError, StudyFailedError
-from dynsearch.families import cost_table
+from dynsearch.errors import StudyError, StudyFailedError
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
 from dynsearch.search.engines import End, Engine, Job, Outcome, Rung
@@ -130,6 +129,7 @@ class Driver:
             claims=claims,
             num_trials=self.recipe.num_trials,
             budget=self.recipe.budget,
+            measure=self.recipe.measure,
             num_classes=self.num_classes,
             seed=self.recipe.seed,
             refused=self._refused,
@@ -186,16 +186,17 @@ class Driver:
             )
         if exhausted:
             raise StudyError(
-                f"no proposal in a long row keeps within max_gflops={self.recipe.budget:g}",
+                f"no proposal in a long row keeps within {self.recipe.measure.budget_name}={self.recipe.budget:g}",
                 where=self.folder.name,
-                hint="Raise --max-gflops, or run again for more proposals",
+                hint=f"Raise {self.recipe.measure.budget_name}, or run again for more proposals",
             )
 
     def _check_budget(self) -> None:
         """Refuse a budget that no plan of the space can meet."""
-        cheapest = min(cost_table(plan, self.num_classes).cost_E[0] for plan in self.space.cheapest_plans())
+        measure = self.recipe.measure
+        cheapest = min(measure.cost_E(plan, self.num_classes)[0] for plan in self.space.cheapest_plans())
         if not fits(cheapest, self.recipe.budget):
-            raise InfeasibleBudgetError(self.recipe.budget, cheapest, where="--max-gflops")
+            raise measure.too_low(self.recipe.budget, cheapest)
 
     def _submit(self, trial: Trial, plan: Plan) -> None:
         halvings = faults_of(trial).count(End.MEMORY.value)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from dynsearch.frontier import solve_thresholds
+from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.search.engines.engine import Job, Monitor
@@ -64,6 +65,7 @@ class TrainingEvaluator:
         start: Where trainings begin; None for as ``config`` says.
         pruning: How trials are stopped early; None for never.
         save_every_steps: Steps after which a training's state is saved; None saves it after each epoch only.
+        measure: What costs are in.
     """
 
     source: ClipSource
@@ -72,6 +74,7 @@ class TrainingEvaluator:
     start: Start | None = None
     pruning: Pruning | None = None
     save_every_steps: int | None = 1000
+    measure: CostMeasure = COUNTED
 
     def __call__(self, job: Job, monitor: Monitor) -> TrainedScores:
         """Return the exit scores of the job's plan; an interrupted training goes on.
@@ -89,6 +92,7 @@ class TrainingEvaluator:
             bases=job.folder.parents[1] / "bases",
             start_from=start_from,
             save_every_steps=self.save_every_steps,
+            measure=self.measure,
             ranks=ranks,
             on_epoch=monitor.epoch,
             on_step=monitor.step,

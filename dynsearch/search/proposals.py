@@ -9,7 +9,7 @@ import optuna
 from optuna.trial import Trial, TrialState
 
 from dynsearch.budget import excess, fits
-from dynsearch.families import cost_table
+from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
 from dynsearch.search.known import KnownTrials
@@ -30,6 +30,7 @@ class Proposals:
         claims: What this driver has.
         num_trials: Trials wanted in all, by all drivers.
         budget: The budget.
+        measure: What it is in.
         num_classes: K of the data set.
         seed: The study's seed.
         refused: Told of every proposal that is not trained, with the reason, before Optuna is.
@@ -41,6 +42,7 @@ class Proposals:
     claims: Claims
     num_trials: int
     budget: float
+    measure: CostMeasure
     num_classes: int
     seed: int
     refused: Callable[[Trial, Plan, str], None]
@@ -100,10 +102,10 @@ class Proposals:
     def _checked(self, trial: Trial) -> Plan | None:
         """Return the trial's plan, or None after refusing one that is over budget or known already."""
         plan = self.space.sample(trial)
-        cheapest = cost_table(plan, self.num_classes).cost_E[0]
-        set_budget(trial, excess(cheapest, self.budget))
+        cheapest = self.measure.cost_E(plan, self.num_classes)[0]
+        set_budget(trial, excess(cheapest, self.budget), self.measure)
         if not fits(cheapest, self.budget):
-            self._refuse(trial, plan, f"its cheapest exit costs {cheapest:.4g} GFLOPs")
+            self._refuse(trial, plan, f"its cheapest exit costs {self.measure.text(cheapest)}")
             return None
         known = self._known.with_plan(plan.plan_id)
         if known not in (None, trial.number):

@@ -97,12 +97,13 @@ def run_study(
         start,
         Pruning(recipe.pruner, recipe.solver, recipe.budget),
         run.save_every_steps,
+        recipe.measure,
     )
     engine = ENGINES[run.engine](run, recipe.workers_per_trial, evaluator, on_epoch)
     with contextlib.closing(engine):
         with folder.prepared():
             _say_where(folder.record(recipe, space, data, run).storage, run.storage, observer)
-            study = open_record(folder, create=True)
+            study = open_record(folder, create=recipe.measure)
             note_study(study, recipe, origin.add_to(folder) if origin else None)
             to_train, hours = recipe, run.max_hours
             if recipe.strategy == "one-shot":

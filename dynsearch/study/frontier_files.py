@@ -47,19 +47,23 @@ def write_frontier(folder: StudyFolder, recipe: StudyRecipe, results: StudyResul
     if len(rows) > 1:
         write_csv([row for part in rows.values() for row in part], folder.path / "families.csv")
         title = f"study {folder.name} on {recipe.dataset}, by family"
-        plot_families(rows, folder.path / "families.png", title=title, budget=recipe.budget)
+        plot_families(
+            rows, folder.path / "families.png", title=title, budget=recipe.budget, measure=results.measure
+        )
 
 
 def draw_frontier(path: Path, name: str, recipe: StudyRecipe, results: StudyResults) -> None:
     """Draw the study's frontier, its budget, the point chosen under it and full inference to ``path``."""
     saving = saving_at_equal_accuracy(results)
     rows = results.rows()
-    inside = [row for row in rows if fits(row["calibration_gflops"], recipe.budget)]
+    cost = f"calibration_{results.measure.name}"
+    inside = [row for row in rows if fits(row[cost], recipe.budget)]
     plot_frontier(
         rows,
         path,
         title=f"study {name} on {recipe.dataset}: {len(results.plans)} trained plans",
         budget=recipe.budget,
+        unit=results.measure,
         full=(saving.full_cost, saving.full_top1),
         chosen=inside[-1] if inside else None,
     )

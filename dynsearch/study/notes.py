@@ -120,6 +120,7 @@ class DashboardNotes:
             own / "frontier.png",
             title=f"{title}: on calibration (optimistic)",
             budget=self.budget,
+            unit=point.measure,
             full=full,
             chosen=_row(point),
             split="calibration",
@@ -147,6 +148,7 @@ def note_study(study: optuna.Study, recipe: StudyRecipe, origin: Origin | None) 
     note = study_note(
         dataset=recipe.dataset,
         budget=recipe.budget,
+        measure=recipe.measure,
         num_trials=recipe.num_trials,
         seed=recipe.seed,
         num_videos={} if origin is None else origin.num_videos,
@@ -164,7 +166,7 @@ def _save_note(about: optuna.Study | Trial, text: str) -> None:
 def _row(point: OperatingPoint) -> dict[str, float]:
     low, high = top1_interval(point.top1, point.num_videos, num_resamples=1000)
     return {
-        "calibration_gflops": point.cost,
+        f"calibration_{point.measure.name}": point.cost,
         "calibration_top1": point.top1,
         "calibration_top1_low": low,
         "calibration_top1_high": high,

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.space import FamilyName
 from dynsearch.study.one_shot_config import OneShotConfig
 from dynsearch.training.config import TrainingConfig
@@ -61,6 +62,11 @@ class StudyRecipe(Settings):
     def budget(self) -> float:
         """The budget: mean cost per video of the point wanted."""
         return self.max_gflops
+
+    @property
+    def measure(self) -> CostMeasure:
+        """What the budget is in."""
+        return COUNTED
 
     def resolved(self) -> dict[str, Any]:
         """Return all fields, defaults included, as plain values."""

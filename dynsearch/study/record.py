@@ -15,30 +15,31 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
 from dynsearch.errors import DynsearchError, StudyError
+from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan, family_name
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.storage import open_storage
 from dynsearch.thresholds import OperatingPoint
 
-METRICS = ["top1", "gflops"]
 
-
-def open_record(folder: StudyFolder, *, create: bool = False, part: str | None = None) -> optuna.Study:
+def open_record(
+    folder: StudyFolder, *, create: CostMeasure | None = None, part: str | None = None
+) -> optuna.Study:
     """Open the study's record.
 
     Args:
         folder: The study's folder.
-        create: Make the record if there is none. Only drivers do so, one at a time.
+        create: Make the record if there is none, of costs in this measure. Only drivers do so, one at a time.
         part: Open the record ``<name>/<part>`` beside it instead.
 
     Raises:
         StudyError: There is no record, or it can't be read.
     """
     optuna.logging.set_verbosity(logging.WARNING)
-    storage = open_storage(folder, create=create)
+    storage = open_storage(folder, create=create is not None)
     try:
         name = folder.name if part is None else f"{folder.name}/{part}"
-        if create:
+        if create is not None:
             study = optuna.create_study(
                 study_name=name,
                 storage=storage,
@@ -55,10 +56,10 @@ def open_record(folder: StudyFolder, *, create: bool = False, part: str | None =
         raise StudyError(
             f"its record can't be opened: {' '.join(str(error).split())[:200]}", where=folder.name
         ) from error
-    if create and study.metric_names != METRICS:
+    if create is not None and study.metric_names != (names := ["top1", create.name]):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-            study.set_metric_names(METRICS)
+            study.set_metric_names(names)
     return study
 
 
@@ -85,13 +86,13 @@ def take_up(study: optuna.Study, trial: FrozenTrial) -> Trial:
     return Trial(study, trial._trial_id)
 
 
-def set_budget(trial: Trial, excess: float) -> None:
+def set_budget(trial: Trial, excess: float, measure: CostMeasure) -> None:
     """Record the budget as a constraint, kept when ``excess`` is at most zero.
 
-    Written twice: Optuna 5 reads ``constraints:gflops``, optuna-dashboard 0.21 only the older attribute.
+    Written twice: Optuna 5 reads ``constraints:NAME``, optuna-dashboard 0.21 only the older attribute.
     """
-    if "gflops" not in trial.constraints:
-        trial.set_constraint("gflops", excess)
+    if measure.name not in trial.constraints:
+        trial.set_constraint(measure.name, excess)
     trial.storage.set_trial_system_attr(trial._trial_id, "constraints", [excess])
 
 

@@ -45,6 +45,7 @@ def read_facts(folder: StudyFolder) -> StudyFacts:
         name=folder.name,
         dataset=recipe.dataset,
         budget=recipe.budget,
+        measure=results.measure,
         seed=recipe.seed,
         settings=dict(_flat(recipe.resolved())),
         versions=folder.read_study_file().get("versions", {}),

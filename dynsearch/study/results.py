@@ -12,6 +12,7 @@ import optuna
 from dynsearch.budget import fits, last_that_fits
 from dynsearch.errors import StudyError
 from dynsearch.frontier import Interval, MergedPoint, bootstrap_difference
+from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
 from dynsearch.study.folder import StudyFolder
@@ -32,7 +33,7 @@ class StudyResults:
     Attributes:
         plans: By trial number.
         scores: By trial number, exit scores on calibration and test.
-        points: The study's frontier: chosen on calibration, rising in GFLOPs, claimed on test.
+        points: The study's frontier: chosen on calibration, rising in cost, claimed on test.
         solver: The threshold solver.
         most_accurate: The trial whose full inference is most accurate on calibration.
         metrics: What the data set's results are measured by, besides top-1.
@@ -85,13 +86,18 @@ class StudyResults:
         }
         return replace(whole, families=families)
 
+    @property
+    def measure(self) -> CostMeasure:
+        """What costs are in."""
+        return self.points[0].measure
+
     def best_under(self, budget: float) -> MergedPoint[int]:
         """Return the most accurate point that, on calibration, costs at most ``budget``.
 
         Raises:
             InfeasibleBudgetError: Every point costs more.
         """
-        return last_that_fits(self.points, budget, lambda point: point.calibration.cost, where="--max-gflops")
+        return last_that_fits(self.points, budget, lambda point: point.calibration.cost, self.measure)
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the frontier's points as rows of ``frontier.csv``."""
@@ -114,7 +120,7 @@ class StudyResults:
         return agreement(self.predictions, self.scores, self.solver)
 
     def _predicted(self) -> list[float | None]:
-        """Return what the one-shot network promised of each point: its plan's top-1 at the point's GFLOPs."""
+        """Return what the one-shot network promised of each point: its plan's top-1 at the point's cost."""
         budgets: dict[int, list[float]] = {}
         for point in self.points:
             budgets.setdefault(point.key, []).append(point.calibration.cost)
@@ -142,7 +148,7 @@ class Saving:
     Attributes:
         full_trial: That trial.
         full_top1: Its test top-1, 0..1.
-        full_cost: Its GFLOPs per video.
+        full_cost: Its cost per video.
         point: The cheapest frontier point at least as accurate on calibration.
         difference: Bootstrap interval of the point's test top-1 minus the full network's (paired).
     """
@@ -155,7 +161,7 @@ class Saving:
 
     @property
     def share(self) -> float:
-        """The part of full inference's GFLOPs that is saved, 0..1."""
+        """The part of full inference's cost that is saved, 0..1."""
         return 1 - self.point.test.cost / self.full_cost
 
 
@@ -220,9 +226,9 @@ def _row(plan: Plan, point: MergedPoint[int]) -> dict[str, Any]:
         "frame_order": str(plan.frame_order),
         "thresholds": " ".join(f"{value:.6g}" for value in point.calibration.thresholds[:-1]),
         "calibration_top1": point.calibration.top1,
-        "calibration_gflops": point.calibration.cost,
+        f"calibration_{point.measure.name}": point.calibration.cost,
         "test_top1": point.test.top1,
-        "test_gflops": point.test.cost,
+        f"test_{point.measure.name}": point.test.cost,
         "test_top1_low": point.test_interval.low,
         "test_top1_high": point.test_interval.high,
     }

@@ -74,7 +74,7 @@ def frontier(
     }
     points = [
         # The bins of all videos stop the same ones as the thresholds between them, and are compared faster.
-        measured(policy, stops_above(bins.codes, positions), correct_EN, scores.cost_E)
+        measured(policy, stops_above(bins.codes, positions), correct_EN, scores.cost_E, scores.measure)
         for policy, positions in positions_of.items()
     ]
     if smoothing > 0 and not tiny and scores.num_videos <= _FEW_VIDEOS:

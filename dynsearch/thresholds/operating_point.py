@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from dynsearch.measures import COUNTED, CostMeasure, one_measure
 from dynsearch.scores import ExitScores
 from dynsearch.scores.gain import GainModel
 from dynsearch.thresholds.policy import ExitPolicy
@@ -24,9 +25,10 @@ class OperatingPoint:
     Args:
         policy: The thresholds and their confidence measure.
         top1: Share of videos whose answer, at the exit where they stop, is right (0..1).
-        cost: Mean GFLOPs (10^9 multiply-accumulates) per video.
+        cost: Mean cost per video.
         exit_share: Share of videos that stop at each exit; sums to 1.
         num_videos: How many videos it was measured on.
+        measure: What the cost is in.
     """
 
     policy: ExitPolicy
@@ -34,11 +36,12 @@ class OperatingPoint:
     cost: float
     exit_share: tuple[float, ...]
     num_videos: int
+    measure: CostMeasure = COUNTED
 
     @property
     def gflops(self) -> float:
-        """The mean cost, as users spell it."""
-        return self.cost
+        """The mean cost, where it is counted."""
+        return self.measure.only("gflops", self.cost)
 
     @property
     def thresholds(self) -> tuple[float, ...]:
@@ -51,7 +54,12 @@ class OperatingPoint:
         return self.policy.plan_id
 
     def evaluate(self, scores: ExitScores) -> OperatingPoint:
-        """Return the same policy measured on other scores."""
+        """Return the same policy measured on other scores.
+
+        Raises:
+            InputError: Their costs are in another measure.
+        """
+        one_measure([self, scores])
         return evaluate_policy(self.policy, scores)
 
     def to_dict(self) -> dict[str, Any]:
@@ -59,7 +67,7 @@ class OperatingPoint:
         return {
             "thresholds": list(self.thresholds),
             "top1": self.top1,
-            "gflops": self.cost,
+            self.measure.name: self.cost,
             "exit_share": list(self.exit_share),
         }
 
@@ -95,7 +103,8 @@ def evaluate_policies(policies: Iterable[ExitPolicy], scores: ExitScores) -> lis
         key = (policy.confidence, policy.gain)
         if key not in confidence_of:
             confidence_of[key] = policy.confidence_of(scores)
-        points.append(measured(policy, policy.stops(confidence_of[key]), correct_EN, scores.cost_E))
+        stops_EN = policy.stops(confidence_of[key])
+        points.append(measured(policy, stops_EN, correct_EN, scores.cost_E, scores.measure))
     return points
 
 
@@ -104,6 +113,7 @@ def measured(
     stops_EN: Iterable[NDArray[np.bool_]],
     correct_EN: NDArray[np.bool_],
     cost_E: NDArray[np.float64],
+    measure: CostMeasure = COUNTED,
 ) -> OperatingPoint:
     """Return the operating point of a policy from where each video stops and who is right there."""
     num_videos = correct_EN.shape[1]
@@ -119,4 +129,5 @@ def measured(
         cost=float(share_E @ cost_E),
         exit_share=tuple(share_E.tolist()),
         num_videos=num_videos,
+        measure=measure,
     )

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.budget import fits
-from dynsearch.errors import InfeasibleBudgetError, InputError
+from dynsearch.errors import InputError
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.thresholds.frontier_solver import frontier
@@ -47,7 +47,7 @@ def risk(
         scores: Labelled calibration scores, drawn like the new videos.
         confidence: The confidence measure.
         max_drop: A fraction; 0.01 is one point. The default when there is no ``budget``.
-        budget: In mean GFLOPs per video.
+        budget: Mean cost per video.
         delta: The chance left that the promise does not hold.
         seed: Of the split into halves.
 
@@ -57,7 +57,7 @@ def risk(
         InfeasibleBudgetError: ``budget`` is below the first exit's cost.
     """
     if max_drop is not None and budget is not None:
-        raise InputError("the risk solver makes one promise: max_drop or max_gflops, not both")
+        raise InputError("the risk solver makes one promise: max_drop or a budget, not both")
     if not 0 < delta < 1:
         raise InputError(f"delta must be between 0 and 1, got {delta}")
     order_N = np.random.default_rng(seed).permutation(scores.num_videos)
@@ -151,9 +151,11 @@ def _keeping_budget(
     """Test that the mean cost, a mean of bounded values, is within the budget."""
     cheapest, dearest = float(scores.cost_E[0]), float(scores.cost_E[-1])
     if math.isnan(budget):
-        raise InputError("max_gflops must be a number of GFLOPs per video, got nan")
+        raise InputError(
+            f"{scores.measure.budget_name} must be a number of {scores.measure.per_video}, got nan"
+        )
     if not fits(cheapest, budget):
-        raise InfeasibleBudgetError(budget, cheapest)
+        raise scores.measure.too_low(budget, cheapest)
     if len(learn) == 0:
         raise InputError("one video can't be split into two halves", hint="Give more calibration videos")
     reduced = scores.reduced(confidence)
@@ -172,7 +174,7 @@ def _keeping_budget(
     kept = certain + _fixed_sequence(bolder, passes)
     if not kept:
         raise InputError(
-            f"{scores.num_videos} videos can't show that the mean cost is at most {budget:g} GFLOPs"
+            f"{scores.num_videos} videos can't show that the mean cost is at most {budget:g} {scores.measure.unit}"
             f" with chance {1 - delta:g}",
             hint="Give more calibration videos, a larger budget, or a larger delta",
         )

@@ -17,6 +17,7 @@ from dynsearch.data.loader import Batches
 from dynsearch.errors import InputError
 from dynsearch.families import build_network, family_of
 from dynsearch.locks import held_lock
+from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network import MultiExitNetwork
 from dynsearch.network.weights.files import load_weights, save_weights
 from dynsearch.plan import Plan
@@ -98,6 +99,7 @@ def train_and_score(
     start_from: Path | None = None,
     bases: Path | None = None,
     save_every_steps: int | None = 1000,
+    measure: CostMeasure = COUNTED,
     ranks: Ranks = ALONE,
     on_epoch: Callable[[EpochReport], None] | None = None,
     on_step: OnStep | None = None,
@@ -119,6 +121,7 @@ def train_and_score(
         bases: Where trained networks lie that others are built on, by ``plan_id``; one that is not there is
             trained first, by the same settings. Default: ``bases`` in ``folder``.
         save_every_steps: Steps after which the state is saved within an epoch; None saves it after each epoch only.
+        measure: What the network's costs are in.
         ranks: The processes that train together; each returns the scores.
         on_epoch: Called after every epoch, in every process.
         on_step: Called a few times a second, while training and scoring, in the first process.
@@ -136,9 +139,9 @@ def train_and_score(
     device = pick_device()
     on_step = on_step if ranks.is_first else None
     seed_torch(seed, "init")
-    network = build_network(plan, source.num_classes, dropout=config.dropout)
+    network = build_network(plan, source.num_classes, dropout=config.dropout, measure=measure)
 
-    def measure(split: str) -> ExitScores:
+    def scored(split: str) -> ExitScores:
         loader = source.loader(split, plan, config, training=False, seed=seed, ranks=ranks)
         ids = source.video_ids(split)
         return score(network, loader, video_ids=ids, split=split, device=device, ranks=ranks, on_step=on_step)
@@ -159,7 +162,7 @@ def train_and_score(
 
         def look(epoch: int) -> None:
             if probe is not None and epoch in probe.epochs:
-                probe.show(epoch, measure("calibration"))
+                probe.show(epoch, scored("calibration"))
 
         def tell_and_look(report: EpochReport) -> None:
             if on_epoch:
@@ -181,7 +184,7 @@ def train_and_score(
             )
         if ranks.is_first:
             save_weights(network, weights)
-    scores = {split: measure(split) for split in HELD_OUT}
+    scores = {split: scored(split) for split in HELD_OUT}
     if ranks.is_first:
         state.delete()
         for split, measured in scores.items():

@@ -70,4 +70,5 @@ def score(
         video_ids=np.asarray(video_ids),
         plan_id=network.plan.plan_id,
         split=split,
+        measure=network.measure,
     )

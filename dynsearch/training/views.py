@@ -46,4 +46,5 @@ def score_views(
         video_ids=np.asarray(video_ids),
         plan_id=network.plan.plan_id,
         split=split,
+        measure=network.measure,
     )

@@ -4,6 +4,7 @@ import pytest
 
 from dynsearch.display.frontier_plot import plot_frontier
 from dynsearch.display.tables import format_table, write_csv
+from dynsearch.measures import COUNTED
 from dynsearch.report.family_plot import plot_families
 from dynsearch.report.frontier_table import frontier_table
 
@@ -55,7 +56,7 @@ def test_csv_round_trip(tmp_path):
 @pytest.mark.parametrize(("suffix", "starts"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
 def test_pictures(tmp_path, suffix, starts):
     path = tmp_path / f"f{suffix}"
-    plot_frontier(ROWS, path, title="toy", budget=40, full=(65.4, 0.93))
+    plot_frontier(ROWS, path, title="toy", unit=COUNTED, budget=40, full=(65.4, 0.93))
     assert path.read_bytes().startswith(starts)
     assert [p.name for p in tmp_path.iterdir()] == [path.name]
 
@@ -64,7 +65,7 @@ def test_a_picture_says_what_it_shows(tmp_path):
     import matplotlib as mpl
 
     with mpl.rc_context({"svg.fonttype": "none"}):
-        plot_frontier(ROWS, tmp_path / "f.svg", title="toy study", budget=40, full=(65.4, 0.93))
+        plot_frontier(ROWS, tmp_path / "f.svg", title="toy study", unit=COUNTED, budget=40, full=(65.4, 0.93))
     text = (tmp_path / "f.svg").read_text()
     for words in (
         "toy study",

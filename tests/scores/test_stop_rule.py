@@ -60,10 +60,9 @@ def by_hand(policy, met):
 
 
 class Recorded:
-    """A network that says what is written down: an exit pass for the loop of running networks."""
+    """An exit pass, for the loop of running networks, that says what is written down."""
 
     def __init__(self, logits_ENK):
-        self.network = types.SimpleNamespace(plan=PLAN, cost_E=())
         self.logits_ENK = torch.from_numpy(logits_ENK)
         size = PLAN.image_size
         self.clips_BTCHW = torch.zeros(1, 1, 1, 1, 1).expand(
@@ -118,7 +117,7 @@ def test_scores_running_networks_and_exported_graphs_stop_the_same_videos(run_py
 
     expected = policy.first_exit(policy.confidence_of(scores)).tolist()
     columns = np.arange(num_videos)
-    ran = run_exits(Recorded(logits_ENK), policy)
+    ran = run_exits(Recorded(logits_ENK), PLAN, (), policy)
     assert ran.exit.tolist() == expected
     np.testing.assert_array_equal(ran.logits.numpy(), logits_ENK[expected, columns])
 

@@ -7,6 +7,7 @@ from optuna.trial import FixedTrial, TrialState
 
 from dynsearch.errors import DynsearchError, InfeasibleBudgetError, StudyError, StudyFailedError, WeightsError
 from dynsearch.families import cost_table
+from dynsearch.measures import COUNTED
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import finished, open_record, plan_of
 from dynsearch.study.results import read_results, saving_at_equal_accuracy, spread
@@ -182,4 +183,4 @@ class TestResults:
         with pytest.raises(StudyError, match="no trials yet"):
             open_record(folder)
         with pytest.raises(DynsearchError, match="no trial has finished"):
-            read_results(open_record(folder, create=True), folder, solver="geometric")
+            read_results(open_record(folder, create=COUNTED), folder, solver="geometric")

@@ -10,6 +10,7 @@ import time
 import numpy as np
 
 from dynsearch.families import cost_table
+from dynsearch.measures import COUNTED
 from dynsearch.scores import ExitScores
 from dynsearch.search.driver import Driver
 from dynsearch.search.engines import End, LocalEngine, Outcome, slot
@@ -202,7 +203,7 @@ def run(
     chosen, how = recipe_and_run(**changes)
     with folder.prepared():
         folder.record(chosen, space, run=how)
-        study = open_record(folder, create=True)
+        study = open_record(folder, create=COUNTED)
     with contextlib.closing(engine(evaluator or ToyEvaluator(), num_slots=how.concurrent)) as running:
         steps = (observer, after_trial, notes or NoNotes())
         Driver(study, chosen, space, running, folder, NUM_CLASSES, *steps, how.max_hours).run()

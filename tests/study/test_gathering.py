@@ -7,6 +7,7 @@ import pytest
 from optuna.trial import TrialState
 
 from dynsearch.frontier import hypervolume, merge, solve_thresholds
+from dynsearch.measures import COUNTED
 from dynsearch.scores import ExitScores
 from dynsearch.search.known import KnownTrials
 from dynsearch.study.folder import StudyFolder
@@ -111,7 +112,7 @@ def test_scores_are_read_once_however_many_trials_follow(followed):
 
 
 def test_what_is_known_of_the_trials_is_what_the_record_says(tmp_path):
-    study = open_record(StudyFolder(tmp_path), create=True)
+    study = open_record(StudyFolder(tmp_path), create=COUNTED)
     known, rng, live = KnownTrials(study), np.random.default_rng(0), []
     for _ in range(60):
         if live and rng.random() < 0.5:

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from dynsearch.cost.backbone import BackboneCost, PartCost, backbone_cost, head_cost
 from dynsearch.cost.parts import NetworkCost, Part
+from dynsearch.measures import in_units
 from dynsearch.network.backbone.backbone import check_depth
 from dynsearch.network.heads import head_slots
 from dynsearch.plan import Plan
-from dynsearch.units import to_gflops
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class CostTable(NetworkCost):
     @property
     def frame_cost(self) -> tuple[float, ...]:
         """Cumulative GFLOPs of one frame after each stage, without heads."""
-        return tuple(map(to_gflops, self.backbone.cumulative_macs[1 : self.plan.exits.last.depth + 1]))
+        return tuple(map(in_units, self.backbone.cumulative_macs[1 : self.plan.exits.last.depth + 1]))
 
     def cell_macs(self, sets: int, depth: int) -> int:
         """Return the multiply-accumulates of the rectangle of ``sets`` x ``depth`` cells, without heads."""
@@ -52,7 +52,7 @@ class CostTable(NetworkCost):
         for exit_, head in zip(self.plan.exits.exits, self.heads, strict=True):
             met[exit_.depth] = head.macs
             per_frame = self.backbone.cumulative_macs[exit_.depth] + sum(met.values())
-            costs.append(to_gflops(self.plan.frames_seen(exit_) * per_frame))
+            costs.append(in_units(self.plan.frames_seen(exit_) * per_frame))
         return tuple(costs)
 
 

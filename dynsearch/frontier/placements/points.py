@@ -58,7 +58,10 @@ class PlacementPoint:
         values = {"exits": [str(exit_) for exit_ in self.placement.exits]} | self.chosen.to_dict()
         if self.expected is None:
             return values
-        return values | {"expected_top1": self.expected.top1, "expected_gflops": self.expected.cost}
+        return values | {
+            "expected_top1": self.expected.top1,
+            f"expected_{self.chosen.measure.name}": self.expected.cost,
+        }
 
 
 class PlacementFrontier(Sequence[PlacementPoint]):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from dynsearch.budget import fits
-from dynsearch.errors import InfeasibleBudgetError, InputError
+from dynsearch.errors import InputError
 from dynsearch.frontier.frontier import Frontier
 from dynsearch.frontier.hypervolume import hypervolume
 from dynsearch.frontier.placements.points import PlacementFrontier
@@ -67,7 +67,7 @@ def rank_plans(
     limit = dearest if budget is None else budget
     cheapest = min(found[0].cost for _, found in searched.values())
     if not fits(cheapest, limit):
-        raise InfeasibleBudgetError(limit, cheapest)
+        raise next(iter(searched.values()))[1][0].chosen.measure.too_low(limit, cheapest)
     curves = {
         (key, placement): _curve(searched[key][0], placement, searched[key][1])
         for key, placement in _candidates(searched, limit)

@@ -15,7 +15,7 @@ from dynsearch.report.html.tag import tag
 _ROW, _BAR = 44.0, 18.0
 
 
-def accuracy_chart(exits: Sequence[ExitFigures]) -> Markup:
+def accuracy_chart(exits: Sequence[ExitFigures], unit: str) -> Markup:
     """Return top-1 of every exit against its cost: of all videos there, and of those that stop there."""
     values = [100 * end for figure in exits for end in figure.interval]
     values += [100 * figure.top1_stopping for figure in exits if figure.top1_stopping is not None]
@@ -23,13 +23,13 @@ def accuracy_chart(exits: Sequence[ExitFigures]) -> Markup:
     axes = Axes.over(
         padded([figure.cost for figure in exits]), (max(0.0, low), min(100.0, max(high, low + 1)))
     )
-    parts = [axes.frame("GFLOPs up to the exit", "top-1 on test (%)")]
+    parts = [axes.frame(f"{unit} up to the exit", "top-1 on test (%)")]
     parts.append(axes.line([(figure.cost, 100 * figure.top1_all) for figure in exits], "line"))
     for k, figure in enumerate(exits):
         ends = [(figure.cost, 100 * end) for end in figure.interval]
         parts.append(axes.line(ends, "whisker"))
         name = f"exit {k + 1} ({figure.name})"
-        tip = f"{name}: {percent(figure.top1_all)} if all videos stopped here, at {cost_text(figure.cost)} GFLOPs"
+        tip = f"{name}: {percent(figure.top1_all)} if all videos stopped here, at {cost_text(figure.cost)} {unit}"
         parts.append(axes.point(figure.cost, 100 * figure.top1_all, "dot", tip, radius=5))
         if figure.top1_stopping is not None:
             tip = f"{name}: {percent(figure.top1_stopping)} of the {percent(figure.share)} that stop here"
@@ -61,7 +61,7 @@ def reliability_chart(name: str, before: Reliability, after: Reliability) -> Mar
     return picture(f"Reliability of {name}", description, axes.width, axes.height, *parts, hover=True)
 
 
-def class_chart(classes: Sequence[ClassFigures]) -> Markup:
+def class_chart(classes: Sequence[ClassFigures], unit: str) -> Markup:
     """Return for each class a bar divided by the exits at which its videos stop."""
     width, height = 560.0, len(classes) * _ROW
     parts = []
@@ -70,7 +70,7 @@ def class_chart(classes: Sequence[ClassFigures]) -> Markup:
         parts += _class_bar(figure, row * _ROW + 22, width)
     cheapest, dearest = classes[0], classes[-1]
     description = (
-        f"The cheapest class is {cheapest.name} with {cost_text(cheapest.cost)} GFLOPs a video, the dearest "
+        f"The cheapest class is {cheapest.name} with {cost_text(cheapest.cost)} {unit} a video, the dearest "
         f"{dearest.name} with {cost_text(dearest.cost)}."
     )
     return picture("Exits by class", description, width, height, *parts, hover=True)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dynsearch.frontier import Interval, MergedPoint
+from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 
@@ -70,7 +71,7 @@ class StudyFacts:
         class_names: K names, in label order; empty where not recorded.
         num_videos: By split; empty where not recorded.
         plans: By trial number, of finished trials.
-        points: The frontier, rising in calibration GFLOPs and top-1.
+        points: The frontier, rising in calibration cost and top-1.
         chosen: The best point under the budget, chosen on calibration.
         calibration: Exit scores of the chosen point's network on calibration.
         test: The same on test.
@@ -81,6 +82,7 @@ class StudyFacts:
         metrics: Of each point in turn its further metrics on test by name, for instance ``top-5`` (0..1).
         families: By network family, the points of its own frontier; empty where there is one family only.
         thumbnails: JPEG pictures by video id.
+        measure: What costs are in.
     """
 
     name: str
@@ -101,6 +103,7 @@ class StudyFacts:
     trials: Sequence[TrialFacts]
     hypervolume: Sequence[tuple[int, float]]
     metrics: Sequence[Mapping[str, float]] = ()
+    measure: CostMeasure = COUNTED
     families: Mapping[str, Sequence[MergedPoint[int]]] = field(default_factory=dict)
     thumbnails: Mapping[str, bytes] = field(default_factory=dict)
 

@@ -25,7 +25,7 @@ def families_chart(facts: StudyFacts) -> Markup:
     if has_budget:
         xs.append(facts.budget)
     axes = Axes.over(padded(xs), padded([100 * point.test.top1 for point in points]))
-    parts = [axes.frame("GFLOPs per video", "top-1 on test (%)")]
+    parts = [axes.frame(facts.measure.per_video, "top-1 on test (%)")]
     if has_budget:
         parts.append(budget_line(axes, facts.budget))
     said, radius = [], 3.5 if len(points) <= 60 else 2.5
@@ -38,5 +38,5 @@ def families_chart(facts: StudyFacts) -> Markup:
             parts.append(axes.point(x, y, f"dot {family_class(place)}", tip, radius=radius))
         best = max(ordered, key=lambda point: point.test.top1)
         said.append(f"{name} up to {percent(best.test.top1)} at {cost_text(best.test.cost)}")
-    description = f"GFLOPs per video and top-1 on test of {', '.join(said)}."
+    description = f"{facts.measure.per_video} and top-1 on test of {', '.join(said)}."
     return picture("Frontier of each family", description, axes.width, axes.height, *parts, hover=True)

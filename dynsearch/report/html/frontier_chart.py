@@ -35,7 +35,7 @@ def frontier_chart(facts: StudyFacts) -> Markup:
     upper = [(point.test.cost, 100 * point.test_interval.high) for point in points]
     lower = [(point.test.cost, 100 * point.test_interval.low) for point in points]
     parts = [
-        axes.frame("GFLOPs per video", f"top-1{' and mAP' if maps else ''} on test (%)"),
+        axes.frame(facts.measure.per_video, f"top-1{' and mAP' if maps else ''} on test (%)"),
         axes.area(upper + lower[::-1], "band"),
     ]
     if has_budget:
@@ -52,7 +52,7 @@ def frontier_chart(facts: StudyFacts) -> Markup:
     chosen = facts.chosen.test
     description = (
         f"{len(points)} operating points from {cost_text(points[0].test.cost)} to "
-        f"{cost_text(points[-1].test.cost)} GFLOPs per video. The point chosen under the budget of "
+        f"{cost_text(points[-1].test.cost)} {facts.measure.per_video}. The point chosen under the budget of "
         f"{cost_text(facts.budget)} reaches {percent(chosen.top1)} at {cost_text(chosen.cost)}."
     )
     return picture("Frontier on test", description, axes.width, axes.height, *parts, hover=True)
@@ -65,7 +65,7 @@ def reference_chart(facts: StudyFacts, references: Sequence[Reference]) -> Marku
     ys = [100 * point.test.top1 for point in points] + [ref.top1 for ref in references]
     axes = Axes.over(padded(xs), padded(ys))
     parts = [
-        axes.frame("GFLOPs per video", "top-1 (%)"),
+        axes.frame(facts.measure.per_video, "top-1 (%)"),
         axes.line([(point.test.cost, 100 * point.test.top1) for point in points], "line"),
     ]
     for point in points:
@@ -77,7 +77,8 @@ def reference_chart(facts: StudyFacts, references: Sequence[Reference]) -> Marku
     for series in systems.values():
         parts.append(axes.line([(ref.cost, ref.top1) for ref in series], "line other"))
         for ref in series:
-            tip = f"{ref.name}\ntop-1 {ref.top1:g}% at {ref.cost:g} GFLOPs\n{ref.source}\n{ref.conditions}"
+            what = f"top-1 {ref.top1:g}% at {ref.cost:g} {facts.measure.unit}"
+            tip = f"{ref.name}\n{what}\n{ref.source}\n{ref.conditions}"
             parts.append(axes.point(ref.cost, ref.top1, "other", tip, radius=4))
     description = f"The study's frontier and {len(references)} published points."
     return picture("Published points", description, axes.width, axes.height, *parts, hover=True)
@@ -88,14 +89,14 @@ def point_tip(point: MergedPoint[int], plan: Plan) -> str:
     low, high = point.test_interval
     return (
         f"top-1 {percent(point.test.top1)} ({100 * low:.1f} to {100 * high:.1f}) at "
-        f"{cost_text(point.test.cost)} GFLOPs\ntrial {point.key}: {plan}\n"
+        f"{point.test.measure.text(point.test.cost)}\ntrial {point.key}: {plan}\n"
         f"thresholds {thresholds_text(point)}\n"
         f"leaving {' '.join(percent(share, 0) for share in point.test.exit_share)}"
     )
 
 
 def _mean_precisions(facts: StudyFacts) -> list[tuple[float, float]]:
-    """Return the points' GFLOPs and mAP in percent, on test, where the data set is measured by it."""
+    """Return the points' cost and mAP in percent, on test, where the data set is measured by it."""
     rows = zip(facts.points, facts.metrics, strict=False)
     return sorted((point.test.cost, 100 * row["mAP"]) for point, row in rows if "mAP" in row)
 
@@ -122,7 +123,7 @@ def _full(axes: Axes, facts: StudyFacts) -> Markup:
     x, y = axes.x(facts.full.cost), axes.y(100 * facts.full.top1)
     tip = (
         f"full inference, trial {facts.full.trial}: every video to the last exit\n"
-        f"top-1 {percent(facts.full.top1)} at {cost_text(facts.full.cost)} GFLOPs"
+        f"top-1 {percent(facts.full.top1)} at {facts.measure.text(facts.full.cost)}"
     )
     cross = f"M{x - 6:.1f},{y - 6:.1f}l12,12m0,-12l-12,12"
     return joined(

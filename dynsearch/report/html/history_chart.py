@@ -38,7 +38,7 @@ def trials_chart(facts: StudyFacts) -> Markup:
     ys = [100 * (trial.top1 or 0.0) for trial in done]
     budget = [facts.budget] if facts.budget < 1.5 * max(xs) else []
     axes = Axes.over(padded([*xs, *budget]), padded(ys), width=400, height=300)
-    parts = [axes.frame("GFLOPs per video", "top-1 on calibration (%)")]
+    parts = [axes.frame(facts.measure.per_video, "top-1 on calibration (%)")]
     for x in map(axes.x, budget):
         parts.append(tag("line", class_="budget", x1=x, x2=x, y1=axes.y.start, y2=axes.y.end))
     radius = 4 if len(done) <= 200 else 2
@@ -46,5 +46,5 @@ def trials_chart(facts: StudyFacts) -> Markup:
         tip = f"trial {trial.number}: {top1:.1f}% at {cost_text(cost)}\n{trial.plan}"
         chosen = "dot best" if trial.number == facts.chosen.key else "dot"
         parts.append(axes.point(cost, top1, chosen, tip, radius=radius))
-    description = f"{len(done)} trials, each plan's best point within {cost_text(facts.budget)} GFLOPs."
+    description = f"{len(done)} trials, each plan's best point within {facts.measure.text(facts.budget)}."
     return picture("Trials", description, axes.width, axes.height, *parts, hover=True)

@@ -28,7 +28,7 @@ class ExitFigures:
         name: Its cell, for instance ``4x5``.
         frames: Frames seen there.
         depth: Depth stages passed.
-        cost: Cumulative GFLOPs per video.
+        cost: Cumulative cost per video.
         threshold: T_k.
         share: Of the videos, those that stop here.
         top1_all: Top-1 if every video stopped here.

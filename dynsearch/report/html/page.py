@@ -11,6 +11,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from dynsearch.display.words import cost_text, percent
+from dynsearch.measures import COUNTED
 from dynsearch.report.html import tables
 from dynsearch.report.html.exit_charts import accuracy_chart, class_chart, reliability_chart
 from dynsearch.report.html.facts import StudyFacts
@@ -48,20 +49,23 @@ def render_report(facts: StudyFacts) -> str:
 
 def _content(facts: StudyFacts) -> dict[str, Any]:
     exits, classes = exit_figures(facts), class_figures(facts)
-    references = references_for(facts.dataset)
+    counted, unit = facts.measure == COUNTED, facts.measure.unit
+    references = references_for(facts.dataset) if counted else []
     early, late = shown_videos(facts)
     half = _MOST_CLASSES // 2
     cut = len(classes) > _MOST_CLASSES
     shown = [*classes[:half], *classes[-half:]] if cut else classes
     return {
+        "counted": counted,
+        "unit": unit,
         "frontier": frontier_chart(facts),
         "frontier_table": tables.frontier(facts),
         "families": families_chart(facts) if facts.families else None,
         "families_table": tables.families(facts),
         "family_keys": [(family_class(place), name) for place, name in enumerate(facts.families)],
         "grid": grid_chart(facts.plan, facts.chosen.test.exit_share),
-        "exits_table": tables.exits(exits),
-        "accuracy": accuracy_chart(exits),
+        "exits_table": tables.exits(exits, unit),
+        "accuracy": accuracy_chart(exits, unit),
         "reliability": [
             (
                 f"exit {k} ({exits[k - 1].name})",
@@ -82,10 +86,10 @@ def _content(facts: StudyFacts) -> dict[str, Any]:
         ]
         if early or late
         else [],
-        "videos_table": tables.videos([*early, *late]),
-        "classes": class_chart(shown) if classes else None,
+        "videos_table": tables.videos([*early, *late], unit),
+        "classes": class_chart(shown, unit) if classes else None,
         "classes_cut": f"The {half} cheapest and the {half} dearest of {len(classes)}." if cut else "",
-        "classes_table": tables.classes(classes),
+        "classes_table": tables.classes(classes, unit),
         "history": history_chart(facts),
         "history_table": tables.history(facts),
         "trials": trials_chart(facts),

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dynsearch.display.words import cost_text, percent, threshold_text
+from dynsearch.measures import COUNTED
 from dynsearch.plan import family_name
 from dynsearch.report.html.facts import StudyFacts
 from dynsearch.report.html.frontier_chart import thresholds_text
@@ -50,7 +51,7 @@ def frontier(facts: StudyFacts) -> Table:
         for place, point in enumerate(facts.points)
     ]
     heading = (
-        "#GFLOPs", "#top-1", "#from", "#to", *(f"#{name}" for name in further),
+        f"#{facts.measure.unit}", "#top-1", "#from", "#to", *(f"#{name}" for name in further),
         "#on calibration", "#trial", *(["family"] if facts.families else []), "exits", "frame order",
         "thresholds", "",
     )  # fmt: skip
@@ -75,12 +76,13 @@ def families(facts: StudyFacts) -> Table:
         for point in points
     ]
     heading = (
-        "family", "#GFLOPs", "#top-1", "#from", "#to", "#on calibration", "#trial", "exits", "thresholds",
+        "family", f"#{facts.measure.unit}", "#top-1", "#from", "#to", "#on calibration", "#trial", "exits",
+        "thresholds",
     )  # fmt: skip
     return Table("Operating points of each family alone, likewise", heading, rows)
 
 
-def exits(figures: Sequence[ExitFigures]) -> Table:
+def exits(figures: Sequence[ExitFigures], unit: str) -> Table:
     """Return the chosen plan's exits."""
     last = len(figures)
     rows = [
@@ -98,7 +100,7 @@ def exits(figures: Sequence[ExitFigures]) -> Table:
         for k, figure in enumerate(figures, start=1)
     ]
     heading = (
-        "#exit", "cell", "#frames", "#depth", "#GFLOPs up to here", "#threshold", "#videos stopping",
+        "#exit", "cell", "#frames", "#depth", f"#{unit} up to here", "#threshold", "#videos stopping",
         "#top-1 of all", "#top-1 of those",
     )  # fmt: skip
     return Table("Exits of the chosen plan, on test", heading, rows)
@@ -114,7 +116,7 @@ def reliability(before: Reliability, after: Reliability) -> Table:
     return Table("Bins of confidence, on test", ("scaling", "#confidence", "#accuracy", "#videos"), rows)
 
 
-def videos(shown: Sequence[ShownVideo]) -> Table:
+def videos(shown: Sequence[ShownVideo], unit: str) -> Table:
     """Return the videos shown."""
     rows = [
         (
@@ -128,11 +130,11 @@ def videos(shown: Sequence[ShownVideo]) -> Table:
         )
         for v in shown
     ]
-    heading = ("video", "class", "answer", "", "#exit", "#GFLOPs", "#confidence at the first exit")
+    heading = ("video", "class", "answer", "", "#exit", f"#{unit}", "#confidence at the first exit")
     return Table("Videos shown", heading, rows)
 
 
-def classes(figures: Sequence[ClassFigures]) -> Table:
+def classes(figures: Sequence[ClassFigures], unit: str) -> Table:
     """Return every class."""
     num_exits = len(figures[0].share) if figures else 0
     rows = [
@@ -145,7 +147,7 @@ def classes(figures: Sequence[ClassFigures]) -> Table:
         )
         for f in figures
     ]
-    heading = ("class", "#videos", "#GFLOPs", "#top-1", *(f"#exit {k + 1}" for k in range(num_exits)))
+    heading = ("class", "#videos", f"#{unit}", "#top-1", *(f"#exit {k + 1}" for k in range(num_exits)))
     return Table("Classes, the cheapest first", heading, rows)
 
 
@@ -174,14 +176,16 @@ def trials(facts: StudyFacts) -> Table:
         )
         for trial in facts.trials
     ]
-    heading = ("#trial", "state", "#top-1", "#GFLOPs", "#minutes", "plan", "reason")
+    heading = ("#trial", "state", "#top-1", f"#{facts.measure.unit}", "#minutes", "plan", "reason")
     return Table("Trials: the best point under the budget, on calibration", heading, rows)
 
 
 def references(points: Sequence[Reference]) -> Table:
     """Return the published points."""
     rows = [(p.name, f"{p.top1:g}", f"{p.cost:g}", p.source, p.conditions) for p in points]
-    return Table("Published points", ("system", "#top-1 (%)", "#GFLOPs", "source", "conditions"), rows)
+    return Table(
+        "Published points", ("system", "#top-1 (%)", f"#{COUNTED.unit}", "source", "conditions"), rows
+    )
 
 
 def settings(facts: StudyFacts) -> Table:

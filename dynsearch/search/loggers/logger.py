@@ -95,4 +95,4 @@ def values_of(report: EpochReport) -> dict[str, float]:
 def values_of_point(point: OperatingPoint) -> dict[str, float]:
     """Return what a tracker shows of a finished trial: its point under the budget, on calibration."""
     shares = {f"calibration/exit_share{k}": share for k, share in enumerate(point.exit_share, start=1)}
-    return {"calibration/top1": point.top1, "calibration/gflops": point.cost, **shares}
+    return {"calibration/top1": point.top1, f"calibration/{point.measure.name}": point.cost, **shares}

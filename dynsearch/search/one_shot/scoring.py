@@ -12,6 +12,7 @@ from dynsearch.data.loader import Batches, begin_epoch
 from dynsearch.errors import Stopped
 from dynsearch.families.grid.cost import grid_cost
 from dynsearch.families.grid.one_shot import OneShotNetwork
+from dynsearch.measures import in_units
 from dynsearch.plan import Plan
 from dynsearch.plan.heads import head_kinds
 from dynsearch.scores.grid_files import GridWriter
@@ -20,7 +21,6 @@ from dynsearch.scores.step_costs import RectangleSteps
 from dynsearch.search.one_shot.sandwich import grid_cells
 from dynsearch.training.run import ClipSource
 from dynsearch.training.stopping import stop_wanted
-from dynsearch.units import to_gflops
 
 SPLIT = "calibration"
 
@@ -96,5 +96,5 @@ def grid_steps(trunk: Plan, num_classes: int, first_depth: int) -> RectangleStep
         head_cost(kind, table.backbone.layouts[cell.depth - 1], num_classes).macs
         for kind, cell in zip(kinds, cells, strict=True)
     ]
-    trunks = [to_gflops(table.cell_macs(cell.sets, cell.depth)) for cell in cells]
-    return RectangleSteps.of(trunks, [to_gflops(macs) for macs in heads])
+    trunks = [in_units(table.cell_macs(cell.sets, cell.depth)) for cell in cells]
+    return RectangleSteps.of(trunks, [in_units(macs) for macs in heads])

@@ -11,9 +11,9 @@ from optuna.trial import Trial, TrialState
 
 from dynsearch.budget import excess, fits
 from dynsearch.errors import StudyError
-from dynsearch.families import cost_table
 from dynsearch.families.grid.choices import cheapest_exits, sample_trunk, trunk_choices
 from dynsearch.frontier.placements import PlacementFrontier, PlacementPoint, search_placements
+from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.search.driver import Observer
@@ -39,6 +39,7 @@ class Screening:
         num_trunks: How many to screen.
         seed: Of the proposals.
         observer: Told what was found.
+        measure: What the budget is in.
     """
 
     study: optuna.Study
@@ -49,6 +50,7 @@ class Screening:
     num_trunks: int
     seed: int
     observer: Observer
+    measure: CostMeasure = COUNTED
 
     def run(self, deadline: float | None = None) -> None:
         """Screen until ``num_trunks`` are done, the space has no more, or ``deadline`` (monotonic) has passed.
@@ -69,9 +71,9 @@ class Screening:
                 break
         if not known:
             raise StudyError(
-                f"no plan that was screened keeps within max_gflops={self.budget:g}",
+                f"no plan that was screened keeps within {self.measure.budget_name}={self.budget:g}",
                 where=self.study.study_name,
-                hint="Raise --max-gflops, or run again for more proposals",
+                hint=f"Raise {self.measure.budget_name}, or run again for more proposals",
             )
 
     def _proposals(self) -> Iterator[Trial]:
@@ -95,11 +97,11 @@ class Screening:
         """
         trunk = sample_trunk(self.space, trial)
         cheapest = replace(trunk, exits=cheapest_exits(self.space, trunk.num_sets))
-        cost = cost_table(cheapest, self.num_classes).cost_E[0]
+        cost = self.measure.cost_E(cheapest, self.num_classes)[0]
         over = excess(cost, self.budget)
-        set_budget(trial, over)
+        set_budget(trial, over, self.measure)
         if over > 0:
-            return self._refuse(trial, f"its cheapest exit costs {cost:.4g} GFLOPs")
+            return self._refuse(trial, f"its cheapest exit costs {self.measure.text(cost)}")
         if trunk.plan_id in known:
             return self._refuse(trial, "the same order and network as a trial before")
         rules = self.space.exits
@@ -114,8 +116,8 @@ class Screening:
         )
         points = promising(found, self.budget)
         if not points:
-            return self._refuse(trial, f"its cheapest point costs {found[0].cost:.4g} GFLOPs")
-        record_plans(trial, self.space, trunk, points, over)
+            return self._refuse(trial, f"its cheapest point costs {self.measure.text(found[0].cost)}")
+        record_plans(trial, self.space, trunk, points, over, self.measure)
         known.add(trunk.plan_id)
         best = points[-1]
         expected = (
@@ -123,7 +125,7 @@ class Screening:
         )
         self.observer.noted(
             f"order {trunk.frame_order}, {trunk.temporal_shift}: exits {best.placement} give "
-            f"{100 * best.top1:.1f}% at {best.cost:.4g} GFLOPs{expected}"
+            f"{100 * best.top1:.1f}% at {self.measure.text(best.cost)}{expected}"
         )
         return True
 
@@ -137,7 +139,7 @@ class Screening:
 def promising(found: PlacementFrontier, budget: float) -> list[PlacementPoint]:
     """Return the placements of a frontier within the budget, each at its most accurate point there.
 
-    They rise in GFLOPs and top-1; where there are many, some, spread over the costs.
+    They rise in cost and top-1; where there are many, some, spread over the costs.
     """
     best = {point.placement: point for point in found if fits(point.cost, budget)}
     points = sorted(best.values(), key=lambda point: point.cost)

@@ -12,6 +12,7 @@ from optuna.trial import Trial, TrialState, create_trial
 
 from dynsearch.families.grid.choices import exit_params
 from dynsearch.frontier.placements import PlacementPoint
+from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.space import SearchSpace
 from dynsearch.study.record import plan_of
@@ -80,7 +81,12 @@ def known_trunks(study: optuna.Study) -> set[str]:
 
 
 def record_plans(
-    proposal: Trial, space: SearchSpace, trunk: Plan, points: list[PlacementPoint], excess: float
+    proposal: Trial,
+    space: SearchSpace,
+    trunk: Plan,
+    points: list[PlacementPoint],
+    excess: float,
+    measure: CostMeasure,
 ) -> None:
     """Record ``points`` of the trunk that ``proposal`` asked for; the last and best of them as its own outcome.
 
@@ -91,7 +97,8 @@ def record_plans(
         space: The space.
         trunk: What the proposal proposed.
         points: The placements worth having, each with its best point within the budget.
-        excess: GFLOPs of the cheapest cell above the budget, not positive.
+        excess: Cost of the cheapest cell above the budget, not positive.
+        measure: What costs are in.
     """
     study = proposal.study
     there = {
@@ -107,7 +114,7 @@ def record_plans(
                     distributions=replay.distributions,
                     values=_values(point),
                     user_attrs=_attributes(trunk, plan, point, is_best=False),
-                    constraints={"gflops": excess},
+                    constraints={measure.name: excess},
                     system_attrs={"constraints": [excess]},
                 )
             )
@@ -150,5 +157,5 @@ def _attributes(trunk: Plan, plan: Plan, point: PlacementPoint, *, is_best: bool
         "thresholds": [repr(value) for value in chosen.thresholds[:-1]],
         "exit_share": [round(value, 4) for value in chosen.exit_share],
         "chosen_top1": point.top1,
-        "expected_gflops": point.cost if point.expected is None else point.expected.cost,
+        f"expected_{chosen.measure.name}": point.cost if point.expected is None else point.expected.cost,
     }

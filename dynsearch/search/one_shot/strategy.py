@@ -77,7 +77,7 @@ def line_up(
     deadline = None if run.max_hours is None else started + 3600 * run.max_hours
     home = one_shot_folder(folder)
     library = Library(home, space, source, recipe.one_shot, recipe.training, recipe.seed, observer, run)
-    screening = open_record(folder, create=True, part="screening")
+    screening = open_record(folder, create=recipe.measure, part="screening")
     Screening(
         screening,
         space,
@@ -87,6 +87,7 @@ def line_up(
         recipe.num_trials,
         recipe.seed,
         observer,
+        recipe.measure,
     ).run(deadline)
     chosen = shortlist(screening, space, library.grid, recipe.one_shot.retrain, recipe.budget)
     for found in chosen:
@@ -96,6 +97,7 @@ def line_up(
     num_trials = len(study.get_trials(deepcopy=False, states=states))
     hours = None if deadline is None else max((deadline - time.monotonic()) / 3600, 1e-9)
     observer.noted(
-        f"{len(chosen)} plans stand for the frontier under {recipe.budget:g} GFLOPs and are trained alone"
+        f"{len(chosen)} plans stand for the frontier under {recipe.budget:g} {recipe.measure.unit} and are "
+        "trained alone"
     )
     return recipe.model_copy(update={"num_trials": num_trials}), hours

@@ -92,7 +92,7 @@ def test_a_trial_whose_process_always_dies_fails_alone_with_the_reason(tmp_path)
     "error",
     [
         WeightsError("missing", where="w.pth", hint="Look elsewhere"),
-        InfeasibleBudgetError(1.0, 2.0, where="here"),
+        InfeasibleBudgetError(1.0, 2.0, name="max_ms", unit="ms", where="here"),
     ],
     ids=lambda error: type(error).__name__,
 )

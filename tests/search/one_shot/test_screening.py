@@ -8,6 +8,7 @@ from optuna.trial import FixedTrial, TrialState
 from dynsearch.errors import StudyError
 from dynsearch.families import cost_table
 from dynsearch.frontier.placements import search_placements
+from dynsearch.measures import COUNTED
 from dynsearch.search.one_shot.screening import Screening, promising
 from dynsearch.search.one_shot.screening_record import screened
 from dynsearch.search.one_shot.shortlist import shortlist, trunk_of
@@ -51,7 +52,7 @@ class Grids:
 
 def screen(path, grids=None, space=SPACE, num_trunks=20, budget=BUDGET, seed=1):
     path.mkdir(exist_ok=True)
-    study = open_record(StudyFolder(path), create=True, part="screening")
+    study = open_record(StudyFolder(path), create=COUNTED, part="screening")
     observer = Silent()
     Screening(study, space, grids or Grids(), NUM_CLASSES, budget, num_trunks, seed, observer).run()
     return study, observer
