@@ -12,6 +12,15 @@ from tests.families.grid.test_progressive import stop_at
 from tests.network.nets import random_clips
 from tests.plans import compressed_plan, focus_plan, small_plan
 
+TESTS = (
+    "dynsearch.families.adafocus.cost",
+    "dynsearch.families.sfc.cost",
+    "dynsearch.families.adafocus.family",
+    "dynsearch.families.baselines.family",
+    "dynsearch.families.grid.family",
+    "dynsearch.families.sfc.family",
+)
+
 PLANS = {
     "recurrent": focus_plan(global_size=32),
     "some exits": focus_plan(exits=("2x1", "3x1")),

@@ -5,6 +5,11 @@ from dynsearch.errors import PlanError
 from dynsearch.plan import Plan
 from tests.plans import compressed_plan, focus_plan, small_plan
 
+TESTS = (
+    "dynsearch.families.adafocus.options",
+    "dynsearch.families.sfc.options",
+)
+
 PLANS = {
     "recurrent": focus_plan(global_size=32),
     "video": focus_plan("video", global_frames=3),

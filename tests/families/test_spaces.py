@@ -10,6 +10,11 @@ from dynsearch.space import SearchSpace
 from tests.plans import small_plan
 from tests.space.test_search_space import VALUES, Drawn
 
+TESTS = (
+    "dynsearch.families.adafocus.choices",
+    "dynsearch.families.sfc.choices",
+)
+
 FAMILIES = ["grid", "adafocus", "sfc", "tsn", "tsm"]
 SECTIONS = {
     "adafocus": {

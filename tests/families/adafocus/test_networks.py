@@ -11,7 +11,14 @@ from dynsearch.plan import TemporalShift
 from tests.network.nets import lively_network, random_clips
 from tests.plans import focus_plan
 
-TESTS = ("dynsearch.network.adafocus",)
+TESTS = (
+    "dynsearch.families.adafocus.build",
+    "dynsearch.families.adafocus.frame_encoder",
+    "dynsearch.families.adafocus.network",
+    "dynsearch.families.adafocus.one_patch",
+    "dynsearch.families.adafocus.recurrent",
+    "dynsearch.families.adafocus.resize",
+)
 
 
 def timm_model(backbone):
