@@ -66,8 +66,9 @@ def _classes(folder: Path) -> dict[str, VideoTree]:
 def _records(root: Path, classes: Mapping[str, VideoTree], labels: Mapping[str, int]) -> list[VideoRecord]:
     records = []
     for name, tree in classes.items():
-        for path in sorted(path for paths in tree.files.values() for path in paths):
-            if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+        files = [(file.path(), file) for found in tree.files.values() for file in found]
+        for path, file in sorted(files):
+            if file.leaves():
                 raise DataError(
                     "is a link out of its folder", where=str(path), hint="Put the file itself there"
                 )

@@ -6,9 +6,11 @@ import dataclasses
 import functools
 import os
 from collections import defaultdict
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from dynsearch.data.records import Annotations, VideoRecord
+from dynsearch.data.records import Annotations
 from dynsearch.errors import DataError, named, shown
 
 SUFFIXES = (".webm", ".mp4", ".avi", ".mkv", ".mov")
@@ -33,6 +35,22 @@ def plain_name(video_id: str, *, where: str) -> None:
         )
 
 
+class VideoFile(NamedTuple):
+    """A file, or a folder of frames: its folder, its name, and whether it is a link."""
+
+    folder: Path
+    name: str
+    is_link: bool
+
+    def path(self) -> Path:
+        """Return its path; made when it is wanted, because there may be a quarter of a million."""
+        return self.folder / self.name
+
+    def leaves(self) -> bool:
+        """Return whether it is a link to somewhere outside its folder."""
+        return self.is_link and not self.path().resolve().is_relative_to(self.folder.resolve())
+
+
 class VideoTree:
     """The video files under a folder, listed once.
 
@@ -42,14 +60,15 @@ class VideoTree:
         frame_folders: Whether folders at that depth are videos too, with a picture for each frame.
 
     Attributes:
-        files: Paths by file name without ending, sorted.
+        files: What there is by file name without ending, in the order of the paths.
     """
 
     def __init__(self, root: Path, *, depth: int = 4, frame_folders: bool = False) -> None:
         self.root = root
-        self.files: dict[str, list[Path]] = defaultdict(list)
-        for path in sorted(_videos(root, depth, frame_folders)):
-            self.files[path.stem if path.suffix.lower() in SUFFIXES else path.name].append(path)
+        self.files: dict[str, list[VideoFile]] = defaultdict(list)
+        for file in _videos(root, depth, frame_folders):
+            stem, suffix = os.path.splitext(file.name)
+            self.files[stem if suffix.lower() in SUFFIXES else file.name].append(file)
 
     def find(self, name: str, *, where: str, suffix: str = ".mp4", folder: str | None = None) -> Path:
         """Return the file of a video, or the path it could have where there is none.
@@ -64,18 +83,18 @@ class VideoTree:
             DataError: The name would leave the root, or its file is a link that does.
         """
         plain_name(name, where=where)
-        paths = self.files.get(name, [])
-        preferred = [path for path in paths if path.parent.name == folder] or paths
+        files = self.files.get(name, [])
+        preferred = [file for file in files if file.folder.name == folder] or files
         if not preferred:
             return self.root / (folder or "") / f"{name}{suffix}"
-        path = preferred[0]
-        if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+        file = preferred[0]
+        if file.leaves():
             raise DataError(
-                f"the video {path.name} is a link out of {path.parent}",
+                f"the video {file.name} is a link out of {file.folder}",
                 where=where,
                 hint="Put the file itself there",
             )
-        return path
+        return file.path()
 
 
 def without_missing(annotations: Annotations, root: Path, *, may_vanish: bool) -> Annotations:
@@ -89,13 +108,16 @@ def without_missing(annotations: Annotations, root: Path, *, may_vanish: bool) -
     Raises:
         DataError: Videos are missing and may not be, or all of a part are; the first five are named.
     """
-    names_in = functools.cache(_names)
+    names_in = functools.cache(
+        _names
+    )  # Of folders as texts: a data set may have a quarter of a million records.
     parts = [annotations.train, annotations.test] if may_vanish else [annotations.train + annotations.test]
-    missing: dict[VideoRecord, None] = {}
+    missing: dict[str, None] = {}
     for records in parts:
-        gone = [record for record in records if record.path.name not in names_in(record.path.parent)]
+        placed = [(record, *os.path.split(record.path)) for record in records]
+        gone = [record.video_id for record, folder, name in placed if name not in names_in(folder)]
         if gone and (not may_vanish or len(gone) == len(records)):
-            first = ", ".join(named(record.video_id) for record in gone[:5])
+            first = ", ".join(map(named, gone[:5]))
             raise DataError(
                 f"{len(gone)} of {len(records)} annotated videos are missing, first {first} "
                 f"(looked for ID{' or '.join(SUFFIXES)})",
@@ -104,13 +126,13 @@ def without_missing(annotations: Annotations, root: Path, *, may_vanish: bool) -
         missing |= dict.fromkeys(gone)
     return dataclasses.replace(
         annotations,
-        train=[record for record in annotations.train if record not in missing],
-        test=[record for record in annotations.test if record not in missing],
-        missing=tuple(record.video_id for record in missing),
+        train=[record for record in annotations.train if record.video_id not in missing],
+        test=[record for record in annotations.test if record.video_id not in missing],
+        missing=tuple(missing),
     )
 
 
-def _names(folder: Path) -> set[str]:
+def _names(folder: str) -> set[str]:
     """Return what there is in a folder; nothing where there is no folder."""
     try:
         with os.scandir(folder) as entries:
@@ -119,17 +141,17 @@ def _names(folder: Path) -> set[str]:
         return set()
 
 
-def _videos(folder: Path, depth: int, frame_folders: bool) -> list[Path]:
-    found: list[Path] = []
+def _videos(folder: Path, depth: int, frame_folders: bool) -> Iterator[VideoFile]:
+    """Yield each video, in the order of the paths."""
     try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                if entry.name.startswith("."):
-                    continue
-                if entry.is_dir() and depth > 0:
-                    found += _videos(folder / entry.name, depth - 1, frame_folders)
-                elif frame_folders if entry.is_dir() else os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-                    found.append(folder / entry.name)
+        with os.scandir(folder) as listed:
+            entries = sorted(listed, key=lambda entry: entry.name)
+        for entry in entries:
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir() and depth > 0:
+                yield from _videos(folder / entry.name, depth - 1, frame_folders)
+            elif frame_folders if entry.is_dir() else os.path.splitext(entry.name)[1].lower() in SUFFIXES:
+                yield VideoFile(folder, entry.name, entry.is_symlink())
     except OSError as error:
         raise DataError(f"can't be listed: {error.strerror or error}", where=str(folder)) from error
-    return found
