@@ -12,6 +12,7 @@ import torch
 from dynsearch.data.stream import StreamFrame
 from dynsearch.export.loaded import LoadedNetwork, Prediction
 from dynsearch.families import family_of
+from dynsearch.network.online import ClipInTheMaking
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,8 @@ class _Clip(Protocol):
 class _AsTheyArrive:
     """Computes every frame when it comes."""
 
-    def __init__(self, loaded: LoadedNetwork) -> None:
-        self.loaded = loaded
-        self.clip = family_of(loaded.bundle.plan).online(loaded.network, loaded.bundle.policy)
+    def __init__(self, loaded: LoadedNetwork, clip: ClipInTheMaking) -> None:
+        self.loaded, self.clip = loaded, clip
 
     @property
     def finished(self) -> bool:
@@ -88,8 +88,11 @@ class _WhenWhole:
 
 def answers_online(loaded: LoadedNetwork) -> bool:
     """Return whether frames are computed as they arrive; else each window is computed when it is whole."""
-    plan = loaded.bundle.plan
-    return family_of(plan).feeds_in_time(plan)
+    return _online(loaded) is not None
+
+
+def _online(loaded: LoadedNetwork) -> ClipInTheMaking | None:
+    return family_of(loaded.bundle.plan).online(loaded.network, loaded.bundle.policy)
 
 
 def predict_stream(
@@ -130,7 +133,8 @@ class _Window:
         self.latest: StreamFrame | None = None
         num_frames = loaded.bundle.plan.num_frames
         self._due = [start + length * (i + 0.5) / num_frames for i in range(num_frames)]
-        self._clip: _Clip = (_AsTheyArrive if answers_online(loaded) else _WhenWhole)(loaded)
+        online = _online(loaded)
+        self._clip: _Clip = _WhenWhole(loaded) if online is None else _AsTheyArrive(loaded, online)
         self._fed = 0
         self._decided = start
 

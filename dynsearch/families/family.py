@@ -117,17 +117,12 @@ class Family(SpaceFamily):
 
         start_backbones(network, pretrained=pretrained, weights=weights)
 
-    def feeds_in_time(self, plan: Plan) -> bool:
-        """Return whether the plan's network can compute frames in the order in which they arrive."""
-        return False
-
-    def online(self, network: MultiExitNetwork, policy: ExitPolicy) -> ClipInTheMaking:
+    def online(self, network: MultiExitNetwork, policy: ExitPolicy) -> ClipInTheMaking | None:
         """Return a clip of which ``network``, in eval mode, computes every frame when it arrives.
 
-        Raises:
-            PlanError: The network's plan does not feed frames in the order in which they arrive.
+        None, the default: it needs whole clips.
         """
-        raise PlanError("networks of this family take whole clips", where="family")
+        return None
 
     def graph_steps(
         self, network: MultiExitNetwork, clips_BTCHW: torch.Tensor

@@ -10,6 +10,7 @@ from dynsearch.errors import PlanError, SpaceError
 from dynsearch.families import build_network, cost_table, family_of
 from dynsearch.plan import FAMILIES, Plan, family_name
 from dynsearch.space import SearchSpace
+from dynsearch.thresholds import ExitPolicy
 from dynsearch.training import TrainingConfig
 from dynsearch.training.run import train_and_score
 from tests.families.grid.test_progressive import stop_at
@@ -92,7 +93,7 @@ def test_what_it_does_not_say_has_a_default(plan):
     assert network.backbones == ()
     assert family.base(plan) is None
     assert family.graph_steps(network, random_clips(plan)) is None
-    assert not family.feeds_in_time(plan)
+    assert family.online(network, ExitPolicy.never_early(len(plan.exits))) is None
 
 
 def test_what_is_no_family_is_refused(families):

@@ -6,12 +6,12 @@ from abc import abstractmethod
 from typing import Literal, overload
 
 import torch
+from torch.nn import functional as F
 
-from dynsearch.families.adafocus.auxiliary import AuxiliaryLogits
 from dynsearch.families.adafocus.frame_encoder import FrameEncoder
+from dynsearch.families.adafocus.objective import AuxiliaryLogits
 from dynsearch.families.adafocus.options import AdaFocusOptions
 from dynsearch.families.adafocus.patch import cut_patches
-from dynsearch.families.adafocus.resize import resize_frames
 from dynsearch.network import MultiExitNetwork
 from dynsearch.network.backbone.backbone import Backbone
 from dynsearch.network.clips import check_clips
@@ -108,7 +108,7 @@ class FocusNetwork(MultiExitNetwork):
         self, frames_BTCHW: torch.Tensor, start: int = 0, *, more: bool = False
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the global network's maps (B, T, C, H, W) and features (B, T, C); see :class:`FrameEncoder`."""
-        frames = resize_frames(frames_BTCHW, self.options.global_size)
+        frames = _resized(frames_BTCHW, self.options.global_size)
         out = self.global_net(frames, start, more=more)
         layout, shape = self.global_net.layout, frames.shape[:2]
         return layout.to_map(out).unflatten(0, shape), layout.pool(out).unflatten(0, shape)
@@ -125,3 +125,11 @@ class FocusNetwork(MultiExitNetwork):
 def _by_frame(logits: torch.Tensor, num_axes: int) -> torch.Tensor:
     """Return logits (..., T, K); one answer for a whole video counts as that of one frame."""
     return logits if logits.ndim == num_axes else logits.unsqueeze(-2)
+
+
+def _resized(frames_BTCHW: torch.Tensor, size: int | None) -> torch.Tensor:
+    """Return the frames with sides of ``size`` pixels; None leaves them as they are."""
+    if size is None:
+        return frames_BTCHW
+    small = F.interpolate(frames_BTCHW.flatten(0, 1), [size, size], mode="bilinear", antialias=True)
+    return small.unflatten(0, frames_BTCHW.shape[:2])

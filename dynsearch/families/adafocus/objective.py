@@ -1,14 +1,30 @@
-"""What is minimised: the loss over exits, and that of the two networks' own heads."""
+"""What training needs of an AdaFocusV2 network besides the logits of its exits, and what it minimises."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
-from dynsearch.families.adafocus.auxiliary import AuxiliaryLogits
 from dynsearch.network.losses import ExitLoss, sum_of_cross_entropies
+
+
+class AuxiliaryLogits(NamedTuple):
+    """Logits of one training pass (AdaFocusV2, section 3.3).
+
+    The local network has looked twice: where the policy says, and at random places, so that it sees diverse
+    patches. Both networks have a linear head of their own, which supervises them directly.
+
+    Attributes:
+        exits_2EBK: Of the exits, with the policy's patches and with random ones.
+        global_BTK: Of the global network's own head.
+        local_2BTK: Of the local network's own head, with the policy's patches and with random ones.
+    """
+
+    exits_2EBK: torch.Tensor
+    global_BTK: torch.Tensor
+    local_2BTK: torch.Tensor
 
 
 def with_auxiliary_heads(

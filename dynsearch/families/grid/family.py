@@ -49,17 +49,11 @@ class GridFamily(Family):
                 depth = 0 if k == len(grid.slots) - 1 and 0 in found.heads else slot.depth
                 load_fitting(grid.head(k), found.heads.get(depth, {}))
 
-    def feeds_in_time(self, plan: Plan) -> bool:
-        """Return whether the frame order is that of time and nothing is shifted backwards."""
-        from dynsearch.families.grid.online import feeds_in_time
+    def online(self, network: MultiExitNetwork, policy: ExitPolicy) -> OnlineClip | None:
+        """Return a clip of which every frame is computed when it arrives, if the plan's order is that of time."""
+        from dynsearch.families.grid.online import OnlineClip, feeds_in_time
 
-        return feeds_in_time(plan)
-
-    def online(self, network: MultiExitNetwork, policy: ExitPolicy) -> OnlineClip:
-        """Return a clip of which every frame is computed when it arrives."""
-        from dynsearch.families.grid.online import OnlineClip
-
-        return OnlineClip(cast("GridNetwork", network), policy)
+        return OnlineClip(cast("GridNetwork", network), policy) if feeds_in_time(network.plan) else None
 
     def graph_steps(
         self, network: MultiExitNetwork, clips_BTCHW: torch.Tensor

@@ -11,7 +11,7 @@ from torch import nn
 from dynsearch.errors import PlanError
 from dynsearch.families.grid.cells import Reader, read_cells, take_frames
 from dynsearch.network import ExitHead, PlannedNetwork
-from dynsearch.network.backbone.backbone import Backbone, check_shift
+from dynsearch.network.backbone.backbone import Backbone, check_branches
 from dynsearch.network.backbone.shift import attach_shifts
 from dynsearch.network.clips import check_clips
 from dynsearch.network.heads import build_head, head_slots
@@ -49,7 +49,7 @@ class OneShotNetwork(PlannedNetwork):
         last = trunk.exits.last
         if len(trunk.exits) > 1 or last.sets != trunk.num_sets or not 1 <= first_depth <= last.depth:
             raise PlanError(f"a trunk has one exit, after all sets, got {trunk.exits}", where="exits")
-        check_shift(trunk)
+        check_branches(trunk.temporal_shift, trunk.backbone, trunk.image_size)
         self.first_depth = first_depth
         self.share_heads = share_heads
         self.backbone = Backbone(trunk.backbone, trunk.image_size, last.depth, trunk.stages)

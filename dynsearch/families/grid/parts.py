@@ -9,7 +9,7 @@ from torch import nn
 
 from dynsearch.families.grid.cells import Reader, take_frames
 from dynsearch.network import ExitHead, MultiExitNetwork
-from dynsearch.network.backbone.backbone import Backbone, check_shift
+from dynsearch.network.backbone.backbone import Backbone, check_branches
 from dynsearch.network.backbone.shift import attach_shifts
 from dynsearch.network.heads import build_head, head_slots
 from dynsearch.plan import Plan
@@ -30,7 +30,7 @@ class GridParts(MultiExitNetwork):
     def __init__(self, plan: Plan, num_classes: int, *, dropout: float = 0.0) -> None:
         super().__init__(plan, num_classes)
         self.slots = head_slots(plan)
-        check_shift(plan)
+        check_branches(plan.temporal_shift, plan.backbone, plan.image_size)
         self.backbone = Backbone(plan.backbone, plan.image_size, plan.exits.last.depth, plan.stages)
         self.history = attach_shifts(self.backbone.residual_branches(), plan)
         layouts = [stage.layout for stage in self.backbone.stages]

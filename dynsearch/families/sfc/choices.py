@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import product
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
 from dynsearch.families.sfc.options import CompressionOptions
-from dynsearch.plan import Exit, ExitPlacement, FrameOrder, Plan, TemporalShift
+from dynsearch.plan import Exit, ExitPlacement, FrameOrder, Plan
 from dynsearch.space import Choices, SpaceAxes, Suggester, choose
 from dynsearch.space.axes import Numbers
 
@@ -51,15 +51,15 @@ class CompressionChoices(Choices):
             choose(trial, "sfc.time_ratio", self.time_ratios),
             choose(trial, "sfc.side_ratio", self.side_ratios),
         )
-        return self._plan(
+        return _plan(
             axes,
-            choose(trial, "backbone", axes.backbones),
-            choose(trial, "sfc.num_frames", self.num_frames),
-            choose(trial, "image_size", axes.image_sizes),
             shift,
             num_exits,
             options,
-            choose(trial, "head", axes.heads),
+            backbone=choose(trial, "backbone", axes.backbones),
+            num_frames=choose(trial, "sfc.num_frames", self.num_frames),
+            image_size=choose(trial, "image_size", axes.image_sizes),
+            head=choose(trial, "head", axes.heads),
         )
 
     def cheapest(self, axes: SpaceAxes) -> Iterator[Plan]:
@@ -67,38 +67,13 @@ class CompressionChoices(Choices):
         options = product(self.splits, self.time_ratios, self.side_ratios)
         shift = min(self.temporal_shifts, key=("none", "online", "bidirectional").index)
         num_exits = 1 if shift == "bidirectional" else max(self.num_exits)
+        fixed: dict[str, Any] = {"num_frames": min(self.num_frames), "head": axes.heads[0]}
         for backbone, size, option in product(axes.backbones, axes.image_sizes, options):
-            yield self._plan(
-                axes,
-                backbone,
-                min(self.num_frames),
-                size,
-                shift,
-                num_exits,
-                CompressionOptions(*option),
-                axes.heads[0],
-            )
+            fields = fixed | {"backbone": backbone, "image_size": size}
+            yield _plan(axes, shift, num_exits, CompressionOptions(*option), **fields)
 
-    @staticmethod
-    def _plan(
-        axes: SpaceAxes,
-        backbone: str,
-        num_frames: int,
-        image_size: int,
-        shift: str,
-        num_exits: int,
-        options: CompressionOptions,
-        head: str,
-    ) -> Plan:
-        exits = ExitPlacement(tuple(Exit(k, axes.exits.max_depth) for k in range(1, num_exits + 1)))
-        return Plan(
-            backbone,
-            num_frames,
-            FrameOrder.named("sequential", num_exits),
-            exits,
-            image_size,
-            TemporalShift(shift),
-            head,
-            family="sfc",
-            options=options,
-        )
+
+def _plan(axes: SpaceAxes, shift: str, num_exits: int, options: CompressionOptions, **fields: Any) -> Plan:
+    exits = ExitPlacement(tuple(Exit(k, axes.exits.max_depth) for k in range(1, num_exits + 1)))
+    order = FrameOrder.named("sequential", num_exits)
+    return Plan(frame_order=order, exits=exits, temporal_shift=shift, family="sfc", options=options, **fields)

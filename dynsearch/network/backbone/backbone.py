@@ -12,7 +12,7 @@ from dynsearch.network.backbone.layout import State
 from dynsearch.network.backbone.recompute import run_recomputed
 from dynsearch.network.backbone.stages import backbone_stages
 from dynsearch.network.backbone.timm_models import create_timm_model
-from dynsearch.plan import Plan, TemporalShift
+from dynsearch.plan import TemporalShift
 
 
 class Backbone(nn.Module):
@@ -61,15 +61,6 @@ class Backbone(nn.Module):
     def residual_branches(self) -> list[tuple[Branch, nn.Module]]:
         """Return every residual branch and the layer at which it begins, in the order they run."""
         return [(branch, self.model.get_submodule(branch.name)) for branch in self.branches]
-
-
-def check_shift(plan: Plan) -> None:
-    """Refuse a temporal shift on a backbone that has no residual branch for it.
-
-    Raises:
-        PlanError: There is none.
-    """
-    check_branches(plan.temporal_shift, plan.backbone, plan.image_size)
 
 
 def check_branches(shift: TemporalShift, name: str, image_size: int) -> None:

@@ -17,7 +17,6 @@ TESTS = (
     "dynsearch.families.adafocus.network",
     "dynsearch.families.adafocus.one_patch",
     "dynsearch.families.adafocus.recurrent",
-    "dynsearch.families.adafocus.resize",
 )
 
 
