@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dynsearch.calibration import Calibration as Calibration
     from dynsearch.calibration import calibrate as calibrate
+    from dynsearch.data import DATASETS as DATASETS
     from dynsearch.data.reader import read_frames as read_frames
     from dynsearch.errors import DynsearchError as DynsearchError
     from dynsearch.export.loaded import LoadedNetwork as load  # noqa: F401
@@ -18,23 +19,34 @@ if TYPE_CHECKING:
     from dynsearch.families import cost_table as cost_table
     from dynsearch.frontier import Frontier as Frontier
     from dynsearch.frontier import solve_thresholds as solve_thresholds
+    from dynsearch.measures import COST_MEASURES as COST_MEASURES
     from dynsearch.plan import Plan as Plan
+    from dynsearch.plan.heads import HEADS as HEADS
+    from dynsearch.plan.plan import FAMILIES as FAMILIES
+    from dynsearch.scores import CONFIDENCE_MEASURES as CONFIDENCE_MEASURES
     from dynsearch.scores import ExitScores as ExitScores
+    from dynsearch.thresholds import SOLVERS as SOLVERS
     from dynsearch.thresholds import ExitPolicy as ExitPolicy
     from dynsearch.thresholds import OperatingPoint as OperatingPoint
 
 __version__ = "0.1.0"
 
 _PUBLIC = {
+    "CONFIDENCE_MEASURES": ("dynsearch.scores", "CONFIDENCE_MEASURES"),
+    "COST_MEASURES": ("dynsearch.measures", "COST_MEASURES"),
     "Calibration": ("dynsearch.calibration", "Calibration"),
-    "calibrate": ("dynsearch.calibration", "calibrate"),
+    "DATASETS": ("dynsearch.data", "DATASETS"),
     "DynsearchError": ("dynsearch.errors", "DynsearchError"),
     "ExitPolicy": ("dynsearch.thresholds", "ExitPolicy"),
     "ExitScores": ("dynsearch.scores", "ExitScores"),
+    "FAMILIES": ("dynsearch.plan.plan", "FAMILIES"),
     "Frontier": ("dynsearch.frontier", "Frontier"),
+    "HEADS": ("dynsearch.plan.heads", "HEADS"),
     "OperatingPoint": ("dynsearch.thresholds", "OperatingPoint"),
     "Plan": ("dynsearch.plan", "Plan"),
+    "SOLVERS": ("dynsearch.thresholds", "SOLVERS"),
     "build_network": ("dynsearch.families", "build_network"),
+    "calibrate": ("dynsearch.calibration", "calibrate"),
     "cost_table": ("dynsearch.families", "cost_table"),
     "load": ("dynsearch.export.loaded", "LoadedNetwork"),
     "read_frames": ("dynsearch.data.reader", "read_frames"),

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar, overload
 
 from dynsearch.errors import InputError, shown
+from dynsearch.plugins import import_from_environment
 
 Value = TypeVar("Value")
 Given = TypeVar("Given")
@@ -37,6 +38,7 @@ class Registry(Generic[Value]):
     ) -> None:
         self.kind = kind
         self._values: dict[str, Value | str] = dict(shipped)
+        self._shipped = frozenset(shipped)
         self._error, self._where = error, where
 
     def __getitem__(self, name: str) -> Value:
@@ -58,6 +60,8 @@ class Registry(Generic[Value]):
             InputError: There is none; the message names those there are.
         """
         if name not in self._values:
+            import_from_environment()
+        if name not in self._values:
             near = difflib.get_close_matches(name, self._values, n=1) if isinstance(name, str) else []
             error = self._error
             raise error(
@@ -66,6 +70,10 @@ class Registry(Generic[Value]):
                 hint=f"{'Did you mean ' + near[0] + '? ' if near else ''}Known: {', '.join(self._values)}",
             )
         return name
+
+    def is_shipped(self, name: str) -> bool:
+        """Return whether the value called ``name`` came with dynsearch, and not from a user's module."""
+        return name in self._shipped
 
     @overload
     def register(self, name: str, value: Given) -> Given: ...

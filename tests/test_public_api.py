@@ -4,12 +4,14 @@ import dynsearch
 from dynsearch.export.loaded import LoadedNetwork
 from dynsearch.families import build_network
 from dynsearch.plan import Plan
+from dynsearch.registry import Registry
 
 
 def test_public_names():
     assert dynsearch.__all__ == [
-        "Calibration", "DynsearchError", "ExitPolicy", "ExitScores", "Frontier", "OperatingPoint", "Plan",
-        "build_network", "calibrate", "cost_table", "load", "read_frames", "solve_thresholds",
+        "CONFIDENCE_MEASURES", "COST_MEASURES", "Calibration", "DATASETS", "DynsearchError", "ExitPolicy", "ExitScores",
+        "FAMILIES", "Frontier", "HEADS", "OperatingPoint", "Plan", "SOLVERS", "build_network", "calibrate",
+        "cost_table", "load", "read_frames", "solve_thresholds",
     ]  # fmt: skip
 
 
@@ -17,4 +19,6 @@ def test_public_names_are_the_real_things():
     assert dynsearch.Plan is Plan
     assert dynsearch.build_network is build_network
     assert dynsearch.load is LoadedNetwork
-    assert all(callable(getattr(dynsearch, name)) for name in dynsearch.__all__)
+    registries = {name for name in dynsearch.__all__ if name.isupper()}
+    assert all(isinstance(getattr(dynsearch, name), Registry) for name in registries)
+    assert all(callable(getattr(dynsearch, name)) for name in set(dynsearch.__all__) - registries)

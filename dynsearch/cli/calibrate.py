@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dynsearch.cli.options import budget
+from dynsearch.cli.options import budget, plugins
 
 if TYPE_CHECKING:
     from dynsearch.calibration import Calibration
@@ -19,6 +19,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 
 @click.command(name="calibrate", short_help="Choose thresholds for exit scores.")
 @click.argument("scores", type=_FILE)
+@plugins
 @budget
 @click.option(
     "--solver",

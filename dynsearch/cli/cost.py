@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--exit-share", help="How many videos leave at each exit, separated by spaces: adds the average."
 )
+@options.plugins
 @options.as_json
 def cost(
     plan_file: str | None,

@@ -32,19 +32,21 @@ def data() -> None:
 
 
 @data.command("list")
+@options.plugins
 @options.as_json
 def list_datasets(as_json: bool) -> None:
     """Show every known data set: classes, sizes, files expected, licence and where to get it."""
-    from dynsearch.data.catalogue import CATALOGUE
+    from dynsearch.data.catalogue import DATASETS
     from dynsearch.data.home import dataset_root
     from dynsearch.scores.metrics import TITLES
 
-    roots = {name: str(dataset_root(name)) for name in CATALOGUE}
+    infos = [DATASETS[name] for name in DATASETS]
+    roots = {info.name: str(dataset_root(info.name)) for info in infos}
     if as_json:
-        entries = [_described(info) | {"default_root": roots[info.name]} for info in CATALOGUE.values()]
+        entries = [_described(info) | {"default_root": roots[info.name]} for info in infos]
         click.echo(json.dumps(entries, indent=1))
         return
-    for info in CATALOGUE.values():
+    for info in infos:
         sizes = [f"{count:,} {split}" for split, count in info.num_videos.items()]
         known = (
             f"{info.num_classes} classes; {', '.join(sizes)} videos" if sizes else "any classes and videos"
@@ -69,6 +71,7 @@ def _described(info: DatasetInfo) -> dict[str, Any]:
 
 
 @data.command()
+@options.plugins
 @_dataset
 @options.data_root
 @click.option(
@@ -129,6 +132,7 @@ def check(
 
 
 @data.command()
+@options.plugins
 @click.option(
     "--dataset", help="Name of the data set; `dynsearch data list` shows them. Default: the recipe's."
 )

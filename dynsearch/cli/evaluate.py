@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 @click.option("--dataset", help="Data set. Default: the bundle's.")
 @click.option("--split", type=click.Choice(["calibration", "test"]), default="test", show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
+@options.plugins
 @options.data_root
 @options.reader
 @options.quiet

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Also write graph files.",
 )
+@options.plugins
 @options.data_root
 @options.studies_root
 def export(

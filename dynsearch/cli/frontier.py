@@ -27,6 +27,7 @@ _ROWS_SHOWN = 12
     type=click.Path(path_type=Path),
     help="Draw the best point's plan on the frames x depth grid to this .png, .svg or .pdf file.",
 )
+@options.plugins
 @options.studies_root
 @options.as_json
 def frontier(

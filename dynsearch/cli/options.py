@@ -47,6 +47,27 @@ settings = click.option(
 )
 
 
+def _import(ctx: click.Context, param: click.Parameter, names: tuple[str, ...]) -> None:
+    """Import modules of the user's before any other option is looked at."""
+    if not ctx.resilient_parsing:
+        from dynsearch.plugins import import_from_environment, import_plugins
+
+        import_from_environment()
+        import_plugins(names)
+
+
+plugins = click.option(
+    "--plugin",
+    "plugins",
+    multiple=True,
+    metavar="MODULE|FILE.py",
+    is_eager=True,
+    expose_value=False,
+    callback=_import,
+    help="Import a module of your own, which registers a family, solver, data set or another part. May be repeated.",
+)
+
+
 class _Budget(click.ParamType):
     """A finite number above zero."""
 

@@ -34,6 +34,7 @@ from dynsearch.cli import options
     type=click.Path(path_type=Path),
     help="Also write the video with its labels to this .mp4 file.",
 )
+@options.plugins
 @options.reader
 @options.as_json
 def predict(

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path),
     help="Folder of the data set, for pictures of videos. Default: where it was when the study ran.",
 )
+@options.plugins
 @options.studies_root
 def report(study: str, output: Path | None, data_root: Path | None, studies_root: Path) -> None:
     """Write the report of STUDY: frontier, chosen plan, exits, videos, classes and search, as one HTML page.

@@ -61,6 +61,11 @@ from dynsearch.cli import options
 @click.option("--max-hours", type=float, help="Begin no further trial after this time.")
 @click.option("--name", help="Name of the study. Default: the recipe's name.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
+@click.option("--solver", help="How thresholds are chosen. Default: the recipe's, else frontier.")
+@click.option(
+    "--confidence", help="Confidence measure of the thresholds. Default: the recipe's, else max-softmax."
+)
+@options.plugins
 @options.settings
 @options.data_root
 @options.reader
@@ -101,10 +106,11 @@ def study(
     click.get_current_context().with_resource(stopped_by_sigterm())
 
     from dynsearch.cli.progress import study_progress
+    from dynsearch.plugins import imported
     from dynsearch.study.folder import StudyFolder
     from dynsearch.study.recipe_file import load_recipe, recipe_name
 
-    overrides |= {"dataset": dataset, "loggers": loggers or None}
+    overrides |= {"dataset": dataset, "loggers": loggers or None, "plugins": imported() or None}
     overrides["max_gflops"] = overrides.pop("budget")
     if families is not None:
         overrides["families"] = [name.strip() for name in families.split(",")]

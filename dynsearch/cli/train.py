@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Processes on this machine that train together, each on a GPU of its own, or on CPUs.",
 )
+@options.plugins
 @options.settings
 @options.data_root
 @options.reader
@@ -70,6 +71,7 @@ def train(
 
     A bundle brings its recipe; for a plan file give --dataset, whose shipped recipe is used.
     """
+    from dynsearch.plugins import imported
     from dynsearch.training.launcher import is_rank, launch, prepare_rank, rendezvous_file
     from dynsearch.training.stopping import stopped_by_sigterm
 
@@ -78,7 +80,7 @@ def train(
     click.get_current_context().with_resource(stopped_by_sigterm())
     settings += (f"training.epochs={epochs}",) if epochs else ()
     settings += (f"training.weights={weights}",) if weights else ()
-    overrides |= {"dataset": dataset, "loggers": loggers or None}
+    overrides |= {"dataset": dataset, "loggers": loggers or None, "plugins": imported() or None}
     plan, recipe, run, trained = _what_to_train(what, dataset, settings, overrides)
     if warm_start and trained is None:
         raise click.UsageError("--warm-start needs a bundle; a plan file has no weights.")
@@ -170,7 +172,7 @@ def _what_to_train(
 
         bundle = Bundle.load(what)
         own = str(what / "recipe.yaml")
-        recipe, run = load_recipe(own, settings=settings, overrides=overrides, run_of_file=False)
+        recipe, run = load_recipe(own, settings=settings, overrides=overrides, from_bundle=True)
         return bundle.plan, recipe, run, bundle.weights
     if dataset is None:
         raise click.UsageError("A plan file needs --dataset, whose recipe says how to train.")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from dynsearch.data.catalogue_entries import CATALOGUE
+from dynsearch.data.catalogue_entries import DATASETS
 from dynsearch.data.dataset_info import DatasetInfo
 from dynsearch.data.home import dataset_root
 from dynsearch.data.layouts.video_tree import without_missing
@@ -13,7 +13,7 @@ from dynsearch.data.records import Annotations, VideoDataset
 from dynsearch.data.splits import carve_calibration, check_disjoint
 from dynsearch.errors import DataError, InputError
 
-__all__ = ["CATALOGUE", "DatasetInfo", "get_info", "get_metrics", "open_dataset", "read_annotations"]
+__all__ = ["DATASETS", "DatasetInfo", "get_info", "get_metrics", "open_dataset", "read_annotations"]
 
 TEST_FRACTION = 0.2
 """Share of the videos that are the test split where a data set has none of its own."""
@@ -26,9 +26,7 @@ def get_info(name: str) -> DatasetInfo:
         InputError: There is none of that name, or it has no such variant.
     """
     base, at, variant = name.partition("@")
-    if base not in CATALOGUE:
-        raise InputError(f"there is no data set {base!r}", hint=f"Data sets: {', '.join(sorted(CATALOGUE))}")
-    info = CATALOGUE[base]
+    info = DATASETS[base]
     if not at:
         return info
     if info.variant is None:
@@ -39,7 +37,7 @@ def get_info(name: str) -> DatasetInfo:
 def get_metrics(name: str) -> tuple[str, ...]:
     """Return what a data set's results are measured by; top-1 and top-5 for one that is not in the catalogue."""
     base = name.partition("@")[0]
-    return CATALOGUE[base].metrics if base in CATALOGUE else ("top1", "top5")
+    return DATASETS[base].metrics if base in DATASETS else ("top1", "top5")
 
 
 def read_annotations(
@@ -48,7 +46,7 @@ def read_annotations(
     """Read a data set's annotation files as they are, making the data set first where dynsearch can.
 
     Args:
-        name: A key of ``CATALOGUE``, or ``NAME@VARIANT``.
+        name: A key of ``DATASETS``, or ``NAME@VARIANT``.
         root: The data set's own folder; None means ``$DYNSEARCH_HOME/data/<name>``.
         allow_missing: Accept annotated videos without a file; their records have the path it should have.
 
@@ -82,7 +80,7 @@ def open_dataset(
     claimed on. Where a data set has no test split, one is carved too, always the same whatever the seed.
 
     Args:
-        name: A key of ``CATALOGUE``, or ``NAME@VARIANT``.
+        name: A key of ``DATASETS``, or ``NAME@VARIANT``.
         root: The data set's own folder; None means ``$DYNSEARCH_HOME/data/<name>``.
         calibration_fraction: Share of each class's training videos; None means the data set's default.
         seed: Draws which videos calibrate.

@@ -11,6 +11,7 @@ from typing import Any
 from dynsearch.data.dataset_info import DatasetInfo, Layout
 from dynsearch.errors import InputError
 from dynsearch.files import read_yaml
+from dynsearch.registry import Registry
 
 
 def _entry(name: str, facts: Mapping[str, Any]) -> DatasetInfo:
@@ -44,7 +45,11 @@ def _call(place: str, *args: Any, **options: Any) -> Any:
     return getattr(import_module(f"dynsearch.data.{module}"), function)(*args, **options)
 
 
-CATALOGUE: dict[str, DatasetInfo] = {
-    name: _entry(name, facts) for name, facts in read_yaml(Path(__file__).with_name("catalogue.yaml")).items()
-}
+DATASETS: Registry[DatasetInfo] = Registry(
+    "data set",
+    {
+        name: _entry(name, facts)
+        for name, facts in read_yaml(Path(__file__).with_name("catalogue.yaml")).items()
+    },
+)
 """Every data set by name."""

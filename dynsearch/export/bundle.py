@@ -14,6 +14,7 @@ from dynsearch.families import cost_table
 from dynsearch.files import read_yaml, write_text, write_yaml, written_whole
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
+from dynsearch.plugins import portable, require
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import checked
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
@@ -57,6 +58,7 @@ class Bundle:
             BundleError: A file is missing or contradicts another.
             PlanError: ``plan.yaml`` can't be used.
             PolicyError: ``policy.yaml`` can't be used, or is for another network.
+            InputError: It needs a module of somebody's that is not imported.
         """
         folder = Path(folder)
         wanted = (folder / "plan.yaml", _weights_in(folder), *(folder / name for name in FILES[1:]))
@@ -67,12 +69,13 @@ class Bundle:
                 where=str(folder),
                 hint="Make one with `dynsearch export`",
             )
+        path = folder / "recipe.yaml"
+        recipe, _ = checked(read_yaml(path, BundleError), error=BundleError, where=str(path))
+        require(recipe.plugins, str(folder))
         plan = Plan.load(folder / "plan.yaml")
         policy = ExitPolicy.load(folder / "policy.yaml")
         policy.check_fits(len(plan.exits), plan.plan_id)
         class_names = _class_names(folder / "labels.txt")
-        path = folder / "recipe.yaml"
-        recipe, _ = checked(read_yaml(path, BundleError), error=BundleError, where=str(path))
         return cls(folder, plan, policy, class_names, recipe)
 
 
@@ -113,6 +116,7 @@ def write_bundle(
             shutil.copyfile(weights, temporary)
     plan.save(folder / "plan.yaml")
     write_text(folder / "labels.txt", "".join(f"{name}\n" for name in class_names))
+    recipe = recipe.model_copy(update={"plugins": portable(recipe.plugins)})
     write_yaml(folder / "recipe.yaml", recipe.resolved())
     table = cost_table(plan, len(class_names))
     facts = CardFacts(plan, point, full, frontier, table, recipe, class_names)

@@ -180,8 +180,9 @@ class LoadedNetwork(ModelHubMixin):
                     where=str(self.bundle.folder),
                     hint="Export the study again with this budget, or train the bundle with `dynsearch train`",
                 )
-            solver = self.bundle.recipe.solver
-            curve = solved_once(self.bundle.folder, ExitScores.load(scores), solver)
+            recipe = self.bundle.recipe
+            found = ExitScores.load(scores)
+            curve = solved_once(self.bundle.folder, found, recipe.solver, recipe.confidence)
             self._policies[max_gflops] = curve.best_under(max_gflops).policy
         return self._policies[max_gflops]
 

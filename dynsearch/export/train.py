@@ -67,7 +67,7 @@ def train_bundle(
     )
     if not ranks.is_first:
         return None
-    points = merge({0: (scores.calibration, scores.test)}, solver=recipe.solver)
+    points = merge({0: (scores.calibration, scores.test)}, solver=recipe.solver, confidence=recipe.confidence)
     chosen = last_that_fits(points, recipe.budget, lambda point: point.calibration.cost, recipe.measure)
     bundle = write_bundle(
         folder,

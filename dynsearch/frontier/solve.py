@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from dynsearch.errors import InputError
 from dynsearch.frontier.frontier import Frontier
 from dynsearch.frontier.learned import solve_learned
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
@@ -35,15 +34,13 @@ def solve_thresholds(
         InputError: There is no such solver.
         ScoresError: The scores are unlabelled or lack what the confidence measure needs.
     """
-    if solver not in SOLVERS:
-        raise InputError(f"no threshold solver {solver!r}", hint=f"Known solvers: {', '.join(SOLVERS)}")
-
+    solve_once = SOLVERS[solver]
     if confidence is None:
         several = scores.labels_N is not None and scores.labels_N.ndim == 2
         confidence = SEVERAL_LABELS_MEASURE if several else DEFAULT_MEASURE
 
     def solve(labelled: ExitScores, measure: str) -> list[OperatingPoint]:
-        return SOLVERS[solver](labelled, confidence=measure, **options)
+        return solve_once(labelled, confidence=measure, **options)
 
     if confidence == LEARNED_GAIN:
         return Frontier(solve_learned(scores, solve))

@@ -5,14 +5,14 @@ Shapes: R rows (any mixture of exits and videos), K classes, E exits, N videos.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from types import MappingProxyType
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.errors import ScoresError
+from dynsearch.registry import Registry
 from dynsearch.scores.stop_rule import FIRST_CHOICE, MEASURES, first_choice, patience_at
 
 DEFAULT_MEASURE = "max-softmax"
@@ -23,9 +23,15 @@ SEVERAL_LABELS_MEASURE = "max-sigmoid"
 _BLOCK_LOGITS = 2_000_000
 
 
-CONFIDENCE_MEASURES: Mapping[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = MappingProxyType(
-    MEASURES
+ConfidenceMeasure = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+"""From logits (R, K), float64, to the confidence (R,) of every row; higher is surer."""
+
+CONFIDENCE_MEASURES: Registry[ConfidenceMeasure] = Registry(
+    "confidence measure",
+    MEASURES,
+    error=ScoresError,
 )
+"""Confidence measures by name, of the logits of one exit alone."""
 
 
 def confidence_from_logits(measure: str, logits: NDArray[Any]) -> NDArray[np.float64]:
@@ -41,14 +47,10 @@ def confidence_from_logits(measure: str, logits: NDArray[Any]) -> NDArray[np.flo
     Raises:
         ScoresError: There is no such measure, or ``logits`` has no class axis.
     """
-    if measure not in CONFIDENCE_MEASURES and measure != FIRST_CHOICE:
-        raise ScoresError(
-            f"no confidence measure {measure!r}", hint=f"Known measures: {', '.join(CONFIDENCE_MEASURES)}"
-        )
+    function = first_choice if measure == FIRST_CHOICE else CONFIDENCE_MEASURES[measure]
     logits = np.asarray(logits)
     if logits.ndim == 0 or logits.shape[-1] == 0:
         raise ScoresError(f"logits need a last axis of classes, got shape {logits.shape}")
-    function = first_choice if measure == FIRST_CHOICE else CONFIDENCE_MEASURES[measure]
     rows_RK = logits.reshape(-1, logits.shape[-1])
     confidence_R = np.empty(len(rows_RK))
     step = max(1, _BLOCK_LOGITS // logits.shape[-1])

@@ -252,7 +252,8 @@ class Driver:
         if outcome.scores is None:
             self._fail(trial, outcome.job.plan, outcome.error or outcome.end.value)
             return
-        curve = solved_once(outcome.job.folder, outcome.scores.calibration, self.recipe.solver)
+        recipe, calibration = self.recipe, outcome.scores.calibration
+        curve = solved_once(outcome.job.folder, calibration, recipe.solver, recipe.confidence)
         point = curve.best_under(self.recipe.budget)
         describe_point(trial, point)
         self.notes.finished(trial, outcome.job.plan, outcome.scores.calibration, curve, point)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from dynsearch.frontier import solve_thresholds
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plan import Plan
+from dynsearch.plugins import Imported, imported
 from dynsearch.scores import ExitScores
 from dynsearch.search.engines.engine import Job, Monitor
 from dynsearch.search.halving import rungs
@@ -32,11 +33,13 @@ class Pruning:
         pruner: ``none``, ``asha`` or ``hyperband``.
         solver: Threshold solver.
         budget: The budget.
+        confidence: Confidence measure; None means the usual one.
     """
 
     pruner: str
     solver: str
     budget: float
+    confidence: str | None = None
 
     def probe(self, job: Job, epochs: int, monitor: Monitor) -> _Probe:
         """Return what looks at the job's network."""
@@ -50,7 +53,7 @@ class _Probe:
     monitor: Monitor
 
     def show(self, epoch: int, calibration: ExitScores) -> None:
-        curve = solve_thresholds(calibration, self.pruning.solver)
+        curve = solve_thresholds(calibration, self.pruning.solver, confidence=self.pruning.confidence)
         self.monitor.rung(epoch, curve.best_under(self.pruning.budget).top1)
 
 
@@ -101,6 +104,13 @@ class TrainingEvaluator:
         if start_from is not None and ranks.is_first:
             start_from.unlink(missing_ok=True)
         return scores
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is sent to another process, which imports the user's modules before it reads the rest."""
+        return {"plugins": Imported(imported()), **self.__dict__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update({name: value for name, value in state.items() if name != "plugins"})
 
     def _start_from(self, job: Job) -> Path | None:
         path = job.folder / "start.safetensors"

@@ -95,7 +95,7 @@ def run_study(
         recipe.training,
         recipe.seed,
         start,
-        Pruning(recipe.pruner, recipe.solver, recipe.budget),
+        Pruning(recipe.pruner, recipe.solver, recipe.budget, recipe.confidence),
         run.save_every_steps,
         recipe.measure,
     )

@@ -20,7 +20,7 @@ from dynsearch.study.recipe_file import checked
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 
 _RECORDED = ("dynsearch", "torch", "torchvision", "timm", "optuna", "numpy", "decord")
-_MAY_CHANGE = ("num_trials", "one_shot.retrain")
+_MAY_CHANGE = ("num_trials", "one_shot.retrain", "plugins")
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from optuna.trial import FrozenTrial
 from dynsearch.data.catalogue import get_metrics
 from dynsearch.frontier import Merging, hypervolume
 from dynsearch.plan import Plan, family_name
+from dynsearch.plugins import require
 from dynsearch.scores import ExitScores
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import one_shot_folder, read_prediction
@@ -41,6 +42,7 @@ class Gathering:
         solver: The threshold solver.
 
     Attributes:
+        confidence: The confidence measure; None means the usual one.
         whole: All trials.
         families: The same by network family, in the order of their first trials.
         scores: By trial number, exit scores on calibration and test.
@@ -55,6 +57,8 @@ class Gathering:
     def __init__(self, study: optuna.Study, folder: StudyFolder, solver: str) -> None:
         self.study, self.folder, self.solver = study, folder, solver
         recipe = folder.recipe()
+        require(recipe.plugins, str(folder.study_file))
+        self.confidence = recipe.confidence
         self._budget = recipe.budget
         self.metrics = tuple(name for name in get_metrics(recipe.dataset) if name != "top1")
         self.whole = Part()
@@ -78,7 +82,7 @@ class Gathering:
     def _add(self, trial: FrozenTrial) -> None:
         number, plan = trial.number, plan_of(trial)
         calibration = self.scores.of(number, "calibration")
-        curve = solved_once(self.folder.trial(number), calibration, self.solver)
+        curve = solved_once(self.folder.trial(number), calibration, self.solver, self.confidence)
         for part in (self.whole, self.families.setdefault(family_name(plan), Part())):
             part.merging.add(number, curve)
             part.plans[number] = plan

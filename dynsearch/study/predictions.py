@@ -12,7 +12,7 @@ from dynsearch.errors import InputError
 from dynsearch.frontier import solve_thresholds
 from dynsearch.frontier.crossfit import cross_fit
 from dynsearch.plan import Plan
-from dynsearch.scores import ExitScores
+from dynsearch.scores import DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.study.agreement import mean_tau
 from dynsearch.study.folder import StudyFolder
@@ -46,17 +46,23 @@ def prediction_file(folder: Path, plan: Plan) -> Path:
     return folder / "predictions" / f"{plan.plan_id}.npz"
 
 
-def expected_top1(scores: ExitScores, budgets_B: Sequence[float]) -> list[float]:
+def expected_top1(
+    scores: ExitScores, budgets_B: Sequence[float], confidence: str | None = None
+) -> list[float]:
     """Return the top-1 to expect on new videos at each budget, cross-fitted; NaN where no exit is within."""
     cheapest = float(scores.cost_E[0])
+    fitted = cross_fit(scores, budgets_B, confidence=confidence or DEFAULT_MEASURE)
     return [
         found.top1 if fits(cheapest, budget) else float("nan")
-        for budget, found in zip(budgets_B, cross_fit(scores, budgets_B), strict=True)
+        for budget, found in zip(budgets_B, fitted, strict=True)
     ]
 
 
 def agreement(
-    predictions: Mapping[int, ExitScores], trained: Mapping[int, tuple[ExitScores, ExitScores]], solver: str
+    predictions: Mapping[int, ExitScores],
+    trained: Mapping[int, tuple[ExitScores, ExitScores]],
+    solver: str,
+    confidence: str | None = None,
 ) -> float:
     """Return Kendall's tau between predicted and reached top-1 at equal budgets, over plans that have both.
 
@@ -66,6 +72,7 @@ def agreement(
         predictions: By trial, the one-shot network's scores on calibration.
         trained: By trial, the trained network's on calibration and test.
         solver: The threshold solver.
+        confidence: The confidence measure; None means the usual one.
 
     Returns:
         NaN if fewer than three plans have both.
@@ -78,9 +85,9 @@ def agreement(
     budgets_B = np.linspace(low, high, _NUM_BUDGETS).tolist()
     predicted, reached = [], []
     for number in both:
-        predicted.append(expected_top1(predictions[number], budgets_B))
+        predicted.append(expected_top1(predictions[number], budgets_B, confidence))
         calibration, test = trained[number]
-        curve = solve_thresholds(calibration, solver)
+        curve = solve_thresholds(calibration, solver, confidence=confidence)
         reached.append(
             [
                 curve.best_under(budget).evaluate(test).top1 if fits(curve[0].cost, budget) else float("nan")

@@ -51,6 +51,11 @@ class StudyRecipe(Settings):
     calibration, is among the best third; ``hyperband`` lets two of three trials begin at later rungs."""
     solver: str = "frontier"
     """Threshold solver used on each trial's calibration scores."""
+    confidence: str | None = None
+    """Confidence measure of the thresholds; none takes the largest softmax probability, or the largest sigmoid where
+    videos have several labels. One-shot search keeps to that where an exit alone can't tell (``patience``)."""
+    plugins: tuple[str, ...] = ()
+    """Modules of the user's, or their files, that register what the fields above name."""
     calibration_fraction: float | None = Field(default=None, gt=0, lt=1)
     """Share of the official training videos set aside for calibration; none takes the data set's own."""
     frame_cache: FrameCacheConfig | None = None

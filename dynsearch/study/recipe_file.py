@@ -11,6 +11,7 @@ from pydantic import ValidationError, model_validator
 from dynsearch import resources
 from dynsearch.errors import InputError, RecipeError
 from dynsearch.files import read_yaml
+from dynsearch.plugins import import_plugins, joined, require
 from dynsearch.strict_yaml import load_yaml
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
@@ -62,7 +63,7 @@ def load_recipe(
     *,
     settings: Iterable[str] = (),
     overrides: Mapping[str, Any] | None = None,
-    run_of_file: bool = True,
+    from_bundle: bool = False,
 ) -> tuple[StudyRecipe, RunSettings]:
     """Read the recipe ``name`` and change some of its fields.
 
@@ -72,13 +73,15 @@ def load_recipe(
         settings: Changes as ``field=value``, ``training.field=value`` or ``run.field=value``; values are read as
             YAML.
         overrides: Further changes by field, of the recipe or the run; None leaves a field as it is.
-        run_of_file: Whether the file's run settings count, or only those given here.
+        from_bundle: Whether the file came with a bundle. Then its run settings do not count, and the modules it names
+            are not imported, but have to be imported already.
 
     Returns:
         What decides the result, and how it is carried out.
 
     Raises:
-        RecipeError: The file or a setting is wrong; all wrong fields are listed.
+        RecipeError: The file or a setting is wrong; all wrong fields, and names of what there is not, are listed.
+        InputError: A module that the recipe names can't be imported, or was not.
     """
     is_file = name.endswith((".yaml", ".yml"))
     path = resources.find("studies", name if is_file else name.partition("@")[0])
@@ -86,13 +89,17 @@ def load_recipe(
     if not isinstance(values, dict):
         raise RecipeError("holds no mapping of fields", where=str(path))
     _move(values, where=str(path))
-    if not run_of_file:
+    if from_bundle:
         values.pop("run", None)
+        require(_texts(values.get("plugins")), str(path))
     for setting in settings:
         _apply(values, setting)
         _move(values)
+    named = values.get("plugins")
     given = {key: value for key, value in (overrides or {}).items() if value is not None}
     values |= {key: value for key, value in given.items() if key not in RunSettings.model_fields}
+    if given.get("plugins") and isinstance(named, list | tuple):
+        values["plugins"] = list(joined(_texts(named), given["plugins"]))
     run = values.get("run") or {}
     if isinstance(run, dict):
         values["run"] = run = run | {key: given[key] for key in given if key in RunSettings.model_fields}
@@ -100,7 +107,9 @@ def load_recipe(
         from dynsearch.study.storage_address import check_storage
 
         check_storage(str(run["storage"]))
-    return checked(values, error=RecipeError, where=path.name)
+    if not from_bundle:
+        import_plugins(_texts(values.get("plugins")), where=path.name)
+    return checked(values, error=RecipeError, where=path.name, names=True)
 
 
 def split_settings(values: Mapping[str, Any]) -> tuple[StudyRecipe, RunSettings]:
@@ -112,14 +121,18 @@ def split_settings(values: Mapping[str, Any]) -> tuple[StudyRecipe, RunSettings]
     return checked(values, error=RecipeError, where=None)
 
 
-def checked(values: object, *, error: type[InputError], where: str | None) -> tuple[StudyRecipe, RunSettings]:
+def checked(
+    values: object, *, error: type[InputError], where: str | None, names: bool = False
+) -> tuple[StudyRecipe, RunSettings]:
     """Return what the fields of a file mean.
 
     Args:
         values: What it holds.
         error: Raised for wrong fields; all are listed.
         where: The file.
+        names: Whether names are looked up: data set, space, solver, confidence measure.
     """
+    wrong: list[str] = []
     parts: dict[str, Any] = {"recipe": values}
     if isinstance(values, Mapping):
         parts["recipe"] = fields = dict(values)
@@ -127,10 +140,17 @@ def checked(values: object, *, error: type[InputError], where: str | None) -> tu
         if fields.get("run") is not None:
             parts["run"] = fields["run"]
         fields.pop("run", None)
+        if names:
+            from dynsearch.study.recipe_names import wrong_names
+
+            wrong += wrong_names(fields)
     try:
         both = _Both.model_validate(parts)
     except ValidationError as problems:
-        raise error(describe(problems, inside="recipe"), where=where) from problems
+        wrong.insert(0, describe(problems, inside="recipe"))
+        raise error("; ".join(wrong), where=where) from problems
+    if wrong:
+        raise error("; ".join(wrong), where=where)
     return both.recipe, both.run
 
 
@@ -163,6 +183,11 @@ def _move(values: dict[str, Any], where: str | None = None) -> None:
             values[outer[0]] = remaining
         else:
             del values[name]
+
+
+def _texts(value: object) -> list[str]:
+    """Return the texts of a list; fields of another form are refused later, with all others."""
+    return [text for text in value if isinstance(text, str)] if isinstance(value, list | tuple) else []
 
 
 def _apply(values: dict[str, Any], setting: str) -> None:

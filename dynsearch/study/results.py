@@ -35,6 +35,7 @@ class StudyResults:
         scores: By trial number, exit scores on calibration and test.
         points: The study's frontier: chosen on calibration, rising in cost, claimed on test.
         solver: The threshold solver.
+        confidence: The confidence measure; None means the usual one.
         most_accurate: The trial whose full inference is most accurate on calibration.
         metrics: What the data set's results are measured by, besides top-1.
         predictions: By trial number, what the one-shot network says of the plan on calibration; empty where
@@ -49,6 +50,7 @@ class StudyResults:
     points: list[MergedPoint[int]]
     solver: str
     most_accurate: int
+    confidence: str | None = None
     metrics: tuple[str, ...] = ()
     predictions: Mapping[int, ExitScores] = field(default_factory=dict)
     families: Mapping[str, StudyResults] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class StudyResults:
             scores=gathering.scores,
             points=measured_on_test(gathering.whole),
             solver=gathering.solver,
+            confidence=gathering.confidence,
             most_accurate=gathering.most_accurate,
             metrics=gathering.metrics,
             predictions=gathering.predictions,
@@ -117,7 +120,7 @@ class StudyResults:
 
     def one_shot_tau(self) -> float:
         """Return Kendall's tau between one-shot predictions and what training alone reached; NaN if unknown."""
-        return agreement(self.predictions, self.scores, self.solver)
+        return agreement(self.predictions, self.scores, self.solver, self.confidence)
 
     def _predicted(self) -> list[float | None]:
         """Return what the one-shot network promised of each point: its plan's top-1 at the point's cost."""
@@ -128,7 +131,9 @@ class StudyResults:
             (number, budget): top1
             for number, own in budgets.items()
             if number in self.predictions
-            for budget, top1 in zip(own, expected_top1(self.predictions[number], own), strict=True)
+            for budget, top1 in zip(
+                own, expected_top1(self.predictions[number], own, self.confidence), strict=True
+            )
         }
         return [found.get((point.key, point.calibration.cost)) for point in self.points]
 

@@ -22,7 +22,7 @@ FILE = "frontier-calibration.npz"
 _VERSION = 1  # of what the solvers find; a new one lets all be solved again
 
 
-def solved_once(folder: Path, scores: ExitScores, solver: str) -> Frontier:
+def solved_once(folder: Path, scores: ExitScores, solver: str, confidence: str | None = None) -> Frontier:
     """Return the frontier that ``solver`` finds on ``scores``; only thresholds are kept, points are measured anew.
 
     A file that is damaged, or made of other scores or by another solver, counts as none.
@@ -31,14 +31,15 @@ def solved_once(folder: Path, scores: ExitScores, solver: str) -> Frontier:
         folder: The trial's.
         scores: Its calibration scores.
         solver: A name of ``dynsearch.thresholds.SOLVERS``.
+        confidence: The confidence measure; None means the usual one.
 
     Raises:
         InputError: There is no such solver.
         ScoresError: The scores are unlabelled.
     """
     with contextlib.suppress(DynsearchError):
-        return _read(folder / FILE, scores, solver)
-    frontier = solve_thresholds(scores, solver)
+        return _read(folder / FILE, scores, solver, confidence)
+    frontier = solve_thresholds(scores, solver, confidence=confidence)
     with contextlib.suppress(
         DynsearchError
     ):  # A full disk, or somebody else's study: solved again next time.
@@ -46,11 +47,13 @@ def solved_once(folder: Path, scores: ExitScores, solver: str) -> Frontier:
     return frontier
 
 
-def _read(path: Path, scores: ExitScores, solver: str) -> Frontier:
+def _read(path: Path, scores: ExitScores, solver: str, confidence: str | None) -> Frontier:
     arrays = read_arrays(path, ("thresholds", "measure", "digest"))
     if len(arrays) < 3:
         raise ScoresError("lacks an array", where=str(path))
     thresholds_PE, measure = np.atleast_2d(arrays["thresholds"]), str(arrays["measure"])
+    if confidence not in (None, measure):
+        raise ScoresError("is of another confidence measure", where=str(path))
     if str(arrays["digest"]) != _digest(thresholds_PE, measure, scores, solver):
         raise ScoresError("is of other scores or of another solver", where=str(path))
     policies = [ExitPolicy(tuple(row), measure, scores.plan_id) for row in thresholds_PE.tolist()]

@@ -1,8 +1,6 @@
 """Exit policies: evaluating them, and solvers that choose their thresholds."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
-
+from dynsearch.registry import Registry
 from dynsearch.thresholds.frontier_solver import frontier
 from dynsearch.thresholds.geometric import geometric
 from dynsearch.thresholds.operating_point import (
@@ -18,7 +16,8 @@ from dynsearch.thresholds.shared import shared
 from dynsearch.thresholds.solver import ThresholdSolver
 from dynsearch.thresholds.target_accuracy import target_accuracy
 
-SOLVERS: Mapping[str, ThresholdSolver] = MappingProxyType(
+SOLVERS: Registry[ThresholdSolver] = Registry(
+    "threshold solver",
     {
         "frontier": frontier,
         "geometric": geometric,
@@ -26,8 +25,9 @@ SOLVERS: Mapping[str, ThresholdSolver] = MappingProxyType(
         "target-accuracy": target_accuracy,
         "risk": risk,
         "optuna": optuna_search,
-    }
+    },
 )
+"""Threshold solvers by name."""
 
 __all__ = [
     "SOLVERS",

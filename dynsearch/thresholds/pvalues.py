@@ -9,7 +9,6 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 
 def binomial_p_value(num_events: int, num_videos: int, max_rate: float) -> float:
@@ -17,6 +16,8 @@ def binomial_p_value(num_events: int, num_videos: int, max_rate: float) -> float
 
     Exact, by the binomial distribution; small values show that the rate is at most ``max_rate``.
     """
+    from scipy.stats import binom  # Takes longer to load than all else here together.
+
     return float(binom.cdf(num_events, num_videos, max_rate))
 
 

@@ -1,4 +1,4 @@
-"""The seam for threshold solvers: a new solver is a new file and one line in the table of the package."""
+"""The seam for threshold solvers: a function of this form, registered in ``SOLVERS``."""
 
 from __future__ import annotations
 

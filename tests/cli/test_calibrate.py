@@ -332,7 +332,7 @@ def test_a_table_needs_costs_beside_it(tmp_path):
         (["--max-gflops", 0.001], "is below the cheapest point"),
         (["--max-gflops", "nan"], "must be a number"),
         (["--max-gflops", "many"], "above zero, got 'many'"),
-        (["--solver", "best"], "no threshold solver 'best'. Known solvers: frontier"),
+        (["--solver", "best"], "there is no threshold solver 'best'. Known: frontier"),
         (["--confidence", "margin"], "computed from logits"),
         (["--policy", "p.yaml"], "choose it with --max-gflops"),
         (["--plot", "p.xyz"], "can't draw into 'p.xyz'"),

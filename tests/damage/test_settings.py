@@ -153,5 +153,5 @@ def test_what_no_recipe_may_hold(tmp_path, text, says):
 
 def test_numbers_without_a_point_are_numbers(tmp_path):
     path = tmp_path / "r.yaml"
-    path.write_text("{dataset: a, space: b, max_gflops: 1, training: {learning_rate: 1e-3}}")
+    path.write_text("{dataset: motions, space: motions, max_gflops: 1, training: {learning_rate: 1e-3}}")
     assert load_recipe(str(path))[0].training.learning_rate == 0.001

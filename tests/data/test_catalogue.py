@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from dynsearch.data import CATALOGUE, open_dataset
+from dynsearch.data import DATASETS, open_dataset
 from dynsearch.data.home import dataset_root, home
 from dynsearch.data.motions.dataset import DEFAULT_SIZES
 from dynsearch.errors import InputError
@@ -29,9 +29,9 @@ def test_the_embedded_data_set_is_made_on_first_use(monkeypatch, tmp_path):
     assert all(record.path.is_file() for records in dataset.splits.values() for record in records)
 
 
-@pytest.mark.parametrize("info", CATALOGUE.values(), ids=lambda info: info.name)
+@pytest.mark.parametrize("info", [DATASETS[name] for name in DATASETS], ids=lambda info: info.name)
 def test_every_entry_is_complete(info):
-    assert CATALOGUE[info.name] is info
+    assert DATASETS[info.name] is info
     assert info.num_classes is None or info.num_classes > 1
     assert set(info.num_videos) == ({"train", "test"} if info.num_classes else set())
     assert 0 < info.calibration_fraction < 1
@@ -39,7 +39,7 @@ def test_every_entry_is_complete(info):
 
 
 def test_the_embedded_data_set_is_as_large_as_the_catalogue_says():
-    info = CATALOGUE["motions"]
+    info = DATASETS["motions"]
     assert info.num_videos == {"train": DEFAULT_SIZES.num_train, "test": DEFAULT_SIZES.num_validation}
     assert info.cache_size == DEFAULT_SIZES.side
     assert info.calibration_fraction == 1 / 3
@@ -58,5 +58,5 @@ def test_calibration_is_recorded_by_fraction_and_seed(motions_root):
 
 
 def test_an_unknown_data_set_lists_the_known_ones():
-    with pytest.raises(InputError, match=r"no data set 'sth'.*motions, sthv1, sthv2"):
+    with pytest.raises(InputError, match=r"no data set 'sth'.*Known: motions, sthv2, sthv1, "):
         open_dataset("sth")

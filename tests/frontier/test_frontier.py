@@ -93,5 +93,5 @@ def test_solve_thresholds_by_name_and_on_other_scores():
     frontier = solve_thresholds(random_scores(0), "geometric")
     other = random_scores(1)
     assert frontier.evaluate(other) == [p.evaluate(other) for p in frontier]
-    with pytest.raises(InputError, match=r"no threshold solver 'best'\. Known solvers: "):
+    with pytest.raises(InputError, match=r"there is no threshold solver 'best'\. Known: "):
         solve_thresholds(random_scores(0), "best")

@@ -75,7 +75,7 @@ def test_log_of_max_softmax_matches_log_softmax():
 
 def test_unknown_measures_and_shapes_are_refused():
     with pytest.raises(
-        ScoresError, match=r"no confidence measure 'sure'\. Known measures: max-softmax, margin"
+        ScoresError, match=r"there is no confidence measure 'sure'\. Known: max-softmax, margin"
     ):
         confidence_from_logits("sure", np.zeros((2, 3)))
     with pytest.raises(ScoresError, match="last axis of classes"):

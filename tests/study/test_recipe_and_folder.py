@@ -2,7 +2,7 @@ import pytest
 import yaml
 
 from dynsearch import resources
-from dynsearch.data.catalogue import CATALOGUE, get_info
+from dynsearch.data.catalogue import DATASETS, get_info
 from dynsearch.errors import InputError, RecipeError, StudyError
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.recipe_file import load_recipe, recipe_name
@@ -24,7 +24,7 @@ def test_shipped_recipes_are_for_data_sets_that_are_known(name):
 
 
 def test_every_data_set_to_download_has_a_recipe():
-    to_download = {name for name, info in CATALOGUE.items() if info.num_videos}
+    to_download = {name for name, info in [(name, DATASETS[name]) for name in DATASETS] if info.num_videos}
     assert to_download <= set(resources.names("studies"))
 
 

@@ -18,9 +18,9 @@ def solved(monkeypatch):
     """The scores that were really solved."""
     asked = []
 
-    def solve(scores, solver):
+    def solve(scores, solver, confidence):
         asked.append(scores)
-        return solve_thresholds(scores, solver)
+        return solve_thresholds(scores, solver, confidence=confidence)
 
     monkeypatch.setattr(saved_frontiers, "solve_thresholds", solve)
     return asked

@@ -14,7 +14,7 @@ from typing import Any
 import torch
 
 from dynsearch.data.augmentation import IMAGENET_MEAN, IMAGENET_STD
-from dynsearch.errors import BundleError
+from dynsearch.errors import BundleError, shown
 from dynsearch.export.bundle import Bundle
 from dynsearch.export.graphs import runner
 from dynsearch.export.graphs.share import share_weights
@@ -24,6 +24,7 @@ from dynsearch.files import write_text, written_whole
 from dynsearch.network import MultiExitNetwork
 from dynsearch.network.graph_step import GraphStep
 from dynsearch.scores import stop_rule
+from dynsearch.scores.confidence import CONFIDENCE_MEASURES
 
 FORMATS = {"onnx": ".onnx", "torch-export": ".pt2"}
 """Suffix of the graph files by format."""
@@ -50,6 +51,12 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str) -> None:
     """
     if format_ not in FORMATS:
         raise BundleError(f"there is no graph format {format_!r}", hint=f"Formats: {', '.join(FORMATS)}")
+    measure = bundle.policy.measure
+    if measure != stop_rule.FIRST_CHOICE and not CONFIDENCE_MEASURES.is_shipped(measure):
+        raise BundleError(
+            f"the confidence measure {shown(measure)} is not dynsearch's own, and run.py can't compute it",
+            hint="Serve the bundle itself: dynsearch.load(FOLDER).predict(VIDEO)",
+        )
     if format_ == "onnx":
         _check_onnx()
     (folder / _MANIFEST).unlink(missing_ok=True)

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import importlib
-import os
-from functools import lru_cache
 from typing import Any
 
 import timm
@@ -13,6 +10,7 @@ from torch import nn
 
 from dynsearch.errors import PlanError
 from dynsearch.network.backbone import msdnet as msdnet  # Registers msdnet38 with timm.
+from dynsearch.plugins import import_from_environment
 
 
 def create_timm_model(name: str, image_size: int | None = None, **options: Any) -> nn.Module:
@@ -27,9 +25,10 @@ def create_timm_model(name: str, image_size: int | None = None, **options: Any) 
 
     Raises:
         PlanError: timm has no model of that name (the message gives the nearest), or it can't be built for
-            that image size, or a module of the user's can't be imported.
+            that image size.
+        InputError: A module of the user's can't be imported.
     """
-    _import_own(os.environ.get("DYNSEARCH_IMPORT", ""))
+    import_from_environment()
     if not timm.is_model(name):
         near = difflib.get_close_matches(name, timm.list_models(), n=3)
         raise PlanError(
@@ -47,20 +46,6 @@ def create_timm_model(name: str, image_size: int | None = None, **options: Any) 
             raise
         reason = " ".join(str(error).split())[:200]
         raise PlanError(f"{name} can't be built for {image_size} px: {reason}", where="image_size") from error
-
-
-@lru_cache
-def _import_own(names: str) -> None:
-    """Import the modules in ``names``, separated by commas."""
-    for name in filter(None, (part.strip() for part in names.split(","))):
-        try:
-            importlib.import_module(name)
-        except ImportError as error:
-            raise PlanError(
-                f"can't import {name!r}: {error}",
-                where="DYNSEARCH_IMPORT",
-                hint="Install the module, or put its folder into PYTHONPATH",
-            ) from error
 
 
 def needs_image_size(name: str, image_size: int) -> bool:

@@ -15,6 +15,7 @@ from dynsearch.families.grid.choices import cheapest_exits, sample_trunk, trunk_
 from dynsearch.frontier.placements import PlacementFrontier, PlacementPoint, search_placements
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plan import Plan
+from dynsearch.scores import DEFAULT_MEASURE
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.search.driver import Observer
 from dynsearch.search.one_shot.screening_record import known_trunks, record_plans
@@ -40,6 +41,7 @@ class Screening:
         seed: Of the proposals.
         observer: Told what was found.
         measure: What the budget is in.
+        confidence: The confidence measure, of the logits of one exit alone.
     """
 
     study: optuna.Study
@@ -51,6 +53,7 @@ class Screening:
     seed: int
     observer: Observer
     measure: CostMeasure = COUNTED
+    confidence: str = DEFAULT_MEASURE
 
     def run(self, deadline: float | None = None) -> None:
         """Screen until ``num_trunks`` are done, the space has no more, or ``deadline`` (monotonic) has passed.
@@ -112,6 +115,7 @@ class Screening:
             min_depth=rules.min_depth,
             max_depth=rules.max_depth,
             last=rules.last,
+            confidence=self.confidence,
             seed=self.seed,
         )
         points = promising(found, self.budget)

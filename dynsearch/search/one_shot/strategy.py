@@ -8,6 +8,7 @@ import optuna
 from optuna.trial import TrialState
 
 from dynsearch.errors import RecipeError
+from dynsearch.scores import CONFIDENCE_MEASURES, DEFAULT_MEASURE
 from dynsearch.search.driver import Observer
 from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.screening import Screening
@@ -88,6 +89,7 @@ def line_up(
         recipe.seed,
         observer,
         recipe.measure,
+        _confidence(recipe),
     ).run(deadline)
     chosen = shortlist(screening, space, library.grid, recipe.one_shot.retrain, recipe.budget)
     for found in chosen:
@@ -101,3 +103,9 @@ def line_up(
         "trained alone"
     )
     return recipe.model_copy(update={"num_trials": num_trials}), hours
+
+
+def _confidence(recipe: StudyRecipe) -> str:
+    """Return what judges a cell of the grid: the recipe's measure, if a cell alone can be judged by it."""
+    measure = recipe.confidence
+    return DEFAULT_MEASURE if measure is None or measure not in CONFIDENCE_MEASURES else measure

@@ -198,5 +198,5 @@ def test_bad_arguments(arguments, message):
 
 
 def test_an_unknown_measure():
-    with pytest.raises(ScoresError, match="no confidence measure 'luck'"):
+    with pytest.raises(ScoresError, match="there is no confidence measure 'luck'"):
         search_placements(random_grid(0), confidence="luck")

@@ -1,0 +1,55 @@
+"""The names in a recipe: each is looked up when the recipe is read, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from dynsearch import resources
+from dynsearch.data.catalogue import get_info
+from dynsearch.errors import InputError
+from dynsearch.scores import CONFIDENCE_MEASURES
+from dynsearch.scores.gain import LEARNED_GAIN
+from dynsearch.scores.stop_rule import PATIENCE
+from dynsearch.space import SearchSpace
+from dynsearch.thresholds import SOLVERS
+
+
+def wrong_names(values: Mapping[str, Any]) -> Iterator[str]:
+    """Yield, for each field that names what there is not, the field and what is wrong.
+
+    Args:
+        values: The fields of a recipe. What is no text is not looked at.
+    """
+    for field, check in _CHECKS.items():
+        value = values.get(field)
+        if not isinstance(value, str):
+            continue
+        try:
+            check(value)
+        except InputError as error:
+            where = f"{error.where}: " if error.where else ""
+            hint = f" ({error.hint})" if error.hint else ""
+            yield f"{field}: {where}{error.problem}{hint}"
+
+
+def check_confidence(name: str) -> None:
+    """Refuse a confidence measure that thresholds can't be solved for.
+
+    Raises:
+        ScoresError: There is none of that name.
+    """
+    if name not in (PATIENCE, LEARNED_GAIN):
+        CONFIDENCE_MEASURES.checked(name)
+
+
+def _load_space(name: str) -> None:
+    SearchSpace.load(resources.find("search_spaces", name))
+
+
+_CHECKS: Mapping[str, Callable[[str], object]] = {
+    "dataset": get_info,
+    "space": _load_space,
+    "solver": SOLVERS.checked,
+    "confidence": check_confidence,
+}
