@@ -167,7 +167,7 @@ def measure(dataset: str, num_trials: int, *, draws: bool) -> Costs:
         with counted_statements() as statements:
             study = open_record(folder, create=COUNTED)
             begun = len(statements)
-            notes = DashboardNotes(folder, recipe.max_gflops)
+            notes = DashboardNotes(folder, recipe.budget)
             Driver(study, recipe, space, engine, folder, classes, clock, redraw, notes).run()  # type: ignore[arg-type]
         record = (folder.path / "study.db").stat().st_size
         scores = sum(path.stat().st_size for path in folder.trial(0).glob("scores-*.npz"))

@@ -129,7 +129,7 @@ def study(path: Path, num_trials: int, sampler: str, storage: str | None, *, pic
         folder.record(chosen, space)
         record = open_record(folder, create=COUNTED)
     marks = Marks(clock, Paced(LiveFrontier(record, folder, chosen).write))
-    notes = DashboardNotes(folder, chosen.max_gflops) if pictures else NoNotes()
+    notes = DashboardNotes(folder, chosen.budget) if pictures else NoNotes()
     engine = InlineEngine(clock.timed(EVALUATOR, ToyEvaluator()))
     driver = Driver(record, chosen, space, engine, folder, NUM_CLASSES, Silent(), marks.after_trial, notes)
     random = mock.patch.object(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
@@ -44,17 +45,21 @@ def _holds(value: Any, kind: Any, other_than: Any = ()) -> bool:
     return isinstance(value, kind) and not isinstance(value, other_than)
 
 
-def describe(error: ValidationError, *, inside: str | None = None) -> str:
+def describe(
+    error: ValidationError, *, inside: str | None = None, names: Mapping[str, str] = MappingProxyType({})
+) -> str:
     """Return every problem pydantic found as ``field: what is wrong (got value)``, joined by semicolons.
 
     Args:
         error: What pydantic found.
         inside: A section whose fields are named without it.
+        names: How fields are spelled that have another name inside.
     """
     problems = []
     for item in error.errors(include_url=False):
         place = item["loc"][1:] if item["loc"][:1] == (inside,) else item["loc"]
         field = ".".join(str(part)[:80] for part in place)
+        field = names.get(field, field)
         if item["type"] == "missing":
             problems.append(f"{field}: is missing")
         elif item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):

@@ -82,7 +82,7 @@ def _from_study(
     folder = StudyFolder.existing(name, studies_root)
     recipe = folder.recipe()
     if budget is not None:
-        recipe = recipe.model_copy(update={"max_gflops": budget})
+        recipe = recipe.model_copy(update={"budget": budget})
     results = read_results(open_record(folder), folder, solver=recipe.solver)
     point = results.best_under(recipe.budget)
     dataset = open_dataset(

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
-from pydantic import Field
+from pydantic import Field, InstanceOf, SerializerFunctionWrapHandler, model_serializer, model_validator
 
-from dynsearch.measures import COUNTED, CostMeasure
+from dynsearch.measures import COST_MEASURES, COUNTED, CostMeasure
 from dynsearch.space import FamilyName
 from dynsearch.study.one_shot_config import OneShotConfig
 from dynsearch.training.config import TrainingConfig
@@ -35,8 +36,10 @@ class StudyRecipe(Settings):
     """Name of a search space, or the path of its file."""
     families: list[FamilyName] | None = Field(default=None, min_length=1)
     """Kinds of networks to search over, instead of the space's own."""
-    max_gflops: float = Field(gt=0)
-    """Budget: mean GFLOPs (10^9 multiply-accumulates) per video of the point wanted."""
+    budget: float = Field(gt=0)
+    """Mean cost per video of the point wanted; spelled by its measure, for instance ``max_gflops``."""
+    measure: InstanceOf[CostMeasure] = Field(default=COUNTED, exclude=True)
+    """What the budget is in."""
     num_trials: int = Field(default=20, ge=1)
     """``one-shot``: frame orders, with groups, shift and network, to screen; ``retrain``: plans to train."""
     seed: int = Field(default=0, ge=0)
@@ -63,16 +66,40 @@ class StudyRecipe(Settings):
     training: TrainingConfig = TrainingConfig()
     one_shot: OneShotConfig = OneShotConfig()
 
-    @property
-    def budget(self) -> float:
-        """The budget: mean cost per video of the point wanted."""
-        return self.max_gflops
+    @model_validator(mode="before")
+    @classmethod
+    def _read(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        inside = [name for name in ("budget", "measure") if name in values]
+        if inside and not isinstance(values.get("measure"), CostMeasure):
+            raise ValueError(f"{inside[0]}: unknown field; a budget is spelled by its measure, as max_NAME")
+        spelled = budgets_in(values)
+        if len(spelled) > 1:
+            raise ValueError(f"{' and '.join(spelled)} are two budgets; give one")
+        if not spelled:
+            return values
+        ((name, measure),) = spelled.items()
+        if measure.costs is None:
+            raise ValueError(
+                f"{name}: what a plan costs in {measure.unit} is not known, so no study can keep to it"
+            )
+        others = {key: value for key, value in values.items() if key != name}
+        return others | {"budget": values[name], "measure": measure}
 
-    @property
-    def measure(self) -> CostMeasure:
-        """What the budget is in."""
-        return COUNTED
+    @model_serializer(mode="wrap")
+    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        values = handler(self)
+        return {
+            self.measure.budget_name if name == "budget" else name: value for name, value in values.items()
+        }
 
     def resolved(self) -> dict[str, Any]:
         """Return all fields, defaults included, as plain values."""
         return self.model_dump(mode="json")
+
+
+def budgets_in(values: Mapping[str, Any]) -> dict[str, CostMeasure]:
+    """Return the measures of the budgets among the fields of a recipe, by the fields' names."""
+    names = {measure.budget_name: measure for measure in map(COST_MEASURES.__getitem__, COST_MEASURES)}
+    return {name: names[name] for name in values if name in names}

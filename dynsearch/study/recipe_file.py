@@ -11,9 +11,10 @@ from pydantic import ValidationError, model_validator
 from dynsearch import resources
 from dynsearch.errors import InputError, RecipeError
 from dynsearch.files import read_yaml
+from dynsearch.measures import COUNTED
 from dynsearch.plugins import import_plugins, joined, require
 from dynsearch.strict_yaml import load_yaml
-from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe import StudyRecipe, budgets_in
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.validation import Settings, describe
 
@@ -92,6 +93,7 @@ def load_recipe(
     if from_bundle:
         values.pop("run", None)
         require(_texts(values.get("plugins")), str(path))
+    settings = list(settings)
     for setting in settings:
         _apply(values, setting)
         _move(values)
@@ -109,6 +111,13 @@ def load_recipe(
         check_storage(str(run["storage"]))
     if not from_bundle:
         import_plugins(_texts(values.get("plugins")), where=path.name)
+    budgets = budgets_in(values).keys()
+    said = budgets & {*given, *(setting.partition("=")[0].strip() for setting in settings)}
+    if said:  # and then stands for the file's own
+        values = {key: value for key, value in values.items() if key not in budgets - said}
+    if given.get("budget") is not None:
+        name = next(iter(budgets_in(values)), COUNTED.budget_name)
+        values = {key: value for key, value in values.items() if key != "budget"} | {name: given["budget"]}
     return checked(values, error=RecipeError, where=path.name, names=True)
 
 
@@ -147,11 +156,17 @@ def checked(
     try:
         both = _Both.model_validate(parts)
     except ValidationError as problems:
-        wrong.insert(0, describe(problems, inside="recipe"))
+        wrong.insert(0, describe(problems, inside="recipe", names=_spelling(values)))
         raise error("; ".join(wrong), where=where) from problems
     if wrong:
         raise error("; ".join(wrong), where=where)
     return both.recipe, both.run
+
+
+def _spelling(values: object) -> dict[str, str]:
+    """Return how the fields of a recipe are spelled that have another name inside."""
+    found = budgets_in(values) if isinstance(values, Mapping) else {}
+    return {"budget": next(iter(found), COUNTED.budget_name)}
 
 
 def recipe_name(name: str) -> str:

@@ -31,7 +31,7 @@ ORIGIN = Origin(
 def run_noted(path, **changes):
     """A toy study with everything that the command writes for the dashboard."""
     folder, settings = StudyFolder(path), recipe(**changes)
-    run(path, ToyEvaluator(fail_on={4}), notes=DashboardNotes(folder, settings.max_gflops), **changes)
+    run(path, ToyEvaluator(fail_on={4}), notes=DashboardNotes(folder, settings.budget), **changes)
     note_study(open_record(folder), settings, ORIGIN.add_to(folder))
     return folder
 

@@ -59,7 +59,7 @@ def test_settings_and_overrides_change_fields():
     )[0]
     assert (loaded.training.epochs, loaded.training.milestones, loaded.frame_cache) == (3, (1, 2), None)
     assert loaded.training.learning_rate == 0.01  # YAML reads 1e-2 as a text
-    assert (loaded.max_gflops, loaded.seed) == (0.5, 0)
+    assert (loaded.budget, loaded.seed) == (0.5, 0)
 
 
 def test_a_recipe_survives_its_file(tmp_path):
