@@ -322,7 +322,7 @@ class ExitScores:
         object.__setattr__(self, name, read_only(array))
 
 
-def measure_in(arrays: Mapping[str, NDArray[Any]], where: str) -> CostMeasure:
+def measure_in(arrays: Mapping[str, Any], where: str) -> CostMeasure:
     """Return the measure that a file names, the one that is counted where it names none.
 
     Raises:

@@ -14,8 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.errors import ScoresError, shown
+from dynsearch.measures import COUNTED
 from dynsearch.scores import validation
-from dynsearch.scores.exit_scores import read_only
+from dynsearch.scores.exit_scores import measure_in, read_only
 from dynsearch.scores.grid_validation import checked_costs
 from dynsearch.scores.step_costs import RectangleSteps, StepCosts, StepTable
 
@@ -30,7 +31,7 @@ def checked_steps(steps: StepCosts, shape: Shape) -> StepCosts:
         ScoresError: They are of another number of cells, or hold impossible costs.
     """
     if isinstance(steps, StepTable):
-        return StepTable(read_only(_checked_table(steps.table, shape)))
+        return StepTable(read_only(_checked_table(steps.table, shape)), steps.measure)
     num_cells = shape[0] * shape[1]
     if steps.num_cells != num_cells:
         raise ScoresError(f"is of {steps.num_cells} cells, but there are {num_cells}", where="steps")
@@ -47,7 +48,8 @@ def stored_steps(steps: StepCosts, shape: Shape) -> tuple[dict[str, Any], dict[s
         ScoresError: They are neither rectangles nor a table.
     """
     if isinstance(steps, StepTable):
-        return {"steps": list(steps.table.shape)}, {"steps": steps.table}
+        measure = {} if steps.measure == COUNTED else {"measure": steps.measure.name}
+        return {"steps": list(steps.table.shape)} | measure, {"steps": steps.table}
     if isinstance(steps, RectangleSteps):
         trunk_SM, head_SM = _grids(steps, shape)
         return {"trunk_gmacs": trunk_SM.tolist(), "head_gmacs": head_SM.tolist()}, {}
@@ -69,7 +71,7 @@ def loaded_steps(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], 
         raise ScoresError(
             f"has shape {table.shape}, but grid.json says {shown(header['steps'])}", where="steps.npy"
         )
-    return StepTable(_checked_table(table, shape))
+    return StepTable(_checked_table(table, shape), measure_in(header, "grid.json"))
 
 
 def _checked_table(value: Any, shape: Shape) -> NDArray[np.float64]:

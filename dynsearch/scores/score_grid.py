@@ -132,6 +132,7 @@ class ScoreGrid:
         cells = [self.cell(exit_) for exit_ in placement.exits]
         return ExitScores(
             cost_E=self.cost_E(placement),
+            measure=self.steps.measure,
             logits_ENK=np.stack([self.logits_SMNK[cell].astype(np.float32, copy=False) for cell in cells]),
             labels_N=self.labels_N,
             video_ids_N=self.video_ids_N,
@@ -151,6 +152,7 @@ class ScoreGrid:
         rows, columns = zip(*map(self.cell, placement.exits), strict=True)
         return ExitScores(
             cost_E=self.cost_E(placement),
+            measure=self.steps.measure,
             confidence_EN=self.confidence(measure)[rows, columns],
             correct_EN=self.correct()[rows, columns],
             video_ids_N=self.video_ids_N,

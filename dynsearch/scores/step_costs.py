@@ -16,7 +16,7 @@ from typing import Protocol, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dynsearch.measures import MACS_PER_UNIT
+from dynsearch.measures import COUNTED, MACS_PER_UNIT, CostMeasure
 
 
 class StepCosts(Protocol):
@@ -25,6 +25,11 @@ class StepCosts(Protocol):
     @property
     def num_cells(self) -> int:
         """C."""
+        ...
+
+    @property
+    def measure(self) -> CostMeasure:
+        """What the costs are in."""
         ...
 
     @property
@@ -80,6 +85,11 @@ class RectangleSteps:
         return len(self.trunk_C)
 
     @property
+    def measure(self) -> CostMeasure:
+        """Counted: only operations add up so."""
+        return COUNTED
+
+    @property
     def allowed(self) -> NDArray[np.bool_]:
         """(C + 1, C): all steps have a cost, if both axes rise."""
         return np.ones((self.num_cells + 1, self.num_cells), dtype=bool)
@@ -119,9 +129,11 @@ class StepTable:
 
     Args:
         table: (C + 1, C) costs; row 0 is from nothing, row c + 1 from cell c. Infinite where no step may be.
+        measure: What they are in.
     """
 
     table: NDArray[np.float64]
+    measure: CostMeasure = COUNTED
 
     @property
     def num_cells(self) -> int:
@@ -169,7 +181,7 @@ class StepTable:
     def select(self, cells: Sequence[int]) -> StepTable:
         """See ``StepCosts``."""
         rows = [0, *(cell + 1 for cell in cells)]
-        return StepTable(self.table[np.ix_(rows, list(cells))])
+        return StepTable(self.table[np.ix_(rows, list(cells))], self.measure)
 
     def _row(self, cell: int | None) -> NDArray[np.float64]:
         return self.table[0 if cell is None else cell + 1]

@@ -3,7 +3,9 @@ import json
 import numpy as np
 import pytest
 
-from dynsearch.errors import PlanError, ScoresError
+from dynsearch.errors import InputError, PlanError, ScoresError
+from dynsearch.frontier.placements import search_placements
+from dynsearch.measures import COST_MEASURES
 from dynsearch.plan import ExitPlacement
 from dynsearch.scores import RectangleSteps, ScoreGrid, StepTable
 from tests.scores.grids import as_table, random_grid, random_steps
@@ -125,3 +127,26 @@ def test_damaged_tables(tmp_path):
     path.unlink()
     with pytest.raises(ScoresError, match="steps.npy: there is no such file"):
         ScoreGrid.load(folder)
+
+
+def test_steps_carry_their_measure(tmp_path):
+    """Into files, exit scores and points; points in two measures are never mixed."""
+    table = random_steps(np.random.default_rng(1), 3, 3).table
+    grid = random_grid(0, steps=StepTable(table, COST_MEASURES["ms"]))
+    loaded = written(tmp_path / "grid", grid)
+    assert loaded.steps.measure.name == "ms"
+    assert json.loads((tmp_path / "grid" / "grid.json").read_text())["measure"] == "ms"
+    placement = ExitPlacement.of("1x1", "3x3")
+    assert (
+        loaded.exit_scores(placement).measure
+        == loaded.reduced_scores(placement).measure
+        == loaded.steps.measure
+    )
+    found = search_placements(loaded, max_exits=3)
+    assert found.curve.measure.name == "ms"
+    assert {"ms", "expected_ms"} <= found[0].to_dict().keys()
+    with pytest.raises(InputError, match="ms"):
+        found[0].chosen.evaluate(random_grid(0).exit_scores(found[0].placement))
+    counted = written(tmp_path / "counted", random_grid(0, steps=StepTable(table)))
+    assert counted.steps.measure.name == "gflops"
+    assert "measure" not in json.loads((tmp_path / "counted" / "grid.json").read_text())

@@ -73,5 +73,6 @@ def measure_chains(cells: Cells, chains: Iterable[Chain], confidence: str) -> li
         chosen = list(chain.cells)
         stops_EN = stops_above(cells.bins.codes[chosen[:-1]], chain.positions)
         policy = ExitPolicy(cells.thresholds(chain), confidence)
-        points.append(measured(policy, stops_EN, cells.correct_CN[chosen], cells.steps.cost_E(chosen)))
+        cost_E = cells.steps.cost_E(chosen)
+        points.append(measured(policy, stops_EN, cells.correct_CN[chosen], cost_E, cells.steps.measure))
     return points

@@ -65,4 +65,5 @@ def _on(grid: ScoreGrid, point: PlacementPoint, videos: NDArray[np.intp]) -> Ope
     policy = point.chosen.policy
     confidence_EN = grid.confidence(policy.confidence)[rows, columns][:, videos]
     correct_EN = grid.correct()[rows, columns][:, videos]
-    return measured(policy, policy.stops(confidence_EN), correct_EN, grid.cost_E(point.placement))
+    cost_E = grid.cost_E(point.placement)
+    return measured(policy, policy.stops(confidence_EN), correct_EN, cost_E, grid.steps.measure)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from dynsearch.data.loader import Batches, begin_epoch
 from dynsearch.families.grid.one_shot import OneShotNetwork
+from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.search.driver import Observer
@@ -38,6 +39,7 @@ class Library:
         seed: The study's.
         observer: Told what is done.
         run: How it is carried out: how often a training's state is saved, and how large score grids may be.
+        measure: What the cells of a score grid cost.
     """
 
     folder: Path
@@ -48,6 +50,7 @@ class Library:
     seed: int
     observer: Observer
     run: RunSettings = DEFAULT_RUN
+    measure: CostMeasure = COUNTED
     _last: tuple[Shape, OneShotNetwork] | None = field(default=None, init=False)
 
     def grid(self, trunk: Plan) -> ScoreGrid:
@@ -70,6 +73,7 @@ class Library:
             first_depth=self.space.exits.min_depth,
             weights=hashlib.sha256(weights.read_bytes()).hexdigest()[:16],
             max_bytes=self.run.max_grid_bytes,
+            measure=self.measure,
         )
         if not folder.is_dir():
             self.observer.noted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,12 @@ from dynsearch.data.loader import Batches, begin_epoch
 from dynsearch.errors import Stopped
 from dynsearch.families.grid.cost import grid_cost
 from dynsearch.families.grid.one_shot import OneShotNetwork
-from dynsearch.measures import in_units
-from dynsearch.plan import Plan
+from dynsearch.measures import COUNTED, CostMeasure, in_units
+from dynsearch.plan import ExitPlacement, Plan
 from dynsearch.plan.heads import head_kinds
 from dynsearch.scores.grid_files import GridWriter
 from dynsearch.scores.score_grid import ScoreGrid
-from dynsearch.scores.step_costs import RectangleSteps
+from dynsearch.scores.step_costs import RectangleSteps, StepTable
 from dynsearch.search.one_shot.sandwich import grid_cells
 from dynsearch.training.run import ClipSource
 from dynsearch.training.stopping import stop_wanted
@@ -26,7 +27,14 @@ SPLIT = "calibration"
 
 
 def open_grid(
-    folder: Path, trunk: Plan, source: ClipSource, *, first_depth: int, weights: str, max_bytes: int
+    folder: Path,
+    trunk: Plan,
+    source: ClipSource,
+    *,
+    first_depth: int,
+    weights: str,
+    max_bytes: int,
+    measure: CostMeasure = COUNTED,
 ) -> GridWriter:
     """Return the writer of the trunk's score grid, which knows how far an earlier one came.
 
@@ -37,8 +45,10 @@ def open_grid(
         first_depth: The shallowest depth that has heads.
         weights: A digest of the network's weights; other weights make another grid.
         max_bytes: The most that the grid may take.
+        measure: What steps cost.
 
     Raises:
+        InputError: The measure can't say what a plan costs.
         ScoresError: The grid would be larger than ``max_bytes`` or the space left on the disk.
     """
     num_depths = len(grid_cells(trunk, first_depth)) // trunk.num_sets
@@ -46,7 +56,7 @@ def open_grid(
         folder,
         num_classes=source.num_classes,
         labels_N=source.labels(SPLIT),
-        steps=grid_steps(trunk, source.num_classes, first_depth),
+        steps=grid_steps(trunk, source.num_classes, first_depth, measure),
         num_sets=trunk.num_sets,
         num_depths=num_depths,
         first_depth=first_depth,
@@ -86,8 +96,12 @@ def fill_grid(
     writer.finish()
 
 
-def grid_steps(trunk: Plan, num_classes: int, first_depth: int) -> RectangleSteps:
-    """Return the GFLOPs of the rectangle of cells up to each, and those of the head of each."""
+def grid_steps(
+    trunk: Plan, num_classes: int, first_depth: int, measure: CostMeasure = COUNTED
+) -> RectangleSteps | StepTable:
+    """Return what each step of the trunk's grid costs: counted, or as the measure says of plans with that step."""
+    if measure != COUNTED:
+        return _measured_steps(trunk, num_classes, first_depth, measure)
     table = grid_cost(trunk, num_classes)
     early, last = head_kinds(trunk.head)
     cells = grid_cells(trunk, first_depth)
@@ -98,3 +112,18 @@ def grid_steps(trunk: Plan, num_classes: int, first_depth: int) -> RectangleStep
     ]
     trunks = [in_units(table.cell_macs(cell.sets, cell.depth)) for cell in cells]
     return RectangleSteps.of(trunks, [in_units(macs) for macs in heads])
+
+
+def _measured_steps(trunk: Plan, num_classes: int, first_depth: int, measure: CostMeasure) -> StepTable:
+    """Return the steps of plans that have the exits of one step, and the trunk's last one."""
+    cells = grid_cells(trunk, first_depth)
+    table = np.full((len(cells) + 1, len(cells)), np.inf)
+    for to, cell in enumerate(cells):
+        for row, before in enumerate([None, *cells[:to]]):
+            if before is not None and before.depth > cell.depth:
+                continue
+            step = (cell,) if before is None else (before, cell)
+            exits = step if cell == cells[-1] else (*step, cells[-1])
+            cost_E = measure.cost_E(replace(trunk, exits=ExitPlacement(exits)), num_classes)
+            table[row, to] = cost_E[0] if before is None else cost_E[1] - cost_E[0]
+    return StepTable(table, measure)

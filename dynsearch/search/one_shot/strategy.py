@@ -77,7 +77,8 @@ def line_up(
     started = time.monotonic()
     deadline = None if run.max_hours is None else started + 3600 * run.max_hours
     home = one_shot_folder(folder)
-    library = Library(home, space, source, recipe.one_shot, recipe.training, recipe.seed, observer, run)
+    settings = (recipe.one_shot, recipe.training, recipe.seed)
+    library = Library(home, space, source, *settings, observer, run, recipe.measure)
     screening = open_record(folder, create=recipe.measure, part="screening")
     Screening(
         screening,
