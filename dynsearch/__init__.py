@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from dynsearch.thresholds import SOLVERS as SOLVERS
     from dynsearch.thresholds import ExitPolicy as ExitPolicy
     from dynsearch.thresholds import OperatingPoint as OperatingPoint
+    from dynsearch.training.optimizers import OPTIMIZERS as OPTIMIZERS
 
 __version__ = "0.1.0"
 
@@ -42,6 +43,7 @@ _PUBLIC = {
     "FAMILIES": ("dynsearch.plan.plan", "FAMILIES"),
     "Frontier": ("dynsearch.frontier", "Frontier"),
     "HEADS": ("dynsearch.plan.heads", "HEADS"),
+    "OPTIMIZERS": ("dynsearch.training.optimizers", "OPTIMIZERS"),
     "OperatingPoint": ("dynsearch.thresholds", "OperatingPoint"),
     "Plan": ("dynsearch.plan", "Plan"),
     "SOLVERS": ("dynsearch.thresholds", "SOLVERS"),

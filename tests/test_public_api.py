@@ -10,8 +10,8 @@ from dynsearch.registry import Registry
 def test_public_names():
     assert dynsearch.__all__ == [
         "CONFIDENCE_MEASURES", "COST_MEASURES", "Calibration", "DATASETS", "DynsearchError", "ExitPolicy", "ExitScores",
-        "FAMILIES", "Frontier", "HEADS", "OperatingPoint", "Plan", "SOLVERS", "build_network", "calibrate",
-        "cost_table", "load", "read_frames", "solve_thresholds",
+        "FAMILIES", "Frontier", "HEADS", "OPTIMIZERS", "OperatingPoint", "Plan", "SOLVERS", "build_network",
+        "calibrate", "cost_table", "load", "read_frames", "solve_thresholds",
     ]  # fmt: skip
 
 

@@ -13,6 +13,7 @@ from dynsearch.scores.gain import LEARNED_GAIN
 from dynsearch.scores.stop_rule import PATIENCE
 from dynsearch.space import SearchSpace
 from dynsearch.thresholds import SOLVERS
+from dynsearch.training.optimizers import check_optimizer
 
 
 def wrong_names(values: Mapping[str, Any]) -> Iterator[str]:
@@ -22,7 +23,9 @@ def wrong_names(values: Mapping[str, Any]) -> Iterator[str]:
         values: The fields of a recipe. What is no text is not looked at.
     """
     for field, check in _CHECKS.items():
-        value = values.get(field)
+        value: Any = values
+        for key in field.split("."):
+            value = value.get(key) if isinstance(value, Mapping) else None
         if not isinstance(value, str):
             continue
         try:
@@ -52,4 +55,5 @@ _CHECKS: Mapping[str, Callable[[str], object]] = {
     "space": _load_space,
     "solver": SOLVERS.checked,
     "confidence": check_confidence,
+    "training.optimizer": check_optimizer,
 }

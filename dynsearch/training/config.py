@@ -34,6 +34,8 @@ class TrainingConfig(Settings):
     """Videos per forward pass of one process. P processes (GPUs) train on P times as many at once."""
     accumulate: int = Field(default=1, ge=1)
     """Forward passes whose gradients make one step; a step sees ``batch_size`` x this x P videos."""
+    optimizer: str = "sgd"
+    """``sgd``, any of ``timm.optim``, for instance ``adamw``, or one that a plugin registers."""
     learning_rate: float = Field(default=0.01, gt=0)
     """Highest learning rate, after warm-up. State it for one process with the batch size given: P processes
     train with P times as much (linear scaling, Goyal et al., 2017; they add five epochs of warm-up)."""
@@ -41,8 +43,9 @@ class TrainingConfig(Settings):
     nesterov: bool = False
     """Nesterov's form of momentum."""
     weight_decay: float = Field(default=5e-4, ge=0)
-    schedule: Literal["step", "cosine"] = "step"
-    """``step`` multiplies the learning rate by ``gamma`` at each milestone, ``cosine`` falls to zero."""
+    schedule: Literal["step", "cosine", "tanh", "poly"] = "step"
+    """``step`` multiplies the learning rate by ``gamma`` at each milestone, ``cosine`` falls to zero, and so do timm's
+    ``tanh`` and ``poly``."""
     milestones: tuple[int, ...] = (25, 35, 45)
     """Epochs at which ``step`` lowers the learning rate."""
     gamma: float = Field(default=0.1, gt=0, le=1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dynsearch.training.config import TrainingConfig
 
-_LATER: frozenset[str] = frozenset()
+_LATER: frozenset[str] = frozenset({"optimizer"})
 """Fields that came after 0.1. At their defaults they are left out, so that trainings of then go on."""
 
 

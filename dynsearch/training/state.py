@@ -15,6 +15,7 @@ from torch import nn
 
 from dynsearch.errors import InputError
 from dynsearch.files import written_whole
+from dynsearch.training import optimizer_state
 
 
 @dataclass(frozen=True)
@@ -41,11 +42,15 @@ class Progress:
 
 @dataclass(frozen=True)
 class SavedTraining:
-    """What a state file holds: momentum, weights and their average by name, the loss scale, and the progress."""
+    """What a state file holds: tensors by name, the loss scale, the progress, and the optimizer's numbers.
+
+    Tensors are those of the network, its average and the optimizer; files of 0.1 have no numbers.
+    """
 
     tensors: dict[str, torch.Tensor]
     scaler: dict[str, Any]
     progress: Progress
+    numbers: dict[str, Any] | None = None
 
     def load_into(
         self,
@@ -58,10 +63,7 @@ class SavedTraining:
         network.load_state_dict(self._below("network."))
         if average is not None:
             average.load_state_dict(self._below("average."))
-        state = optimizer.state_dict()
-        momentum = self._below("momentum.")
-        state["state"] = {int(index): {"momentum_buffer": value} for index, value in momentum.items()}
-        optimizer.load_state_dict(state)
+        optimizer_state.restore(optimizer, self.tensors, self.numbers)
         if self.scaler:
             scaler.load_state_dict(self.scaler)
 
@@ -117,14 +119,13 @@ class TrainingState:
         tensors = {f"network.{name}": value for name, value in network.state_dict().items()}
         if average is not None:
             tensors |= {f"average.{name}": value for name, value in average.state_dict().items()}
-        for index, slots in optimizer.state_dict()["state"].items():
-            if slots.get("momentum_buffer") is not None:
-                tensors[f"momentum.{index}"] = slots["momentum_buffer"]
+        tensors |= optimizer_state.tensors_of(optimizer)
         tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         facts = {
             "key": self.key,
             "num_ranks": self.num_ranks,
             "scaler": scaler.state_dict(),
+            "optimizer": optimizer_state.numbers_of(optimizer),
             "progress": asdict(progress),
         }
         with written_whole(self.path) as temporary:
@@ -152,7 +153,7 @@ class TrainingState:
                 where=str(self.path),
                 hint="Go on with as many as before, or delete the file to begin anew",
             )
-        return SavedTraining(tensors, facts["scaler"], Progress(**facts["progress"]))
+        return SavedTraining(tensors, facts["scaler"], Progress(**facts["progress"]), facts.get("optimizer"))
 
     def delete(self) -> None:
         """Remove the file once the trained weights are safe."""

@@ -14,6 +14,7 @@ from dynsearch.network.losses import EXIT_LOSSES, ExitLoss, num_hits
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.data_parallel import in_parallel, with_synchronised_norms
 from dynsearch.training.device import amp_dtype, autocast
+from dynsearch.training.optimizers import make_optimizer
 from dynsearch.training.parts import rated_parameters
 from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.state import Progress, TrainingState
@@ -57,13 +58,7 @@ class Stepper:
         self.forward = torch.compile(forward) if config.compile else forward
         self.objective = family_of(network.plan).objective
         self.loss = loss or EXIT_LOSSES[config.exit_loss]
-        self.optimizer = torch.optim.SGD(
-            rated_parameters(network, config.part_rates),
-            lr=config.learning_rate,
-            momentum=config.momentum,
-            nesterov=config.nesterov,
-            weight_decay=config.weight_decay,
-        )
+        self.optimizer = make_optimizer(rated_parameters(network, config.part_rates), config)
         self.dtype = amp_dtype(config.amp, device)
         self.scaler = torch.amp.GradScaler(device.type, enabled=self.dtype is torch.float16)
         self.average = None
