@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
-from dynsearch.errors import shown
+from dynsearch.errors import InputError, shown
 
 _MAX_PROBLEMS = 10
 
@@ -43,6 +43,19 @@ def _holds(value: Any, kind: Any, other_than: Any = ()) -> bool:
     if isinstance(value, list | tuple):
         return any(_holds(part, kind, other_than) for part in value)
     return isinstance(value, kind) and not isinstance(value, other_than)
+
+
+def accepted_by(check: Callable[[str], object]) -> AfterValidator:
+    """Return what makes a field refuse a text that ``check`` refuses with an :class:`InputError`, in its words."""
+
+    def same(value: str) -> str:
+        try:
+            check(value)
+        except InputError as error:
+            raise ValueError(f"{error.problem}. {error.hint}" if error.hint else error.problem) from error
+        return value
+
+    return AfterValidator(same)
 
 
 def describe(

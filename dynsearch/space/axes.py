@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 from dynsearch.errors import PlanError
 from dynsearch.plan import FrameOrder
 from dynsearch.plan.frame_order import MAX_SETS
-from dynsearch.validation import Settings
+from dynsearch.plan.heads import head_kinds
+from dynsearch.validation import Settings, accepted_by
 
 Names = Annotated[list[str], Field(min_length=1)]
 Numbers = Annotated[list[Annotated[int, Field(ge=1)]], Field(min_length=1)]
@@ -62,7 +63,7 @@ class SpaceAxes(Settings):
     """Free orders: a named one, changed by up to this many moves of a set to another place."""
     temporal_shifts: Annotated[list[Literal["none", "online"]], Field(min_length=1)] = ["online"]
     across_groups: Annotated[list[bool], Field(min_length=1)] = [True]
-    heads: Names = ["linear"]
+    heads: Annotated[list[Annotated[str, accepted_by(head_kinds)]], Field(min_length=1)] = ["linear"]
     exits: ExitChoices
 
     @model_validator(mode="after")

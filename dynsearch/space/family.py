@@ -6,13 +6,11 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Annotated
 
-from pydantic import AfterValidator
-
 from dynsearch.errors import PlanError
 from dynsearch.plan import FAMILIES, Plan, PlanFamily
 from dynsearch.space.axes import SpaceAxes
 from dynsearch.space.trial import Suggester
-from dynsearch.validation import Settings
+from dynsearch.validation import Settings, accepted_by
 
 
 class Choices(Settings, ABC):
@@ -68,12 +66,5 @@ def space_family(name: str) -> SpaceFamily:
     return family
 
 
-def _known(name: str) -> str:
-    try:
-        return FAMILIES.checked(name)
-    except PlanError as error:
-        raise ValueError(f"{error.problem}. {error.hint}") from error
-
-
-FamilyName = Annotated[str, AfterValidator(_known)]
+FamilyName = Annotated[str, accepted_by(FAMILIES.checked)]
 """The name of a registered network family."""

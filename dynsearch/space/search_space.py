@@ -21,9 +21,9 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
-from dynsearch.errors import SpaceError
+from dynsearch.errors import PlanError, SpaceError
 from dynsearch.files import read_yaml
-from dynsearch.plan import FAMILIES, Plan
+from dynsearch.plan import Plan
 from dynsearch.space.axes import SpaceAxes
 from dynsearch.space.family import Choices, FamilyName, space_family
 from dynsearch.space.trial import Suggester, choose
@@ -55,7 +55,7 @@ class SearchSpace(SpaceAxes):
     def _with_sections(cls, values: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         if not isinstance(values, Mapping):
             return handler(values)
-        names = [name for name in values if name in FAMILIES and space_family(name).choices.model_fields]
+        names = [name for name in values if name not in cls.model_fields and _has_section(name)]
         sections, problems = {}, []
         for name in names:
             try:
@@ -137,6 +137,14 @@ class SearchSpace(SpaceAxes):
         Parameters that have only one choice are not asked for, so that a dashboard shows real choices only.
         """
         return self.choices(choose(trial, "family", list(self.families))).sample(trial, self)
+
+
+def _has_section(name: str) -> bool:
+    """Return whether ``name`` is that of a family with choices of its own."""
+    try:
+        return bool(space_family(name).choices.model_fields)
+    except PlanError:
+        return False
 
 
 def _problems(error: ValidationError, *where: str) -> list[InitErrorDetails]:

@@ -2,7 +2,11 @@ import pytest
 import torch
 from torch import nn
 
-from dynsearch.network.heads import build_head, head_slots
+from dynsearch.errors import PlanError
+from dynsearch.families import build_network
+from dynsearch.network.heads import ExitHead, build_head, head_slots
+from dynsearch.plan import HEADS
+from tests.families.grid.test_progressive import stop_at
 from tests.network.nets import lively_network, random_clips
 from tests.plans import small_plan
 
@@ -58,3 +62,35 @@ def test_a_conv_head_on_the_whole_clip_reads_the_mean_of_the_frames():
         network.begin_pass(0, 4)
         features = network.backbone.model.forward_features(clips.flatten(0, 1))
     torch.testing.assert_close(seen["x"], features.unflatten(0, (3, 4)).mean(1), atol=1e-5, rtol=1e-4)
+
+
+class LastHead(ExitHead):
+    """A user's own: two layers on averaged features."""
+
+    def __init__(self, channels, num_classes, dropout):
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Linear(channels, 7), torch.nn.Linear(7, num_classes))
+
+    def forward(self, mean_BC):
+        return self.layers(mean_BC)
+
+
+def test_a_head_from_outside_is_one_like_the_others(monkeypatch):
+    monkeypatch.setattr(HEADS, "_values", dict(HEADS._values))
+    HEADS.register("two-layers", LastHead)
+    plan = small_plan("1x3", "4x5", head="linear+two-layers")
+    network, clips = lively_network(plan), random_clips(plan)
+    assert isinstance(network.head(1), LastHead)
+    extra = network.cost_E[-1] - build_network(small_plan("1x3", "4x5"), 5).cost_E[-1]
+    channels = network.head(1).layers[0].in_features
+    assert round(extra * 1e9) == channels * 7 + 7 * 5 - channels * 5
+    with torch.inference_mode():
+        expected = network(clips)[-1]
+    torch.testing.assert_close(network.forward_until(clips, stop_at(1, 2)).logits, expected)
+
+
+def test_what_makes_no_head_is_refused(monkeypatch):
+    monkeypatch.setattr(HEADS, "_values", dict(HEADS._values))
+    HEADS.register("half", lambda channels, num_classes, dropout: torch.nn.Linear(channels, num_classes))
+    with pytest.raises(PlanError, match="registered as half makes a Linear, and no exit head"):
+        build_network(small_plan("4x5", head="half"), 5)

@@ -110,6 +110,11 @@ def test_the_same_parameters_give_the_same_plan():
         ({"frame_orders": ["papper"]}, "there is no frame order 'papper'"),
         ({"exits": {"max_depth": 2, "min_depth": 3}}, "must not exceed"),
         ({"colour": 1}, "colour: unknown field"),
+        (
+            {"heads": ["conv", "convv"]},
+            "heads.1: there is no exit head 'convv'. Did you mean conv? Known: linear",
+        ),
+        ({"heads": ["conv+conv+conv"]}, "Give one, or two joined by '+'"),
         ({"image_sizes": ["large"]}, "image_sizes.0"),
         ({"temporal_shifts": ["bidirectional"]}, "temporal_shifts.0"),
     ],
