@@ -74,8 +74,9 @@ def test_what_is_expected_on_new_videos():
 
 
 def test_points_of_a_study():
-    results = StudyResults({0: PLAN}, {0: (SCORES, SCORES)}, merge({0: (SCORES, SCORES)}), "frontier", 0)
+    results = StudyResults({0: PLAN}, {0: (SCORES, SCORES)}, merge({0: (SCORES, SCORES)}), {}, 0)
     assert results.best_under(BUDGET) == results.points[0]
+    assert results.rows_under(BUDGET)[0]["chosen"] is True
     assert [row["calibration_gflops"] for row in best_rows({"grid": results}, BUDGET)] == [POINT.cost]
 
 

@@ -70,7 +70,8 @@ def print_frontier(results: StudyResults, folder: StudyFolder, budget: float, *,
     chosen = results.best_under(budget)
     saving = saving_at_equal_accuracy(results)
     tau = results.one_shot_tau()
-    row_of = {id(point): row for point, row in zip(results.points, results.rows(), strict=True)}
+    rows = results.rows_under(budget)
+    row_of = {id(point): row for point, row in zip(results.points, rows, strict=True)}
     if as_json:
         values = {
             "study": folder.name,
@@ -87,7 +88,7 @@ def print_frontier(results: StudyResults, folder: StudyFolder, budget: float, *,
                 "difference_high": saving.difference.high,
             },
             "one_shot_kendall_tau": None if math.isnan(tau) else tau,
-            "frontier": results.rows(),
+            "frontier": rows,
         }
         click.echo(json.dumps(values, indent=1))
         return

@@ -13,6 +13,7 @@ from dynsearch.cli import options
 if TYPE_CHECKING:
     from dynsearch.data.records import VideoRecord
     from dynsearch.study.folder import StudyFolder
+    from dynsearch.study.results import StudyResults
 
 
 @click.command(short_help="Write a study's report, one HTML page.")
@@ -44,8 +45,16 @@ def report(study: str, output: Path | None, data_root: Path | None, studies_root
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
-def make_report(folder: StudyFolder, path: Path, records: Iterable[VideoRecord]) -> int:
+def make_report(
+    folder: StudyFolder, path: Path, records: Iterable[VideoRecord], results: StudyResults | None = None
+) -> int:
     """Write a study's report with pictures of those of its videos that are among ``records``.
+
+    Args:
+        folder: The study's.
+        path: The HTML file.
+        records: Where the videos are.
+        results: What the study found, where that was gathered already.
 
     Returns:
         How many of the videos shown have no picture.
@@ -53,7 +62,7 @@ def make_report(folder: StudyFolder, path: Path, records: Iterable[VideoRecord])
     from dynsearch.data.thumbnails import thumbnails
     from dynsearch.study.report_files import read_facts, videos_wanted, write_report
 
-    facts = read_facts(folder)
+    facts = read_facts(folder, results)
     wanted = videos_wanted(facts)
     pictures = thumbnails(records, wanted)
     write_report(facts, path, pictures)

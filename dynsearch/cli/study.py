@@ -146,4 +146,4 @@ def study(
     from dynsearch.cli.report import make_report
 
     print_frontier(results, folder, recipe.budget, as_json=as_json)
-    make_report(folder, folder.path / "report.html", source.dataset.splits["test"])
+    make_report(folder, folder.path / "report.html", source.dataset.splits["test"], results)

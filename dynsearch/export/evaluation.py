@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 
 from dynsearch.export.loaded import LoadedNetwork
 from dynsearch.frontier import Interval, bootstrap_difference
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network import ProgressiveResult
+from dynsearch.scores.labels import first_choice_is_label
 from dynsearch.scores.metrics import METRICS
 from dynsearch.thresholds import ExitPolicy
 
@@ -95,17 +95,11 @@ def evaluate(
         full_metrics={name: METRICS[name](late_NK, truth_N) for name in further},
         full_cost=float(cost_E[-1]),
         full_seconds=full_seconds,
-        difference=bootstrap_difference(_right(early_NK, truth_N), _right(late_NK, truth_N)),
+        difference=bootstrap_difference(
+            first_choice_is_label(early_NK, truth_N), first_choice_is_label(late_NK, truth_N)
+        ),
         measure=loaded.network.measure,
     )
-
-
-def _right(logits_NK: npt.NDArray[np.float32], truth_N: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """Return (N,): whether the likeliest class is right; with several labels a video, one of them."""
-    choice_N = logits_NK.argmax(axis=1)
-    if truth_N.ndim == 2:
-        return truth_N[np.arange(len(choice_N)), choice_N] > 0
-    return choice_N == truth_N
 
 
 def _timed(loaded: LoadedNetwork, clips: torch.Tensor, policy: ExitPolicy) -> tuple[ProgressiveResult, float]:

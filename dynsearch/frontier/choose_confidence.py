@@ -10,13 +10,13 @@ import numpy as np
 from dynsearch.frontier.crossfit import cross_fit
 from dynsearch.frontier.solve import DEFAULT_SOLVER
 from dynsearch.scores import CONFIDENCE_MEASURES, DEFAULT_MEASURE, ExitScores
+from dynsearch.scores.confidence import SEVERAL_LABELS_MEASURE
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.scores.gain import LEARNED_GAIN
 from dynsearch.scores.stop_rule import PATIENCE
 
 NUM_BUDGETS = 12
 _FEWEST_TO_LEARN = 100
-_MULTI_LABEL_MEASURE = "max-sigmoid"
 
 
 def available_measures(scores: ExitScores) -> list[str]:
@@ -25,10 +25,10 @@ def available_measures(scores: ExitScores) -> list[str]:
     if scores.logits_ENK is None:
         return [DEFAULT_MEASURE, *learned]
     given = [GIVEN_MEASURE] if scores.confidence_EN is not None else []
-    if scores.labels_N is not None and scores.labels_N.ndim == 2:
-        return [_MULTI_LABEL_MEASURE, *given, *learned]
+    if scores.several_labels:
+        return [SEVERAL_LABELS_MEASURE, *given, *learned]
     return [
-        *(name for name in CONFIDENCE_MEASURES if name != _MULTI_LABEL_MEASURE),
+        *(name for name in CONFIDENCE_MEASURES if name != SEVERAL_LABELS_MEASURE),
         PATIENCE,
         *given,
         *learned,

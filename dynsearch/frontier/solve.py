@@ -36,8 +36,7 @@ def solve_thresholds(
     """
     solve_once = SOLVERS[solver]
     if confidence is None:
-        several = scores.labels_N is not None and scores.labels_N.ndim == 2
-        confidence = SEVERAL_LABELS_MEASURE if several else DEFAULT_MEASURE
+        confidence = SEVERAL_LABELS_MEASURE if scores.several_labels else DEFAULT_MEASURE
 
     def solve(labelled: ExitScores, measure: str) -> list[OperatingPoint]:
         return solve_once(labelled, confidence=measure, **options)

@@ -11,6 +11,8 @@ from collections.abc import Callable
 import torch
 from torch.nn import functional as F
 
+from dynsearch.scores.labels import several_labels
+
 ExitLoss = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]
 """(logits_EBK, labels_B) -> scalar."""
 
@@ -57,7 +59,7 @@ def distilled_cross_entropies(
     early = logits_EBK[:-1]
     teacher = (logits_EBK[-1].detach() / temperature).expand_as(early)
     pupils = early / temperature
-    if labels_B.ndim == 2:
+    if several_labels(labels_B):
         wanted = teacher.sigmoid()
         divergence = F.binary_cross_entropy_with_logits(pupils, wanted, reduction="sum")
         divergence = divergence - F.binary_cross_entropy_with_logits(teacher, wanted, reduction="sum")
@@ -71,14 +73,14 @@ def distilled_cross_entropies(
 def num_hits(logits_BK: torch.Tensor, labels_B: torch.Tensor) -> int:
     """Return how many videos have their label, or one of their labels, as first choice."""
     choice_B = logits_BK.argmax(dim=1)
-    if labels_B.ndim == 2:
+    if several_labels(labels_B):
         return int(labels_B.gather(1, choice_B[:, None]).sum())
     return int((choice_B == labels_B).sum())
 
 
 def _cross_entropy(logits_RK: torch.Tensor, labels_R: torch.Tensor, *, reduction: str) -> torch.Tensor:
     """Return the (R,) losses of rows, or with ``reduction="sum"`` their sum."""
-    if labels_R.ndim == 1:
+    if not several_labels(labels_R):
         return F.cross_entropy(logits_RK, labels_R, reduction=reduction)
     wanted_RK = labels_R.to(logits_RK.dtype)
     loss_R = F.binary_cross_entropy_with_logits(logits_RK, wanted_RK, reduction="none").sum(dim=1)

@@ -15,6 +15,9 @@ from dynsearch.errors import ScoresError
 from dynsearch.scores.confidence import confidence_from_logits
 from dynsearch.scores.exit_scores import ExitScores
 
+NUM_BINS = 15
+"""Of confidence, for calibration errors and the reliability diagrams beside them."""
+
 
 @dataclass(frozen=True)
 class ExitCalibration:
@@ -81,7 +84,7 @@ def calibrate_exits(scores: ExitScores) -> list[ExitCalibration]:
     Raises:
         ScoresError: The scores lack logits or one label for each video.
     """
-    if scores.logits_ENK is None or scores.labels_N is None or scores.labels_N.ndim != 1:
+    if scores.logits_ENK is None or scores.labels_N is None or not scores.one_label:
         raise ScoresError("temperatures need logits and one label for each video")
     reports = []
     for logits_NK, correct_N in zip(scores.logits_ENK, scores.correct(), strict=True):
@@ -99,7 +102,14 @@ def calibrate_exits(scores: ExitScores) -> list[ExitCalibration]:
     return reports
 
 
-def expected_calibration_error(confidence_N: ArrayLike, correct_N: ArrayLike, *, num_bins: int = 15) -> float:
+def calibration_bins(confidence_N: NDArray[np.float64], num_bins: int = NUM_BINS) -> NDArray[np.int64]:
+    """Return (N,): the bin of each probability; bin b, counted from 0, holds (b, b + 1] / ``num_bins``."""
+    return np.clip(np.ceil(confidence_N * num_bins).astype(np.int64) - 1, 0, num_bins - 1)
+
+
+def expected_calibration_error(
+    confidence_N: ArrayLike, correct_N: ArrayLike, *, num_bins: int = NUM_BINS
+) -> float:
     """Return the mean gap between confidence and accuracy over bins of equal width, weighted by videos.
 
     Args:
@@ -120,8 +130,7 @@ def expected_calibration_error(confidence_N: ArrayLike, correct_N: ArrayLike, *,
         raise ScoresError("confidence must be a probability in 0..1 for a calibration error")
     if num_bins < 1:
         raise ScoresError(f"num_bins must be at least 1, got {num_bins}")
-    bins = np.clip(np.ceil(confidence * num_bins).astype(int) - 1, 0, num_bins - 1)
-    gaps = np.bincount(bins, confidence - correct, minlength=num_bins)
+    gaps = np.bincount(calibration_bins(confidence, num_bins), confidence - correct, minlength=num_bins)
     return float(np.abs(gaps).sum() / len(confidence))
 
 

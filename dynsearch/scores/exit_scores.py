@@ -17,6 +17,7 @@ from dynsearch.errors import InputError, ScoresError
 from dynsearch.measures import COUNTED, CostMeasure, measure_called
 from dynsearch.scores import validation
 from dynsearch.scores.confidence import DEFAULT_MEASURE, confidence_from_logits, patience
+from dynsearch.scores.labels import first_choice_is_label, several_labels
 from dynsearch.scores.stop_rule import FIRST_CHOICE, PATIENCE
 from dynsearch.scores.storage import read_arrays, write_arrays
 
@@ -130,6 +131,16 @@ class ExitScores:
         if array is None:
             raise ScoresError("neither logits nor confidence is there")
         return array.shape[1]
+
+    @property
+    def one_label(self) -> bool:
+        """Whether there are labels, one class for each video."""
+        return self.labels_N is not None and not several_labels(self.labels_N)
+
+    @property
+    def several_labels(self) -> bool:
+        """Whether there are labels, any number of classes for each video."""
+        return self.labels_N is not None and several_labels(self.labels_N)
 
     @property
     def has_truth(self) -> bool:
@@ -309,8 +320,8 @@ class ExitScores:
         arrays |= {"plan_id": np.array(self.plan_id), "split": np.array(self.split)}
         if self.measure != COUNTED:
             arrays["measure"] = np.array(self.measure.name)
-        if self.labels_N is not None and self.labels_N.ndim == 2:
-            arrays["labels"] = self.labels_N.astype(np.uint8)
+        if self.several_labels:
+            arrays["labels"] = arrays["labels"].astype(np.uint8)
         # Logits hardly shrink, and compressing them takes longer than writing them.
         write_arrays(path, arrays, compressed=self.logits_ENK is None)
 
@@ -341,11 +352,3 @@ def read_only(array: NDArray[Any]) -> NDArray[Any]:
     view = array.view()
     view.flags.writeable = False
     return view
-
-
-def first_choice_is_label(logits_ENK: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return (E, N): whether the first choice is the label (N,), or one of several (N, K)."""
-    choice_EN = logits_ENK.argmax(axis=2)
-    if labels.ndim == 2:
-        return np.take_along_axis(labels[None], choice_EN[:, :, None], axis=2)[:, :, 0] > 0
-    return choice_EN == labels

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from dynsearch.errors import ScoresError
 from dynsearch.scores.accuracy import mean_average_precision, mean_class_accuracy, top1, top_k
 from dynsearch.scores.exit_scores import ExitScores
+from dynsearch.scores.labels import first_choice_is_label, several_labels
 
 TITLES: Mapping[str, str] = MappingProxyType(
     {"top1": "top-1", "top5": "top-5", "mean_class": "mean class accuracy", "map": "mAP"}
@@ -23,11 +24,11 @@ TITLES: Mapping[str, str] = MappingProxyType(
 
 def hit_rate(logits_NK: NDArray[Any], labels_NK: NDArray[Any]) -> float:
     """Return the share of videos whose first choice is one of their labels: top-1 of several labels a video."""
-    return float((labels_NK[np.arange(len(labels_NK)), logits_NK.argmax(axis=1)] > 0).mean())
+    return float(first_choice_is_label(logits_NK, labels_NK).mean())
 
 
 def _top1(logits_NK: NDArray[Any], labels: NDArray[Any]) -> float:
-    return hit_rate(logits_NK, labels) if labels.ndim == 2 else top1(logits_NK, labels)
+    return hit_rate(logits_NK, labels) if several_labels(labels) else top1(logits_NK, labels)
 
 
 def _top5(logits_NK: NDArray[Any], labels_N: NDArray[Any]) -> float:
@@ -50,12 +51,11 @@ def measure(name: str, scores: ExitScores, exit_N: NDArray[np.int64]) -> float:
     Raises:
         ScoresError: There are no logits or labels, or the metric is not for labels of this form.
     """
-    several = scores.labels_N is not None and scores.labels_N.ndim == 2
-    if scores.logits_ENK is None or scores.labels_N is None or (name == "map") > several:
+    if scores.logits_ENK is None or scores.labels_N is None or (name == "map") > scores.several_labels:
         raise ScoresError(
             f"{TITLES[name]} needs logits and labels of the form (videos{', classes' if name == 'map' else ''})"
         )
-    if several and name not in ("map", "top1"):
+    if scores.several_labels and name not in ("map", "top1"):
         raise ScoresError(f"{TITLES[name]} is for one label a video", hint="Use mAP")
     logits_NK = scores.logits_ENK[exit_N, np.arange(scores.num_videos)]
     return METRICS[name](logits_NK, scores.labels_N)

@@ -19,9 +19,10 @@ from dynsearch.errors import PlanError, ScoresError
 from dynsearch.plan import Exit, ExitPlacement
 from dynsearch.scores import grid_validation, validation
 from dynsearch.scores.confidence import DEFAULT_MEASURE, confidence_from_logits
-from dynsearch.scores.exit_scores import ExitScores, first_choice_is_label, read_only
+from dynsearch.scores.exit_scores import ExitScores, read_only
 from dynsearch.scores.grid_files import DEFAULT_MAX_BYTES, GridWriter, create_grid, read_grid
 from dynsearch.scores.grid_steps import checked_steps, loaded_steps, stored_steps
+from dynsearch.scores.labels import first_choice_is_label
 from dynsearch.scores.step_costs import StepCosts
 
 
@@ -188,8 +189,7 @@ class ScoreGrid:
         """Return (S, M, N): whether the first choice of each cell is a label of the video."""
         if "correct" not in self._computed:
             values = [
-                first_choice_is_label(self.logits_SMNK[cell][None], self.labels_N)[0]
-                for cell in self._all_cells()
+                first_choice_is_label(self.logits_SMNK[cell], self.labels_N) for cell in self._all_cells()
             ]
             self._computed["correct"] = self._by_cell(values)
         return self._computed["correct"]

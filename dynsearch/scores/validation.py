@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.errors import ScoresError
+from dynsearch.scores.labels import several_labels
 
 
 def numeric_array(name: str, value: Any, dtype: type, ndim: int, letters: str) -> NDArray[Any]:
@@ -98,7 +99,7 @@ def check_labels(labels: NDArray[Any], num_classes: int | None) -> None:
 
     Several labels a video must be 0 or 1.
     """
-    if labels.ndim == 2:
+    if several_labels(labels):
         if not np.isin(labels, (0, 1)).all():
             raise ScoresError("several labels a video must be 0 and 1 for each class", where="labels")
         if num_classes is not None and labels.shape[1] != num_classes:

@@ -16,7 +16,11 @@ class Paced:
     """
 
     def __init__(
-        self, action: Callable[[], None], *, share: float = 0.05, clock: Callable[[], float] = time.monotonic
+        self,
+        action: Callable[[], object],
+        *,
+        share: float = 0.05,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._action = action
         self._share = share

@@ -15,13 +15,13 @@ from dynsearch.search.one_shot.strategy import line_up, settled, warm_start
 from dynsearch.search.paced import Paced
 from dynsearch.space import SearchSpace
 from dynsearch.study.folder import StudyFolder
-from dynsearch.study.frontier_files import LiveFrontier, write_frontier
+from dynsearch.study.frontier_files import LiveFrontier
 from dynsearch.study.notes import DashboardNotes, note_study
 from dynsearch.study.origin import Origin
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import check_together
 from dynsearch.study.record import open_record
-from dynsearch.study.results import StudyResults, read_results
+from dynsearch.study.results import StudyResults
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.progress import StepReport
@@ -108,6 +108,7 @@ def run_study(
             to_train, hours = recipe, run.max_hours
             if recipe.strategy == "one-shot":
                 to_train, hours = line_up(study, recipe, folder, space, source, observer, run)
+        frontier = LiveFrontier(study, folder, recipe)
         driver = Driver(
             study=study,
             recipe=to_train,
@@ -116,14 +117,12 @@ def run_study(
             folder=folder,
             num_classes=source.num_classes,
             observer=observer,
-            after_trial=Paced(LiveFrontier(study, folder, recipe).write),
+            after_trial=Paced(frontier.write),
             notes=DashboardNotes(folder, recipe.budget),
             max_hours=hours,
         )
         driver.run()
-        results = read_results(study, folder, solver=recipe.solver)
-        write_frontier(folder, recipe, results)
-    return results
+        return frontier.end()
 
 
 def _say_where(kept: str | None, asked: str | None, observer: Observer) -> None:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import optuna
 
-from dynsearch.budget import fits
 from dynsearch.display.frontier_plot import plot_frontier
 from dynsearch.display.grid_plot import plot_grid
 from dynsearch.display.tables import write_csv
@@ -28,12 +27,26 @@ class LiveFrontier:
 
     def __init__(self, study: optuna.Study, folder: StudyFolder, recipe: StudyRecipe) -> None:
         self._folder, self._recipe = folder, recipe
+        self._study = study
         self._gathering = Gathering(study, folder, recipe.solver)
 
-    def write(self) -> None:
-        """Write the frontier's files."""
+    def write(self) -> StudyResults:
+        """Write the frontier's files, and return what was gathered so far."""
         self._gathering.update()
-        write_frontier(self._folder, self._recipe, StudyResults.of(self._gathering))
+        results = StudyResults.of(self._gathering)
+        write_frontier(self._folder, self._recipe, results)
+        return results
+
+    def end(self) -> StudyResults:
+        """Write the ended study's files, and return its results, the same in whatever order its trials ended.
+
+        Raises:
+            StudyError: No trial has finished.
+        """
+        self._gathering.update()
+        if not self._gathering.in_order:
+            self._gathering = Gathering(self._study, self._folder, self._recipe.solver)
+        return self.write()
 
 
 def write_frontier(folder: StudyFolder, recipe: StudyRecipe, results: StudyResults) -> None:
@@ -41,23 +54,22 @@ def write_frontier(folder: StudyFolder, recipe: StudyRecipe, results: StudyResul
 
     With several network families also ``families.csv`` and ``families.png``, with a frontier of each alone.
     """
-    write_csv(results.rows(), folder.path / "frontier.csv")
+    rows = [row | {"chosen": str(row["chosen"]).lower()} for row in results.rows_under(recipe.budget)]
+    write_csv(rows, folder.path / "frontier.csv")
     draw_frontier(folder.path / "frontier.png", folder.name, recipe, results)
-    rows = {name: part.rows() for name, part in results.families.items()}
-    if len(rows) > 1:
-        write_csv([row for part in rows.values() for row in part], folder.path / "families.csv")
+    parts = {name: part.rows() for name, part in results.families.items()}
+    if len(parts) > 1:
+        write_csv([row for part in parts.values() for row in part], folder.path / "families.csv")
         title = f"study {folder.name} on {recipe.dataset}, by family"
         plot_families(
-            rows, folder.path / "families.png", title=title, budget=recipe.budget, measure=results.measure
+            parts, folder.path / "families.png", title=title, budget=recipe.budget, measure=results.measure
         )
 
 
 def draw_frontier(path: Path, name: str, recipe: StudyRecipe, results: StudyResults) -> None:
     """Draw the study's frontier, its budget, the point chosen under it and full inference to ``path``."""
     saving = saving_at_equal_accuracy(results)
-    rows = results.rows()
-    cost = f"calibration_{results.measure.name}"
-    inside = [row for row in rows if fits(row[cost], recipe.budget)]
+    rows = results.rows_under(recipe.budget)
     plot_frontier(
         rows,
         path,
@@ -65,7 +77,7 @@ def draw_frontier(path: Path, name: str, recipe: StudyRecipe, results: StudyResu
         budget=recipe.budget,
         unit=results.measure,
         full=(saving.full_cost, saving.full_top1),
-        chosen=inside[-1] if inside else None,
+        chosen=next((row for row in rows if row["chosen"]), None),
     )
 
 

@@ -15,7 +15,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import one_shot_folder, read_prediction
 from dynsearch.study.record import finished, plan_of
-from dynsearch.study.saved_frontiers import solved_once
+from dynsearch.study.saved_frontiers import SavedFrontiers
 from dynsearch.study.saved_scores import SavedScores
 from dynsearch.thresholds import full_inference
 
@@ -46,6 +46,7 @@ class Gathering:
         whole: All trials.
         families: The same by network family, in the order of their first trials.
         scores: By trial number, exit scores on calibration and test.
+        curves: By trial number, the threshold frontier on calibration.
         predictions: By trial number, what the one-shot network says of the plan on calibration; empty where
             there was none.
         most_accurate: The trial whose full inference is most accurate on calibration, the cheaper of equals.
@@ -55,7 +56,7 @@ class Gathering:
     """
 
     def __init__(self, study: optuna.Study, folder: StudyFolder, solver: str) -> None:
-        self.study, self.folder, self.solver = study, folder, solver
+        self.study, self.folder = study, folder
         recipe = folder.recipe()
         require(recipe.plugins, str(folder.study_file))
         self.confidence = recipe.confidence
@@ -64,6 +65,7 @@ class Gathering:
         self.whole = Part()
         self.families: dict[str, Part] = {}
         self.scores = SavedScores(folder, self.whole.plans.keys())
+        self.curves = SavedFrontiers(folder, self.scores, solver, self.confidence)
         self.predictions: dict[int, ExitScores] = {}
         self.most_accurate = -1
         self._best_full = (-1.0, 0.0)
@@ -79,10 +81,16 @@ class Gathering:
             if trial.number not in self.whole.plans:
                 self._add(trial)
 
+    @property
+    def in_order(self) -> bool:
+        """Whether the trials came in by their numbers: which of equals stands for both hangs on it."""
+        numbers = list(self.whole.plans)
+        return numbers == sorted(numbers)
+
     def _add(self, trial: FrozenTrial) -> None:
         number, plan = trial.number, plan_of(trial)
         calibration = self.scores.of(number, "calibration")
-        curve = solved_once(self.folder.trial(number), calibration, self.solver, self.confidence)
+        curve = self.curves[number]
         for part in (self.whole, self.families.setdefault(family_name(plan), Part())):
             part.merging.add(number, curve)
             part.plans[number] = plan

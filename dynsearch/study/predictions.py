@@ -9,7 +9,7 @@ import numpy as np
 
 from dynsearch.budget import fits
 from dynsearch.errors import InputError
-from dynsearch.frontier import solve_thresholds
+from dynsearch.frontier import Frontier
 from dynsearch.frontier.crossfit import cross_fit
 from dynsearch.plan import Plan
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
@@ -61,17 +61,17 @@ def expected_top1(
 def agreement(
     predictions: Mapping[int, ExitScores],
     trained: Mapping[int, tuple[ExitScores, ExitScores]],
-    solver: str,
+    curves: Mapping[int, Frontier],
     confidence: str | None = None,
 ) -> float:
     """Return Kendall's tau between predicted and reached top-1 at equal budgets, over plans that have both.
 
-    Thresholds are solved on calibration; what is reached is measured on test.
+    Thresholds were solved on calibration; what is reached is measured on test.
 
     Args:
         predictions: By trial, the one-shot network's scores on calibration.
         trained: By trial, the trained network's on calibration and test.
-        solver: The threshold solver.
+        curves: By trial, the trained network's threshold frontier on calibration.
         confidence: The confidence measure; None means the usual one.
 
     Returns:
@@ -86,8 +86,7 @@ def agreement(
     predicted, reached = [], []
     for number in both:
         predicted.append(expected_top1(predictions[number], budgets_B, confidence))
-        calibration, test = trained[number]
-        curve = solve_thresholds(calibration, solver, confidence=confidence)
+        curve, test = curves[number], trained[number][1]
         reached.append(
             [
                 curve.best_under(budget).evaluate(test).top1 if fits(curve[0].cost, budget) else float("nan")

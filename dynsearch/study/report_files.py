@@ -29,15 +29,20 @@ _STATES = {
 }
 
 
-def read_facts(folder: StudyFolder) -> StudyFacts:
+def read_facts(folder: StudyFolder, results: StudyResults | None = None) -> StudyFacts:
     """Return what the study's files tell.
+
+    Args:
+        folder: The study's.
+        results: What it found, where that was gathered already.
 
     Raises:
         StudyError: No trial has finished, or a file can't be read.
     """
     recipe, origin = folder.recipe(), Origin.of_study(folder)
     study = open_record(folder)
-    results = read_results(study, folder, solver=recipe.solver)
+    if results is None:
+        results = read_results(study, folder, solver=recipe.solver)
     chosen = _chosen(results, recipe.budget)
     saving = saving_at_equal_accuracy(results)
     calibration, test = results.scores[chosen.key]

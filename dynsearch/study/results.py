@@ -11,14 +11,13 @@ import optuna
 
 from dynsearch.budget import fits, last_that_fits
 from dynsearch.errors import StudyError
-from dynsearch.frontier import Interval, MergedPoint, bootstrap_difference
+from dynsearch.frontier import Frontier, Interval, MergedPoint, bootstrap_difference
 from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.gathering import Gathering, Part
 from dynsearch.study.predictions import agreement, expected_top1
-from dynsearch.study.record import finished
 from dynsearch.study.saved_scores import SavedScores
 from dynsearch.thresholds import full_inference
 from dynsearch.thresholds.policy_metrics import policy_metric
@@ -34,7 +33,7 @@ class StudyResults:
         plans: By trial number.
         scores: By trial number, exit scores on calibration and test.
         points: The study's frontier: chosen on calibration, rising in cost, claimed on test.
-        solver: The threshold solver.
+        curves: By trial number, the threshold frontier on calibration.
         confidence: The confidence measure; None means the usual one.
         most_accurate: The trial whose full inference is most accurate on calibration.
         metrics: What the data set's results are measured by, besides top-1.
@@ -48,7 +47,7 @@ class StudyResults:
     plans: Mapping[int, Plan]
     scores: Scores
     points: list[MergedPoint[int]]
-    solver: str
+    curves: Mapping[int, Frontier]
     most_accurate: int
     confidence: str | None = None
     metrics: tuple[str, ...] = ()
@@ -58,11 +57,18 @@ class StudyResults:
 
     @classmethod
     def of(cls, gathering: Gathering) -> StudyResults:
-        """Return what was gathered so far, of one trial at least.
+        """Return what was gathered so far.
 
         Raises:
+            StudyError: No trial has finished.
             ScoresError: A trial's scores on test can't be read.
         """
+        if not gathering.whole.plans:
+            raise StudyError(
+                "no trial has finished yet",
+                where=gathering.folder.name,
+                hint="Wait for the first one; `dynsearch dashboard` shows how far it is",
+            )
 
         def measured_on_test(part: Part) -> list[MergedPoint[int]]:
             return part.merging.points(lambda number: gathering.scores.of(number, "test"))
@@ -71,7 +77,7 @@ class StudyResults:
             plans=gathering.whole.plans,
             scores=gathering.scores,
             points=measured_on_test(gathering.whole),
-            solver=gathering.solver,
+            curves=gathering.curves,
             confidence=gathering.confidence,
             most_accurate=gathering.most_accurate,
             metrics=gathering.metrics,
@@ -106,6 +112,11 @@ class StudyResults:
         """Return the frontier's points as rows of ``frontier.csv``."""
         return [dict(row) for row in self._rows]
 
+    def rows_under(self, budget: float) -> list[dict[str, Any]]:
+        """Return the same rows with a last column ``chosen``: whether it is the best point under ``budget``."""
+        inside = [i for i, point in enumerate(self.points) if fits(point.calibration.cost, budget)]
+        return [row | {"chosen": [i] == inside[-1:]} for i, row in enumerate(self.rows())]
+
     @cached_property
     def _rows(self) -> list[dict[str, Any]]:
         rows: list[dict[str, Any]] = [{}] * len(self.points)
@@ -120,7 +131,7 @@ class StudyResults:
 
     def one_shot_tau(self) -> float:
         """Return Kendall's tau between one-shot predictions and what training alone reached; NaN if unknown."""
-        return agreement(self.predictions, self.scores, self.solver, self.confidence)
+        return agreement(self.predictions, self.scores, self.curves, self.confidence)
 
     def _predicted(self) -> list[float | None]:
         """Return what the one-shot network promised of each point: its plan's top-1 at the point's cost."""
@@ -177,12 +188,6 @@ def read_results(study: optuna.Study, folder: StudyFolder, *, solver: str) -> St
         StudyError: No trial has finished.
         ScoresError: A trial's scores can't be read.
     """
-    if not finished(study):
-        raise StudyError(
-            "no trial has finished yet",
-            where=folder.name,
-            hint="Wait for the first one; `dynsearch dashboard` shows how far it is",
-        )
     gathering = Gathering(study, folder, solver)
     gathering.update()
     return StudyResults.of(gathering)
@@ -213,11 +218,7 @@ def spread(points: Sequence[MergedPoint[int]], count: int) -> list[MergedPoint[i
 
 def best_rows(parts: Mapping[str, StudyResults], budget: float) -> list[dict[str, Any]]:
     """Return, as rows of ``frontier.csv``, the best point of each family under ``budget``, if it has any."""
-    rows = []
-    for part in parts.values():
-        inside = [i for i, point in enumerate(part.points) if fits(point.calibration.cost, budget)]
-        rows += [part.rows()[i] for i in inside[-1:]]
-    return rows
+    return [row for part in parts.values() for row in part.rows_under(budget) if row["chosen"]]
 
 
 def _row(plan: Plan, point: MergedPoint[int]) -> dict[str, Any]:

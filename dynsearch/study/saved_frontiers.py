@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,8 @@ from dynsearch.errors import DynsearchError, ScoresError
 from dynsearch.frontier import Frontier, solve_thresholds
 from dynsearch.scores import ExitScores
 from dynsearch.scores.storage import read_arrays, write_arrays
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.saved_scores import SavedScores
 from dynsearch.thresholds import ExitPolicy, evaluate_policies
 
 FILE = "frontier-calibration.npz"
@@ -45,6 +48,31 @@ def solved_once(folder: Path, scores: ExitScores, solver: str, confidence: str |
     ):  # A full disk, or somebody else's study: solved again next time.
         _write(folder / FILE, frontier, scores, solver)
     return frontier
+
+
+class SavedFrontiers(Mapping[int, Frontier]):
+    """By trial number, the threshold frontier on calibration, read when it is wanted.
+
+    Args:
+        folder: The study's files.
+        scores: Of its trials.
+        solver: A name of ``dynsearch.thresholds.SOLVERS``.
+        confidence: The confidence measure; None means the usual one.
+    """
+
+    def __init__(self, folder: StudyFolder, scores: SavedScores, solver: str, confidence: str | None) -> None:
+        self._folder, self._scores = folder, scores
+        self._solver, self._confidence = solver, confidence
+
+    def __getitem__(self, number: int) -> Frontier:
+        calibration = self._scores.of(number, "calibration")
+        return solved_once(self._folder.trial(number), calibration, self._solver, self._confidence)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._scores)
+
+    def __len__(self) -> int:
+        return len(self._scores)
 
 
 def _read(path: Path, scores: ExitScores, solver: str, confidence: str | None) -> Frontier:

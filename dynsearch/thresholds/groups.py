@@ -56,7 +56,7 @@ def by_group(policy: ExitPolicy, scores: ExitScores, groups_N: NDArray[Any] | No
     """
     policy.check_fits(scores.num_exits, scores.plan_id)
     if groups_N is None:
-        if scores.labels_N is None or scores.labels_N.ndim != 1:
+        if scores.labels_N is None or not scores.one_label:
             raise ScoresError("views by class need one label for each video", hint="Add labels to the scores")
         groups_N = scores.labels_N
     groups_N = np.asarray(groups_N)

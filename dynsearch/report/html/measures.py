@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from dynsearch.frontier import Interval, top1_interval
 from dynsearch.report.html.facts import StudyFacts
 from dynsearch.scores import ExitScores
-from dynsearch.scores.calibration import expected_calibration_error, fit_temperature
+from dynsearch.scores.calibration import (
+    NUM_BINS,
+    calibration_bins,
+    expected_calibration_error,
+    fit_temperature,
+)
 from dynsearch.scores.confidence import confidence_from_logits
-
-NUM_BINS = 10
 
 
 @dataclass(frozen=True)
@@ -115,14 +118,14 @@ def reliabilities(facts: StudyFacts) -> list[tuple[Reliability, Reliability]]:
 
 
 def _single_label(scores: ExitScores) -> bool:
-    return scores.logits_ENK is not None and scores.labels_N is not None and scores.labels_N.ndim == 1
+    return scores.logits_ENK is not None and scores.one_label
 
 
 def _reliability(
     logits_NK: NDArray[np.float64], correct_N: NDArray[np.bool_], temperature: float
 ) -> Reliability:
     confidence_N = confidence_from_logits("max-softmax", logits_NK)
-    bin_N = np.clip(np.ceil(confidence_N * NUM_BINS).astype(int) - 1, 0, NUM_BINS - 1)
+    bin_N = calibration_bins(confidence_N)
     bins = tuple(
         (float(confidence_N[inside].mean()), float(correct_N[inside].mean()), int(inside.sum()))
         for inside in (bin_N == b for b in range(NUM_BINS))
@@ -153,7 +156,7 @@ class ClassFigures:
 def class_figures(facts: StudyFacts) -> list[ClassFigures]:
     """Return the figures of each class that occurs, the cheapest first; empty for multi-label scores."""
     labels_N = facts.test.labels_N
-    if labels_N is None or labels_N.ndim != 1:
+    if labels_N is None or not facts.test.one_label:
         return []
     exit_N = stopping_exit(facts)
     right_N = facts.test.correct()[exit_N, np.arange(len(exit_N))]

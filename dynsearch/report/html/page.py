@@ -22,6 +22,7 @@ from dynsearch.report.html.history_chart import history_chart, trials_chart
 from dynsearch.report.html.measures import class_figures, exit_figures, reliabilities
 from dynsearch.report.html.videos import ShownVideo, shown_videos
 from dynsearch.report.references import references_for
+from dynsearch.scores.calibration import NUM_BINS
 
 _MOST_CLASSES = 40
 
@@ -66,6 +67,7 @@ def _content(facts: StudyFacts) -> dict[str, Any]:
         "grid": grid_chart(facts.plan, facts.chosen.test.exit_share),
         "exits_table": tables.exits(exits, unit),
         "accuracy": accuracy_chart(exits, unit),
+        "num_bins": NUM_BINS,
         "reliability": [
             (
                 f"exit {k} ({exits[k - 1].name})",

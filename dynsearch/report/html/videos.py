@@ -74,7 +74,7 @@ def _varied(facts: StudyFacts, videos: Iterable[int]) -> list[int]:
     seen: Counter[int] = Counter()
     chosen = []
     for i in videos:
-        label = int(labels_N[i]) if labels_N is not None and labels_N.ndim == 1 else i
+        label = int(labels_N[i]) if labels_N is not None and facts.test.one_label else i
         seen[label] += 1
         if seen[label] <= _PER_CLASS:
             chosen.append(i)
@@ -88,7 +88,7 @@ def _shown(facts: StudyFacts, video: int, exit_: int, right: bool, confidence: f
     assert test.video_ids_N is not None
     video_id = str(test.video_ids_N[video])
     label = answer = ""
-    if test.labels_N is not None and test.labels_N.ndim == 1:
+    if test.labels_N is not None and test.one_label:
         label = facts.class_name(int(test.labels_N[video]))
     if test.logits_ENK is not None:
         answer = facts.class_name(int(test.logits_ENK[exit_, video].argmax()))

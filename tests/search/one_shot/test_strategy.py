@@ -14,6 +14,7 @@ import yaml
 from optuna.trial import TrialState
 
 from dynsearch.errors import RecipeError, StudyError
+from dynsearch.frontier import solve_thresholds
 from dynsearch.scores import ExitScores
 from dynsearch.search.one_shot.strategy import settled
 from dynsearch.search.run import run_study
@@ -113,8 +114,9 @@ def test_agreement_is_perfect_with_itself_and_unknown_for_few():
         logits[:, np.arange(300), labels] += margin
         made[number] = ExitScores.from_logits(logits, labels, np.array([0.1, 0.2]))
     pairs = {number: (scores, scores) for number, scores in made.items()}
-    assert agreement(made, pairs, "frontier") == pytest.approx(1)
-    assert np.isnan(agreement(made, {0: pairs[0], 1: pairs[1]}, "frontier"))
+    curves = {number: solve_thresholds(scores) for number, scores in made.items()}
+    assert agreement(made, pairs, curves) == pytest.approx(1)
+    assert np.isnan(agreement(made, {0: pairs[0], 1: pairs[1]}, curves))
 
 
 def test_the_strategy_is_one_shot_where_it_can_be():
