@@ -21,7 +21,7 @@ from dynsearch.search.proposals import Proposals
 from dynsearch.search.turns import take_turns
 from dynsearch.space import SearchSpace
 from dynsearch.study.folder import StudyFolder
-from dynsearch.study.notes import NoNotes, Notes
+from dynsearch.study.notes import Notes
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import (
     add_fault,
@@ -91,7 +91,7 @@ class Driver:
     num_classes: int
     observer: Observer
     after_trial: Callable[[], None]
-    notes: Notes = field(default_factory=NoNotes)
+    notes: Notes = field(default_factory=Notes)
     max_hours: float | None = None
     _interrupts: Interrupts = field(default_factory=Interrupts)
     _running: dict[int, Trial] = field(default_factory=dict)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
 
 import optuna
 from optuna.trial import Trial
@@ -30,8 +29,8 @@ from dynsearch.thresholds import OperatingPoint
 _POINTS_DRAWN = 200
 
 
-class Notes(Protocol):
-    """Told of every trial before Optuna is."""
+class Notes:
+    """Told of every trial before Optuna is; writes nothing."""
 
     def refused(self, trial: Trial, plan: Plan, reason: str) -> None:
         """The trial's plan will not be trained."""
@@ -48,25 +47,7 @@ class Notes(Protocol):
         """A trial was measured: its calibration scores, their frontier, and its point under the budget."""
 
 
-class NoNotes:
-    """Writes nothing."""
-
-    def refused(self, trial: Trial, plan: Plan, reason: str) -> None:
-        """Nothing."""
-
-    def begun(self, trial: Trial, plan: Plan) -> None:
-        """Nothing."""
-
-    def failed(self, trial: Trial, plan: Plan, error: str) -> None:
-        """Nothing."""
-
-    def finished(
-        self, trial: Trial, plan: Plan, scores: ExitScores, curve: Frontier, point: OperatingPoint
-    ) -> None:
-        """Nothing."""
-
-
-class DashboardNotes:
+class DashboardNotes(Notes):
     """Writes what optuna-dashboard shows.
 
     What can't be written is recorded in the trial's attribute ``notes_error`` and never ends a study.

@@ -9,6 +9,7 @@ Shapes: E exits, N videos.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable
 from dataclasses import replace
@@ -21,6 +22,7 @@ from dynsearch.budget import fits
 from dynsearch.errors import InputError
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
+from dynsearch.thresholds.direct.slots import rising
 from dynsearch.thresholds.frontier_solver import frontier
 from dynsearch.thresholds.operating_point import OperatingPoint, evaluate_policies
 from dynsearch.thresholds.policy import ExitPolicy
@@ -101,7 +103,7 @@ def _keeping_accuracy(
         def passes(policy: ExitPolicy) -> bool:
             return way.p_value(harm[policy.first_exit(seen_EN), columns], max_drop, delta) <= delta
 
-        return _fixed_sequence(way.from_safe_to_bold, passes)
+        return list(itertools.takewhile(passes, way.from_safe_to_bold))
 
     ways = [
         _Way(_bolder(replace(reduced, correct_EN=correct_EN | ~correct_EN[-1]).select(learn)), _few_harmed),
@@ -171,7 +173,7 @@ def _keeping_budget(
 
     # Where no confidence is missing, stopping at the first exit costs what it costs: nothing to test.
     certain = [first] if np.isfinite(reduced.confidence(GIVEN_MEASURE)[0]).all() else []
-    kept = certain + _fixed_sequence(bolder, passes)
+    kept = certain + list(itertools.takewhile(passes, bolder))
     if not kept:
         raise InputError(
             f"{scores.num_videos} videos can't show that the mean cost is at most {budget:g} {scores.measure.unit}"
@@ -183,18 +185,5 @@ def _keeping_budget(
 
 def _rising(points: list[OperatingPoint]) -> list[OperatingPoint]:
     """Return the points that no cheaper one matches, from cheap to dear."""
-    kept: list[OperatingPoint] = []
-    for point in sorted(points, key=lambda p: (p.cost, -p.top1)):
-        if not kept or point.top1 > kept[-1].top1:
-            kept.append(point)
-    return kept
-
-
-def _fixed_sequence(policies: list[ExitPolicy], passes: Callable[[ExitPolicy], bool]) -> list[ExitPolicy]:
-    """Return the policies before the first that fails."""
-    kept = []
-    for policy in policies:
-        if not passes(policy):
-            break
-        kept.append(policy)
-    return kept
+    kept = rising(np.array([point.cost for point in points]), np.array([point.top1 for point in points]))
+    return [points[i] for i in kept]

@@ -16,7 +16,7 @@ from dynsearch.search.driver import Driver
 from dynsearch.search.engines import End, LocalEngine, Outcome, slot
 from dynsearch.space import SearchSpace
 from dynsearch.study.folder import StudyFolder
-from dynsearch.study.notes import NoNotes
+from dynsearch.study.notes import Notes
 from dynsearch.study.recipe_file import split_settings
 from dynsearch.study.record import open_record
 from dynsearch.training.run import TrainedScores
@@ -205,7 +205,7 @@ def run(
         folder.record(chosen, space, run=how)
         study = open_record(folder, create=COUNTED)
     with contextlib.closing(engine(evaluator or ToyEvaluator(), num_slots=how.concurrent)) as running:
-        steps = (observer, after_trial, notes or NoNotes())
+        steps = (observer, after_trial, notes or Notes())
         Driver(study, chosen, space, running, folder, NUM_CLASSES, *steps, how.max_hours).run()
     return study, observer
 

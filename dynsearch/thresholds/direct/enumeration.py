@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.thresholds.direct.bins import Bins, Positions
+from dynsearch.thresholds.direct.slots import rising
 
 
 def num_policies(bins: Bins) -> int:
@@ -39,8 +40,4 @@ def enumerate_frontier(
         positions_SE = np.hstack([np.repeat(positions_SE, len(table), axis=0), chosen])
     right_S = right_S + (reach_SN & correct_EN[-1]).sum(axis=1)
     counts_SE[:, -1] = reach_SN.sum(axis=1)
-    cost_S = counts_SE @ cost_E
-    order = np.lexsort((-right_S, cost_S))
-    best_before = np.maximum.accumulate(np.append(-1, right_S[order]))[:-1]
-    kept = order[right_S[order] > best_before]
-    return [tuple(row) for row in positions_SE[kept].tolist()]
+    return [tuple(row) for row in positions_SE[rising(counts_SE @ cost_E, right_S)].tolist()]
