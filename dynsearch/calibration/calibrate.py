@@ -139,8 +139,8 @@ def _found(request: Request, calibration: ExitScores, other: ExitScores | None) 
     options: dict[str, Any] = request.solver_options()
     confidence, values = request.confidence, None
     if confidence is None:
-        confidence = SEVERAL_LABELS_MEASURE if _several(calibration) else DEFAULT_MEASURE
-    if _several(calibration) and confidence not in (SEVERAL_LABELS_MEASURE, "auto", GIVEN_MEASURE):
+        confidence = SEVERAL_LABELS_MEASURE if calibration.several_labels else DEFAULT_MEASURE
+    if calibration.several_labels and confidence not in (SEVERAL_LABELS_MEASURE, "auto", GIVEN_MEASURE):
         notes.append("videos with several labels are usually judged by --confidence max-sigmoid")
     if confidence == "auto":
         confidence, values = choose_confidence(calibration)
@@ -194,10 +194,6 @@ def _read(scores: ScoresLike, costs: Sequence[float] | None, *, labelled: bool =
     return scores
 
 
-def _several(scores: ExitScores) -> bool:
-    return scores.labels_N is not None and scores.labels_N.ndim == 2
-
-
 def _notes_on(request: Request, calibration: ExitScores, other: ExitScores) -> list[str]:
     """Refuse other scores that share videos with the calibration scores; return what else is to be said."""
     notes = []
@@ -221,7 +217,7 @@ def _choose(request: Request, curve: Frontier, calibration: ExitScores) -> Opera
 
 
 def _map(point: OperatingPoint, scores: ExitScores | None) -> float | None:
-    return None if scores is None or not _several(scores) else policy_metric("map", point.policy, scores)
+    return None if scores is None or not scores.several_labels else policy_metric("map", point.policy, scores)
 
 
 def _groups(

@@ -71,11 +71,6 @@ def fit_temperature(logits_NK: NDArray[Any], labels_N: NDArray[Any]) -> float:
     return 1.0 / inverse
 
 
-def fit_temperatures(logits_ENK: NDArray[Any], labels_N: NDArray[Any]) -> NDArray[np.float64]:
-    """Return (E,): the best temperature of each exit, fitted on its own."""
-    return np.array([fit_temperature(logits_NK, labels_N) for logits_NK in logits_ENK])
-
-
 def calibrate_exits(scores: ExitScores) -> list[ExitCalibration]:
     """Return the temperature of each exit, with likelihood and calibration error before and after.
 

@@ -94,8 +94,7 @@ class ExitScores:
                 hint="Give logits (exits, videos, classes) or confidence (exits, videos)",
             )
         if self.labels_N is not None:
-            ndim = 2 if np.ndim(self.labels_N) == 2 else 1
-            labels = validation.numeric_array("labels", self.labels_N, np.int64, ndim, "(videos,)")
+            labels = validation.label_array(self.labels_N)
             lengths["labels"] = labels.shape[:1]
             self._set("labels_N", labels)
         if self.video_ids_N is not None:
@@ -226,7 +225,7 @@ class ExitScores:
         columns: dict[str, NDArray[Any]] = {}
         if self.video_ids_N is not None:
             columns["video_id"] = self.video_ids_N
-        if self.labels_N is not None and self.labels_N.ndim == 1:
+        if self.labels_N is not None and self.one_label:
             columns["label"] = self.labels_N
         for k in range(self.num_exits):
             columns[f"confidence_{k}"] = self.confidence()[k]

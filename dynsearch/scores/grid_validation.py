@@ -98,8 +98,7 @@ def checked_labels(value: Any, num_videos: int, num_classes: int) -> NDArray[np.
     Raises:
         ScoresError: They do not fit the videos and classes.
     """
-    ndim = 2 if np.ndim(value) == 2 else 1
-    labels = validation.numeric_array("labels", value, np.int64, ndim, "(videos,)")
+    labels = validation.label_array(value)
     if len(labels) != num_videos:
         raise ScoresError(f"has {len(labels)} videos but logits has {num_videos}", where="labels")
     if num_videos == 0:

@@ -39,6 +39,16 @@ def numeric_array(name: str, value: Any, dtype: type, ndim: int, letters: str) -
     return array
 
 
+def label_array(value: Any) -> NDArray[np.int64]:
+    """Return labels, one a video (N,), or several (N, K).
+
+    Raises:
+        ScoresError: They are no whole numbers.
+    """
+    ndim = 2 if several_labels(np.asanyarray(value)) else 1
+    return numeric_array("labels", value, np.int64, ndim, "(videos,)")
+
+
 def _are_whole(array: NDArray[Any]) -> bool:
     """Return whether all values are whole numbers that fit int64."""
     limit = np.iinfo(np.int64).max

@@ -9,6 +9,7 @@ import torch
 
 from dynsearch.network import MultiExitNetwork
 from dynsearch.scores import ExitScores
+from dynsearch.scores.labels import several_labels
 
 
 @torch.inference_mode()
@@ -32,7 +33,7 @@ def score_views(
         device: Where to compute.
     """
     network.to(device).to(memory_format=torch.channels_last).eval()
-    several = np.ndim(labels_N) == 2
+    several = several_labels(labels_N)
     logits, num_views = [], 0
     for views_VTCHW in videos:
         num_views = len(views_VTCHW)

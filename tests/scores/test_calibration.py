@@ -8,7 +8,6 @@ from dynsearch.scores.calibration import (
     TEMPERATURE_RANGE,
     expected_calibration_error,
     fit_temperature,
-    fit_temperatures,
     negative_log_likelihood,
 )
 
@@ -39,10 +38,9 @@ def test_it_minimises_what_scipy_minimises(seed):
     assert negative_log_likelihood(logits, labels, 1.7) == pytest.approx(loss(np.log(1.7)))
 
 
-def test_each_exit_gets_its_own_temperature():
+def test_logits_three_times_as_large_need_three_times_the_temperature():
     logits, labels = drawn(1.0)
-    temperatures = fit_temperatures(np.stack([logits, 3 * logits]), labels)
-    assert temperatures[1] == pytest.approx(3 * temperatures[0], rel=1e-4)
+    assert fit_temperature(3 * logits, labels) == pytest.approx(3 * fit_temperature(logits, labels), rel=1e-4)
 
 
 def test_labels_that_are_always_right_or_wrong_stay_in_range():

@@ -6,16 +6,19 @@ import numpy as np
 import pytest
 from optuna.trial import TrialState
 
+from dynsearch.errors import StudyError
 from dynsearch.frontier import hypervolume, merge, solve_thresholds
 from dynsearch.measures import COUNTED
 from dynsearch.scores import ExitScores
 from dynsearch.search.known import KnownTrials
 from dynsearch.study.folder import StudyFolder
+from dynsearch.study.frontier_files import LiveFrontier
 from dynsearch.study.gathering import Gathering
-from dynsearch.study.record import finished, open_record
+from dynsearch.study.record import describe_plan, finished, open_record
 from dynsearch.study.results import StudyResults, read_results
 from dynsearch.thresholds import full_inference
-from tests.search.toy import InlineEngine, ToyEvaluator, run
+from tests.search.toy import SPACE, InlineEngine, ToyEvaluator, run
+from tests.search.toy import recipe as toy_recipe
 
 
 class Followed:
@@ -47,7 +50,7 @@ def followed(tmp_path_factory):
         patch.setattr(ExitScores, "load", counted)
         run(study.folder.path, ToyEvaluator(fail_on={3}), engine=Fallible, num_trials=8, max_gflops=1,
             after_trial=study.after_trial)  # fmt: skip
-    return study, reads
+    return study, Counter(reads)
 
 
 class Fallible(InlineEngine):
@@ -94,6 +97,39 @@ def test_the_dominated_share_is_that_of_all_trials_so_far(followed):
         cost, top1 = ([getattr(point, name) for point in points] for name in ("cost", "top1"))
         assert number == sorted(scores)[count - 1]
         assert share == pytest.approx(hypervolume(cost, top1, reference_cost=1.0))
+
+
+def test_an_ended_study_says_the_same_in_whatever_order_its_trials_ended(tmp_path):
+    """Two plans reach the very same points: the first trial stands for both, though the second ended first."""
+    folder, recipe = StudyFolder(tmp_path / "s"), toy_recipe(max_gflops=1)
+    with folder.prepared():
+        folder.record(recipe, SPACE)
+        study = open_record(folder, create=True)
+    plans = list(SPACE.cheapest_plans())[:1] * 2
+    trials = [study.ask(), study.ask()]
+    frontier = LiveFrontier(study, folder, recipe)
+    with pytest.raises(StudyError, match="no trial has finished yet"):
+        frontier.end()
+    for trial, plan in [*zip(trials, plans, strict=True)][::-1]:
+        describe_plan(trial, plan)
+        folder.trial(trial.number).mkdir(parents=True)
+        for split in ("calibration", "test"):
+            ToyEvaluator.draw(plan, split).save(folder.trial(trial.number) / f"scores-{split}.npz")
+        study.tell(trial, (0.5, 0.1))
+        assert {point.key for point in frontier.write().points} == {1}
+    ended, read = frontier.end(), read_results(study, folder, solver=recipe.solver)
+    assert {point.key for point in ended.points} == {0}
+    assert (ended.points, ended.hypervolumes) == (read.points, read.hypervolumes)
+
+
+def test_one_row_is_chosen_the_one_under_the_budget(followed):
+    study, _ = followed
+    results = study.seen[-1]
+    for point in results.points:
+        rows = results.rows_under(point.calibration.cost)
+        assert [row["chosen"] for row in rows] == [other is point for other in results.points]
+        assert list(rows[0])[-1] == "chosen"
+    assert not any(row["chosen"] for row in results.rows_under(0.5 * results.points[0].calibration.cost))
 
 
 @pytest.mark.reliability(
