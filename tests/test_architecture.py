@@ -1,8 +1,10 @@
 """The arrows of docs/architecture.md: a package imports only packages above it in this list."""
 
 import ast
+import graphlib
 import subprocess
 import sys
+from collections.abc import Set
 from pathlib import Path
 
 import pytest
@@ -62,6 +64,31 @@ def test_imports_point_upwards(path):
         parts = module.split(".")
         if parts[0] == "dynsearch" and len(parts) > 1 and parts[1] in ORDER:
             assert ORDER.index(parts[1]) <= ORDER.index(own), f"{own} imports {module}"
+
+
+def test_no_file_needs_a_file_that_needs_it():
+    """No circle of imports, counting those for type checkers and inside functions."""
+    files = {module_of(path): path for path in FILES}
+    needs = {module: needed_files(path, files.keys()) - {module} for module, path in files.items()}
+    graphlib.TopologicalSorter(needs).prepare()  # names a circle if there is one
+
+
+def needed_files(path: Path, files: Set[str]) -> set[str]:
+    """The modules among ``files`` that a file imports anything from."""
+    needed = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            needed |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            # ``from package import module`` needs the module, and not all that the package offers.
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            needed |= (names & files) | ({node.module} if names - files else set())
+    return needed & files
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
 @pytest.mark.parametrize(
