@@ -104,7 +104,7 @@ def test_an_ended_study_says_the_same_in_whatever_order_its_trials_ended(tmp_pat
     folder, recipe = StudyFolder(tmp_path / "s"), toy_recipe(max_gflops=1)
     with folder.prepared():
         folder.record(recipe, SPACE)
-        study = open_record(folder, create=True)
+        study = open_record(folder, create=COUNTED)
     plans = list(SPACE.cheapest_plans())[:1] * 2
     trials = [study.ask(), study.ask()]
     frontier = LiveFrontier(study, folder, recipe)

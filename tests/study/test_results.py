@@ -11,7 +11,7 @@ from tests.search.toy import ToyEvaluator
 def test_rows_have_the_data_sets_metrics_on_test():
     plan = Plan("test_resnet", 4, FrameOrder.named("paper", 4), ExitPlacement.of("1x3", "4x5"), 48)
     scores = {0: tuple(ToyEvaluator.draw(plan, split) for split in ("calibration", "test"))}
-    results = StudyResults({0: plan}, scores, merge(scores), {}, 0, ("top5", "mean_class"))
+    results = StudyResults({0: plan}, scores, merge(scores), {}, 0, metrics=("top5", "mean_class"))
 
     test = scores[0][1]
     for row, point in zip(results.rows(), results.points, strict=True):
