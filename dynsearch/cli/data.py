@@ -226,6 +226,7 @@ def prepare(
 
 def _asked_for(recipe_file: str | None, **changes: Any) -> tuple[StudyRecipe, RunSettings]:
     """Return the recipe whose data are to be prepared; without one, the data set with all else at its default."""
+    from dynsearch.measures import COUNTED
     from dynsearch.study.recipe_file import load_recipe, split_settings
 
     if recipe_file is not None:
@@ -233,7 +234,7 @@ def _asked_for(recipe_file: str | None, **changes: Any) -> tuple[StudyRecipe, Ru
     if changes["dataset"] is None:
         raise click.UsageError("Give --dataset (for instance motions) or --recipe.")
     given = {field: value for field, value in changes.items() if value is not None}
-    return split_settings({"space": "", "max_gflops": 1, **given})
+    return split_settings({"space": "", COUNTED.budget_name: 1, **given})
 
 
 def _counted(number: int, noun: str) -> str:

@@ -101,6 +101,6 @@ def _from_study(
     )
     click.echo(
         f"{bundle.folder}: trial {point.key}, plan {bundle.plan.plan_id}, top-1 {100 * point.test.top1:.1f}% at "
-        f"{point.test.cost:.4g} GFLOPs per video on test\n{bundle.plan}"
+        f"{point.test.cost:.4g} {point.measure.per_video} on test\n{bundle.plan}"
     )
     return bundle

@@ -67,7 +67,7 @@ def print_frontier(results: StudyResults, folder: StudyFolder, budget: float, *,
     from dynsearch.report.frontier_table import frontier_table
     from dynsearch.study.results import best_rows, saving_at_equal_accuracy, spread
 
-    chosen = results.best_under(budget)
+    chosen, measure = results.best_under(budget), results.measure
     saving = saving_at_equal_accuracy(results)
     tau = results.one_shot_tau()
     rows = results.rows_under(budget)
@@ -76,13 +76,13 @@ def print_frontier(results: StudyResults, folder: StudyFolder, budget: float, *,
         values = {
             "study": folder.name,
             "num_trials": len(results.plans),
-            "max_gflops": budget,
+            measure.budget_name: budget,
             "point": row_of[id(chosen)],
             "saving": {
                 "share": saving.share,
-                "test_gflops": saving.point.test.cost,
+                f"test_{measure.name}": saving.point.test.cost,
                 "test_top1": saving.point.test.top1,
-                "full_gflops": saving.full_cost,
+                f"full_{measure.name}": saving.full_cost,
                 "full_top1": saving.full_top1,
                 "difference_low": saving.difference.low,
                 "difference_high": saving.difference.high,
@@ -97,14 +97,14 @@ def print_frontier(results: StudyResults, folder: StudyFolder, budget: float, *,
         f"\nFrontier of {len(results.plans)} trained plans, on test ({len(shown)} of {len(results.points)} points; "
         f"all in {folder.path / 'frontier.csv'}):\n"
     )
-    click.echo(frontier_table([row_of[id(point)] for point in shown]))
-    click.echo(f"\nBest under {budget:g} GFLOPs per video, chosen on calibration:\n")
-    click.echo(frontier_table([row_of[id(chosen)]]))
+    click.echo(frontier_table([row_of[id(point)] for point in shown], measure))
+    click.echo(f"\nBest under {budget:g} {measure.per_video}, chosen on calibration:\n")
+    click.echo(frontier_table([row_of[id(chosen)]], measure))
     if len(results.families) > 1:
         click.echo(
             f"\nBest of each family under {budget:g}, likewise (all in {folder.path / 'families.csv'}):\n"
         )
-        click.echo(frontier_table(best_rows(results.families, budget)))
+        click.echo(frontier_table(best_rows(results.families, budget), measure))
     click.echo(f"\n{_saving_text(saving)}")
     if not math.isnan(tau):
         click.echo(
@@ -114,15 +114,16 @@ def print_frontier(results: StudyResults, folder: StudyFolder, budget: float, *,
 
 
 def _saving_text(saving: Saving) -> str:
+    measure = saving.point.measure
     top1, full_top1 = (f"{100 * value:.1f}%" for value in (saving.point.test.top1, saving.full_top1))
     if saving.share < 0.005:
         return (
             f"Early exits save nothing at the accuracy of full inference: trial {saving.full_trial} in full takes "
-            f"{saving.full_cost:.4g} GFLOPs at top-1 {full_top1}."
+            f"{measure.text(saving.full_cost)} at top-1 {full_top1}."
         )
     low, high = (100 * end for end in saving.difference)
     return (
-        f"Early exits: {saving.point.test.cost:.4g} GFLOPs instead of {saving.full_cost:.4g} "
+        f"Early exits: {measure.text(saving.point.test.cost)} instead of {saving.full_cost:.4g} "
         f"({100 * saving.share:.0f}% less) at top-1 {top1} instead of {full_top1}\n"
         f"(95% interval of the difference: {low:+.1f} to {high:+.1f} points)."
     )

@@ -46,7 +46,7 @@ def predict(
     reader: str | None,
     as_json: bool,
 ) -> None:
-    """Label each VIDEO with BUNDLE, and show the exit used and the GFLOPs spent.
+    """Label each VIDEO with BUNDLE, and show the exit used and what it cost.
 
     VIDEO is a file, a folder (all videos below it), or a pattern such as 'clips/*.mp4'. A video that can't be
     read is reported and the others go on; the exit code is then 1. With --json, one line of JSON for each.

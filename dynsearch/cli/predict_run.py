@@ -23,7 +23,7 @@ def label_files(loaded: LoadedNetwork, paths: Sequence[Path], annotate: Path | N
     failed = 0
     width = max(len(str(path)) for path in paths)
     if not as_json:
-        click.echo(f"{'video':<{width}}  {_HEADER}")
+        click.echo(f"{'video':<{width}}  {_header(loaded)}")
     for path in paths:
         try:
             answer = loaded.predict(path)
@@ -57,7 +57,7 @@ def label_stream(
             err=True,
         )
     if not as_json:
-        click.echo(f"{'from':>8}  {'decided':>8}  {_HEADER}")
+        click.echo(f"{'from':>8}  {'decided':>8}  {_header(loaded)}")
     num_answers = 0
     with _video(annotate) as video:
         lines: tuple[str, ...] = ("", "")
@@ -106,7 +106,9 @@ def _annotate_file(loaded: LoadedNetwork, path: Path, answer: Prediction, annota
             video.add(frame.seconds, frame.rgb(), _lines(answer), looked_at=i in marked)
 
 
-_HEADER = f"{'label':<40}  {'sure':>6}  {'exit':>6}  {'frames':>6}  {'GFLOPs':>8}"
+def _header(loaded: LoadedNetwork) -> str:
+    unit = loaded.network.measure.unit
+    return f"{'label':<40}  {'sure':>6}  {'exit':>6}  {'frames':>6}  {unit:>8}"
 
 
 def _row(answer: Prediction) -> str:

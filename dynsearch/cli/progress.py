@@ -73,7 +73,7 @@ class StudyProgress:
         elif not self.quiet:
             minutes = (time.monotonic() - self._started) / 60
             self.write(
-                f"trial {number}: top-1 {100 * point.top1:.1f}% at {point.cost:.4g} GFLOPs per video on "
+                f"trial {number}: top-1 {100 * point.top1:.1f}% at {point.cost:.4g} {point.measure.per_video} on "
                 f"calibration ({minutes:.1f} min)"
             )
 

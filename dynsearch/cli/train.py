@@ -121,7 +121,7 @@ def _print(bundle: Bundle, point: MergedPoint[int], *, as_json: bool) -> None:
     """Print where the bundle is, and what it achieves on test."""
     if not as_json:
         click.echo(
-            f"{bundle.folder}: top-1 {100 * point.test.top1:.1f}% at {point.test.cost:.4g} GFLOPs per video "
+            f"{bundle.folder}: top-1 {100 * point.test.top1:.1f}% at {point.test.cost:.4g} {point.measure.per_video} "
             "on test"
         )
         return
@@ -131,7 +131,7 @@ def _print(bundle: Bundle, point: MergedPoint[int], *, as_json: bool) -> None:
         "test_top1": point.test.top1,
         "test_top1_low": point.test_interval.low,
         "test_top1_high": point.test_interval.high,
-        "test_gflops": point.test.cost,
+        f"test_{point.measure.name}": point.test.cost,
     }
     click.echo(json.dumps(values, indent=1))
 

@@ -46,7 +46,7 @@ class NetworkCost:
 
     @property
     def cost_E(self) -> tuple[float, ...]:
-        """Cumulative GFLOPs per video at each exit."""
+        """Cumulative cost per video, counted, at each exit."""
         exits = range(len(self.plan.exits))
         return tuple(in_units(sum(part.macs * part.runs_E[k] for part in self.parts)) for k in exits)
 

@@ -58,7 +58,7 @@ def cost_interval(
     num_resamples: int = 10_000,
     seed: int = 0,
 ) -> Interval:
-    """Return the interval of the mean GFLOPs per video, from the exit shares of ``num_videos`` videos."""
+    """Return the interval of the mean cost per video, from the exit shares of ``num_videos`` videos."""
     _check(level, num_resamples)
     share_E = np.asarray(exit_share_E, dtype=np.float64)
     counts = np.random.default_rng(seed).multinomial(num_videos, share_E / share_E.sum(), size=num_resamples)

@@ -19,7 +19,7 @@ from dynsearch.thresholds import OperatingPoint
 
 
 def cost_standard_error(point: OperatingPoint, scores: ExitScores) -> float:
-    """Return the standard error of the point's mean cost, in GFLOPs per video.
+    """Return the standard error of the point's mean cost per video.
 
     Args:
         point: A point measured on ``scores``.

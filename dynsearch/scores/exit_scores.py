@@ -249,7 +249,7 @@ class ExitScores:
         about = "".join(f", {text}" for text in (self.plan_id, self.split) if text)
         return (
             f"ExitScores({self.num_exits} exits, {self.num_videos} videos{of}, {self.cost_E[0]:.4g} to "
-            f"{self.cost_E[-1]:.4g} GFLOPs{about})"
+            f"{self.measure.text(self.cost_E[-1])}{about})"
         )
 
     def _repr_html_(self) -> str:
@@ -257,7 +257,7 @@ class ExitScores:
 
         from dynsearch.display.notebook import page
 
-        exits = pandas.DataFrame({"GFLOPs": self.cost_E})
+        exits = pandas.DataFrame({self.measure.unit: self.cost_E})
         if self.has_truth:
             exits["top-1"] = self.correct().mean(axis=1)
         exits["mean confidence"] = self.confidence().mean(axis=1)
@@ -294,16 +294,15 @@ class ExitScores:
             ScoresError: The file can't be read, or breaks a rule of the class; the message names the file.
         """
         where = os.fspath(path)
-        arrays = read_arrays(path, ("measure", "gmacs", "cost", *_FILE_KEYS, "plan_id", "split"))
+        names = (COUNTED.array, "cost")
+        arrays = read_arrays(path, ("measure", *names, *_FILE_KEYS, "plan_id", "split"))
         measure = measure_in(arrays, where)
         if measure.array not in arrays:
             raise ScoresError(
                 f"has no array {measure.array}", where=where, hint="Give the cumulative cost of each exit"
             )
         fields: dict[str, Any] = {
-            _FILE_KEYS.get(key, key): value
-            for key, value in arrays.items()
-            if key not in ("measure", "gmacs", "cost")
+            _FILE_KEYS.get(key, key): value for key, value in arrays.items() if key not in ("measure", *names)
         }
         try:
             return cls(cost_E=arrays[measure.array], measure=measure, **fields)

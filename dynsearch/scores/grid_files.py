@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from dynsearch.errors import DynsearchError, ScoresError, named, shown
 from dynsearch.files import read_json, write_text, written_whole
-from dynsearch.scores.grid_validation import check_finite
+from dynsearch.scores.grid_validation import HEAD, TRUNK, check_finite
 
 DEFAULT_MAX_BYTES = 16 * 2**30
 _VERSION = 1
@@ -29,7 +29,7 @@ _KEYS = {
     "version": int, "first_depth": int, "split": str, "order": str, "source": str, "dtype": str, "shape": list,
 }  # fmt: skip
 """Fields of ``grid.json`` and what they hold."""
-_RECTANGLE_KEYS = {"trunk_gmacs": list, "head_gmacs": list}
+_RECTANGLE_KEYS = {TRUNK: list, HEAD: list}
 _TABLE_KEYS = {"steps": list}
 _OPTIONAL = ("video_ids", "steps")
 """Arrays that not every grid has."""

@@ -17,7 +17,7 @@ from dynsearch.errors import ScoresError, shown
 from dynsearch.measures import COUNTED
 from dynsearch.scores import validation
 from dynsearch.scores.exit_scores import measure_in, read_only
-from dynsearch.scores.grid_validation import checked_costs
+from dynsearch.scores.grid_validation import HEAD, TRUNK, checked_costs
 from dynsearch.scores.step_costs import RectangleSteps, StepCosts, StepTable
 
 Shape = tuple[int, int]
@@ -52,7 +52,7 @@ def stored_steps(steps: StepCosts, shape: Shape) -> tuple[dict[str, Any], dict[s
         return {"steps": list(steps.table.shape)} | measure, {"steps": steps.table}
     if isinstance(steps, RectangleSteps):
         trunk_SM, head_SM = _grids(steps, shape)
-        return {"trunk_gmacs": trunk_SM.tolist(), "head_gmacs": head_SM.tolist()}, {}
+        return {TRUNK: trunk_SM.tolist(), HEAD: head_SM.tolist()}, {}
     raise ScoresError(
         f"can't be written: {type(steps).__name__} is neither RectangleSteps nor a StepTable", where="steps"
     )
@@ -65,7 +65,7 @@ def loaded_steps(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], 
         ScoresError: They contradict the grid or each other.
     """
     if "steps" not in header:
-        return RectangleSteps.of(*checked_costs(header["trunk_gmacs"], header["head_gmacs"], shape))
+        return RectangleSteps.of(*checked_costs(header[TRUNK], header[HEAD], shape))
     table = arrays["steps"]
     if list(table.shape) != header["steps"]:
         raise ScoresError(

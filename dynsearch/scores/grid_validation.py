@@ -14,6 +14,8 @@ from dynsearch.errors import ScoresError
 from dynsearch.scores import validation
 
 DTYPES = ("float16", "float32")
+TRUNK, HEAD = "trunk_gmacs", "head_gmacs"
+"""The names, in files, of what rectangles of cells and their heads cost."""
 
 
 def checked_logits(value: Any) -> NDArray[Any]:
@@ -65,14 +67,14 @@ def checked_costs(
     """
     trunk_SM, head_SM = (
         validation.numeric_array(name, value, np.float64, 2, "(sets, depths)")
-        for name, value in (("trunk_gmacs", trunk), ("head_gmacs", head))
+        for name, value in ((TRUNK, trunk), (HEAD, head))
     )
     if trunk_SM.size == 0:
-        raise ScoresError("no cells: the array is empty", where="trunk_gmacs")
-    for name, array in (("trunk_gmacs", trunk_SM), ("head_gmacs", head_SM)):
+        raise ScoresError("no cells: the array is empty", where=TRUNK)
+    for name, array in ((TRUNK, trunk_SM), (HEAD, head_SM)):
         if array.shape != shape:
             raise ScoresError(f"has {array.shape} cells, but there are {shape}", where=name)
-        positive = array > 0 if name == "trunk_gmacs" else array >= 0
+        positive = array > 0 if name == TRUNK else array >= 0
         if not (positive & np.isfinite(array)).all():
             bad = tuple(int(i) for i in np.argwhere(~(positive & np.isfinite(array)))[0])
             raise ScoresError(
@@ -86,7 +88,7 @@ def checked_costs(
             raise ScoresError(
                 f"cost falls from {trunk_SM[before]:g} to {trunk_SM[after]:g} with a further {name},"
                 f" at cell {after}",
-                where="trunk_gmacs",
+                where=TRUNK,
                 hint="A cell's cost is that of the whole rectangle of cells up to it",
             )
     return trunk_SM, head_SM

@@ -73,7 +73,7 @@ class OperatingPoint:
 
     def to_row(self) -> dict[str, float]:
         """Return a row of a table: cost, top-1, each exit's threshold and its share of the videos."""
-        row = {"gflops": self.cost, "top1": self.top1}
+        row = {self.measure.name: self.cost, "top1": self.top1}
         row |= {f"threshold_{k}": threshold for k, threshold in enumerate(self.thresholds)}
         return row | {f"exit_share_{k}": share for k, share in enumerate(self.exit_share)}
 

@@ -64,9 +64,9 @@ class Network:
         return logits, walk.exits
 
     def predict(self, path: str | os.PathLike[str]) -> dict[str, Any]:
-        """Return the answer for one video file: label, probability, exit (from 1), frames, gflops."""
+        """Return the answer for one video file: label, probability, exit (from 1), frames, cost."""
         logits, exits = self.run(self.read(path)[None])
-        step = self.steps[exits[0]]
+        step, cost = self.steps[exits[0]], self.facts.get("measure", "gflops")
         probabilities = softmax(logits.astype(np.float64))[0]
         best = int(probabilities.argmax())
         return {
@@ -75,7 +75,7 @@ class Network:
             "probability": float(probabilities[best]),
             "exit": int(exits[0]) + 1,
             "frames": step["stop"],
-            "gflops": step["gflops"],
+            cost: step[cost],
         }
 
     def read(self, path: str | os.PathLike[str]) -> np.ndarray:

@@ -21,6 +21,7 @@ from dynsearch.export.graphs.share import share_weights
 from dynsearch.export.loaded import load_network, short_side
 from dynsearch.families import family_of
 from dynsearch.files import write_text, written_whole
+from dynsearch.measures import COUNTED
 from dynsearch.network import MultiExitNetwork
 from dynsearch.network.graph_step import GraphStep
 from dynsearch.scores import stop_rule
@@ -131,13 +132,14 @@ def _manifest(
         "thresholds": [str(value) if value in (float("inf"), -float("inf")) else value
                        for value in policy.thresholds],
         "gain": policy.gain and policy.gain.facts(),
+        **({} if network.measure == COUNTED else {"measure": network.measure.name}),
         "steps": [
             {
                 "graph": path.name,
                 "exit": str(plan.exits.exits[step.k]),
                 "start": step.start,
                 "stop": step.stop,
-                "gflops": network.cost_E[step.k],
+                network.measure.name: network.cost_E[step.k],
                 "inputs": step.inputs,
                 "outputs": step.outputs,
             }

@@ -34,7 +34,7 @@ class CostTable(NetworkCost):
 
     @property
     def frame_cost(self) -> tuple[float, ...]:
-        """Cumulative GFLOPs of one frame after each stage, without heads."""
+        """Cumulative cost of one frame after each stage, without heads."""
         return tuple(map(in_units, self.backbone.cumulative_macs[1 : self.plan.exits.last.depth + 1]))
 
     def cell_macs(self, sets: int, depth: int) -> int:
@@ -43,7 +43,7 @@ class CostTable(NetworkCost):
 
     @property
     def cost_heads_on_frames_E(self) -> tuple[float, ...]:
-        """Cumulative GFLOPs per video at each exit, as the paper counts: frames x cost of a frame up to there.
+        """Cumulative cost per video at each exit, as the paper counts: frames x cost of a frame up to there.
 
         Every frame passes one head at each depth that has exits: that of the last exit met there.
         """

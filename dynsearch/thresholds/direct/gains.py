@@ -23,7 +23,7 @@ from dynsearch.thresholds.direct.smoothing import smoothed
 
 
 class Value(NamedTuple):
-    """Mean accuracy (0..1) and mean cost (GFLOPs) of a policy."""
+    """Mean accuracy (0..1) and mean cost of a policy."""
 
     accuracy: float
     cost: float
