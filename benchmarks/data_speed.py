@@ -22,11 +22,11 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
-from dynsearch.data.video_folder import SUFFIXES
 
 from dynsearch.data import frame_index
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.frame_cache import make_frame_cache
+from dynsearch.data.layouts.video_tree import SUFFIXES
 from dynsearch.data.loader import ClipLoader, EpochOrder
 from dynsearch.data.reader import read_frames
 from dynsearch.data.records import VideoRecord

@@ -33,9 +33,10 @@ import optuna
 from dynsearch.cli.report import make_report
 from dynsearch.frontier import solve_thresholds
 from dynsearch.measures import COUNTED
-from dynsearch.search import proposals, saved_frontiers
+from dynsearch.search import proposals
 from dynsearch.search.driver import Driver
 from dynsearch.search.paced import Paced
+from dynsearch.study import saved_frontiers
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.frontier_files import LiveFrontier, write_frontier
 from dynsearch.study.notes import DashboardNotes, Notes
