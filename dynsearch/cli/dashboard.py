@@ -13,6 +13,7 @@ from dynsearch.cli import options
 @click.argument("study")
 @click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@options.plugins
 @options.studies_root
 def dashboard(study: str, port: int, host: str, studies_root: Path) -> None:
     """Open optuna-dashboard on STUDY, finished or still running."""

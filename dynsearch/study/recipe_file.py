@@ -156,6 +156,10 @@ def checked(
     try:
         both = _Both.model_validate(parts)
     except ValidationError as problems:
+        if (
+            isinstance(values, Mapping) and not names
+        ):  # A field may be one of a module's that is not imported.
+            require(_texts(values.get("plugins")), where or "the recipe")
         wrong.insert(0, describe(problems, inside="recipe", names=_spelling(values)))
         raise error("; ".join(wrong), where=where) from problems
     if wrong:
