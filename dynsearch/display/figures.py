@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from dynsearch.display.words import Unit
 from dynsearch.files import written_whole
 
 if TYPE_CHECKING:
@@ -50,6 +51,38 @@ def saved_figure(
             figure.savefig(
                 temporary, dpi=200, metadata={"Date": None} if temporary.suffix == ".svg" else None
             )
+
+
+@contextmanager
+def saved_frontiers(
+    path: str | os.PathLike[str],
+    title: str,
+    unit: Unit,
+    y_label: str,
+    budget: float | None,
+    *,
+    legend_columns: int,
+) -> Iterator[Axes]:
+    """Yield the axes of a picture of frontiers; add a line for the budget, names and a legend, and save it.
+
+    Args:
+        path: Where to, as in :func:`saved_figure`.
+        title: Shown above the picture.
+        unit: What costs are in.
+        y_label: Name of the upright axis.
+        budget: None draws no line.
+        legend_columns: Of the legend below the picture.
+    """
+    with saved_figure(path, width=5.6, height=3.9) as (figure, axes):
+        axes.grid(color="#E6E6E6", linewidth=0.6)
+        axes.set_axisbelow(True)
+        yield axes
+        if budget is not None:
+            axes.axvline(budget, color=GREY, linestyle=(0, (5, 3)), linewidth=1, label=f"budget {budget:g}")
+        axes.set_xlabel(unit.axis)
+        axes.set_ylabel(y_label)
+        axes.set_title(title, loc="left")
+        figure.legend(loc="outside lower center", ncols=legend_columns, frameon=False)
 
 
 def own_axes(width: float, height: float) -> Axes:

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from dynsearch.display.figures import BLUE, GREEN, GREY, ORANGE, saved_figure
+from dynsearch.display.figures import BLUE, GREEN, ORANGE, saved_frontiers
 from dynsearch.display.words import Unit
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 
 def plot_frontier(
@@ -24,30 +21,11 @@ def plot_frontier(
     chosen: Mapping[str, Any] | None = None,
     split: str = "test",
 ) -> None:
-    """Draw a frontier into a ``.png``, ``.svg`` or ``.pdf`` file; see :func:`draw_frontier`."""
-    with saved_figure(path, width=5.6, height=3.9) as (figure, axes):
-        draw_frontier(
-            rows, axes, title=title, unit=unit, budget=budget, full=full, chosen=chosen, split=split
-        )
-        figure.legend(loc="outside lower center", ncols=3, frameon=False)
-
-
-def draw_frontier(
-    rows: Sequence[Mapping[str, Any]],
-    axes: Axes,
-    *,
-    title: str,
-    unit: Unit,
-    budget: float | None = None,
-    full: tuple[float, float] | None = None,
-    chosen: Mapping[str, Any] | None = None,
-    split: str = "test",
-) -> None:
     """Draw top-1 against cost per video, with the interval as a band.
 
     Args:
         rows: Rows of ``frontier.csv``, rising in cost. Where they have mAP, it is drawn as well.
-        axes: Where to draw.
+        path: A ``.png``, ``.svg`` or ``.pdf`` file.
         title: Shown above the picture.
         unit: What costs are in.
         budget: Drawn as a line: the study's budget.
@@ -58,41 +36,29 @@ def draw_frontier(
     ordered = sorted(rows, key=lambda row: row[f"{split}_{unit.name}"])
     cost = [row[f"{split}_{unit.name}"] for row in ordered]
     low, top1, high = ([100 * row[f"{split}_top1{end}"] for row in ordered] for end in ("_low", "", "_high"))
-    axes.grid(color="#E6E6E6", linewidth=0.6)
-    axes.set_axisbelow(True)
-    if len(ordered) > 1:
-        axes.fill_between(cost, low, high, color=BLUE, alpha=0.16, linewidth=0, label="95% interval")
-    else:
-        axes.errorbar(
-            cost, top1, [[top1[0] - low[0]], [high[0] - top1[0]]], color=BLUE, alpha=0.5, capsize=3,
-            linestyle="", label="95% interval",
-        )  # fmt: skip
-    size = 4 if len(ordered) <= 60 else 2
-    axes.plot(
-        cost,
-        top1,
-        color=BLUE,
-        marker="o",
-        markersize=size,
-        linewidth=1.2,
-        label=f"frontier, on {split}",
-    )
     has_map = f"{split}_map" in ordered[0]
-    if has_map:
-        values = [100 * row[f"{split}_map"] for row in ordered]
-        axes.plot(cost, values, "s--", color=GREEN, markersize=size, linewidth=1.2, label=f"mAP, on {split}")
-    if full is not None:
-        axes.plot(
-            full[0], 100 * full[1], "X", color=ORANGE, markersize=8, mec="white", label="full inference"
-        )
-    if chosen is not None:
-        axes.plot(
-            chosen[f"{split}_{unit.name}"], 100 * chosen[f"{split}_top1"], "D", color="white", mec="black",
-            mew=1.4, markersize=6.5, label="chosen on calibration",
-        )  # fmt: skip
-    if budget is not None and budget < 1.5 * max(*cost, *(full[:1] if full else ())):
-        axes.axvline(budget, color=GREY, linestyle=(0, (5, 3)), linewidth=1, label=f"budget {budget:g}")
-    axes.set_xlabel(unit.axis)
-    axes.set_ylabel("top-1 (one of a video's classes) and mAP (%)" if has_map else "top-1 accuracy (%)")
-    axes.set_title(title, loc="left")
-    axes.margins(x=0.03)
+    name = "top-1 (one of a video's classes) and mAP (%)" if has_map else "top-1 accuracy (%)"
+    near = budget is not None and budget < 1.5 * max([*cost, *(full[:1] if full else ())])
+    with saved_frontiers(path, title, unit, name, budget if near else None, legend_columns=3) as axes:
+        if len(ordered) > 1:
+            axes.fill_between(cost, low, high, color=BLUE, alpha=0.16, linewidth=0, label="95% interval")
+        else:
+            axes.errorbar(
+                cost, top1, [[top1[0] - low[0]], [high[0] - top1[0]]], color=BLUE, alpha=0.5, capsize=3,
+                linestyle="", label="95% interval",
+            )  # fmt: skip
+        style: dict[str, Any] = {"markersize": 4 if len(ordered) <= 60 else 2, "linewidth": 1.2}
+        axes.plot(cost, top1, "o-", color=BLUE, label=f"frontier, on {split}", **style)
+        if has_map:
+            values = [100 * row[f"{split}_map"] for row in ordered]
+            axes.plot(cost, values, "s--", color=GREEN, label=f"mAP, on {split}", **style)
+        if full is not None:
+            axes.plot(
+                full[0], 100 * full[1], "X", color=ORANGE, markersize=8, mec="white", label="full inference"
+            )
+        if chosen is not None:
+            axes.plot(
+                chosen[f"{split}_{unit.name}"], 100 * chosen[f"{split}_top1"], "D", color="white", mec="black",
+                mew=1.4, markersize=6.5, label="chosen on calibration",
+            )  # fmt: skip
+        axes.margins(x=0.03)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dynsearch.display.figures import GREY, saved_figure
+from dynsearch.display.figures import saved_frontiers
 from dynsearch.measures import COUNTED, CostMeasure
 
 # Okabe and Ito's palette, told apart by colour-blind readers.
@@ -32,9 +32,8 @@ def plot_families(
         measure: What costs are in.
     """
     has_map = any("test_map" in row for rows in rows_by_family.values() for row in rows)
-    with saved_figure(path, width=5.6, height=3.9) as (figure, axes):
-        axes.grid(color="#E6E6E6", linewidth=0.6)
-        axes.set_axisbelow(True)
+    name_y = f"{'mAP' if has_map else 'top-1 accuracy'} (%), on test"
+    with saved_frontiers(path, title, measure, name_y, budget, legend_columns=6) as axes:
         for i, (name, rows) in enumerate(rows_by_family.items()):
             ordered = sorted(rows, key=lambda row: row[f"test_{measure.name}"])
             cost = [row[f"test_{measure.name}"] for row in ordered]
@@ -44,9 +43,3 @@ def plot_families(
                 axes.fill_between(cost, low, high, color=colour, alpha=0.12, linewidth=0)
             values = [100 * row["test_map" if has_map else "test_top1"] for row in ordered]
             axes.plot(cost, values, color=colour, marker=marker, markersize=3, linewidth=1.2, label=name)
-        if budget is not None:
-            axes.axvline(budget, color=GREY, linestyle=(0, (5, 3)), linewidth=1, label=f"budget {budget:g}")
-        axes.set_xlabel(measure.axis)
-        axes.set_ylabel(f"{'mAP' if has_map else 'top-1 accuracy'} (%), on test")
-        axes.set_title(title, loc="left")
-        figure.legend(loc="outside lower center", ncols=6, frameon=False)

@@ -53,6 +53,12 @@ def test_csv_round_trip(tmp_path):
         assert list(csv.DictReader(file)) == [{key: str(value) for key, value in row.items()} for row in ROWS]
 
 
+@pytest.mark.parametrize(("budget", "drawn"), [(30, True), (400, False)])
+def test_a_frontier_of_one_point_has_a_budget_only_where_it_is_near(tmp_path, budget, drawn):
+    plot_frontier(ROWS[1:], tmp_path / "f.svg", title="toy", unit=COUNTED, budget=budget)
+    assert (f"budget {budget}" in (tmp_path / "f.svg").read_text()) is drawn
+
+
 @pytest.mark.parametrize(("suffix", "starts"), [(".png", b"\x89PNG"), (".svg", b"<?xml"), (".pdf", b"%PDF")])
 def test_pictures(tmp_path, suffix, starts):
     path = tmp_path / f"f{suffix}"

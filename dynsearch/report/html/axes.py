@@ -113,6 +113,19 @@ class Axes:
         """Return a dot that says ``tip`` when the mouse or the keyboard is on it."""
         return tag("circle", cx=self.x(x), cy=self.y(y), r=float(radius), class_=f"pt {class_}", data_tip=tip)
 
+    def budget(self, budget: float, *, named: bool = True) -> Markup:
+        """Return the budget as a line, with its figure if ``named``."""
+        x = self.x(budget)
+        line = tag("line", class_="budget", x1=x, x2=x, y1=self.y.start, y2=self.y.end)
+        if not named:
+            return line
+        shift, anchor = (-6, "end") if x > self.width - 130 else (6, "start")
+        return line + tag("text", f"budget {budget:g}", x=x + shift, y=self.y.end + 12, text_anchor=anchor)
+
+    def picture(self, title: str, description: str, *parts: Markup) -> Markup:
+        """Return the chart as a picture whose points answer to the mouse and the keyboard; see :func:`picture`."""
+        return picture(title, description, self.width, self.height, *parts, hover=True)
+
     def _places(self, points: Sequence[tuple[float, float]]) -> str:
         return " ".join(f"{self.x(x):.1f},{self.y(y):.1f}" for x, y in points)
 

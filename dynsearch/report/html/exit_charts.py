@@ -35,30 +35,24 @@ def accuracy_chart(exits: Sequence[ExitFigures], unit: str) -> Markup:
             tip = f"{name}: {percent(figure.top1_stopping)} of the {percent(figure.share)} that stop here"
             parts.append(axes.point(figure.cost, 100 * figure.top1_stopping, "stopping", tip, radius=5))
     description = "; ".join(f"exit {k}: {percent(f.top1_all)}" for k, f in enumerate(exits, start=1))
-    return picture(
-        "Accuracy of each exit", f"Top-1 of all videos at {description}.", axes.width, axes.height, *parts,
-        hover=True,
-    )  # fmt: skip
+    return axes.picture("Accuracy of each exit", f"Top-1 of all videos at {description}.", *parts)
 
 
 def reliability_chart(name: str, before: Reliability, after: Reliability) -> Markup:
     """Return accuracy against confidence for one exit, before and after temperature scaling."""
     axes = Axes.over((0.0, 100.0), (0.0, 100.0), width=360, height=340)
-    parts = [
-        axes.frame("confidence (%)", "accuracy (%)"),
-        axes.line([(0, 0), (100, 100)], "ideal"),
-    ]
-    for reliability, class_, word in ((before, "before", "before"), (after, "after", "after")):
+    parts = [axes.frame("confidence (%)", "accuracy (%)"), axes.line([(0, 0), (100, 100)], "ideal")]
+    for reliability, word in ((before, "before"), (after, "after")):
         places = [(100 * confidence, 100 * accuracy) for confidence, accuracy, _ in reliability.bins]
-        parts.append(axes.line(places, f"line {class_}"))
+        parts.append(axes.line(places, f"line {word}"))
         for (x, y), (_, _, count) in zip(places, reliability.bins, strict=True):
             tip = f"{word} scaling: {count} videos, confidence {x:.0f}%, right {y:.0f}%"
-            parts.append(axes.point(x, y, class_, tip, radius=4))
+            parts.append(axes.point(x, y, word, tip))
     description = (
         f"Expected calibration error {percent(before.error)} before and {percent(after.error)} after "
         f"temperature {after.temperature:.2f}."
     )
-    return picture(f"Reliability of {name}", description, axes.width, axes.height, *parts, hover=True)
+    return axes.picture(f"Reliability of {name}", description, *parts)
 
 
 def class_chart(classes: Sequence[ClassFigures], unit: str) -> Markup:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -111,6 +112,19 @@ class StudyFacts:
     def plan(self) -> Plan:
         """The chosen point's plan."""
         return self.plans[self.chosen.key]
+
+    def budget_near(self, costs: Sequence[float]) -> list[float]:
+        """Return the budget, if a chart of these costs has room for it; otherwise nothing."""
+        return [self.budget] if self.budget < 1.5 * max(costs) else []
+
+    def growth(self) -> list[tuple[int, int, float]]:
+        """Return plans trained, trial and hypervolume of each trial whose point made the hypervolume grow."""
+        best = [-1.0, *itertools.accumulate((volume for _, volume in self.hypervolume), max)]
+        return [
+            (place, number, volume)
+            for place, (number, volume) in enumerate(self.hypervolume, start=1)
+            if volume > best[place - 1]
+        ]
 
     def class_name(self, label: int) -> str:
         """Return the name of a class, or its number where names are not recorded."""

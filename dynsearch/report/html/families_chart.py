@@ -5,9 +5,9 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from dynsearch.display.words import cost_text, percent
-from dynsearch.report.html.axes import Axes, padded, picture
+from dynsearch.report.html.axes import Axes, padded
 from dynsearch.report.html.facts import StudyFacts
-from dynsearch.report.html.frontier_chart import budget_line, point_tip
+from dynsearch.report.html.frontier_chart import point_tip
 
 _NUM_STYLES = 6
 
@@ -21,13 +21,9 @@ def families_chart(facts: StudyFacts) -> Markup:
     """Return every family's operating points on test, and the budget line."""
     points = [point for part in facts.families.values() for point in part]
     xs = [point.test.cost for point in points]
-    has_budget = facts.budget < 1.5 * max(xs)
-    if has_budget:
-        xs.append(facts.budget)
-    axes = Axes.over(padded(xs), padded([100 * point.test.top1 for point in points]))
-    parts = [axes.frame(facts.measure.per_video, "top-1 on test (%)")]
-    if has_budget:
-        parts.append(budget_line(axes, facts.budget))
+    budgets = facts.budget_near(xs)
+    axes = Axes.over(padded([*xs, *budgets]), padded([100 * point.test.top1 for point in points]))
+    parts = [axes.frame(facts.measure.per_video, "top-1 on test (%)"), *map(axes.budget, budgets)]
     said, radius = [], 3.5 if len(points) <= 60 else 2.5
     for place, (name, part) in enumerate(facts.families.items()):
         ordered = sorted(part, key=lambda point: point.test.cost)
@@ -39,4 +35,4 @@ def families_chart(facts: StudyFacts) -> Markup:
         best = max(ordered, key=lambda point: point.test.top1)
         said.append(f"{name} up to {percent(best.test.top1)} at {cost_text(best.test.cost)}")
     description = f"{facts.measure.per_video} and top-1 on test of {', '.join(said)}."
-    return picture("Frontier of each family", description, axes.width, axes.height, *parts, hover=True)
+    return axes.picture("Frontier of each family", description, *parts)

@@ -9,9 +9,9 @@ from markupsafe import Markup
 from dynsearch.display.words import cost_text, percent, threshold_text
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
-from dynsearch.report.html.axes import Axes, padded, picture
+from dynsearch.report.html.axes import Axes, padded
 from dynsearch.report.html.facts import StudyFacts
-from dynsearch.report.html.tag import joined, tag
+from dynsearch.report.html.tag import tag
 from dynsearch.report.references import Reference
 
 
@@ -24,38 +24,33 @@ def frontier_chart(facts: StudyFacts) -> Markup:
     """Return the frontier on test with its interval, the budget line, the chosen point and full inference."""
     points = sorted(facts.points, key=lambda point: point.test.cost)
     full = facts.full
-    dearest = max(*(point.test.cost for point in points), full.cost)
     xs = [point.test.cost for point in points] + [full.cost]
-    has_budget = facts.budget < 1.5 * dearest
-    if has_budget:
-        xs.append(facts.budget)
+    budgets = facts.budget_near(xs)
     ends = [100 * end for point in points for end in point.test_interval]
     maps = _mean_precisions(facts)
-    axes = Axes.over(padded(xs), padded([*ends, 100 * full.top1, *(value for _, value in maps)]))
+    axes = Axes.over(padded([*xs, *budgets]), padded([*ends, 100 * full.top1, *(value for _, value in maps)]))
     upper = [(point.test.cost, 100 * point.test_interval.high) for point in points]
     lower = [(point.test.cost, 100 * point.test_interval.low) for point in points]
     parts = [
         axes.frame(facts.measure.per_video, f"top-1{' and mAP' if maps else ''} on test (%)"),
         axes.area(upper + lower[::-1], "band"),
+        *map(axes.budget, budgets),
+        axes.line([(point.test.cost, 100 * point.test.top1) for point in points], "line"),
     ]
-    if has_budget:
-        parts.append(budget_line(axes, facts.budget))
-    parts.append(axes.line([(point.test.cost, 100 * point.test.top1) for point in points], "line"))
     if maps:
         parts.append(axes.line(maps, "line map"))
     radius = 4 if len(points) <= 60 else 2.5
     for point in points:
         tip = point_tip(point, facts.plans[point.key])
         parts.append(axes.point(point.test.cost, 100 * point.test.top1, "dot", tip, radius=radius))
-    parts.append(_full(axes, facts))
-    parts.append(_chosen(axes, facts))
+    parts += [_full(axes, facts), _chosen(axes, facts)]
     chosen = facts.chosen.test
     description = (
         f"{len(points)} operating points from {cost_text(points[0].test.cost)} to "
         f"{cost_text(points[-1].test.cost)} {facts.measure.per_video}. The point chosen under the budget of "
         f"{cost_text(facts.budget)} reaches {percent(chosen.top1)} at {cost_text(chosen.cost)}."
     )
-    return picture("Frontier on test", description, axes.width, axes.height, *parts, hover=True)
+    return axes.picture("Frontier on test", description, *parts)
 
 
 def reference_chart(facts: StudyFacts, references: Sequence[Reference]) -> Markup:
@@ -71,17 +66,15 @@ def reference_chart(facts: StudyFacts, references: Sequence[Reference]) -> Marku
     for point in points:
         tip = "this study\n" + point_tip(point, facts.plans[point.key])
         parts.append(axes.point(point.test.cost, 100 * point.test.top1, "dot", tip, radius=3))
-    systems: dict[str, list[Reference]] = {}
-    for reference in references:
-        systems.setdefault(reference.system, []).append(reference)
-    for series in systems.values():
+    for system in dict.fromkeys(ref.system for ref in references):
+        series = [ref for ref in references if ref.system == system]
         parts.append(axes.line([(ref.cost, ref.top1) for ref in series], "line other"))
         for ref in series:
             what = f"top-1 {ref.top1:g}% at {ref.cost:g} {facts.measure.unit}"
             tip = f"{ref.name}\n{what}\n{ref.source}\n{ref.conditions}"
-            parts.append(axes.point(ref.cost, ref.top1, "other", tip, radius=4))
+            parts.append(axes.point(ref.cost, ref.top1, "other", tip))
     description = f"The study's frontier and {len(references)} published points."
-    return picture("Published points", description, axes.width, axes.height, *parts, hover=True)
+    return axes.picture("Published points", description, *parts)
 
 
 def point_tip(point: MergedPoint[int], plan: Plan) -> str:
@@ -101,24 +94,6 @@ def _mean_precisions(facts: StudyFacts) -> list[tuple[float, float]]:
     return sorted((point.test.cost, 100 * row["mAP"]) for point, row in rows if "mAP" in row)
 
 
-def budget_line(axes: Axes, budget: float) -> Markup:
-    """Return the budget as a line with its figure."""
-    x = axes.x(budget)
-    near_right = x > axes.width - 130
-    return joined(
-        [
-            tag("line", class_="budget", x1=x, x2=x, y1=axes.y.start, y2=axes.y.end),
-            tag(
-                "text",
-                f"budget {budget:g}",
-                x=x - 6 if near_right else x + 6,
-                y=axes.y.end + 12,
-                text_anchor="end" if near_right else "start",
-            ),
-        ]
-    )
-
-
 def _full(axes: Axes, facts: StudyFacts) -> Markup:
     x, y = axes.x(facts.full.cost), axes.y(100 * facts.full.top1)
     tip = (
@@ -126,12 +101,8 @@ def _full(axes: Axes, facts: StudyFacts) -> Markup:
         f"top-1 {percent(facts.full.top1)} at {facts.measure.text(facts.full.cost)}"
     )
     cross = f"M{x - 6:.1f},{y - 6:.1f}l12,12m0,-12l-12,12"
-    return joined(
-        [
-            tag("path", d=cross, class_="full"),
-            axes.point(facts.full.cost, 100 * facts.full.top1, "ghost", tip, radius=7),
-        ]
-    )
+    ghost = axes.point(facts.full.cost, 100 * facts.full.top1, "ghost", tip, radius=7)
+    return tag("path", d=cross, class_="full") + ghost
 
 
 def _chosen(axes: Axes, facts: StudyFacts) -> Markup:

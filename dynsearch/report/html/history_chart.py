@@ -5,9 +5,8 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from dynsearch.display.words import cost_text, percent
-from dynsearch.report.html.axes import Axes, padded, picture
+from dynsearch.report.html.axes import Axes, padded
 from dynsearch.report.html.facts import StudyFacts
-from dynsearch.report.html.tag import tag
 
 
 def history_chart(facts: StudyFacts) -> Markup:
@@ -20,15 +19,12 @@ def history_chart(facts: StudyFacts) -> Markup:
             steps.append((place, steps[-1][1]))
         steps.append((place, value))
     parts = [axes.frame("plans trained", "hypervolume (%)", x_text="{:g}".format), axes.line(steps, "line")]
-    previous = None
-    for place, ((number, volume), value) in enumerate(zip(facts.hypervolume, values, strict=True), start=1):
-        if previous is None or volume > previous:
-            tip = f"trial {number}: {percent(volume, 2)} after {place} plans"
-            parts.append(axes.point(place, value, "dot", tip, radius=3.5))
-        previous = volume
+    for place, number, volume in facts.growth():
+        tip = f"trial {number}: {percent(volume, 2)} after {place} plans"
+        parts.append(axes.point(place, 100 * volume, "dot", tip, radius=3.5))
     first, last = facts.hypervolume[0][1], facts.hypervolume[-1][1]
     description = f"From {percent(first)} after the first plan to {percent(last)}."
-    return picture("Hypervolume over the search", description, axes.width, axes.height, *parts, hover=True)
+    return axes.picture("Hypervolume over the search", description, *parts)
 
 
 def trials_chart(facts: StudyFacts) -> Markup:
@@ -36,15 +32,14 @@ def trials_chart(facts: StudyFacts) -> Markup:
     done = [trial for trial in facts.trials if trial.top1 is not None and trial.cost is not None]
     xs = [trial.cost or 0.0 for trial in done]
     ys = [100 * (trial.top1 or 0.0) for trial in done]
-    budget = [facts.budget] if facts.budget < 1.5 * max(xs) else []
-    axes = Axes.over(padded([*xs, *budget]), padded(ys), width=400, height=300)
+    budgets = facts.budget_near(xs)
+    axes = Axes.over(padded([*xs, *budgets]), padded(ys), width=400, height=300)
     parts = [axes.frame(facts.measure.per_video, "top-1 on calibration (%)")]
-    for x in map(axes.x, budget):
-        parts.append(tag("line", class_="budget", x1=x, x2=x, y1=axes.y.start, y2=axes.y.end))
+    parts += [axes.budget(budget, named=False) for budget in budgets]
     radius = 4 if len(done) <= 200 else 2
     for trial, cost, top1 in zip(done, xs, ys, strict=True):
         tip = f"trial {trial.number}: {top1:.1f}% at {cost_text(cost)}\n{trial.plan}"
         chosen = "dot best" if trial.number == facts.chosen.key else "dot"
         parts.append(axes.point(cost, top1, chosen, tip, radius=radius))
     description = f"{len(done)} trials, each plan's best point within {facts.measure.text(facts.budget)}."
-    return picture("Trials", description, axes.width, axes.height, *parts, hover=True)
+    return axes.picture("Trials", description, *parts)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from dynsearch.display.words import cost_text, percent, threshold_text
+from dynsearch.frontier import MergedPoint
 from dynsearch.measures import COUNTED
 from dynsearch.plan import family_name
 from dynsearch.report.html.facts import StudyFacts
@@ -14,182 +15,182 @@ from dynsearch.report.html.measures import ClassFigures, ExitFigures, Reliabilit
 from dynsearch.report.html.videos import ShownVideo
 from dynsearch.report.references import Reference
 
+Row = Mapping[str, object]
+"""The cells of a row by their column; names of columns that begin with ``#`` stand above numbers."""
+
 
 @dataclass(frozen=True)
 class Table:
-    """A heading and rows of texts.
+    """Rows with the same columns.
 
     Attributes:
         caption: What it shows.
-        heading: One name a column; those that begin with ``#`` hold numbers.
-        rows: The cells.
+        rows: The rows.
     """
 
     caption: str
-    heading: Sequence[str]
-    rows: Sequence[Sequence[object]]
+    rows: Sequence[Row]
+
+    @property
+    def heading(self) -> list[str]:
+        """The columns; none of a table without rows."""
+        return list(self.rows[0]) if self.rows else []
 
 
 def frontier(facts: StudyFacts) -> Table:
     """Return every operating point."""
-    further = list(facts.metrics[0]) if facts.metrics else []
     rows = [
-        (
-            cost_text(point.test.cost),
-            percent(point.test.top1),
-            percent(point.test_interval.low),
-            percent(point.test_interval.high),
-            *(percent(facts.metrics[place][name]) for name in further),
-            percent(point.calibration.top1),
-            point.key,
-            *([family_name(facts.plans[point.key])] if facts.families else []),
-            facts.plans[point.key].exits,
-            facts.plans[point.key].frame_order,
-            thresholds_text(point),
-            "chosen" if point is facts.chosen else "",
-        )
-        for place, point in enumerate(facts.points)
+        {
+            **_on_test(facts, point),
+            **{f"#{name}": percent(value) for name, value in metrics.items()},
+            "#on calibration": percent(point.calibration.top1),
+            "#trial": point.key,
+            **({"family": family_name(facts.plans[point.key])} if facts.families else {}),
+            "exits": facts.plans[point.key].exits,
+            "frame order": facts.plans[point.key].frame_order,
+            "thresholds": thresholds_text(point),
+            "": "chosen" if point is facts.chosen else "",
+        }
+        for point, metrics in zip(facts.points, facts.metrics or [{}] * len(facts.points), strict=True)
     ]
-    heading = (
-        f"#{facts.measure.unit}", "#top-1", "#from", "#to", *(f"#{name}" for name in further),
-        "#on calibration", "#trial", *(["family"] if facts.families else []), "exits", "frame order",
-        "thresholds", "",
-    )  # fmt: skip
-    return Table("Operating points: top-1 on test with its 95% interval", heading, rows)
+    return Table("Operating points: top-1 on test with its 95% interval", rows)
 
 
 def families(facts: StudyFacts) -> Table:
     """Return the operating points of each family's own frontier."""
     rows = [
-        (
-            name,
-            cost_text(point.test.cost),
-            percent(point.test.top1),
-            percent(point.test_interval.low),
-            percent(point.test_interval.high),
-            percent(point.calibration.top1),
-            point.key,
-            facts.plans[point.key].exits,
-            thresholds_text(point),
-        )
+        {
+            "family": name,
+            **_on_test(facts, point),
+            "#on calibration": percent(point.calibration.top1),
+            "#trial": point.key,
+            "exits": facts.plans[point.key].exits,
+            "thresholds": thresholds_text(point),
+        }
         for name, points in facts.families.items()
         for point in points
     ]
-    heading = (
-        "family", f"#{facts.measure.unit}", "#top-1", "#from", "#to", "#on calibration", "#trial", "exits",
-        "thresholds",
-    )  # fmt: skip
-    return Table("Operating points of each family alone, likewise", heading, rows)
+    return Table("Operating points of each family alone, likewise", rows)
+
+
+def _on_test(facts: StudyFacts, point: MergedPoint[int]) -> Row:
+    return {
+        f"#{facts.measure.unit}": cost_text(point.test.cost),
+        "#top-1": percent(point.test.top1),
+        "#from": percent(point.test_interval.low),
+        "#to": percent(point.test_interval.high),
+    }
 
 
 def exits(figures: Sequence[ExitFigures], unit: str) -> Table:
     """Return the chosen plan's exits."""
-    last = len(figures)
     rows = [
-        (
-            k,
-            figure.name,
-            figure.frames,
-            figure.depth,
-            cost_text(figure.cost),
-            "takes the rest" if k == last else threshold_text(figure.threshold),
-            percent(figure.share),
-            percent(figure.top1_all),
-            "" if figure.top1_stopping is None else percent(figure.top1_stopping),
-        )
+        {
+            "#exit": k,
+            "cell": figure.name,
+            "#frames": figure.frames,
+            "#depth": figure.depth,
+            f"#{unit} up to here": cost_text(figure.cost),
+            "#threshold": "takes the rest" if k == len(figures) else threshold_text(figure.threshold),
+            "#videos stopping": percent(figure.share),
+            "#top-1 of all": percent(figure.top1_all),
+            "#top-1 of those": "" if figure.top1_stopping is None else percent(figure.top1_stopping),
+        }
         for k, figure in enumerate(figures, start=1)
     ]
-    heading = (
-        "#exit", "cell", "#frames", "#depth", f"#{unit} up to here", "#threshold", "#videos stopping",
-        "#top-1 of all", "#top-1 of those",
-    )  # fmt: skip
-    return Table("Exits of the chosen plan, on test", heading, rows)
+    return Table("Exits of the chosen plan, on test", rows)
 
 
 def reliability(before: Reliability, after: Reliability) -> Table:
     """Return the bins of one exit."""
     rows = [
-        (word, percent(confidence), percent(accuracy), count)
+        {
+            "scaling": word,
+            "#confidence": percent(confidence),
+            "#accuracy": percent(accuracy),
+            "#videos": count,
+        }
         for word, part in (("before", before), ("after", after))
         for confidence, accuracy, count in part.bins
     ]
-    return Table("Bins of confidence, on test", ("scaling", "#confidence", "#accuracy", "#videos"), rows)
+    return Table("Bins of confidence, on test", rows)
 
 
 def videos(shown: Sequence[ShownVideo], unit: str) -> Table:
     """Return the videos shown."""
     rows = [
-        (
-            v.video_id,
-            v.label,
-            v.answer,
-            "right" if v.right else "wrong",
-            v.exit,
-            cost_text(v.cost),
-            f"{v.confidence:.3f}",
-        )
-        for v in shown
+        {
+            "video": video.video_id,
+            "class": video.label,
+            "answer": video.answer,
+            "": "right" if video.right else "wrong",
+            "#exit": video.exit,
+            f"#{unit}": cost_text(video.cost),
+            "#confidence at the first exit": f"{video.confidence:.3f}",
+        }
+        for video in shown
     ]
-    heading = ("video", "class", "answer", "", "#exit", f"#{unit}", "#confidence at the first exit")
-    return Table("Videos shown", heading, rows)
+    return Table("Videos shown", rows)
 
 
 def classes(figures: Sequence[ClassFigures], unit: str) -> Table:
     """Return every class."""
-    num_exits = len(figures[0].share) if figures else 0
     rows = [
-        (
-            f.name,
-            f.num_videos,
-            cost_text(f.cost),
-            percent(f.top1),
-            *(percent(share, 0) for share in f.share),
-        )
-        for f in figures
+        {
+            "class": figure.name,
+            "#videos": figure.num_videos,
+            f"#{unit}": cost_text(figure.cost),
+            "#top-1": percent(figure.top1),
+            **{f"#exit {k}": percent(share, 0) for k, share in enumerate(figure.share, start=1)},
+        }
+        for figure in figures
     ]
-    heading = ("class", "#videos", f"#{unit}", "#top-1", *(f"#exit {k + 1}" for k in range(num_exits)))
-    return Table("Classes, the cheapest first", heading, rows)
+    return Table("Classes, the cheapest first", rows)
 
 
 def history(facts: StudyFacts) -> Table:
     """Return the hypervolume wherever it grew."""
-    rows: list[tuple[object, ...]] = []
-    best = -1.0
-    for place, (number, volume) in enumerate(facts.hypervolume, start=1):
-        if volume > best:
-            rows.append((place, number, percent(volume, 2)))
-            best = volume
-    return Table("Hypervolume where it grew", ("#plans trained", "#trial", "#hypervolume"), rows)
+    rows = [
+        {"#plans trained": place, "#trial": number, "#hypervolume": percent(volume, 2)}
+        for place, number, volume in facts.growth()
+    ]
+    return Table("Hypervolume where it grew", rows)
 
 
 def trials(facts: StudyFacts) -> Table:
     """Return every trial."""
     rows = [
-        (
-            trial.number,
-            trial.state,
-            "" if trial.top1 is None else percent(trial.top1),
-            "" if trial.cost is None else cost_text(trial.cost),
-            "" if trial.minutes is None else f"{trial.minutes:.1f}",
-            trial.plan,
-            trial.reason,
-        )
+        {
+            "#trial": trial.number,
+            "state": trial.state,
+            "#top-1": "" if trial.top1 is None else percent(trial.top1),
+            f"#{facts.measure.unit}": "" if trial.cost is None else cost_text(trial.cost),
+            "#minutes": "" if trial.minutes is None else f"{trial.minutes:.1f}",
+            "plan": trial.plan,
+            "reason": trial.reason,
+        }
         for trial in facts.trials
     ]
-    heading = ("#trial", "state", "#top-1", f"#{facts.measure.unit}", "#minutes", "plan", "reason")
-    return Table("Trials: the best point under the budget, on calibration", heading, rows)
+    return Table("Trials: the best point under the budget, on calibration", rows)
 
 
 def references(points: Sequence[Reference]) -> Table:
     """Return the published points."""
-    rows = [(p.name, f"{p.top1:g}", f"{p.cost:g}", p.source, p.conditions) for p in points]
-    return Table(
-        "Published points", ("system", "#top-1 (%)", f"#{COUNTED.unit}", "source", "conditions"), rows
-    )
+    rows = [
+        {
+            "system": point.name,
+            "#top-1 (%)": f"{point.top1:g}",
+            f"#{COUNTED.unit}": f"{point.cost:g}",
+            "source": point.source,
+            "conditions": point.conditions,
+        }
+        for point in points
+    ]
+    return Table("Published points", rows)
 
 
 def settings(facts: StudyFacts) -> Table:
     """Return the recipe and the versions."""
-    rows = [(name, value) for name, value in facts.settings.items()]
-    rows += [(f"version of {name}", value) for name, value in facts.versions.items()]
-    return Table("Settings and versions", ("field", "value"), rows)
+    versions = {f"version of {name}": value for name, value in facts.versions.items()}
+    fields = [*facts.settings.items(), *versions.items()]
+    return Table("Settings and versions", [{"field": name, "value": value} for name, value in fields])
