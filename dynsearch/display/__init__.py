@@ -1,1 +1,1 @@
-"""Rows of plain values and plans' grids as text, tables and pictures, for files and for notebooks."""
+"""Rows of plain values as text, tables and pictures, for files and for notebooks."""

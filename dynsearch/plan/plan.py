@@ -263,7 +263,7 @@ class Plan:
             exit_share: Share of videos leaving at each exit, written beside it.
         """
         from dynsearch.display.figures import own_axes
-        from dynsearch.display.grid_plot import draw_grid, picture_size
+        from dynsearch.plan.grid_plot import draw_grid, picture_size
 
         axes = own_axes(*picture_size(self)) if axes is None else axes
         draw_grid(self, axes, title=f"plan {self.plan_id}", exit_share=exit_share)
@@ -271,7 +271,7 @@ class Plan:
 
     def _repr_html_(self) -> str:
         from dynsearch.display.notebook import page
-        from dynsearch.display.plan_grid import grid_text
+        from dynsearch.plan.plan_grid import grid_text
 
         return page(repr(self), text=grid_text(self))
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from dynsearch.display.plan_grid import grid_text
 from dynsearch.display.words import cost_text, percent, threshold_text
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plan import Plan
+from dynsearch.plan.plan_grid import grid_text
 from dynsearch.report.markdown import code_block, escape, table
 from dynsearch.thresholds import OperatingPoint
 

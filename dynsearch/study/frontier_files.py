@@ -7,8 +7,8 @@ from pathlib import Path
 import optuna
 
 from dynsearch.display.frontier_plot import plot_frontier
-from dynsearch.display.grid_plot import plot_grid
 from dynsearch.display.tables import write_csv
+from dynsearch.plan.grid_plot import plot_grid
 from dynsearch.report.family_plot import plot_families
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.gathering import Gathering

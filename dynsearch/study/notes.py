@@ -14,9 +14,9 @@ from optuna.trial import Trial
 from optuna_dashboard import save_note
 
 from dynsearch.display.frontier_plot import plot_frontier
-from dynsearch.display.grid_plot import plot_grid
 from dynsearch.frontier import Frontier, top1_interval
 from dynsearch.plan import Plan
+from dynsearch.plan.grid_plot import plot_grid
 from dynsearch.report.markdown import escape
 from dynsearch.report.notes import plan_note, point_note, study_note
 from dynsearch.scores import ExitScores

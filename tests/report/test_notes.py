@@ -2,8 +2,8 @@
 
 import pytest
 
-from dynsearch.display.plan_grid import grid_rows, grid_text
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
+from dynsearch.plan.plan_grid import grid_rows, grid_text
 from dynsearch.report.markdown import code_block, escape, table
 from dynsearch.report.notes import plan_note, point_note, study_note
 from dynsearch.thresholds import ExitPolicy, OperatingPoint

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 from markupsafe import Markup
 
-from dynsearch.display.plan_grid import GridRow, grid_rows
 from dynsearch.display.words import percent
 from dynsearch.plan import Plan
+from dynsearch.plan.plan_grid import GridRow, grid_rows
 from dynsearch.report.html.axes import picture
 from dynsearch.report.html.tag import tag
 

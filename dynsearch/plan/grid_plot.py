@@ -8,8 +8,8 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from dynsearch.display.figures import EXIT_COLOURS, GREY, saved_figure
-from dynsearch.display.plan_grid import Gridded, GridRow, grid_rows
 from dynsearch.display.words import percent
+from dynsearch.plan.plan_grid import Gridded, GridRow, grid_rows
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

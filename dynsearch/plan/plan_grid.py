@@ -2,52 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-
-class Cell(Protocol):
-    """An exit: how many frame sets it has seen and how many depth stages it lies below."""
-
-    @property
-    def sets(self) -> int:
-        """Frame sets."""
-
-    @property
-    def depth(self) -> int:
-        """Depth stages."""
-
-
-class Placement(Protocol):
-    """Exits in the order they are met."""
-
-    @property
-    def exits(self) -> Sequence[Cell]:
-        """The exits."""
-
-
-class Order(Protocol):
-    """The frame sets in the order they are fed, in groups."""
-
-    @property
-    def sets(self) -> tuple[int, ...]:
-        """The frame sets."""
-
-    @property
-    def group_starts(self) -> tuple[int, ...]:
-        """Place of the first set of each group."""
+from dynsearch.plan.exit_placement import ExitPlacement
+from dynsearch.plan.frame_order import FrameOrder
 
 
 class Gridded(Protocol):
     """What is drawn of a plan."""
 
     @property
-    def exits(self) -> Placement:
+    def exits(self) -> ExitPlacement:
         """Where the exits sit."""
 
     @property
-    def frame_order(self) -> Order:
+    def frame_order(self) -> FrameOrder:
         """How the frame sets are fed."""
 
     @property
