@@ -6,15 +6,20 @@ The names below are loaded when first used, so that importing dynsearch loads ne
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from dynsearch.api.evaluate import evaluate as evaluate
+    from dynsearch.api.events import StudyEvent as StudyEvent
+    from dynsearch.api.study import Study as Study
+    from dynsearch.api.study import run_study as run_study
     from dynsearch.calibration import Calibration as Calibration
     from dynsearch.calibration import calibrate as calibrate
     from dynsearch.data import DATASETS as DATASETS
+    from dynsearch.data.from_python import add_dataset as add_dataset
     from dynsearch.data.reader import read_frames as read_frames
     from dynsearch.errors import DynsearchError as DynsearchError
-    from dynsearch.export.loaded import LoadedNetwork as load  # noqa: F401
+    from dynsearch.export.loaded import LoadedNetwork
     from dynsearch.families import build_network as build_network
     from dynsearch.families import cost_table as cost_table
     from dynsearch.frontier import Frontier as Frontier
@@ -25,10 +30,13 @@ if TYPE_CHECKING:
     from dynsearch.plan.plan import FAMILIES as FAMILIES
     from dynsearch.scores import CONFIDENCE_MEASURES as CONFIDENCE_MEASURES
     from dynsearch.scores import ExitScores as ExitScores
+    from dynsearch.study.run_settings import RunSettings as RunSettings
     from dynsearch.thresholds import SOLVERS as SOLVERS
     from dynsearch.thresholds import ExitPolicy as ExitPolicy
     from dynsearch.thresholds import OperatingPoint as OperatingPoint
     from dynsearch.training.optimizers import OPTIMIZERS as OPTIMIZERS
+
+    load = LoadedNetwork
 
 __version__ = "0.1.0"
 
@@ -46,23 +54,31 @@ _PUBLIC = {
     "OPTIMIZERS": ("dynsearch.training.optimizers", "OPTIMIZERS"),
     "OperatingPoint": ("dynsearch.thresholds", "OperatingPoint"),
     "Plan": ("dynsearch.plan", "Plan"),
+    "RunSettings": ("dynsearch.study.run_settings", "RunSettings"),
     "SOLVERS": ("dynsearch.thresholds", "SOLVERS"),
+    "Study": ("dynsearch.api.study", "Study"),
+    "StudyEvent": ("dynsearch.api.events", "StudyEvent"),
+    "add_dataset": ("dynsearch.data.from_python", "add_dataset"),
     "build_network": ("dynsearch.families", "build_network"),
     "calibrate": ("dynsearch.calibration", "calibrate"),
     "cost_table": ("dynsearch.families", "cost_table"),
+    "evaluate": ("dynsearch.api.evaluate", "evaluate"),
     "load": ("dynsearch.export.loaded", "LoadedNetwork"),
     "read_frames": ("dynsearch.data.reader", "read_frames"),
+    "run_study": ("dynsearch.api.study", "run_study"),
     "solve_thresholds": ("dynsearch.frontier", "solve_thresholds"),
 }
 
 __all__ = sorted(_PUBLIC)
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _PUBLIC:
-        raise AttributeError(f"module 'dynsearch' has no attribute {name!r}")
-    module, attribute = _PUBLIC[name]
-    return getattr(importlib.import_module(module), attribute)
+if not TYPE_CHECKING:  # A checker would take any name for one of these.
+
+    def __getattr__(name: str) -> object:
+        if name not in _PUBLIC:
+            raise AttributeError(f"module 'dynsearch' has no attribute {name!r}")
+        module, attribute = _PUBLIC[name]
+        return getattr(importlib.import_module(module), attribute)
 
 
 def __dir__() -> list[str]:

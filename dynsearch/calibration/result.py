@@ -161,8 +161,9 @@ class Calibration:
                 estimate = self.measure.spelled(asdict(self.cross_fitted[place]))
                 row |= self._columns("cross_fitted", estimate, self.cross_fitted_intervals(place))
             if self.applied is not None:
-                point = self.applied[place].to_dict()
-                row |= self._columns("applied", point, self.applied_intervals(place))
+                point = self.applied[place]
+                measured = self.measure.spelled({"cost": point.cost, "top1": point.top1})
+                row |= self._columns("applied", measured, self.applied_intervals(place))
         return rows
 
     def to_pandas(self) -> pandas.DataFrame:

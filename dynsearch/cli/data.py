@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dynsearch.api.bars import counting
 from dynsearch.cli import options
-from dynsearch.cli.bars import counting
 
 if TYPE_CHECKING:
     from dynsearch.data.catalogue import DatasetInfo

@@ -8,14 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
+from dynsearch.api.bars import counting
 from dynsearch.cli import options
-from dynsearch.cli.bars import counting
 
 if TYPE_CHECKING:
     from dynsearch.export.evaluation import Evaluation
     from dynsearch.export.loaded import LoadedNetwork
-    from dynsearch.study.recipe import StudyRecipe
-    from dynsearch.training.source import DatasetClips
 
 
 @click.command(short_help="Dynamic inference of a bundle over a data set.")
@@ -31,7 +29,7 @@ if TYPE_CHECKING:
 def evaluate(
     bundle: Path,
     dataset: str | None,
-    split: str,
+    split: Literal["calibration", "test"],
     batch_size: int,
     data_root: Path | None,
     reader: Literal["auto", "decord", "pyav"] | None,
@@ -45,33 +43,23 @@ def evaluate(
     """
     from dataclasses import asdict
 
-    from dynsearch.data.catalogue import get_metrics
-    from dynsearch.errors import DataError
-    from dynsearch.export.evaluation import evaluate as measure
+    from dynsearch.api.evaluate import evaluate as measure
     from dynsearch.export.loaded import LoadedNetwork
     from dynsearch.study.run_settings import RunSettings
-    from dynsearch.study.source import open_clips
 
     loaded = LoadedNetwork(bundle)
-    plan, recipe = loaded.bundle.plan, loaded.bundle.recipe
-    run = RunSettings(reader=reader or "auto")
-    source = open_clips(recipe, data_root, dataset=dataset, run=run)
-    if tuple(source.dataset.class_names) != loaded.bundle.class_names:
-        raise DataError(
-            f"its classes are not the bundle's: {_first_difference(source, loaded)}",
-            where=str(source.dataset.root),
-            hint="Evaluate on the data set the bundle was trained on",
-        )
-    if dataset is not None and (seen := _trained_on(source, recipe, data_root, split)):
-        click.echo(
-            f"dynsearch: {seen} of these videos were trained on, so that the figures are too good", err=True
-        )
-    config = recipe.training.model_copy(update={"batch_size": batch_size})
-    loader = source.loader(split, plan, config, training=False, seed=recipe.seed)
-    total = len(source.video_ids(split))
+    plan = loaded.bundle.plan
     with counting("evaluating", quiet=quiet or as_json) as progress:
-        metrics = get_metrics(source.dataset.name)
-        measured = measure(loaded, loader, metrics, on_videos=lambda done: progress(done, total))
+        measured = measure(
+            loaded,
+            dataset,
+            split=split,
+            batch_size=batch_size,
+            data_root=data_root,
+            run=RunSettings(reader=reader or "auto"),
+            progress=progress,
+            warn=lambda text: click.echo(f"dynsearch: {text}", err=True),
+        )
     if as_json:
         values = measured.measure.spelled(asdict(measured))
         rates = {
@@ -81,25 +69,6 @@ def evaluate(
         click.echo(json.dumps({"plan_id": plan.plan_id, "split": split, **values, **rates}, indent=1))
         return
     _print(loaded, measured, split)
-
-
-def _trained_on(source: DatasetClips, recipe: StudyRecipe, data_root: Path | None, split: str) -> int:
-    """Return how many videos of ``split`` are among the bundle's training videos, if both are of one data set."""
-    from dynsearch.study.source import open_clips
-
-    if source.dataset.name.partition("@")[0] != recipe.dataset.partition("@")[0]:
-        return 0
-    trained = {record.path for record in open_clips(recipe, data_root).dataset.splits["train"]}
-    return sum(record.path in trained for record in source.dataset.splits[split])
-
-
-def _first_difference(source: DatasetClips, loaded: LoadedNetwork) -> str:
-    """Return the first class in which a data set and a bundle differ."""
-    here, there = list(source.dataset.class_names), list(loaded.bundle.class_names)
-    if len(here) != len(there):
-        return f"{len(here)} here, {len(there)} there"
-    index = next(i for i, (one, other) in enumerate(zip(here, there, strict=True)) if one != other)
-    return f"class {index} is {here[index]!r} here, {there[index]!r} there"
 
 
 def _print(loaded: LoadedNetwork, measured: Evaluation, split: str) -> None:

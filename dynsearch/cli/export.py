@@ -72,33 +72,16 @@ def _from_study(
     name: str, budget: float | None, output: Path, data_root: Path | None, studies_root: Path
 ) -> Bundle:
     """Write a study's best point as a bundle, and say what it is."""
-    from dynsearch.data.catalogue import open_dataset
-    from dynsearch.export import write_bundle
+    from dynsearch.api.export import export_point
     from dynsearch.study.folder import StudyFolder
     from dynsearch.study.record import open_record
     from dynsearch.study.results import read_results
-    from dynsearch.thresholds import full_inference
 
     folder = StudyFolder.existing(name, studies_root)
     recipe = folder.recipe()
-    if budget is not None:
-        recipe = recipe.model_copy(update={"budget": budget})
     results = read_results(open_record(folder), folder, solver=recipe.solver)
-    point = results.best_under(recipe.budget)
-    dataset = open_dataset(
-        recipe.dataset, data_root, calibration_fraction=recipe.calibration_fraction, seed=recipe.seed
-    )
-    test = results.scores[point.key][1]
-    bundle = write_bundle(
-        output,
-        plan=results.plans[point.key],
-        point=point,
-        full=full_inference(test),
-        frontier=[(results.plans[other.key], other) for other in results.points],
-        weights=folder.trial(point.key) / "weights.safetensors",
-        class_names=dataset.class_names,
-        recipe=recipe,
-    )
+    point = results.best_under(recipe.budget if budget is None else budget)
+    bundle = export_point(folder, results, point, output, budget=budget, data_root=data_root)
     click.echo(
         f"{bundle.folder}: trial {point.key}, plan {bundle.plan.plan_id}, top-1 {100 * point.test.top1:.1f}% at "
         f"{point.test.cost:.4g} {point.measure.per_video} on test\n{bundle.plan}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +12,6 @@ from dynsearch.cli import options
 if TYPE_CHECKING:
     from dynsearch.data.records import VideoRecord
     from dynsearch.study.folder import StudyFolder
-    from dynsearch.study.results import StudyResults
 
 
 @click.command(short_help="Write a study's report, one HTML page.")
@@ -35,6 +33,7 @@ def report(study: str, output: Path | None, data_root: Path | None, studies_root
 
     The page needs no network. It is made from the study's files; where the data set is at hand, videos are shown.
     """
+    from dynsearch.api.report import make_report
     from dynsearch.study.folder import StudyFolder
 
     folder = StudyFolder.existing(study, studies_root)
@@ -43,30 +42,6 @@ def report(study: str, output: Path | None, data_root: Path | None, studies_root
     if missing:
         click.echo(f"{missing} videos have no picture: the data set or the file is not there", err=True)
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
-
-
-def make_report(
-    folder: StudyFolder, path: Path, records: Iterable[VideoRecord], results: StudyResults | None = None
-) -> int:
-    """Write a study's report with pictures of those of its videos that are among ``records``.
-
-    Args:
-        folder: The study's.
-        path: The HTML file.
-        records: Where the videos are.
-        results: What the study found, where that was gathered already.
-
-    Returns:
-        How many of the videos shown have no picture.
-    """
-    from dynsearch.data.thumbnails import thumbnails
-    from dynsearch.study.report_files import read_facts, videos_wanted, write_report
-
-    facts = read_facts(folder, results)
-    wanted = videos_wanted(facts)
-    pictures = thumbnails(records, wanted)
-    write_report(facts, path, pictures)
-    return len(wanted) - len(pictures)
 
 
 def _records(folder: StudyFolder, data_root: Path | None) -> list[VideoRecord]:

@@ -105,7 +105,6 @@ def study(
 
     click.get_current_context().with_resource(stopped_by_sigterm())
 
-    from dynsearch.cli.progress import study_progress
     from dynsearch.plugins import imported
     from dynsearch.study.folder import StudyFolder
     from dynsearch.study.recipe_file import load_recipe, recipe_name
@@ -124,26 +123,18 @@ def study(
     recipe, run = load_recipe(recipe_file or str(dataset), settings=settings, overrides=overrides)
     folder = StudyFolder.named(name or recipe_name(recipe_file or str(dataset)), studies_root)
 
-    if run.engine == "local":
-        from dynsearch.search.engines.slot import warm_up
+    from dynsearch.api.study import run_recipe
 
-        warm_up()
-    from dynsearch.search.loggers import open_loggers
-    from dynsearch.search.run import run_study
-    from dynsearch.study.origin import Origin
-    from dynsearch.study.source import open_clips
-
-    source = open_clips(recipe, data_root, run=run, write=None if quiet or as_json else click.echo)
-    trackers = open_loggers(run.loggers, folder.name, recipe)
-    with study_progress(
-        quiet=quiet or as_json, verbose=verbose, num_epochs=recipe.training.epochs, loggers=trackers
-    ) as progress:
-        origin = Origin.of(source.dataset, shlex.join(["dynsearch", *sys.argv[1:]]))
-        facts = source.facts()
-        results = run_study(recipe, folder, source, progress, progress.epoch, origin, run=run, data=facts)
+    study = run_recipe(
+        recipe,
+        run,
+        folder,
+        progress=not (quiet or as_json),
+        verbose=verbose,
+        data_root=data_root,
+        command=shlex.join(["dynsearch", *sys.argv[1:]]),
+    )
 
     from dynsearch.cli.frontier import print_frontier
-    from dynsearch.cli.report import make_report
 
-    print_frontier(results, folder, recipe.budget, as_json=as_json)
-    make_report(folder, folder.path / "report.html", source.dataset.splits["test"], results)
+    print_frontier(study.results, folder, recipe.budget, as_json=as_json)

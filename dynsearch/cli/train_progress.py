@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import click
 
-from dynsearch.cli.bars import TrainingBars, epoch_line, training_bars
+from dynsearch.api.bars import TrainingBars, epoch_line, training_bars
 from dynsearch.plan import Plan
 from dynsearch.search.loggers import TrialLogger
 from dynsearch.thresholds import OperatingPoint

@@ -6,7 +6,7 @@ import dataclasses
 import os
 
 from dynsearch.data.catalogue_entries import DATASETS
-from dynsearch.data.dataset_info import DatasetInfo
+from dynsearch.data.dataset_info import DatasetInfo, FlipRule
 from dynsearch.data.home import dataset_root
 from dynsearch.data.layouts.video_tree import without_missing
 from dynsearch.data.records import Annotations, VideoDataset
@@ -38,6 +38,12 @@ def get_metrics(name: str) -> tuple[str, ...]:
     """Return what a data set's results are measured by; top-1 and top-5 for one that is not in the catalogue."""
     base = name.partition("@")[0]
     return DATASETS[base].metrics if base in DATASETS else ("top1", "top5")
+
+
+def flip_rule(name: str) -> FlipRule:
+    """Return what mirroring does to a data set's classes; ``plain`` for one that is not in the catalogue."""
+    base = name.partition("@")[0]
+    return DATASETS[base].flip if base in DATASETS else "plain"
 
 
 def read_annotations(

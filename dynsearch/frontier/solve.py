@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from dynsearch.frontier.frontier import Frontier
 from dynsearch.frontier.learned import solve_learned
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
@@ -19,7 +17,7 @@ def solve_thresholds(
     solver: str = DEFAULT_SOLVER,
     *,
     confidence: str | None = None,
-    **options: Any,
+    **options: object,
 ) -> Frontier:
     """Return the frontier of operating points that ``solver`` finds on calibration scores.
 

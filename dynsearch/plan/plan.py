@@ -177,7 +177,7 @@ class Plan:
         """Return how many frames have been fed when ``exit_`` is reached."""
         return exit_.sets * self.frames_per_set
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return the plan as plain values, as written to ``plan.yaml``.
 
         Fields that came later are left out at their defaults, so that the ids of older plans stay.
@@ -204,7 +204,7 @@ class Plan:
         }
 
     @classmethod
-    def from_dict(cls, values: Any) -> Plan:
+    def from_dict(cls, values: object) -> Plan:
         """Return the plan that :meth:`to_dict` wrote.
 
         Raises:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from dynsearch.errors import InputError, ScoresError
 from dynsearch.measures import COUNTED, CostMeasure, measure_called
@@ -63,7 +63,7 @@ class ExitScores:
     confidence_EN: NDArray[np.float64] | None = None
     correct_EN: NDArray[np.bool_] | None = None
     logits_ENK: NDArray[np.float32] | None = None
-    labels_N: NDArray[Any] | None = None
+    labels_N: NDArray[np.int64] | None = None
     video_ids_N: NDArray[np.str_] | None = None
     plan_id: str = ""
     split: str = ""
@@ -204,15 +204,16 @@ class ExitScores:
             measure=self.measure,
         )
 
-    def select(self, videos: NDArray[Any]) -> ExitScores:
+    def select(self, videos: ArrayLike) -> ExitScores:
         """Return the scores of some videos, by an index array or a mask over N."""
+        chosen: NDArray[np.integer | np.bool_] = np.asarray(videos)
         return ExitScores(
             cost_E=self.cost_E,
-            confidence_EN=None if self.confidence_EN is None else self.confidence_EN[:, videos],
-            correct_EN=None if self.correct_EN is None else self.correct_EN[:, videos],
-            logits_ENK=None if self.logits_ENK is None else self.logits_ENK[:, videos],
-            labels_N=None if self.labels_N is None else self.labels_N[videos],
-            video_ids_N=None if self.video_ids_N is None else self.video_ids_N[videos],
+            confidence_EN=None if self.confidence_EN is None else self.confidence_EN[:, chosen],
+            correct_EN=None if self.correct_EN is None else self.correct_EN[:, chosen],
+            logits_ENK=None if self.logits_ENK is None else self.logits_ENK[:, chosen],
+            labels_N=None if self.labels_N is None else self.labels_N[chosen],
+            video_ids_N=None if self.video_ids_N is None else self.video_ids_N[chosen],
             plan_id=self.plan_id,
             split=self.split,
             measure=self.measure,
@@ -266,21 +267,21 @@ class ExitScores:
     @classmethod
     def from_logits(
         cls,
-        logits_ENK: NDArray[Any],
-        labels_N: NDArray[Any] | None,
-        cost_E: NDArray[Any],
+        logits_ENK: ArrayLike,
+        labels_N: ArrayLike | None,
+        cost_E: ArrayLike,
         *,
-        video_ids: Any = None,
+        video_ids: ArrayLike | None = None,
         plan_id: str = "",
         split: str = "",
         measure: CostMeasure = COUNTED,
     ) -> ExitScores:
         """Return exit scores made of logits; see the class for shapes and units."""
         return cls(
-            cost_E=cost_E,
-            logits_ENK=logits_ENK,
-            labels_N=labels_N,
-            video_ids_N=video_ids,
+            cost_E=np.asarray(cost_E),
+            logits_ENK=np.asarray(logits_ENK),
+            labels_N=None if labels_N is None else np.asarray(labels_N),
+            video_ids_N=None if video_ids is None else np.asarray(video_ids),
             plan_id=plan_id,
             split=split,
             measure=measure,

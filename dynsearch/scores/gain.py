@@ -82,7 +82,7 @@ class GainModel:
         }
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> GainModel:
+    def from_dict(cls, values: object) -> GainModel:
         """Return the model that ``to_dict`` described.
 
         Raises:

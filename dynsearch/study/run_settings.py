@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -51,7 +51,7 @@ class RunSettings(Settings):
         """The most that a score grid may take."""
         return int(self.max_grid_gb * _GIGABYTE)
 
-    def resolved(self) -> dict[str, Any]:
+    def resolved(self) -> dict[str, object]:
         """Return all fields, defaults included, as plain values."""
         return self.model_dump(mode="json")
 

@@ -10,7 +10,6 @@ import math
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -88,7 +87,7 @@ class ExitPolicy:
             return self.gain.base
         return FIRST_CHOICE if self.confidence == PATIENCE else self.confidence
 
-    def confidence_at(self, seen: NDArray[Any]) -> NDArray[Any]:
+    def confidence_at(self, seen: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (N,): what the threshold of exit k is compared with.
 
         Args:
@@ -111,7 +110,7 @@ class ExitPolicy:
             return self.gain.gains(scores.confidence(self.gain.base))
         return scores.confidence(self.confidence)
 
-    def first_exit(self, confidence_EN: NDArray[Any]) -> NDArray[np.int64]:
+    def first_exit(self, confidence_EN: NDArray[np.float64]) -> NDArray[np.int64]:
         """Return (N,): the exit at which each video stops.
 
         Args:
@@ -125,7 +124,7 @@ class ExitPolicy:
             np.putmask(exit_N, stops_N, exit_index)
         return exit_N
 
-    def stops(self, confidence_EN: NDArray[Any]) -> Iterator[NDArray[np.bool_]]:
+    def stops(self, confidence_EN: NDArray[np.float64]) -> Iterator[NDArray[np.bool_]]:
         """Yield for each exit in turn (N,): which videos stop there. Each video stops once.
 
         Raises:
@@ -152,9 +151,9 @@ class ExitPolicy:
                 hint="Calibrate it on its own scores",
             )
 
-    def to_dict(self) -> dict[str, Any]:
+    def to_dict(self) -> dict[str, object]:
         """Return plain values, as written to ``policy.yaml``."""
-        values: dict[str, Any] = {
+        values: dict[str, object] = {
             "plan_id": self.plan_id,
             "confidence": self.confidence,
             "thresholds": list(self.thresholds),
@@ -162,7 +161,7 @@ class ExitPolicy:
         return values if self.gain is None else values | {"gain": self.gain.to_dict()}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> ExitPolicy:
+    def from_dict(cls, values: Mapping[str, object]) -> ExitPolicy:
         """Return the policy that ``to_dict`` described.
 
         Raises:

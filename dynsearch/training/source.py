@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from dynsearch.data.catalogue import get_info, open_dataset
+from dynsearch.data.catalogue import flip_rule, open_dataset
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.flips import mirrored_classes
 from dynsearch.data.frame_cache import FrameCache, check_limit, make_frame_cache
@@ -72,6 +72,7 @@ class DatasetClips:
             f"{split}:{record.video_id}" for split in dataset.splits for record in dataset.splits[split]
         )
         self.fingerprint = hashlib.sha256(ids.encode()).hexdigest()[:12]
+        self._flip = flip_rule(dataset.name)
         self._write = write or (lambda line: None)
         self._cache_settings = frame_cache
         self._reader, self._num_workers, self._max_cache_gb = reader, num_workers, max_cache_gb
@@ -194,7 +195,7 @@ class DatasetClips:
         )
 
     def _mirrored(self) -> torch.Tensor:
-        return mirrored_classes(self.dataset.class_names, get_info(self.dataset.name).flip)
+        return mirrored_classes(self.dataset.class_names, self._flip)
 
     def _make_cache(self, split: str, max_bad_videos: float) -> FrameCache:
         settings = self._cache_settings

@@ -16,7 +16,8 @@ from tests.data.videos import encode
 from tests.docs.guide import DOCS, blocks_of, run_guide
 
 RUN_BELOW = {
-    "calibrate.md", "quickstart.md", "reading-a-frontier.md", "own-data.md", "own-backbone.md", "serving.md",
+    "calibrate.md", "quickstart.md", "reading-a-frontier.md", "own-data.md", "own-backbone.md", "python.md",
+    "serving.md",
 }  # fmt: skip
 
 
@@ -147,3 +148,15 @@ def test_own_backbone(tmp_path):
     printed = run_guide("own-backbone.md", tmp_path)
     assert "torch.Size([3, 2, 5])" in printed[1]
     assert "4x3" in printed[-1]
+
+
+@pytest.mark.slow
+def test_python(tmp_path, home, monkeypatch):
+    monkeypatch.setenv("DYNSEARCH_HOME", str(home))
+    printed = run_guide("python.md", tmp_path)
+    assert "Best under" not in printed[0]
+    assert "test_gflops" in printed[0]
+    assert printed[1].startswith("Study(motions: 2 trained plans")
+    assert "8x5" in printed[3]
+    assert printed[4].startswith("Calibration(")
+    assert 0 <= float(printed[5].splitlines()[-1]) <= 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from dynsearch.cli.bars import TrainingBars, epoch_line, training_bars
+from dynsearch.api.bars import TrainingBars, epoch_line, training_bars
 
 if TYPE_CHECKING:
     from dynsearch.plan import Plan

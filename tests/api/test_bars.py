@@ -8,7 +8,7 @@ import sys
 
 TRAINING = """
 import time
-from dynsearch.cli.bars import training_bars
+from dynsearch.api.bars import training_bars
 from dynsearch.training.progress import StepReport
 with training_bars() as bars:
     for epoch in (1, 2):
@@ -22,7 +22,7 @@ with training_bars() as bars:
 """
 COUNTING = """
 import time
-from dynsearch.cli.bars import counting
+from dynsearch.api.bars import counting
 with counting("checking") as progress:
     for done in range(1, 21):
         progress(done, 20)

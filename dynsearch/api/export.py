@@ -1,0 +1,63 @@
+"""A point of a study as a bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from dynsearch.data.catalogue import open_dataset
+from dynsearch.export.bundle import Bundle, write_bundle
+from dynsearch.frontier import MergedPoint
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.origin import Origin
+from dynsearch.study.results import StudyResults
+from dynsearch.thresholds import full_inference
+
+
+def export_point(
+    folder: StudyFolder,
+    results: StudyResults,
+    point: MergedPoint[int],
+    output: Path,
+    *,
+    budget: float | None = None,
+    data_root: Path | None = None,
+) -> Bundle:
+    """Write a point of a study's frontier as a bundle.
+
+    Args:
+        folder: The study's files.
+        results: What it found.
+        point: One of its points.
+        output: Folder of the bundle.
+        budget: The one it was chosen under; None means the study's own.
+        data_root: The data set's own folder, whose classes are asked for; None takes those the study recorded.
+
+    Raises:
+        BundleError: ``output`` is a file.
+        DataError: The study recorded no classes, and its data set can't be read.
+    """
+    recipe = folder.recipe()
+    if budget is not None:
+        recipe = recipe.model_copy(update={"budget": budget})
+    test = results.scores[point.key][1]
+    return write_bundle(
+        output,
+        plan=results.plans[point.key],
+        point=point,
+        full=full_inference(test),
+        frontier=[(results.plans[other.key], other) for other in results.points],
+        weights=folder.trial(point.key) / "weights.safetensors",
+        class_names=_class_names(folder, data_root),
+        recipe=recipe,
+    )
+
+
+def _class_names(folder: StudyFolder, data_root: Path | None) -> Sequence[str]:
+    origin, recipe = Origin.of_study(folder), folder.recipe()
+    if data_root is None and origin is not None:
+        return origin.class_names
+    dataset = open_dataset(
+        recipe.dataset, data_root, calibration_fraction=recipe.calibration_fraction, seed=recipe.seed
+    )
+    return dataset.class_names
