@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from dynsearch.frontier import (
 )
 from dynsearch.frontier import cross_fit as cross_fitted
 from dynsearch.frontier.choose_confidence import choose_confidence
+from dynsearch.measures import CostMeasure, measure_called
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.calibration import calibrate_exits
 from dynsearch.scores.confidence import SEVERAL_LABELS_MEASURE
@@ -49,6 +51,7 @@ def calibrate(
     max_gflops: float | None = None,
     test: ScoresLike | None = None,
     costs: Sequence[float] | None = None,
+    cost_unit: str | CostMeasure | None = None,
     solver: str = DEFAULT_SOLVER,
     confidence: str | None = None,
     allow_overlap: bool = False,
@@ -71,6 +74,7 @@ def calibrate(
         max_gflops: The same, as it is spelled where costs are GFLOPs.
         test: Labelled scores of other videos, to measure the points on.
         costs: For a CSV or Parquet table: cumulative cost of each exit.
+        cost_unit: What costs are in, for instance ``ms``, where a file does not say; None means GFLOPs.
         solver: A name of ``dynsearch.SOLVERS``.
         confidence: A measure's name, ``given``, ``learned-gain``, or ``auto``, which takes the best of them by
             cross-validation; None takes the largest softmax probability, or sigmoid where videos have several labels.
@@ -117,8 +121,11 @@ def calibrate(
         ]:
             if wanted is not None and wanted is not False:
                 raise InputError(f"{name} is about one point", hint="Choose it with a budget")
-    calibration = _read(scores, costs, labelled=True)
-    other = None if test is None else _read(test, costs, labelled=True)
+    read = functools.partial(_read, costs=costs, unit=cost_unit)
+    calibration = read(scores, labelled=True)
+    if max_gflops is not None:
+        calibration.measure.only("gflops", max_gflops)
+    other = None if test is None else read(test, labelled=True)
     found = _found(request, calibration, other)
     point = found.point
     if point is None:
@@ -126,8 +133,8 @@ def calibrate(
     return replace(
         found,
         groups=_groups(request, point, scores, calibration),
-        drift=None if check is None else check_drift(point, _read(check, costs)),
-        rematched=None if rematch is None else restored(point, _read(rematch, costs)),
+        drift=None if check is None else check_drift(point, read(check)),
+        rematched=None if rematch is None else restored(point, read(rematch)),
         point_map=_map(point, calibration),
         applied_map=_map(point, other),
     )
@@ -175,8 +182,14 @@ def _found(request: Request, calibration: ExitScores, other: ExitScores | None) 
     )
 
 
-def _read(scores: ScoresLike, costs: Sequence[float] | None, *, labelled: bool = False) -> ExitScores:
-    """Return scores that may be given as a file; ``costs`` are those of a table.
+def _read(
+    scores: ScoresLike,
+    *,
+    costs: Sequence[float] | None,
+    unit: str | CostMeasure | None,
+    labelled: bool = False,
+) -> ExitScores:
+    """Return scores that may be given as a file; ``costs`` are those of a table, ``unit`` is theirs.
 
     Raises:
         ScoresError: They can't be read, or are not ``labelled`` where they must be.
@@ -184,7 +197,8 @@ def _read(scores: ScoresLike, costs: Sequence[float] | None, *, labelled: bool =
     where = None
     if not isinstance(scores, ExitScores):
         where = os.fspath(scores)
-        scores = load_scores(scores, costs if is_table(scores) else None)
+        measure = measure_called(unit) if isinstance(unit, str) else unit
+        scores = load_scores(scores, costs if is_table(scores) else None, measure)
     if labelled and not scores.has_truth:
         raise ScoresError(
             "unlabelled, so there is no accuracy",

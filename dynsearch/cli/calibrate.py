@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dynsearch.cli.options import budget, plugins
+from dynsearch.cli.options import any_budget, budget, plugins
 
 if TYPE_CHECKING:
     from dynsearch.calibration import Calibration
@@ -21,6 +21,12 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.argument("scores", type=_FILE)
 @plugins
 @budget
+@any_budget
+@click.option(
+    "--cost-unit",
+    metavar="NAME",
+    help="What costs are in where a file does not say, for instance ms. Default: gflops.",
+)
 @click.option(
     "--solver",
     default="frontier",
@@ -51,7 +57,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "--trials", "num_trials", type=int, help="With --solver optuna: how many policies are tried (1000)."
 )
 @click.option(
-    "--gmacs", "costs", help="For a CSV or Parquet table: the exits' cumulative GMACs per video, as 4,8,13."
+    "--gmacs",
+    "--costs",
+    "costs",
+    help="For a CSV or Parquet table: the exits' cumulative GMACs (or other costs) per video, as 4,8,13.",
 )
 @click.option("--apply", "test", type=_FILE, help="Other scores (of test videos) to measure the points on.")
 @click.option("--allow-overlap", is_flag=True, help="Accept --apply scores that share videos with SCORES.")
@@ -93,7 +102,10 @@ def calibrate(**options: Any) -> None:
     from dynsearch.display.tables import write_csv
 
     outputs = {name: options.pop(name) for name in ("as_json", "csv_file", "plot_file", "policy_file")}
-    if options["budget"] is None and options["solver"] != "risk":
+    options["max_gflops"], options["budget"] = options["budget"], options.pop("any_budget")
+    if options["max_gflops"] is not None and options["budget"] is not None:
+        raise click.UsageError("--max-gflops and --budget are one; give one of them.")
+    if options["budget"] is None and options["max_gflops"] is None and options["solver"] != "risk":
         about_a_point = {"--policy": outputs["policy_file"]}
         about_a_point |= {f"--{name.replace('_', '-')}": options[name] for name in _ABOUT_A_POINT}
         for name in (name for name, wanted in about_a_point.items() if wanted):

@@ -36,13 +36,14 @@ def to_text(result: Calibration) -> str:
 
 
 def _header(result: Calibration) -> list[str]:
-    header = ["", "GFLOPs", "top-1 %"]
+    unit = result.measure.unit
+    header = ["", unit, "top-1 %"]
     if result.cross_fitted is not None:
-        header += ["cross-fitted GFLOPs", "cross-fitted top-1 %"]
+        header += [f"cross-fitted {unit}", "cross-fitted top-1 %"]
         if result.applied is None:
             header.append("95% interval")
     if result.applied is not None:
-        header += ["applied GFLOPs", "95% interval", "applied top-1 %", "95% interval"]
+        header += [f"applied {unit}", "95% interval", "applied top-1 %", "95% interval"]
     return [*header, "% stopping at each exit"]
 
 
@@ -68,7 +69,7 @@ def _percents(interval: Interval) -> str:
 
 def _point_lines(result: Calibration, point: OperatingPoint) -> list[str]:
     request = result.request
-    under = "" if request.budget is None else f" under {request.budget:g} GFLOPs per video"
+    under = "" if request.budget is None else f" under {request.budget:g} {result.measure.per_video}"
     lines = [f"* best point{under}; a video stops when its confidence is above T:"]
     lines += [
         f"  exit {exit_index}: T = {threshold:.10g}, {100 * share:.1f}% of videos stop"
@@ -92,7 +93,7 @@ def _point_lines(result: Calibration, point: OperatingPoint) -> list[str]:
     if result.drift is not None:
         moved = "moved beyond chance" if result.drift.moved() else "as expected"
         shares = " ".join(f"{100 * share:.0f}" for share in result.drift.exit_share)
-        lines += ["", f"new videos: {moved}; {cost_text(result.drift.cost)} GFLOPs, {shares} % stop"]
+        lines += ["", f"new videos: {moved}; {result.measure.text(result.drift.cost)}, {shares} % stop"]
     if result.rematched is not None:
         lines += ["", "thresholds that restore the stop rates on the new videos:"]
         lines += [f"  exit {k}: T = {t:.10g}" for k, t in enumerate(result.rematched.thresholds)]
@@ -103,7 +104,9 @@ def _point_lines(result: Calibration, point: OperatingPoint) -> list[str]:
 
 def _group_lines(result: Calibration, groups: list[GroupView]) -> list[str]:
     kind, name = ("classes", "class") if result.request.by_class else ("groups", "group")
-    table = [[name, "videos", "top-1 %", "at last exit %", "drop", "GFLOPs", "% stopping at each exit"]]
+    table = [
+        [name, "videos", "top-1 %", "at last exit %", "drop", result.measure.unit, "% stopping at each exit"]
+    ]
     table += [
         [
             str(view.group),

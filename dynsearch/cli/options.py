@@ -73,13 +73,16 @@ class _Budget(click.ParamType):
 
     name = "float"
 
+    def __init__(self, unit: str = " of GFLOPs") -> None:
+        self.unit = unit
+
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
         try:
             budget = float(value)
         except ValueError:
             budget = math.nan
         if not 0 < budget < math.inf:
-            self.fail(f"must be a number of GFLOPs above zero, got {shown(value)}", param, ctx)
+            self.fail(f"must be a number{self.unit} above zero, got {shown(value)}", param, ctx)
         return budget
 
 
@@ -88,4 +91,10 @@ budget = click.option(
     "budget",
     type=_Budget(),
     help="Budget: mean GFLOPs (10^9 multiply-accumulates) per video.",
+)
+any_budget = click.option(
+    "--budget",
+    "any_budget",
+    type=_Budget(""),
+    help="The budget where costs are in another unit: mean cost per video.",
 )

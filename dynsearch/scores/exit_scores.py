@@ -288,8 +288,12 @@ class ExitScores:
         )
 
     @classmethod
-    def load(cls, path: str | os.PathLike[str]) -> ExitScores:
-        """Read exit scores from an ``.npz`` file; nothing in it is executed. Without a ``measure`` costs are counted.
+    def load(cls, path: str | os.PathLike[str], *, measure: CostMeasure | None = None) -> ExitScores:
+        """Read exit scores from an ``.npz`` file; nothing in it is executed.
+
+        Args:
+            path: The file.
+            measure: What its costs are in where the file does not say; None means that they are counted.
 
         Raises:
             ScoresError: The file can't be read, or breaks a rule of the class; the message names the file.
@@ -297,8 +301,12 @@ class ExitScores:
         where = os.fspath(path)
         names = (COUNTED.array, "cost")
         arrays = read_arrays(path, ("measure", *names, *_FILE_KEYS, "plan_id", "split"))
-        measure = measure_in(arrays, where)
-        if measure.array not in arrays:
+        said = measure_in(arrays, where)
+        if said is not None and measure is not None and said != measure:
+            raise ScoresError(f"its costs are in {said.unit}, not in {measure.unit}", where=where)
+        measure = said or measure or COUNTED
+        costs = [name for name in (measure.array, COUNTED.array if said is None else None) if name in arrays]
+        if not costs:
             raise ScoresError(
                 f"has no array {measure.array}", where=where, hint="Give the cumulative cost of each exit"
             )
@@ -306,7 +314,7 @@ class ExitScores:
             _FILE_KEYS.get(key, key): value for key, value in arrays.items() if key not in ("measure", *names)
         }
         try:
-            return cls(cost_E=arrays[measure.array], measure=measure, **fields)
+            return cls(cost_E=arrays[costs[0]], measure=measure, **fields)
         except ScoresError as error:
             inside = f"{where}, {error.where}" if error.where else where
             raise ScoresError(error.problem, where=inside, hint=error.hint) from error
@@ -332,14 +340,14 @@ class ExitScores:
         object.__setattr__(self, name, read_only(array))
 
 
-def measure_in(arrays: Mapping[str, Any], where: str) -> CostMeasure:
-    """Return the measure that a file names, the one that is counted where it names none.
+def measure_in(arrays: Mapping[str, Any], where: str) -> CostMeasure | None:
+    """Return the measure that a file names; None where it names none.
 
     Raises:
         ScoresError: It is no name of a measure.
     """
     if "measure" not in arrays:
-        return COUNTED
+        return None
     try:
         return measure_called(validation.one_text("measure", arrays["measure"]))
     except InputError as error:

@@ -71,7 +71,7 @@ def loaded_steps(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], 
         raise ScoresError(
             f"has shape {table.shape}, but grid.json says {shown(header['steps'])}", where="steps.npy"
         )
-    return StepTable(_checked_table(table, shape), measure_in(header, "grid.json"))
+    return StepTable(_checked_table(table, shape), measure_in(header, "grid.json") or COUNTED)
 
 
 def _checked_table(value: Any, shape: Shape) -> NDArray[np.float64]:

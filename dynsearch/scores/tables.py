@@ -27,14 +27,14 @@ TABLE_SUFFIXES = (".csv", ".parquet")
 
 
 def load_scores(
-    path: str | os.PathLike[str], cost: Sequence[float] | None = None, measure: CostMeasure = COUNTED
+    path: str | os.PathLike[str], cost: Sequence[float] | None = None, measure: CostMeasure | None = None
 ) -> ExitScores:
     """Read exit scores from ``.npz``, ``.csv`` or ``.parquet``, by the file's suffix.
 
     Args:
         path: The file.
         cost: Cumulative cost per video of each exit; needed for tables, refused for ``.npz``.
-        measure: What it is in.
+        measure: What costs are in, where the file does not say; None means that they are counted.
 
     Raises:
         ScoresError: The file can't be read, lacks a column, or breaks a rule of exit scores.
@@ -42,7 +42,7 @@ def load_scores(
     if not is_table(path):
         if cost is not None:
             raise ScoresError("carries its own costs, so give none beside it", where=os.fspath(path))
-        return ExitScores.load(path)
+        return ExitScores.load(path, measure=measure)
     where = os.fspath(path)
     if cost is None:
         raise ScoresError(
@@ -54,7 +54,7 @@ def load_scores(
             raise ScoresError("confidence_k and correct_k must be there for the same exits")
         return ExitScores(
             cost_E=np.asarray(cost, dtype=np.float64),
-            measure=measure,
+            measure=measure or COUNTED,
             confidence_EN=_columns(table, "confidence"),
             correct_EN=_columns(table, "correct") if _numbers(table, "correct") else None,
             labels_N=_labels(table) if "label" in table else None,

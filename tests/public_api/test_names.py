@@ -9,9 +9,10 @@ from dynsearch.registry import Registry
 
 def test_public_names():
     assert dynsearch.__all__ == [
-        "CONFIDENCE_MEASURES", "COST_MEASURES", "Calibration", "DATASETS", "DynsearchError", "ExitPolicy", "ExitScores",
-        "FAMILIES", "Frontier", "HEADS", "OPTIMIZERS", "OperatingPoint", "Plan", "SOLVERS", "build_network",
-        "calibrate", "cost_table", "load", "read_frames", "solve_thresholds",
+        "CONFIDENCE_MEASURES", "COST_MEASURES", "Calibration", "DATASETS", "DynsearchError", "ExitPolicy",
+        "ExitScores", "FAMILIES", "Frontier", "HEADS", "OPTIMIZERS", "OperatingPoint", "Plan", "RunSettings",
+        "SOLVERS", "Study", "StudyEvent", "add_dataset", "build_network", "calibrate", "cost_table", "evaluate",
+        "load", "read_frames", "run_study", "solve_thresholds",
     ]  # fmt: skip
 
 
