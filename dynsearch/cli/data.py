@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from dynsearch.api.bars import counting
 from dynsearch.cli import options
 
 if TYPE_CHECKING:
@@ -108,6 +107,7 @@ def check(
 
     Interrupted, the same command goes on. Exit code 1 when something is wrong.
     """
+    from dynsearch.api.bars import counting
     from dynsearch.data.check import check_dataset
 
     with counting("checking", quiet=quiet or as_json) as progress:
@@ -188,6 +188,7 @@ def prepare(
     The embedded data set is made first where it is absent. A study uses the cache that was made with its recipe, or
     with the same frames, size, seed and share for calibration.
     """
+    from dynsearch.api.bars import counting
     from dynsearch.data.catalogue import get_info, open_dataset
     from dynsearch.data.frame_cache import cache_bytes, check_limit, make_frame_cache
     from dynsearch.data.home import dataset_root

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 
 import click
 
-from dynsearch.api.bars import counting
 from dynsearch.cli import options
 
 if TYPE_CHECKING:
@@ -43,6 +42,7 @@ def evaluate(
     """
     from dataclasses import asdict
 
+    from dynsearch.api.bars import counting
     from dynsearch.api.evaluate import evaluate as measure
     from dynsearch.export.loaded import LoadedNetwork
     from dynsearch.study.run_settings import RunSettings

@@ -83,7 +83,9 @@ def test_units_are_not_mixed(files):
     assert "costs here are in ms, not in gflops" in refused("said.npz", "--max-gflops", 4)
     assert "its costs are in ms, not in GFLOPs" in refused("said.npz", "--cost-unit", "gflops")
     assert "has no array gmacs" in refused("bare.npz")
-    assert "can't be compared" in refused("said.npz", "--budget", 4, "--apply", "gmacs.npz")
+    assert "can't be compared" in refused(
+        "said.npz", "--budget", 4, "--allow-overlap", "--apply", "gmacs.npz"
+    )
     assert "--max-gflops and --budget are one" in refused("gmacs.npz", "--max-gflops", 4, "--budget", 4)
     assert "is no name of a cost measure" in refused("bare.npz", "--cost-unit", "milli seconds")
     assert "must be a number above zero" in refused("said.npz", "--budget", "nan")
