@@ -144,26 +144,6 @@ def test_wrong_calls_are_refused_at_once(work, given, error, says):
     assert says in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("videos", "says"),
-    [
-        ([("a.mp4",)], r"a video is \(path, label\)"),
-        ([("a.mp4", "x"), ("b.mp4", "x")], "has 1 classes"),
-        ([("a.mp4", 3)], "a video is"),
-        ([("a.mp4", "x", "calibration")], "split of a.mp4: must be train or test"),
-        ([("a.mp4", " ")], "label of a.mp4: must be a text"),
-    ],
-)
-def test_lists_that_are_no_data_set(videos, says):
-    with pytest.raises(dynsearch.DynsearchError, match=says):
-        dynsearch.add_dataset("wrong", videos)
-
-
-def test_the_name_of_a_data_set_that_ships_is_taken():
-    with pytest.raises(InputError, match="there is a data set 'motions' already"):
-        dynsearch.add_dataset("motions", [("a.mp4", "x"), ("b.mp4", "y")])
-
-
 def test_a_script_that_workers_would_run_again_is_refused(work):
     (work / "script.py").write_text("import dynsearch\ndynsearch.run_study('motions', progress=False)\n")
     done = subprocess.run([sys.executable, "script.py"], cwd=work, capture_output=True, text=True)
