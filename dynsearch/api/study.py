@@ -87,8 +87,9 @@ class Study:
         Raises:
             InfeasibleBudgetError: Every point costs more.
         """
-        given = max_gflops if budget is None else budget
-        return self.results.best_under(self.recipe.budget if given is None else given)
+        if max_gflops is not None:
+            budget = self.recipe.measure.only("gflops", max_gflops)
+        return self.results.best_under(self.recipe.budget if budget is None else budget)
 
     def export(
         self, path: str | os.PathLike[str], budget: float | None = None, *, max_gflops: float | None = None
@@ -116,7 +117,7 @@ class Study:
         point = self.points[-1].test
         return (
             f"Study({self.name}: {len(self.results.plans)} trained plans, {len(self.points)} points, up to "
-            f"{100 * point.top1:.1f}% top-1 at {point.cost:.4g} GFLOPs on test)"
+            f"{100 * point.top1:.1f}% top-1 at {point.measure.text(point.cost)} on test)"
         )
 
     def _repr_html_(self) -> str:
