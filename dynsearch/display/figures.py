@@ -55,7 +55,7 @@ def saved_figure(
 
 @contextmanager
 def saved_frontiers(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Axes,
     title: str,
     unit: Unit,
     y_label: str,
@@ -66,14 +66,14 @@ def saved_frontiers(
     """Yield the axes of a picture of frontiers; add a line for the budget, names and a legend, and save it.
 
     Args:
-        path: Where to, as in :func:`saved_figure`.
+        path: Where to, as in :func:`saved_figure`; or axes to draw on, which are not saved.
         title: Shown above the picture.
         unit: What costs are in.
         y_label: Name of the upright axis.
         budget: None draws no line.
         legend_columns: Of the legend below the picture.
     """
-    with saved_figure(path, width=5.6, height=3.9) as (figure, axes):
+    with _canvas(path, legend_columns) as axes:
         axes.grid(color="#E6E6E6", linewidth=0.6)
         axes.set_axisbelow(True)
         yield axes
@@ -82,7 +82,17 @@ def saved_frontiers(
         axes.set_xlabel(unit.axis)
         axes.set_ylabel(y_label)
         axes.set_title(title, loc="left")
-        figure.legend(loc="outside lower center", ncols=legend_columns, frameon=False)
+
+
+@contextmanager
+def _canvas(where: str | os.PathLike[str] | Axes, legend_columns: int) -> Iterator[Axes]:
+    if isinstance(where, str | os.PathLike):
+        with saved_figure(where, width=5.6, height=3.9) as (figure, axes):
+            yield axes
+            figure.legend(loc="outside lower center", ncols=legend_columns, frameon=False)
+    else:
+        yield where
+        where.legend()
 
 
 def own_axes(width: float, height: float) -> Axes:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dynsearch.display.figures import BLUE, GREEN, ORANGE, saved_frontiers
 from dynsearch.display.words import Unit
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
 
 def plot_frontier(
     rows: Sequence[Mapping[str, Any]],
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Axes,
     *,
     title: str,
     unit: Unit,
@@ -25,7 +28,7 @@ def plot_frontier(
 
     Args:
         rows: Rows of ``frontier.csv``, rising in cost. Where they have mAP, it is drawn as well.
-        path: A ``.png``, ``.svg`` or ``.pdf`` file.
+        path: A ``.png``, ``.svg`` or ``.pdf`` file; or axes to draw on.
         title: Shown above the picture.
         unit: What costs are in.
         budget: Drawn as a line: the study's budget.

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypedDict
 import optuna
 
 from dynsearch.display.figures import own_axes
-from dynsearch.display.frontier_plot import draw_frontier as draw_points
 from dynsearch.display.frontier_plot import plot_frontier
 from dynsearch.display.tables import write_csv
 from dynsearch.display.words import Unit
@@ -82,8 +81,7 @@ def draw_frontier(path: Path, name: str, recipe: StudyRecipe, results: StudyResu
 def draw_on(axes: Axes | None, name: str, recipe: StudyRecipe, results: StudyResults) -> Axes:
     """Draw the same on ``axes``, or on those of a new figure, and return them."""
     axes = own_axes(5.6, 3.9) if axes is None else axes
-    draw_points(axes=axes, **_drawn(name, recipe, results))
-    axes.legend()
+    plot_frontier(path=axes, **_drawn(name, recipe, results))
     return axes
 
 
