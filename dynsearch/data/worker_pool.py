@@ -169,11 +169,9 @@ class Pool:
 def _serve(connection: Connection, function: Callable[[Any], Any], parent: int, notes: Any) -> None:
     global _noted
     _noted = notes
-    for number in (
-        signal.SIGINT,
-        signal.SIGTERM,
-    ):  # Sent to the whole group, they are for the one it works for.
-        signal.signal(number, signal.SIG_IGN)
+    # Sent to the whole group, they are for the one it works for.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
     while True:
         # Siblings hold the other end open too, so a parent that was killed is noticed by its number.
         while not connection.poll(2.0):
@@ -189,9 +187,8 @@ def _serve(connection: Connection, function: Callable[[Any], Any], parent: int, 
             answer = (True, error)
         try:
             connection.send(answer)
-        except (
-            RuntimeError
-        ):  # Torch sends tensors through shared memory; where that is full, the pipe will do.
+        except RuntimeError:
+            # Torch sends tensors through shared memory; where that is full, the pipe will do.
             connection.send_bytes(pickle.dumps(answer))
 
 

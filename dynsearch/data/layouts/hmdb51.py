@@ -16,7 +16,6 @@ from dynsearch.data.layouts.video_tree import VideoTree
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.errors import DataError
 
-SPLITS = ("1", "2", "3")
 _FOLDERS = ("testTrainMulti_7030_splits", "test_train_splits/testTrainMulti_7030_splits", "", "annotations")
 _TAKE = re.compile(r"_[a-z]_[a-z]+_np\d+_[a-z]+_[a-z]+_\d+$")
 """End of a clip's name: what is visible, camera motion, people, view, quality, number."""

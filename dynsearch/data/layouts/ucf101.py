@@ -17,7 +17,6 @@ from dynsearch.data.layouts.video_tree import VideoTree
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.errors import DataError, shown
 
-SPLITS = ("1", "2", "3")
 _FOLDERS = ("ucfTrainTestlist", "UCF101TrainTestSplits-RecognitionTask/ucfTrainTestlist", "", "annotations")
 _GROUP = re.compile(r"_(g\d+)_c\d+$")
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
-from dynsearch.report.html.tag import joined, tag
+from dynsearch.report.html.tag import tag
 
 LEFT, RIGHT, TOP, BOTTOM = 74.0, 14.0, 14.0, 54.0
 _NARROW = 450  # drawn units; narrower pictures are not shrunk on a phone
@@ -99,7 +99,7 @@ class Axes:
         parts.append(
             tag("text", y_label, class_="name", x=14.0, y=middle_y, text_anchor="middle", transform=turned)
         )
-        return joined(parts)
+        return Markup("").join(parts)
 
     def line(self, points: Sequence[tuple[float, float]], class_: str) -> Markup:
         """Return a line through (x, y) values."""

@@ -9,12 +9,10 @@ from dynsearch.report.html.axes import Axes, padded
 from dynsearch.report.html.facts import StudyFacts
 from dynsearch.report.html.frontier_chart import point_tip
 
-_NUM_STYLES = 6
-
 
 def family_class(place: int) -> str:
-    """Return the CSS class that gives the family at ``place`` its colour and its dashes."""
-    return f"f{place % _NUM_STYLES}"
+    """Return the CSS class that gives the family at ``place`` its colour and its dashes, of which there are six."""
+    return f"f{place % 6}"
 
 
 def families_chart(facts: StudyFacts) -> Markup:

@@ -22,10 +22,5 @@ def tag(name: str, *children: object, **attributes: object) -> Markup:
     return Markup(f"<{name}{written}>{''.join(map(escape, children))}</{name}>")
 
 
-def joined(elements: object) -> Markup:
-    """Return elements one after the other."""
-    return Markup("").join(elements)  # type: ignore[arg-type]
-
-
 def _short(value: object) -> object:
     return f"{value:.2f}".rstrip("0").rstrip(".") if isinstance(value, float) else value
