@@ -148,7 +148,8 @@ class CostMeasure:
         """
         if name != self.name:
             raise InputError(
-                f"costs here are in {self.unit}, not in {name}", hint="Say cost and budget instead"
+                f"costs here are in {self.unit}, not in {name}",
+                hint="Read cost, and give budget or --budget, instead",
             )
         return value
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 )
 @click.argument("source", metavar="STUDY|BUNDLE")
 @options.budget
+@options.any_budget
 @click.option(
     "--output", type=click.Path(path_type=Path), help="Folder of the bundle. Default for a BUNDLE: itself."
 )
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 def export(
     source: str,
     budget: float | None,
+    any_budget: float | None,
     output: Path | None,
     format_: str,
     data_root: Path | None,
@@ -53,13 +55,13 @@ def export(
 
         if format_ == "bundle":
             raise click.UsageError(f"{given} is a bundle already; give --format onnx or torch-export.")
-        if budget is not None:
+        if budget is not None or any_budget is not None:
             raise click.UsageError("--max-gflops chooses from a study; a bundle has its thresholds.")
         bundle = Bundle.load(given)
     elif output is None:
         raise click.UsageError("Give --output, the folder of the bundle.")
     else:
-        bundle = _from_study(source, budget, output, data_root, studies_root)
+        bundle = _from_study(source, budget, any_budget, output, data_root, studies_root)
     if format_ != "bundle":
         from dynsearch.export.graphs import write_graphs
 
@@ -69,7 +71,12 @@ def export(
 
 
 def _from_study(
-    name: str, budget: float | None, output: Path, data_root: Path | None, studies_root: Path
+    name: str,
+    max_gflops: float | None,
+    budget: float | None,
+    output: Path,
+    data_root: Path | None,
+    studies_root: Path,
 ) -> Bundle:
     """Write a study's best point as a bundle, and say what it is."""
     from dynsearch.api.export import export_point
@@ -79,9 +86,10 @@ def _from_study(
 
     folder = StudyFolder.existing(name, studies_root)
     recipe = folder.recipe()
+    limit = options.budget_of(recipe, max_gflops, budget)
     results = read_results(open_record(folder), folder, solver=recipe.solver)
-    point = results.best_under(recipe.budget if budget is None else budget)
-    bundle = export_point(folder, results, point, output, budget=budget, data_root=data_root)
+    point = results.best_under(limit)
+    bundle = export_point(folder, results, point, output, budget=limit, data_root=data_root)
     click.echo(
         f"{bundle.folder}: trial {point.key}, plan {bundle.plan.plan_id}, top-1 {100 * point.test.top1:.1f}% at "
         f"{point.test.cost:.4g} {point.measure.per_video} on test\n{bundle.plan}"

@@ -21,6 +21,7 @@ _ROWS_SHOWN = 12
 @click.command(short_help="Show a study's frontier.")
 @click.argument("study")
 @options.budget
+@options.any_budget
 @click.option("--plot", type=click.Path(path_type=Path), help="Also draw it to this .png, .svg or .pdf file.")
 @click.option(
     "--plot-grid",
@@ -33,6 +34,7 @@ _ROWS_SHOWN = 12
 def frontier(
     study: str,
     budget: float | None,
+    any_budget: float | None,
     plot: Path | None,
     plot_grid: Path | None,
     studies_root: Path,
@@ -54,7 +56,7 @@ def frontier(
     recipe = folder.recipe()
     results = read_results(open_record(folder), folder, solver=recipe.solver)
     write_frontier(folder, recipe, results)
-    limit = recipe.budget if budget is None else budget
+    limit = options.budget_of(recipe, budget, any_budget)
     if plot is not None:
         draw_frontier(plot, folder.name, recipe, results)
     if plot_grid is not None:

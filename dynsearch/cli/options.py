@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dynsearch.errors import shown
+
+if TYPE_CHECKING:
+    from dynsearch.study.recipe import StudyRecipe
 
 data_root = click.option(
     "--data-root",
@@ -66,6 +69,17 @@ plugins = click.option(
     callback=_import,
     help="Import a module of your own, which registers a family, solver, data set or another part. May be repeated.",
 )
+
+
+def budget_of(recipe: StudyRecipe, max_gflops: float | None, budget: float | None) -> float:
+    """Return the budget that is asked for in a study, its own where none is.
+
+    Raises:
+        InputError: ``--max-gflops`` is given, but the study's costs are in another measure.
+    """
+    if max_gflops is not None:
+        return recipe.measure.only("gflops", max_gflops)
+    return recipe.budget if budget is None else budget
 
 
 class _Budget(click.ParamType):
