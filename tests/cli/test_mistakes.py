@@ -1,8 +1,9 @@
 """Mistakes in what is asked of the command: one message each, and exit code 2."""
 
 import pytest
+import yaml
 
-from tests.cli.miniature_study import arguments, prepared, study
+from tests.cli.miniature_study import SPACE, arguments, prepared, study
 from tests.cli.runner import dynsearch, dynsearch_here
 
 
@@ -60,7 +61,7 @@ def test_mistakes_are_one_message_and_exit_code_2(work, command, says):
 
 
 def test_without_the_data_one_message_says_what_is_missing_and_how_to_get_it(tmp_path):
-    (tmp_path / "space.yaml").touch()
+    (tmp_path / "space.yaml").write_text(yaml.safe_dump(SPACE))
     result = dynsearch(*arguments("--data-root", "nowhere"), cwd=tmp_path, code=2)
     parts = (
         "train",
