@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dynsearch.cli.report import make_report
+from dynsearch.api.report import make_report
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.thumbnails import thumbnail, thumbnails
 from dynsearch.study.folder import StudyFolder
