@@ -125,15 +125,8 @@ class Study:
 
         shown = {id(point) for point in spread(self.points, _ROWS_SHOWN)}
         rows = [i for i, point in enumerate(self.points) if id(point) in shown]
-        columns = [
-            "test_gflops",
-            "test_top1",
-            "test_top1_low",
-            "test_top1_high",
-            "trial",
-            "exits",
-            "frame_order",
-        ]
+        cost = f"test_{self.recipe.measure.name}"
+        columns = [cost, "test_top1", "test_top1_low", "test_top1_high", "trial", "exits", "frame_order"]
         return page(repr(self), table=self.to_pandas().iloc[rows][columns])
 
 

@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from dynsearch.errors import BundleError, DynsearchError, shown
 from dynsearch.export.card import CardFacts, model_card
@@ -18,6 +19,10 @@ from dynsearch.plugins import portable, require
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import checked
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
 
 WEIGHTS = "weights.safetensors"
 HUB_WEIGHTS = "model.safetensors"
@@ -49,6 +54,24 @@ class Bundle:
     def weights(self) -> Path:
         """The network's weights, as safetensors."""
         return _weights_in(self.folder)
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row for each exit: its cell, frames and depth, the cumulative cost up to it, and its threshold."""
+        measure, num_classes = self.recipe.measure, len(self.class_names)
+        cost_E = measure.cost_E(self.plan, num_classes)
+        return self.plan.to_pandas().assign(**{measure.name: cost_E, "threshold": self.policy.thresholds})
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draw the plan on its grid; None makes a new figure."""
+        return self.plan.plot(axes)
+
+    def __repr__(self) -> str:
+        return f"Bundle({self.folder}: plan {self.plan.plan_id}, {self.plan.backbone}, {len(self.class_names)} classes)"
+
+    def _repr_html_(self) -> str:
+        from dynsearch.display.notebook import page
+
+        return page(repr(self), str(self.plan), table=self.to_pandas())
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Bundle:

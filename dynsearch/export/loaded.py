@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -28,6 +28,10 @@ from dynsearch.study.saved_frontiers import solved_once
 from dynsearch.thresholds import ExitPolicy
 from dynsearch.training.device import Device, checked_device, pick_device
 from dynsearch.training.source import TEST_RESIZE
+
+if TYPE_CHECKING:
+    import pandas
+    from matplotlib.axes import Axes
 
 Video = str | os.PathLike[str] | npt.NDArray[np.uint8]
 """A file, a folder of frames, or all frames, uint8 (T, H, W, 3)."""
@@ -66,7 +70,7 @@ class Prediction:
 class LoadedNetwork(ModelHubMixin):
     """A trained multi-exit network with its exit policy, on the first CUDA device or the CPU.
 
-    A short ``repr``, and in notebooks its plan on the grid, are those of its bundle.
+    What it shows of itself is its bundle's.
 
     ``save_pretrained``, ``push_to_hub`` and ``from_pretrained`` are those of ``huggingface_hub``'s mixin.
 
@@ -168,10 +172,12 @@ class LoadedNetwork(ModelHubMixin):
 
         Raises:
             BundleError: It has none; the message says what to do.
+            InputError: Its costs are in another measure.
             InfeasibleBudgetError: Every point costs more.
         """
         if max_gflops is None:
             return self.bundle.policy
+        self.bundle.recipe.measure.only("gflops", max_gflops)
         if max_gflops not in self._policies:
             scores = self.bundle.folder / "scores-calibration.npz"
             if not scores.is_file():
@@ -195,6 +201,20 @@ class LoadedNetwork(ModelHubMixin):
         self.device = checked_device(device)
         self.network = self.network.to(self.device)
         return self
+
+    def to_pandas(self) -> pandas.DataFrame:
+        """Return a row for each exit; see :meth:`Bundle.to_pandas`."""
+        return self.bundle.to_pandas()
+
+    def plot(self, axes: Axes | None = None) -> Axes:
+        """Draw the plan on its grid; None makes a new figure."""
+        return self.bundle.plot(axes)
+
+    def __repr__(self) -> str:
+        return f"LoadedNetwork({self.bundle!r} on {self.device})"
+
+    def _repr_html_(self) -> str:
+        return self.bundle._repr_html_()
 
     def _answers(self, videos: Sequence[Video], policy: ExitPolicy) -> list[Prediction]:
         clips_BTCHW = torch.stack([self._clip(video) for video in videos]).to(self.device)

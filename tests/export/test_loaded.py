@@ -10,6 +10,7 @@ import dynsearch
 from dynsearch.data.reader import read_frames
 from dynsearch.errors import BundleError, InfeasibleBudgetError, InputError
 from dynsearch.frontier import solve_thresholds
+from dynsearch.measures import CostMeasure
 from dynsearch.scores.confidence import confidence_from_logits
 from dynsearch.thresholds import ExitPolicy
 from tests.cli.miniature import write_webm
@@ -111,3 +112,30 @@ def test_a_bundle_with_its_scores_answers_under_any_budget(net, videos):
         assert cost == pytest.approx(by_hand.gmacs.mean())
     with pytest.raises(InfeasibleBudgetError):
         net.predict(videos[0], max_gflops=1e-6)
+
+
+def test_a_bundle_shows_itself(net):
+    from matplotlib import pyplot
+    from matplotlib.axes import Axes
+
+    pyplot.switch_backend("Agg")
+    for value in (net, net.bundle):
+        assert repr(value).startswith(f"{type(value).__name__}(")
+        assert PLAN.plan_id in repr(value)
+        assert "\n" not in repr(value)
+        table = value.to_pandas()
+        assert table["gflops"].tolist() == list(net.network.gmacs_E)
+        assert table["threshold"].tolist() == list(net.bundle.policy.thresholds)
+        assert "<table" in value._repr_html_()
+        assert isinstance(value.plot(), Axes)
+    pyplot.close("all")
+
+
+def test_a_budget_in_another_measure_is_refused(net, videos):
+    joules = CostMeasure("joules", "J", costs=lambda plan, num_classes: (1.0, 2.0, 3.0))
+    recipe = net.bundle.recipe.model_copy(update={"measure": joules})
+    other = dynsearch.load(dataclasses.replace(net.bundle, recipe=recipe), device="cpu")
+    assert other.to_pandas()["joules"].tolist() == [1.0, 2.0, 3.0]
+    assert other.predict(videos[0]).cost in (1.0, 2.0, 3.0)
+    with pytest.raises(InputError, match="in J, not in gflops"):
+        other.predict(videos[0], max_gflops=2)
