@@ -8,6 +8,8 @@ import os
 
 import pytest
 
+from dynsearch import plugins
+
 OUTCOMES = pytest.StashKey[dict[str, str]]()
 
 
@@ -22,6 +24,15 @@ def pytest_configure(config):
     if config.getoption("--reliability"):
         os.environ.setdefault("DYNSEARCH_MUTATIONS", "2000")  # tests/mutations.py
         config.pluginmanager.register(Tally(config), "reliability")
+
+
+@pytest.fixture(autouse=True)
+def _plugins_of_one_test_are_not_those_of_the_next():
+    """A command run in this process imports what it is told; the next one is another user's."""
+    before = dict(plugins._imported)
+    yield
+    plugins._imported.clear()
+    plugins._imported.update(before)
 
 
 def pytest_collection_modifyitems(config, items):

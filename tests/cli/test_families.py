@@ -78,7 +78,12 @@ def test_any_family_becomes_a_bundle_that_runs(work):
 
 @pytest.mark.parametrize(
     ("families", "says"),
-    [("grid,forest", "families.1: Input should be 'grid', 'adafocus', 'sfc', 'tsn' or 'tsm' (got 'forest')")],
+    [
+        (
+            "grid,forest",
+            "families.1: there is no network family 'forest'. Known: grid, adafocus, sfc, tsn, tsm (got 'forest')",
+        )
+    ],
 )
 def test_families_that_do_not_exist(work, families, says):
     error = dynsearch_here(*arguments("--families", families), cwd=work, code=2).err

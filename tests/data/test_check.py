@@ -137,7 +137,7 @@ def test_progress_counts_every_video(motions_root):
 def test_bad_arguments_are_refused(motions_root, tmp_path):
     with pytest.raises(InputError, match="min_frames"):
         check_dataset("motions", motions_root, min_frames=0)
-    with pytest.raises(InputError, match=r"no data set 'nope'.*motions, sthv1, sthv2"):
+    with pytest.raises(InputError, match=r"no data set 'nope'.*motions, sthv2, sthv1"):
         check_dataset("nope")
     with pytest.raises(DataError, match="missing: labels"):
         check_dataset("sthv2", tmp_path)

@@ -11,7 +11,7 @@ from dynsearch.measures import COUNTED
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import finished, open_record, plan_of
 from dynsearch.study.results import read_results, saving_at_equal_accuracy, spread
-from tests.search.toy import NUM_CLASSES, SPACE, ToyEvaluator, evaluated, run, summary
+from tests.search.toy import NUM_CLASSES, SPACE, ToyEvaluator, evaluated, recipe, run, summary
 
 
 class NoWeights:
@@ -182,5 +182,6 @@ class TestResults:
         folder = StudyFolder(tmp_path)
         with pytest.raises(StudyError, match="no trials yet"):
             open_record(folder)
+        folder.record(recipe(), SPACE)
         with pytest.raises(DynsearchError, match="no trial has finished"):
             read_results(open_record(folder, create=COUNTED), folder, solver="geometric")
