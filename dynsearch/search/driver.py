@@ -10,7 +10,6 @@ from typing import Protocol
 import optuna
 from optuna.trial import Trial, TrialState
 
-from dynsearch.budget import fits
 from dynsearch.errors import StudyError, StudyFailedError
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
@@ -100,7 +99,6 @@ class Driver:
         """Propose and evaluate until the recipe's number of trials is reached.
 
         Raises:
-            InfeasibleBudgetError: No plan of the space has an exit within the budget.
             StudyFailedError: Every trial failed.
             StudyError: The space holds no further plans, and no trial finished.
             KeyboardInterrupt: After Ctrl-C, once the trials under way are saved; after a second one, at once.
@@ -113,7 +111,6 @@ class Driver:
 
     def _run(self) -> None:
         started = time.monotonic()
-        self._check_budget()
         claims = Claims(self.folder.path)
         try:
             with claims.turn():
@@ -190,13 +187,6 @@ class Driver:
                 where=self.folder.name,
                 hint=f"Raise {self.recipe.measure.budget_name}, or run again for more proposals",
             )
-
-    def _check_budget(self) -> None:
-        """Refuse a budget that no plan of the space can meet."""
-        measure = self.recipe.measure
-        cheapest = min(measure.cost_E(plan, self.num_classes)[0] for plan in self.space.cheapest_plans())
-        if not fits(cheapest, self.recipe.budget):
-            raise measure.too_low(self.recipe.budget, cheapest)
 
     def _submit(self, trial: Trial, plan: Plan) -> None:
         halvings = faults_of(trial).count(End.MEMORY.value)

@@ -118,3 +118,15 @@ class Proposals:
         trial.set_user_attr("refused", reason)
         self.refused(trial, plan, reason)
         self.study.tell(trial, state=TrialState.PRUNED)
+
+
+def check_budget(space: SearchSpace, budget: float, measure: CostMeasure, num_classes: int) -> None:
+    """Refuse a budget that no plan of the space can meet, and backbones that there are not.
+
+    Raises:
+        InfeasibleBudgetError: Every plan's cheapest exit costs more.
+        PlanError: A backbone is unknown or can't be used.
+    """
+    cheapest = min(measure.cost_E(plan, num_classes)[0] for plan in space.cheapest_plans())
+    if not fits(cheapest, budget):
+        raise measure.too_low(budget, cheapest)

@@ -13,6 +13,7 @@ from dynsearch.search.engines import Engine, Evaluator, Job, LocalEngine, RayEng
 from dynsearch.search.evaluator import Pruning, TrainingEvaluator
 from dynsearch.search.one_shot.strategy import line_up, settled, warm_start
 from dynsearch.search.paced import Paced
+from dynsearch.search.proposals import check_budget
 from dynsearch.space import SearchSpace
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.frontier_files import LiveFrontier
@@ -89,6 +90,7 @@ def run_study(
         raise RecipeError(str(error)) from error
     space = SearchSpace.load(resources.find("search_spaces", recipe.space)).only(recipe.families)
     recipe = settled(recipe, space)
+    check_budget(space, recipe.budget, recipe.measure, source.num_classes)
     start = warm_start(recipe, folder, space, source.num_classes)
     evaluator = TrainingEvaluator(
         source,

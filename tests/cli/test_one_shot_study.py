@@ -6,7 +6,7 @@ import optuna
 import pytest
 import yaml
 
-from tests.cli.miniature_study import DATA, QUICK, prepared
+from tests.cli.miniature_study import DATA, QUICK, SPACE, prepared
 from tests.cli.runner import dynsearch
 
 
@@ -44,3 +44,18 @@ def test_a_wrong_setting_is_named(work):
     ):
         arguments = ("study", *DATA, "--space", "space.yaml", *QUICK, "--set", setting)
         assert says in dynsearch(*arguments, cwd=work, code=2).err
+
+
+def test_a_backbone_that_there_is_not_is_named_before_anything_is_trained(work):
+    (work / "other.yaml").write_text(yaml.safe_dump(SPACE | {"backbones": ["test_resnet", "test_resnot"]}))
+    arguments = ("study", *DATA, "--space", "other.yaml", *QUICK, "--name", "other")
+    error = dynsearch(*arguments, cwd=work, code=2).err
+    assert "timm has no model 'test_resnot'" in error
+    assert not (work / "studies" / "other").exists(), "something of it is left"
+
+
+def test_a_budget_below_every_plan_leaves_nothing_behind(work):
+    arguments = ("study", *DATA, "--space", "space.yaml", *QUICK, "--name", "cheap", "--max-gflops", "0.0001")
+    error = dynsearch(*arguments, cwd=work, code=2).err
+    assert "max_gflops=0.0001 is below the cheapest point" in error
+    assert not (work / "studies" / "cheap").exists(), "something of it is left"

@@ -14,6 +14,7 @@ from dynsearch.measures import COUNTED
 from dynsearch.scores import ExitScores
 from dynsearch.search.driver import Driver
 from dynsearch.search.engines import End, LocalEngine, Outcome, slot
+from dynsearch.search.proposals import check_budget
 from dynsearch.space import SearchSpace
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.notes import Notes
@@ -201,6 +202,7 @@ def run(
     folder = StudyFolder(path)
     observer = Silent()
     chosen, how = recipe_and_run(**changes)
+    check_budget(space, chosen.budget, chosen.measure, NUM_CLASSES)
     with folder.prepared():
         folder.record(chosen, space, run=how)
         study = open_record(folder, create=COUNTED)
