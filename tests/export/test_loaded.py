@@ -64,7 +64,9 @@ def test_a_list_gives_the_answers_of_its_videos_in_order(net, videos, batch):
 
 def test_an_array_is_answered_as_its_file_is(net, videos):
     arrays = [frames_of(path) for path in videos]
-    for path, answer in zip(videos, net.predict([*arrays[:3], *map(str, videos[3:])]), strict=True):
+    answers = net.predict([*arrays[:3], *map(str, videos[3:])])
+    assert len(answers) == len(videos)
+    for path, answer in zip(videos, answers, strict=True):
         same(answer, net.predict(path))
     same(net.predict(arrays[0]), net.predict(videos[0]))
 
