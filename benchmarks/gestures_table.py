@@ -21,7 +21,7 @@ from dynsearch.frontier import bootstrap_difference, top1_interval
 from dynsearch.scores import ExitScores
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import open_record
-from dynsearch.study.results import StudyResults, read_results, saving_at_equal_accuracy
+from dynsearch.study.results import StudyResults, read_results
 from dynsearch.thresholds import ExitPolicy
 
 _BUDGETS = (0.5, 0.4, 0.3)
@@ -58,7 +58,7 @@ def main() -> None:
     parser.add_argument("--studies-root", type=Path, default=Path("studies"))
     arguments = parser.parse_args()
     results = read("gestures", arguments.studies_root)
-    saving = saving_at_equal_accuracy(results)
+    saving = results.saving
     test = results.scores[saving.full_trial][1]
     full_N = right(ExitPolicy.never_early(test.num_exits), test)
     print(f"{len(results.plans)} plans, {test.num_videos} test clips\n")

@@ -67,10 +67,10 @@ def frontier(
 def print_frontier(results: StudyResults, folder: StudyFolder, budget: float, *, as_json: bool) -> None:
     """Print the frontier, the point under the budget, and what early exits save."""
     from dynsearch.report.frontier_table import frontier_table
-    from dynsearch.study.results import best_rows, saving_at_equal_accuracy, spread
+    from dynsearch.study.results import best_rows, spread
 
     chosen, measure = results.best_under(budget), results.measure
-    saving = saving_at_equal_accuracy(results)
+    saving = results.saving
     tau = results.one_shot_tau()
     rows = results.rows_under(budget)
     row_of = {id(point): row for point, row in zip(results.points, rows, strict=True)}

@@ -17,7 +17,7 @@ from dynsearch.report.family_plot import plot_families
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.gathering import Gathering
 from dynsearch.study.recipe import StudyRecipe
-from dynsearch.study.results import StudyResults, saving_at_equal_accuracy
+from dynsearch.study.results import StudyResults
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -95,7 +95,7 @@ class _Drawn(TypedDict):
 
 
 def _drawn(name: str, recipe: StudyRecipe, results: StudyResults) -> _Drawn:
-    saving = saving_at_equal_accuracy(results)
+    saving = results.saving
     rows = results.rows_under(recipe.budget)
     return {
         "rows": rows,

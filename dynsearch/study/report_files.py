@@ -18,7 +18,7 @@ from dynsearch.report.html.facts import FullInference
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
 from dynsearch.study.record import open_record, plan_of
-from dynsearch.study.results import StudyResults, read_results, saving_at_equal_accuracy
+from dynsearch.study.results import StudyResults, read_results
 
 _STATES = {
     TrialState.COMPLETE: "finished",
@@ -44,7 +44,7 @@ def read_facts(folder: StudyFolder, results: StudyResults | None = None) -> Stud
     if results is None:
         results = read_results(study, folder, solver=recipe.solver)
     chosen = _chosen(results, recipe.budget)
-    saving = saving_at_equal_accuracy(results)
+    saving = results.saving
     calibration, test = results.scores[chosen.key]
     return StudyFacts(
         name=folder.name,

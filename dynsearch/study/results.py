@@ -129,6 +129,17 @@ class StudyResults:
             return rows
         return [row | {"predicted_top1": top1} for row, top1 in zip(rows, self._predicted(), strict=True)]
 
+    @cached_property
+    def saving(self) -> Saving:
+        """What dynamic inference saves against full inference, at no loss of calibration top-1."""
+        best = self.most_accurate
+        calibration, test = self.scores[best]
+        full, on_test = full_inference(calibration), full_inference(test)
+        as_good = (point for point in self.points if point.calibration.top1 >= full.top1)
+        point = next(as_good, self.points[-1])
+        difference = bootstrap_difference(self.correct(point), test.correct()[-1])
+        return Saving(best, on_test.top1, on_test.cost, point, difference)
+
     def one_shot_tau(self) -> float:
         """Return Kendall's tau between one-shot predictions and what training alone reached; NaN if unknown."""
         return agreement(self.predictions, self.scores, self.curves, self.confidence)
@@ -191,17 +202,6 @@ def read_results(study: optuna.Study, folder: StudyFolder, *, solver: str) -> St
     gathering = Gathering(study, folder, solver)
     gathering.update()
     return StudyResults.of(gathering)
-
-
-def saving_at_equal_accuracy(results: StudyResults) -> Saving:
-    """Return what dynamic inference saves against full inference, at no loss of calibration top-1."""
-    best = results.most_accurate
-    calibration, test = results.scores[best]
-    full, on_test = full_inference(calibration), full_inference(test)
-    as_good = (point for point in results.points if point.calibration.top1 >= full.top1)
-    point = next(as_good, results.points[-1])
-    difference = bootstrap_difference(results.correct(point), test.correct()[-1])
-    return Saving(best, on_test.top1, on_test.cost, point, difference)
 
 
 def spread(points: Sequence[MergedPoint[int]], count: int) -> list[MergedPoint[int]]:

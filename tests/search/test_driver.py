@@ -10,7 +10,7 @@ from dynsearch.families import cost_table
 from dynsearch.measures import COUNTED
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import finished, open_record, plan_of
-from dynsearch.study.results import read_results, saving_at_equal_accuracy, spread
+from dynsearch.study.results import read_results, spread
 from tests.search.toy import NUM_CLASSES, SPACE, ToyEvaluator, evaluated, recipe, run, summary
 
 
@@ -164,7 +164,7 @@ class TestResults:
 
     def test_the_saving_is_against_sending_every_video_to_the_end(self, study):
         results = read_results(*study, solver="geometric")
-        saving = saving_at_equal_accuracy(results)
+        saving = results.saving
         calibration, test = results.scores[saving.full_trial]
         assert saving.full_cost == pytest.approx(test.cost_E[-1])
         assert saving.full_top1 == pytest.approx(test.correct()[-1].mean())
