@@ -5,11 +5,15 @@ A test holds a row by its marker: ``@pytest.mark.reliability(section, fault, hap
 """
 
 import os
+import sys
 
 import pytest
 
+import dynsearch
 from dynsearch import plugins
+from dynsearch.registry import Registry
 
+REGISTRIES = [value for name in dynsearch.__all__ if isinstance(value := getattr(dynsearch, name), Registry)]
 OUTCOMES = pytest.StashKey[dict[str, str]]()
 
 
@@ -29,10 +33,15 @@ def pytest_configure(config):
 @pytest.fixture(autouse=True)
 def _plugins_of_one_test_are_not_those_of_the_next():
     """A command run in this process imports what it is told; the next one is another user's."""
-    before = dict(plugins._imported)
+    imported, names = dict(plugins._imported), [set(registry) for registry in REGISTRIES]
     yield
+    for name in plugins._imported.keys() - imported.keys():
+        sys.modules.pop(plugins._module_name(name), None)
     plugins._imported.clear()
-    plugins._imported.update(before)
+    plugins._imported.update(imported)
+    for registry, there in zip(REGISTRIES, names, strict=True):
+        for name in set(registry) - there:
+            del registry._values[name]
 
 
 def pytest_collection_modifyitems(config, items):
