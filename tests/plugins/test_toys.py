@@ -71,6 +71,27 @@ def test_all_five_decide_what_the_study_finds(work):
     assert all((6 * float(row["calibration_frames"])) % 1 == pytest.approx(0, abs=1e-9) for row in rows)
 
 
+@pytest.mark.cluster
+@pytest.mark.slow
+def test_the_processes_of_a_ray_cluster_import_the_five_files_too(work):
+    pytest.importorskip("ray")
+    dynsearch(
+        "study",
+        "--recipe",
+        "toys.yaml",
+        "--data-root",
+        "data",
+        "--quiet",
+        "--name",
+        "far",
+        "--engine",
+        "ray",
+        cwd=work,
+    )
+    near, far = ((work / "studies" / name / "frontier.csv").read_text() for name in ("toys", "far"))
+    assert far == near
+
+
 def test_the_study_is_opened_only_with_what_it_names(work):
     told = dynsearch("frontier", "toys", cwd=work, code=2)
     assert "modules that are not imported: 'toy_family.py', " in told.err
