@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
+from dynsearch.data.identity import DataIdentity
 from dynsearch.data.loader import Batches
 from dynsearch.errors import InputError
 from dynsearch.families import build_network, family_of
@@ -41,11 +42,15 @@ class ClipSource(Protocol):
 
     Attributes:
         num_classes: K.
-        fingerprint: Changes when the videos of a split do.
+        fingerprint: Changes when the ids of the videos of a split do.
     """
 
     num_classes: int
     fingerprint: str
+
+    @property
+    def identity(self) -> DataIdentity:
+        """What results on these clips hang on."""
 
     def loader(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +16,7 @@ from dynsearch.data.catalogue import flip_rule, open_dataset
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.flips import mirrored_classes
 from dynsearch.data.frame_cache import FrameCache, check_limit, make_frame_cache
+from dynsearch.data.identity import DataIdentity
 from dynsearch.data.labels import label_tensor
 from dynsearch.data.loader import BadVideos, ClipLoader, EpochOrder
 from dynsearch.data.records import VideoDataset, without_group, without_group_text
@@ -54,7 +55,7 @@ class DatasetClips:
     Attributes:
         dataset: The data set.
         num_classes: K.
-        fingerprint: Changes when the videos of a split do.
+        fingerprint: Changes when the ids of the videos of a split do.
     """
 
     def __init__(
@@ -124,6 +125,11 @@ class DatasetClips:
                 f"{', '.join(dataset.missing[:5])}; `dynsearch data check --csv FILE` lists all"
             )
         return source
+
+    @cached_property
+    def identity(self) -> DataIdentity:
+        """What results on these clips hang on."""
+        return DataIdentity.of(self.dataset)
 
     def facts(self) -> dict[str, Any]:
         """Return what a study records of the data: sizes of the splits, and the groups that are held out."""

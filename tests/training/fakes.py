@@ -5,6 +5,7 @@ from typing import ClassVar
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from dynsearch.data.identity import DataIdentity, VideoIdentity
 from dynsearch.data.loader import EpochOrder
 from dynsearch.training.ranks import ALONE
 from dynsearch.training.stepper import Stepper
@@ -49,6 +50,20 @@ class ArraySource:
             clips, config.batch_size, shuffle=training, seed=seed, rank=ranks.rank, num_ranks=ranks.count
         )
         return DataLoader(clips, batch_sampler=order, num_workers=self.num_workers)
+
+    @property
+    def identity(self):
+        names = ("red", "green", "blue")
+        return DataIdentity(
+            names,
+            {
+                split: {
+                    name: VideoIdentity((names[label],), "")
+                    for name, label in zip(self.video_ids(split), self.labels(split), strict=True)
+                }
+                for split in self.sizes
+            },
+        )
 
     def video_ids(self, split):
         return [f"{split}-{i}" for i in range(self.sizes[split])]
