@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from dynsearch.data.byproducts import is_byproduct
 from dynsearch.data.frame_folder import holds_frames
 from dynsearch.errors import InputError
 
@@ -39,7 +40,9 @@ def _videos(source: str) -> Iterator[Path]:
             raise InputError("holds no video", where=source, hint=f"Videos end in {' '.join(SUFFIXES)}")
         yield from found
     elif glob.has_magic(source) and not path.exists():
+        asked = set(path.parts)
         found = [Path(name) for name in sorted(glob.glob(source, recursive=True))]
+        found = [match for match in found if not any(map(is_byproduct, set(match.parts) - asked))]
         if not found:
             raise InputError("fits no file", where=source, hint="Check the pattern and the folder")
         for match in found:
@@ -51,8 +54,12 @@ def _videos(source: str) -> Iterator[Path]:
 def _inside(folder: Path) -> list[Path]:
     found = []
     for parent, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        found += [Path(parent, name) for name in sorted(files) if Path(name).suffix.lower() in SUFFIXES]
+        folders[:] = sorted(name for name in folders if not is_byproduct(name))
+        found += [
+            Path(parent, name)
+            for name in sorted(files)
+            if Path(name).suffix.lower() in SUFFIXES and not is_byproduct(name)
+        ]
         if parent != str(folder) and holds_frames(Path(parent)):
             found.append(Path(parent))
     return found

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 
+from dynsearch.data.byproducts import is_byproduct
 from dynsearch.data.layouts.groups import read_group_file, take_test_groups, with_groups
 from dynsearch.data.layouts.text_files import check_labels
 from dynsearch.data.layouts.video_tree import VideoTree
@@ -58,7 +59,7 @@ def read_class_folders(root: Path, *, test_groups: str | None = None) -> Annotat
 def _classes(folder: Path) -> dict[str, VideoTree]:
     """Return the folders directly in ``folder`` that hold videos, by name, sorted."""
     with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        names = sorted(entry.name for entry in entries if entry.is_dir() and not is_byproduct(entry.name))
     trees = {name: VideoTree(folder / name) for name in names}
     return {name: tree for name, tree in trees.items() if tree.files}
 
@@ -78,7 +79,7 @@ def _records(root: Path, classes: Mapping[str, VideoTree], labels: Mapping[str, 
 
 def _grouped(root: Path, annotations: Annotations) -> Annotations:
     """Add the groups of the only CSV file in the root, where there is one."""
-    files = sorted(root.glob("*.csv"))
+    files = sorted(path for path in root.glob("*.csv") if not is_byproduct(path.name))
     chosen = [file for file in files if file.stem == "groups"] or files
     if not chosen:
         return annotations

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
+from dynsearch.data.byproducts import is_byproduct
 from dynsearch.data.layouts.class_folders import TEST_FOLDERS
 from dynsearch.data.layouts.groups import GROUP_COLUMNS, take_test_groups
 from dynsearch.data.layouts.text_files import bad_line, read_rows
@@ -71,7 +72,7 @@ def read_csv_videos(root: Path, *, test_groups: str | None = None) -> Annotation
 
 def _find_csv_files(root: Path) -> dict[str, Path]:
     """Return the CSV files by the split they hold."""
-    found = {path.stem.lower(): path for path in sorted(root.glob("*.csv"))}
+    found = {path.stem.lower(): path for path in sorted(root.glob("*.csv")) if not is_byproduct(path.name)}
     if "train" in found:
         return {name: path for name, path in found.items() if name == "train" or name in TEST_FOLDERS}
     if len(found) == 1:

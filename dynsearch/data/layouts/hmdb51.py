@@ -34,7 +34,7 @@ def read_hmdb51(root: Path, *, split: str = "1") -> Annotations:
     ending = f"_test_split{split}.txt"
     lists: list[Path] = []
     for folder in _FOLDERS:
-        lists = lists or sorted((root / folder).glob(f"*{ending}"))
+        lists = lists or sorted((root / folder).glob(f"[!.]*{ending}"))
     if not lists:
         raise DataError(
             f"the data set is not complete there, missing: {_FOLDERS[0]}/*{ending}", where=str(root)

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from dynsearch.data.byproducts import is_byproduct
 from dynsearch.data.records import Annotations
 from dynsearch.errors import DataError, named, shown
 
@@ -147,7 +148,7 @@ def _videos(folder: Path, depth: int, frame_folders: bool) -> Iterator[VideoFile
         with os.scandir(folder) as listed:
             entries = sorted(listed, key=lambda entry: entry.name)
         for entry in entries:
-            if entry.name.startswith("."):
+            if is_byproduct(entry.name):
                 continue
             if entry.is_dir() and depth > 0:
                 yield from _videos(folder / entry.name, depth - 1, frame_folders)
