@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 
 from dynsearch.data.decord_reader import DecordReader
 from dynsearch.data.frame_index import Choose, Frames, read_frame_index
 from dynsearch.data.pyav_reader import PyAVReader
-from dynsearch.errors import InputError
 
 _WORTH_SEEKING = 0.45
 """decord is taken where it decodes at most this part of what PyAV does. Frame for frame it is the slower one:
@@ -39,20 +37,8 @@ class AutoReader:
         wanted = list(choose(index.num_frames))
         if index.decoded_by_seeking(len(wanted)) > _WORTH_SEEKING * (wanted[-1] + 1):
             return self._pyav.read(path, lambda count: wanted, strict=False)
-
-        def choose_again(count: int) -> Sequence[int]:
-            if count != index.num_frames:
-                raise _OtherCountError
-            return wanted
-
         try:
-            return self._decord.read(path, choose_again, strict=False)
-        except InputError:
-            raise
+            return self._decord.read(path, lambda count: wanted, strict=False)
         except Exception:
-            # Codecs newer than decord (AV1), live recordings without a length, or damage: PyAV tells.
+            # Codecs newer than decord (AV1), live recordings without a length, other counts, or damage: PyAV tells.
             return self._pyav.read(path, lambda count: wanted, strict=False)
-
-
-class _OtherCountError(Exception):
-    """decord counts other frames than the packets say."""

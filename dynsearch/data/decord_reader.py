@@ -10,6 +10,7 @@ import numpy as np
 from dynsearch.data.frame_index import REPLACE, Choose, Frames, read_frame_index
 from dynsearch.errors import VideoError
 
+_OTHER = "Read it with the reader auto or pyav"
 _WIDE_ENOUGH = 64
 """Pixels from which decord's batches, which save a copy, are right: see ``_without_padding``."""
 
@@ -36,10 +37,13 @@ class DecordReader:
 
 
 def _open(path: Path, *, strict: bool) -> Any:
-    lies = read_frame_index(path).lies
-    if lies:
+    index = read_frame_index(path)
+    if index.lies:
         # decord believes the header, and the process ends for lack of memory.
-        raise VideoError(f"can't be given to decord: {lies[0]}", where=str(path), hint=REPLACE)
+        raise VideoError(f"can't be given to decord: {index.lies[0]}", where=str(path), hint=REPLACE)
+    doubts = [*index.doubts, *(index.damage if strict else ())]
+    if doubts:
+        raise VideoError(f"decord may show other frames: {doubts[0]}", where=str(path), hint=_OTHER)
     # torch comes first: on machines with a GPU, decord before torch crashes or hangs.
     import torch  # noqa: F401
     from decord import VideoReader, cpu
@@ -49,7 +53,12 @@ def _open(path: Path, *, strict: bool) -> Any:
     decord_logging.set_level(decord_logging.QUIET)
 
     # fault_tol is the number of damaged frames decord may silently replace; -1 means any number.
-    return VideoReader(str(path), ctx=cpu(0), num_threads=1, fault_tol=1 if strict else -1)
+    video = VideoReader(str(path), ctx=cpu(0), num_threads=1, fault_tol=1 if strict else -1)
+    if index.safe and len(video) != index.num_frames:
+        raise VideoError(
+            f"has {index.num_frames} frames, and decord counts {len(video)}", where=str(path), hint=_OTHER
+        )
+    return video
 
 
 def _without_padding(frame: Frames) -> Frames:

@@ -8,7 +8,6 @@ seen from the packets alone, in a few milliseconds.
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import itertools
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,12 +38,13 @@ FileState = tuple[str, int, int]
 
 _known: dict[FileState, FrameIndex] = {}
 _MAX_KNOWN = 2**18
+_PICTURES = ("mjpeg", "png", "bmp", "gif", "webp", "tiff")
+"""Codecs of cover pictures, and of videos where there is no other."""
 _MAX_PIXELS = 2**26
 _MAX_SECONDS = 7 * 24 * 3600
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class FrameIndex:
+class FrameIndex(NamedTuple):
     """What the packets of a file's video stream say.
 
     Attributes:
@@ -111,27 +111,58 @@ def forget() -> None:
 
 
 @contextlib.contextmanager
-def opened(path: Path) -> Iterator[tuple[Any, Any]]:
-    """Yield PyAV's container and the video stream that players show, and close them.
+def opened(
+    source: Any,
+    *,
+    where: str = "",
+    hint: str = REPLACE,
+    options: Mapping[str, str] = OPEN_OPTIONS,
+    **more: Any,
+) -> Iterator[tuple[Any, Any]]:
+    """Yield PyAV's container and the stream that is the video, and close them.
+
+    Args:
+        source: A file's path, or what else PyAV opens.
+        where: What messages call it; the path where nothing is given.
+        hint: What messages advise.
+        options: FFmpeg's, for opening.
+        more: PyAV's own.
 
     Raises:
-        VideoError: The file's header can't be read, or it has no video stream.
+        VideoError: The header can't be read, or there is no video stream; a cover picture is none.
     """
     import av
 
+    where = where or str(source)
+    source = str(source) if isinstance(source, os.PathLike) else source
     try:
-        file = av.open(str(path), options=OPEN_OPTIONS, metadata_errors="replace")
-    except av.error.FFmpegError as error:
-        raise VideoError(
-            f"its header can't be read: {error.strerror}", where=str(path), hint=REPLACE
-        ) from error
+        # Tags are in whatever coding their writer used, and nobody here reads them.
+        file = av.open(source, "r", options=dict(options), metadata_errors="replace", **more)
+    except (av.error.FFmpegError, OSError) as error:
+        raise VideoError(f"its header can't be read: {error.strerror}", where=where, hint=hint) from error
     with file as container:
-        stream = container.streams.best("video")
-        # A stream whose header did not say what it holds has no decoder.
-        if stream is None or stream.codec_context is None:
-            raise VideoError("has no readable video stream", where=str(path), hint=REPLACE)
+        streams = _videos(container)
+        if not streams:
+            cover = " but a cover picture" if any(map(_is_cover, container.streams.video)) else ""
+            raise VideoError(f"has no readable video stream{cover}", where=where, hint=hint)
+        best = container.streams.best("video")
+        stream = best if best in streams else streams[0]
         stream.codec_context.thread_count = 1
         yield container, stream
+
+
+def _videos(container: Any) -> list[Any]:
+    """Return the streams that are videos; a cover is none, even where its file does not say that it is one."""
+    # A stream whose header did not say what it holds has no decoder.
+    readable = [each for each in container.streams.video if each.codec_context and not _is_cover(each)]
+    return [each for each in readable if each.codec_context.name not in _PICTURES] or readable
+
+
+def _is_cover(stream: Any) -> bool:
+    import av
+
+    kinds = av.stream.Disposition
+    return bool(stream.disposition & (kinds.attached_pic | kinds.timed_thumbnails))
 
 
 def _read(path: Path) -> FrameIndex:
@@ -148,6 +179,7 @@ def _read(path: Path) -> FrameIndex:
         width, num_pixels = int(context.width), context.width * context.height
         has_b_frames = bool(context.has_b_frames)
         unit = float(stream.time_base or 0)
+        num_videos = len(_videos(container))
     if not packets:
         raise VideoError("holds no frames", where=str(path), hint=REPLACE)
     if not packets[0].is_key:
@@ -161,6 +193,8 @@ def _read(path: Path) -> FrameIndex:
     damage = [f"{line.strip()}" for source, line in errors if source == name][:1]
     damage += _missing(packets, promised, seconds, unit, name)
     doubts = _doubts(packets, name, has_b_frames)
+    if num_videos > 1:
+        doubts.append(f"it holds {num_videos} videos, and decord may take another")
     if promised and promised != len(packets):
         doubts.append(f"its header says {promised} frames")
     shown = sum(not packet.is_hidden for packet in packets)

@@ -6,12 +6,14 @@ import os
 import stat
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from dynsearch.data.frame_index import opened
 from dynsearch.data.pyav_reader import as_rgb
 from dynsearch.data.video_files import checked_path
 from dynsearch.errors import VideoError
@@ -48,18 +50,18 @@ def stream_frames(source: str) -> Iterator[StreamFrame]:
     import av
 
     try:
-        with _opened(source) as container:
-            if not container.streams.video:
-                raise VideoError("has no video in it", where=source, hint="Give another source")
-            rate = container.streams.video[0].average_rate
-            first = None
-            for index, picture in enumerate(container.decode(video=0)):
-                if picture.time is None:
-                    seconds = index / float(rate or 25)
-                else:
-                    first = picture.time if first is None else first
-                    seconds = picture.time - first
+        with _opened(source) as (container, stream):
+            step = 1 / float(stream.average_rate or 25)
+            beginning, seconds = None, -step
+            for picture in container.decode(stream):
+                # The first frame is at 0; one without a time, or after the clock was set back, follows the last.
+                due, time = seconds + step, picture.time
+                if time is not None and (beginning is None or time - beginning < seconds):
+                    beginning = time - due
+                seconds = due if time is None else time - beginning
                 yield StreamFrame(seconds, picture)
+            if seconds < 0:
+                raise VideoError("holds no frames", where=source, hint="Give another source")
     except (av.error.FFmpegError, OSError) as error:
         raise VideoError(
             f"can't be read as a stream: {error.strerror or error}",
@@ -68,11 +70,10 @@ def stream_frames(source: str) -> Iterator[StreamFrame]:
         ) from error
 
 
-def _opened(source: str) -> Any:
-    import av
-
+def _opened(source: str) -> AbstractContextManager[tuple[Any, Any]]:
     if source == STANDARD_INPUT:
-        return av.open(sys.stdin.buffer, "r")
+        hint = "A stream's header comes first: pipe it through `ffmpeg -i FILE -c copy -f mpegts -`"
+        return opened(sys.stdin.buffer, where="standard input", hint=hint, options={})
     if os.path.exists(source) and stat.S_ISCHR(os.stat(source).st_mode):
-        return av.open(source, "r", format="v4l2")
-    return av.open(str(checked_path(source)), "r")
+        return opened(source, options={}, format="v4l2")
+    return opened(checked_path(source))

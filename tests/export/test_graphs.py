@@ -103,11 +103,21 @@ def test_weights_are_kept_once_for_all_graphs(onnx_bundle):
     assert graphs < once
 
 
+@pytest.mark.reliability(
+    "Files",
+    "videos that exported graphs' `run.py` can't read, among others",
+    happens="each is named in one line, the others are answered, and the exit code is 1",
+    sees="`run.py: cut.webm: is damaged: ...`",
+)
 def test_the_folder_runs_where_torch_and_dynsearch_are_not(onnx_bundle, tmp_path):
     """A video through run.py in a process that refuses to import either, from another folder."""
     from tests.cli.miniature import write_webm
+    from tests.data.test_one_way_to_open import COVER, VIDEO, latin_tags, written
 
     write_webm(tmp_path / "video.webm", (2, 0), seed=1)
+    latin_tags(tmp_path / "latin.mkv")
+    written(tmp_path / "cover.mkv", COVER, VIDEO)
+    (tmp_path / "cut.webm").write_bytes((tmp_path / "video.webm").read_bytes()[:-900])
     code = (
         "import sys\n"
         "class No:\n"
@@ -115,14 +125,19 @@ def test_the_folder_runs_where_torch_and_dynsearch_are_not(onnx_bundle, tmp_path
         "        assert name.split('.')[0] not in ('torch', 'dynsearch', 'timm'), name\n"
         "sys.meta_path.insert(0, No())\n"
         "import runpy\n"
-        "sys.argv = ['run.py', 'video.webm']\n"
+        "sys.argv = ['run.py', 'video.webm', 'latin.mkv', 'cut.webm', 'none.mp4', 'cover.mkv']\n"
         f"runpy.run_path({str(onnx_bundle.folder / 'onnx' / 'run.py')!r}, run_name='__main__')\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
     )
-    assert done.returncode == 0, done.stderr
-    theirs = json.loads(done.stdout)
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 2), done.stderr
+    assert "cut.webm: is damaged" in done.stderr
+    assert "No such file" in done.stderr
+    theirs, latin, cover = map(json.loads, done.stdout.splitlines())
+    for other in (latin, cover):
+        ours = LoadedNetwork(onnx_bundle).predict(tmp_path / other["video"])
+        assert (other["label"], other["exit"]) == (ours.label, ours.exit)
     ours = LoadedNetwork(onnx_bundle).predict(tmp_path / "video.webm")
     assert (theirs["label"], theirs["exit"], theirs["frames"]) == (ours.label, ours.exit, ours.frames)
     assert theirs["gflops"] == pytest.approx(ours.cost)

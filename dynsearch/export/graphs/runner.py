@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from dynsearch.data.pyav_reader import PyAVReader
 from dynsearch.scores.stop_rule import MEASURES, PATIENCE, Walk, confidence_at, first_choice, softmax
 
 
@@ -79,27 +80,29 @@ class Network:
         }
 
     def read(self, path: str | os.PathLike[str]) -> np.ndarray:
-        """Return the frames of a video as the network wants them, float32 (T, 3, H, W)."""
-        import av
+        """Return the frames of a video as the network wants them, float32 (T, 3, H, W).
 
-        with av.open(str(path)) as container:
-            shown = sum(1 for _ in container.decode(video=0))
+        Raises:
+            VideoError: It can't be read, or is damaged.
+        """
         count = self.facts["num_frames"]
-        middles = ((2 * np.arange(count) + 1) * shown // (2 * count)).tolist()
-        with av.open(str(path)) as container:
-            chosen = {
-                i: self._prepared(frame.to_image().rotate(90 * round(frame.rotation / 90), expand=True))
-                for i, frame in enumerate(container.decode(video=0))
-                if i in middles
-            }
+        middles: list[int] = []
+
+        def distinct(shown: int) -> list[int]:
+            middles.extend(((2 * np.arange(count) + 1) * shown // (2 * count)).tolist())
+            return sorted(set(middles))
+
+        pictures = PyAVReader().read(pathlib.Path(path), distinct, strict=True)
+        chosen = dict(zip(sorted(set(middles)), map(self._prepared, pictures), strict=True))
         frames = np.stack([chosen[i] for i in middles])
         mean, std = (np.array(self.facts[name], dtype=np.float32) for name in ("mean", "std"))
         return ((frames / np.float32(255) - mean) / std).transpose(0, 3, 1, 2)
 
-    def _prepared(self, picture: Any) -> np.ndarray:
-        """Return a picture with its short side resized and the middle square cut out, (H, W, 3)."""
+    def _prepared(self, frame: np.ndarray) -> np.ndarray:
+        """Return a frame with its short side resized and the middle square cut out, (H, W, 3)."""
         from PIL import Image
 
+        picture = Image.fromarray(frame)
         width, height = picture.size
         short, side = self.facts["short_side"], self.facts["image_size"]
         if width <= height:  # noqa: SIM108
@@ -153,5 +156,11 @@ def _open(path: pathlib.Path, threads: int) -> Callable[[dict[str, np.ndarray]],
 
 if __name__ == "__main__":
     network = Network()
+    failed = 0
     for video in sys.argv[1:]:
-        print(json.dumps(network.predict(video)), flush=True)
+        try:
+            print(json.dumps(network.predict(video)), flush=True)
+        except (OSError, ValueError) as error:
+            failed = 1
+            print(f"run.py: {error}", file=sys.stderr)
+    sys.exit(failed)

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 
+from dynsearch.data import frame_index, pyav_reader
 from dynsearch.data.augmentation import IMAGENET_MEAN, IMAGENET_STD
 from dynsearch.errors import BundleError, shown
 from dynsearch.export.bundle import Bundle
@@ -29,6 +30,18 @@ from dynsearch.scores.confidence import CONFIDENCE_MEASURES
 
 FORMATS = {"onnx": ".onnx", "torch-export": ".pt2"}
 """Suffix of the graph files by format."""
+
+_ERROR = '''
+
+class VideoError(ValueError):
+    """A video file that can't be read, named with the reason."""
+
+    def __init__(self, problem: str, *, where: str, hint: str) -> None:
+        super().__init__(f"{where}: {problem}")
+
+
+'''
+"""What the reader raises where dynsearch is not."""
 
 _MANIFEST = "network.json"
 _MAX_BATCH = 4096
@@ -89,14 +102,12 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str) -> None:
 
 
 def runner_source() -> str:
-    """Return the text of ``run.py``: the runner, with the stop rule's own source in place of its import."""
-    beginning = "from __future__ import annotations\n"
-    _, rule = inspect.getsource(stop_rule).split(beginning)
-    imported = f"from {stop_rule.__name__} import "
-    return "".join(
-        rule if line.startswith(imported) else line
-        for line in inspect.getsource(runner).splitlines(keepends=True)
-    )
+    """Return the text of ``run.py``: the runner, with the stop rule's and the reader's own source for their imports."""
+    begin = "from __future__ import annotations\n"
+    head, body = inspect.getsource(runner).split(begin)
+    parts = [inspect.getsource(module).split(begin)[1] for module in (stop_rule, frame_index, pyav_reader)]
+    lines = "".join([*parts[:1], _ERROR, *parts[1:], body]).splitlines(keepends=True)
+    return head + begin + "".join(line for line in lines if not line.startswith("from dynsearch."))
 
 
 def _write_step(step: GraphStep, tensors: tuple[torch.Tensor, ...], path: Path, format_: str) -> None:
