@@ -107,7 +107,7 @@ def test_weights_are_kept_once_for_all_graphs(onnx_bundle):
     "Files",
     "videos that exported graphs' `run.py` can't read, among others",
     happens="each is named in one line, the others are answered, and the exit code is 1",
-    sees="`run.py: ...: is damaged: ...`",
+    sees="`run.py: ... is damaged: ...`",
 )
 def test_the_folder_runs_where_torch_and_dynsearch_are_not(onnx_bundle, tmp_path):
     """A video through run.py in a process that refuses to import either, from another folder."""
