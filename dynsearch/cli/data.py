@@ -257,6 +257,8 @@ def _print(report: CheckReport, csv_path: Path | None) -> None:
     click.echo(f"{sum(report.num_videos.values())} videos ({sizes}) of {report.num_classes} classes{grouped}")
     if report.without_group:
         click.echo(without_group_text(report.without_group))
+    for note in report.notes:
+        click.echo(note)
     if report.num_resumed:
         click.echo(f"{report.num_resumed} of them are unchanged since an earlier check; --fresh reads all")
     if not report.problems:

@@ -82,8 +82,9 @@ def open_dataset(
 ) -> VideoDataset:
     """Open a data set as disjoint splits ``train``, ``calibration`` and ``test``.
 
-    Calibration is carved out of the training videos; test is the official labelled split that results are
-    claimed on. Where a data set has no test split, one is carved too, always the same whatever the seed.
+    Calibration is carved out of the training videos, unless the data set has a validation split beside its test
+    split; test is the official labelled split that results are claimed on. Where a data set has no test split,
+    one is carved too, always the same whatever the seed.
 
     Args:
         name: A key of ``DATASETS``, or ``NAME@VARIANT``.
@@ -97,8 +98,9 @@ def open_dataset(
     """
     annotations = read_annotations(name, root)
     folder = dataset_root(name, root)
-    check_disjoint({"train": annotations.train, "test": annotations.test}, where=str(folder))
+    check_disjoint(annotations.splits(), where=str(folder))
     test = annotations.test
+    notes = list(annotations.notes)
     try:
         training = annotations.train
         if not test:
@@ -106,7 +108,14 @@ def open_dataset(
         fraction = (
             get_info(name).calibration_fraction if calibration_fraction is None else calibration_fraction
         )
-        train, calibration = carve_calibration(training, fraction, seed)
+        if annotations.calibration:
+            train, calibration = list(training), list(annotations.calibration)
+            if calibration_fraction is not None:
+                notes.append(
+                    f"calibration_fraction {fraction:g} is not used: the data set has videos to calibrate on"
+                )
+        else:
+            train, calibration = carve_calibration(training, fraction, seed)
     except DataError as error:
         raise DataError(error.problem, where=str(folder), hint=error.hint) from error
     return VideoDataset(
@@ -115,4 +124,5 @@ def open_dataset(
         class_names=annotations.class_names,
         splits={"train": train, "calibration": calibration, "test": list(test)},
         missing=annotations.missing,
+        notes=tuple(notes),
     )

@@ -70,6 +70,7 @@ class CheckReport:
         groups: The groups of the videos, sorted; empty where there are none.
         without_group: Ids of the videos in no group, where others are in one.
         problems: What is wrong, in the order of the annotation files.
+        notes: What was decided when they were read: which list is which, and what was left out.
         num_resumed: Videos that an earlier check had read already and that have not changed since.
     """
 
@@ -78,6 +79,7 @@ class CheckReport:
     groups: list[str]
     without_group: list[str]
     problems: list[Problem]
+    notes: tuple[str, ...] = ()
     num_resumed: int = 0
 
     def counts(self) -> dict[str, int]:
@@ -134,9 +136,9 @@ def check_dataset(
     if min_frames < 1:
         raise InputError(f"min_frames must be at least 1, got {min_frames}")
     annotations = read_annotations(name, root, allow_missing=True)
-    splits = {"train": annotations.train, "test": annotations.test}
-    everything = [*annotations.train, *annotations.test]
+    splits = annotations.splits()
     located = [(split, record) for split, records in splits.items() for record in records]
+    everything = [record for _, record in located]
     with closing(CheckJournal.of(name, dataset_root(name, root), reader, fresh=fresh)) as journal:
         findings = {place: journal.known(record) for place, (_, record) in enumerate(located)}
         unread = [place for place, finding in findings.items() if finding is None]
@@ -162,6 +164,7 @@ def check_dataset(
         groups=groups_of(everything),
         without_group=without_group(everything),
         problems=problems,
+        notes=annotations.notes,
         num_resumed=len(located) - len(unread),
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 SPLIT_NAMES = ("train", "calibration", "test")
@@ -82,6 +82,7 @@ class VideoDataset:
         class_names: K names, in label order.
         splits: ``train``, ``calibration`` (thresholds and temperatures only) and ``test``.
         missing: Ids of annotated videos that were left out because they have no file.
+        notes: What was decided when its files were read, as a user is told.
     """
 
     name: str
@@ -89,6 +90,7 @@ class VideoDataset:
     class_names: tuple[str, ...]
     splits: dict[str, list[VideoRecord]]
     missing: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def groups(self, split: str) -> list[str]:
         """Return the groups a split's videos belong to, sorted; empty where there are none."""
@@ -105,9 +107,23 @@ class Annotations:
         test: The labelled videos that results are claimed on; empty where the layout leaves it to be carved
             out of ``train``.
         missing: Ids of annotated videos that were left out because they have no file.
+        calibration: The labelled videos of a validation split beside a test split; empty leaves calibration to be
+            carved out of ``train``.
+        notes: What the layout decided, as a user is told: which list is which, and what was left out.
     """
 
     class_names: tuple[str, ...]
     train: list[VideoRecord]
     test: list[VideoRecord]
     missing: tuple[str, ...] = ()
+    calibration: list[VideoRecord] = dataclasses.field(default_factory=list)
+    notes: tuple[str, ...] = ()
+
+    def splits(self) -> dict[str, list[VideoRecord]]:
+        """Return the splits that the annotation files name, those that are empty too."""
+        return {"train": self.train, "calibration": self.calibration, "test": self.test}
+
+    def changed(self, change: Callable[[list[VideoRecord]], list[VideoRecord]]) -> Annotations:
+        """Return the same with ``change`` made to the videos of every split."""
+        train, calibration, test = map(change, self.splits().values())
+        return dataclasses.replace(self, train=train, calibration=calibration, test=test)

@@ -55,7 +55,7 @@ def checked_path(path: str | os.PathLike[str]) -> Path:
         raise VideoError(
             f"can't be opened: {error.strerror}", where=where, hint="Check its permissions"
         ) from error
-    if not _starts_like_video(head):
+    if not starts_like_video(head):
         raise _not_a_video(head, where)
     return Path(text).absolute()
 
@@ -72,7 +72,7 @@ def _not_a_video(head: bytes, where: str) -> VideoError:
     )
 
 
-def _starts_like_video(head: bytes) -> bool:
+def starts_like_video(head: bytes) -> bool:
     """Tell whether the first bytes belong to MP4/MOV, WebM/Matroska, AVI, MPEG-TS/PS, FLV or Ogg."""
     return (
         head[4:8] in (b"ftyp", b"moov", b"mdat", b"free", b"skip", b"wide", b"styp")

@@ -9,13 +9,8 @@ from pathlib import Path
 
 from dynsearch.data.byproducts import is_byproduct
 from dynsearch.data.frame_folder import holds_frames
+from dynsearch.data.video_names import VIDEO_ENDINGS, is_video
 from dynsearch.errors import InputError
-
-SUFFIXES = (
-    ".mp4", ".m4v", ".mov", ".3gp", ".webm", ".mkv", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg", ".vob",
-    ".flv", ".ogv", ".ogg",
-)  # fmt: skip
-"""What files in a folder are called if they are videos."""
 
 
 def find_videos(sources: Iterable[str]) -> list[Path]:
@@ -37,7 +32,7 @@ def _videos(source: str) -> Iterator[Path]:
     if path.is_dir():
         found = [path] if holds_frames(path) else _inside(path)
         if not found:
-            raise InputError("holds no video", where=source, hint=f"Videos end in {' '.join(SUFFIXES)}")
+            raise InputError("holds no video", where=source, hint=f"Videos end in {' '.join(VIDEO_ENDINGS)}")
         yield from found
     elif glob.has_magic(source) and not path.exists():
         asked = set(path.parts)
@@ -55,11 +50,7 @@ def _inside(folder: Path) -> list[Path]:
     found = []
     for parent, folders, files in os.walk(folder):
         folders[:] = sorted(name for name in folders if not is_byproduct(name))
-        found += [
-            Path(parent, name)
-            for name in sorted(files)
-            if Path(name).suffix.lower() in SUFFIXES and not is_byproduct(name)
-        ]
+        found += [Path(parent, name) for name in sorted(files) if is_video(parent, name)]
         if parent != str(folder) and holds_frames(Path(parent)):
             found.append(Path(parent))
     return found

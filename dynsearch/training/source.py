@@ -119,6 +119,8 @@ class DatasetClips:
                 source._write(f"{len(groups)} group{'s' if len(groups) > 1 else ''} for {split}: {shown}")
         if alone := without_group([record for records in dataset.splits.values() for record in records]):
             source._write(without_group_text(alone))
+        for note in dataset.notes:
+            source._write(note)
         if dataset.missing:
             source._write(
                 f"{len(dataset.missing)} annotated videos have no file and are left out, first "
@@ -136,7 +138,8 @@ class DatasetClips:
         sizes = {split: len(records) for split, records in self.dataset.splits.items()}
         groups = {split: self.dataset.groups(split) for split in ("calibration", "test")}
         held_out = {f"{split}_groups": names for split, names in groups.items() if names}
-        return {"videos": sizes, "missing": len(self.dataset.missing), **held_out}
+        notes = {"notes": list(self.dataset.notes)} if self.dataset.notes else {}
+        return {"videos": sizes, "missing": len(self.dataset.missing), **held_out, **notes}
 
     def views(self, split: str, plan: Plan, *, num_clips: int, num_crops: int) -> Iterator[torch.Tensor]:
         """Yield, for every video of ``split``, ``num_clips`` x ``num_crops`` views (V, T, C, H, W) for ``plan``."""

@@ -1,28 +1,33 @@
-"""Any data set as a folder for each class, in ``train/`` and ``test/`` (or ``val/``), or without such a split.
+"""Any data set as a folder for each class, in ``train/``, ``val/`` and ``test/``, or without such a split.
 
 A CSV file beside the folders may give each video its group, so that a person or place is never split.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from dynsearch.data.byproducts import is_byproduct
 from dynsearch.data.layouts.groups import read_group_file, take_test_groups, with_groups
+from dynsearch.data.layouts.split_names import Role, annotations_of, pick
 from dynsearch.data.layouts.text_files import check_labels
 from dynsearch.data.layouts.video_tree import VideoTree
 from dynsearch.data.records import Annotations, VideoRecord
-from dynsearch.errors import DataError
+from dynsearch.data.video_names import LeftOut, is_video
+from dynsearch.errors import DataError, named
 
-TEST_FOLDERS = ("test", "val", "validation", "validate", "testing")
+Classes = dict[str, VideoTree]
+"""The videos of class folders, by the folders' names, sorted."""
 
 
 def read_class_folders(root: Path, *, test_groups: str | None = None) -> Annotations:
     """Read the videos of every class folder.
+
+    A video is a file, or, where no class folder has such files, a folder of numbered JPEG frames.
 
     Args:
         root: The folder that holds the class folders, or ``train`` and ``test`` with class folders each.
@@ -34,37 +39,112 @@ def read_class_folders(root: Path, *, test_groups: str | None = None) -> Annotat
     """
     if not root.is_dir():
         raise DataError("there is no such folder", where=str(root))
-    folders = {"train": root, "test": root}
-    if (root / "train").is_dir():
-        tested_in = next((name for name in TEST_FOLDERS if (root / name).is_dir()), "train")
-        folders = {"train": root / "train", "test": root / tested_in}
-    classes = _classes(folders["train"])
-    if len(classes) < 2:
-        raise DataError(
-            f"holds {len(classes)} folders with videos, at least 2 classes are needed",
-            where=str(folders["train"]),
-        )
-    labels = {name: label for label, name in enumerate(classes)}
-    test: list[VideoRecord] = []
-    if folders["test"] != folders["train"]:
-        tested = _classes(folders["test"])
-        check_labels((name for name in tested if name not in labels), folders["test"], folders["train"].name)
-        test = _records(root, tested, labels)
-    annotations = _grouped(
-        root, Annotations(class_names=tuple(classes), train=_records(root, classes, labels), test=test)
+    found = _look(root, frames=False)
+    if not any(found.parts.values()):
+        found = _look(root, frames=True)
+    names = found.parts["train"]
+    if len(names) < 2:
+        raise _too_few(found)
+    labels = {name: label for label, name in enumerate(names)}
+    for role, classes in found.parts.items():
+        unknown = (name for name in classes if name not in labels)
+        check_labels(unknown, found.folders[role], found.folders["train"].name)
+    annotations = annotations_of(
+        tuple(labels),
+        {role: _records(root, classes, labels) for role, classes in found.parts.items()},
+        {role: f"{folder.name}/" for role, folder in found.folders.items()},
+        where=str(root),
+        notes=[*found.notes, *found.left_out.notes()],
     )
-    return take_test_groups(annotations, test_groups, where=root)
+    return take_test_groups(_grouped(root, annotations), test_groups, where=root)
 
 
-def _classes(folder: Path) -> dict[str, VideoTree]:
-    """Return the folders directly in ``folder`` that hold videos, by name, sorted."""
+class _Found(NamedTuple):
+    """The folder of each split, its classes, and what is said of the rest."""
+
+    folders: dict[Role, Path]
+    parts: dict[Role, Classes]
+    notes: list[str]
+    left_out: LeftOut
+
+
+def _look(root: Path, *, frames: bool) -> _Found:
+    """Return what is under a data root, whose folders are splits if the one called train has class folders.
+
+    Raises:
+        DataError: Folders are called as splits, but there are no class folders to train on.
+    """
+    left_out = LeftOut(root)
+    picked, others = pick(_folders(root), words=False, where=str(root))
+    parts = {role: _classes(root / name, left_out, frames=frames) for role, name in picked.items()}
+    parts = {role: classes for role, classes in parts.items() if classes}
+    if "train" not in parts:
+        left_out = LeftOut(root)
+        classes = _classes(root, left_out, frames=frames)
+        doubled = [picked[role] for role, inner in parts.items() if inner.keys() & classes.keys()]
+        if doubled or (classes and classes.keys() <= set(picked.values())):
+            raise DataError(
+                f"holds {', '.join(f'{name}/' for name in doubled or classes)}, but no train/ with class folders",
+                where=str(root),
+                hint="Put the videos in train/CLASS/ and test/CLASS/, or all in CLASS/",
+            )
+        notes = _loose_notes(root)
+        return _Found({"train": root}, {"train": classes}, notes, left_out)
+    empty = [name for role, name in picked.items() if role not in parts]
+    notes = [f"{name}/ is left out, for it has no class folders with videos" for name in empty]
+    for name in others:
+        if count := sum(map(len, VideoTree(root / name).files.values())):
+            notes.append(
+                f"{name}/ is left out with {count} videos, because train/ is there and it is no split"
+            )
+    folders = {role: root / picked[role] for role in parts}
+    for folder in folders.values():
+        notes += _loose_notes(folder)
+    return _Found(folders, parts, notes, left_out)
+
+
+def _folders(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
-        names = sorted(entry.name for entry in entries if entry.is_dir() and not is_byproduct(entry.name))
-    trees = {name: VideoTree(folder / name) for name in names}
+        return sorted(entry.name for entry in entries if entry.is_dir() and not is_byproduct(entry.name))
+
+
+def _classes(folder: Path, left_out: LeftOut, *, frames: bool) -> Classes:
+    """Return the folders directly in ``folder`` that hold videos."""
+    trees = {
+        name: VideoTree(folder / name, frame_folders=frames, left_out=left_out) for name in _folders(folder)
+    }
     return {name: tree for name, tree in trees.items() if tree.files}
 
 
-def _records(root: Path, classes: Mapping[str, VideoTree], labels: Mapping[str, int]) -> list[VideoRecord]:
+def _loose_notes(folder: Path) -> list[str]:
+    """Return what is said of videos that lie beside the class folders."""
+    with os.scandir(folder) as entries:
+        names = sorted(each.name for each in entries if each.is_file() and is_video(folder, each.name))
+    text = f"{len(names)} videos in {folder.name}/ lie in no class folder and are left out, first "
+    return [text + ", ".join(map(named, names[:5]))] if names else []
+
+
+def _too_few(found: _Found) -> DataError:
+    """Return the error for fewer than two classes, which says what there is instead."""
+    root, classes = found.folders["train"], found.parts["train"]
+    said = [*found.notes, *found.left_out.notes()]
+    hint = None
+    if classes:
+        ((name, tree),) = classes.items()
+        inner = {
+            file.folder.relative_to(root / name).parts[:1] for each in tree.files.values() for file in each
+        } - {()}
+        said.insert(0, f"all videos are in {name}/")
+        hint = (
+            f"Give {root / name} as data root, if the folders in it are the classes"
+            if len(inner) > 1
+            else None
+        )
+    problem = f"holds {len(classes)} folders with videos, at least 2 classes are needed"
+    return DataError("; ".join([problem, *said]), where=str(root), hint=hint)
+
+
+def _records(root: Path, classes: Classes, labels: Mapping[str, int]) -> list[VideoRecord]:
     records = []
     for name, tree in classes.items():
         files = [(file.path(), file) for found in tree.files.values() for file in found]
@@ -90,13 +170,9 @@ def _grouped(root: Path, annotations: Annotations) -> Annotations:
             hint="Call it groups.csv",
         )
     named: dict[str, set[str]] = defaultdict(set)
-    for record in [*annotations.train, *annotations.test]:
+    for record in [record for records in annotations.splits().values() for record in records]:
         relative = record.path.relative_to(root)
         for name in (relative.as_posix(), relative.with_suffix("").as_posix(), relative.name, relative.stem):
             named[name].add(record.video_id)
     groups = read_group_file(chosen[0], {name: ids.pop() for name, ids in named.items() if len(ids) == 1})
-    return dataclasses.replace(
-        annotations,
-        train=with_groups(annotations.train, groups),
-        test=with_groups(annotations.test, groups),
-    )
+    return annotations.changed(lambda records: with_groups(records, groups))

@@ -15,11 +15,12 @@ from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 from dynsearch.data.byproducts import is_byproduct
-from dynsearch.data.layouts.class_folders import TEST_FOLDERS
 from dynsearch.data.layouts.groups import GROUP_COLUMNS, take_test_groups
 from dynsearch.data.layouts.text_files import bad_line, read_rows
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.errors import DataError, shown
+
+TEST_FOLDERS = ("test", "val", "validation", "validate", "testing")
 
 _COLUMNS = ("path", "label", "start", "end")
 _OTHER_NAMES = {

@@ -27,7 +27,7 @@ def take_test_groups(annotations: Annotations, names: str | None, *, where: Path
     """
     if names is None:
         return annotations
-    records = [*annotations.train, *annotations.test]
+    records = [record for split in annotations.splits().values() for record in split]
     known = groups_of(records)
     wanted = names.split("+")
     unknown = [name for name in wanted if name not in known]
@@ -43,6 +43,7 @@ def take_test_groups(annotations: Annotations, names: str | None, *, where: Path
     return dataclasses.replace(
         annotations,
         train=[record for record in records if record.group not in wanted],
+        calibration=[],
         test=[record for record in records if record.group in wanted],
     )
 

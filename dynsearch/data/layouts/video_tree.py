@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dynsearch.data.byproducts import is_byproduct
+from dynsearch.data.frame_folder import holds_frames
 from dynsearch.data.records import Annotations
+from dynsearch.data.video_names import VIDEO_ENDINGS, LeftOut, ending_of, is_video
 from dynsearch.errors import DataError, named, shown
-
-SUFFIXES = (".webm", ".mp4", ".avi", ".mkv", ".mov")
-"""Endings of video files, the first one named for videos that are missing."""
 
 
 def plain_name(video_id: str, *, where: str) -> None:
@@ -58,18 +57,22 @@ class VideoTree:
     Args:
         root: The folder. It and folders in it may be links, but no file may link out of them.
         depth: How many folders deep they may lie.
-        frame_folders: Whether folders at that depth are videos too, with a picture for each frame.
+        frame_folders: Whether folders that hold numbered pictures are videos, and all folders at that depth.
+        left_out: Counts other files, which are not taken for videos.
 
     Attributes:
         files: What there is by file name without ending, in the order of the paths.
     """
 
-    def __init__(self, root: Path, *, depth: int = 4, frame_folders: bool = False) -> None:
+    def __init__(
+        self, root: Path, *, depth: int = 16, frame_folders: bool = False, left_out: LeftOut | None = None
+    ) -> None:
         self.root = root
         self.files: dict[str, list[VideoFile]] = defaultdict(list)
-        for file in _videos(root, depth, frame_folders):
-            stem, suffix = os.path.splitext(file.name)
-            self.files[stem if suffix.lower() in SUFFIXES else file.name].append(file)
+        self._frame_folders, self._left_out = frame_folders, left_out
+        for file in self._videos(root, depth, ()):
+            known = ending_of(file.name) in VIDEO_ENDINGS
+            self.files[os.path.splitext(file.name)[0] if known else file.name].append(file)
 
     def find(self, name: str, *, where: str, suffix: str = ".mp4", folder: str | None = None) -> Path:
         """Return the file of a video, or the path it could have where there is none.
@@ -97,6 +100,28 @@ class VideoTree:
             )
         return file.path()
 
+    def _videos(self, folder: Path, depth: int, above: tuple[str, ...]) -> Iterator[VideoFile]:
+        """Yield each video, in the order of the paths; a link to one of the folders ``above`` leads nowhere new."""
+        real = os.path.realpath(folder)
+        if real in above:
+            return
+        try:
+            with os.scandir(folder) as listed:
+                entries = sorted(listed, key=lambda entry: entry.name)
+            for entry in entries:
+                if is_byproduct(entry.name):
+                    continue
+                is_folder, path = entry.is_dir(), folder / entry.name
+                is_frames = is_folder and self._frame_folders and (depth == 0 or holds_frames(path))
+                if is_frames or (not is_folder and is_video(folder, entry.name)):
+                    yield VideoFile(folder, entry.name, entry.is_symlink())
+                elif is_folder and depth > 0:
+                    yield from self._videos(path, depth - 1, (*above, real))
+                elif self._left_out:
+                    self._left_out.add(path)
+        except OSError as error:
+            raise DataError(f"can't be listed: {error.strerror or error}", where=str(folder)) from error
+
 
 def without_missing(annotations: Annotations, root: Path, *, may_vanish: bool) -> Annotations:
     """Return annotations whose videos are all there.
@@ -112,7 +137,8 @@ def without_missing(annotations: Annotations, root: Path, *, may_vanish: bool) -
     names_in = functools.cache(
         _names
     )  # Of folders as texts: a data set may have a quarter of a million records.
-    parts = [annotations.train, annotations.test] if may_vanish else [annotations.train + annotations.test]
+    splits = [records for records in annotations.splits().values() if records]
+    parts = splits if may_vanish else [[record for records in splits for record in records]]
     missing: dict[str, None] = {}
     for records in parts:
         placed = [(record, *os.path.split(record.path)) for record in records]
@@ -121,16 +147,12 @@ def without_missing(annotations: Annotations, root: Path, *, may_vanish: bool) -
             first = ", ".join(map(named, gone[:5]))
             raise DataError(
                 f"{len(gone)} of {len(records)} annotated videos are missing, first {first} "
-                f"(looked for ID{' or '.join(SUFFIXES)})",
+                f"(looked for ID with any ending of videos, for instance ID{VIDEO_ENDINGS[0]})",
                 where=str(root),
             )
         missing |= dict.fromkeys(gone)
-    return dataclasses.replace(
-        annotations,
-        train=[record for record in annotations.train if record.video_id not in missing],
-        test=[record for record in annotations.test if record.video_id not in missing],
-        missing=tuple(missing),
-    )
+    there = annotations.changed(lambda records: [each for each in records if each.video_id not in missing])
+    return dataclasses.replace(there, missing=tuple(missing))
 
 
 def _names(folder: str) -> set[str]:
@@ -140,19 +162,3 @@ def _names(folder: str) -> set[str]:
             return {entry.name for entry in entries if not entry.is_symlink() or os.path.exists(entry.path)}
     except OSError:
         return set()
-
-
-def _videos(folder: Path, depth: int, frame_folders: bool) -> Iterator[VideoFile]:
-    """Yield each video, in the order of the paths."""
-    try:
-        with os.scandir(folder) as listed:
-            entries = sorted(listed, key=lambda entry: entry.name)
-        for entry in entries:
-            if is_byproduct(entry.name):
-                continue
-            if entry.is_dir() and depth > 0:
-                yield from _videos(folder / entry.name, depth - 1, frame_folders)
-            elif frame_folders if entry.is_dir() else os.path.splitext(entry.name)[1].lower() in SUFFIXES:
-                yield VideoFile(folder, entry.name, entry.is_symlink())
-    except OSError as error:
-        raise DataError(f"can't be listed: {error.strerror or error}", where=str(folder)) from error

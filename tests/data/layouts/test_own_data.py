@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from dynsearch.data import open_dataset
+from dynsearch.data.catalogue import read_annotations
 from dynsearch.data.record_frames import num_record_frames, read_record
 from dynsearch.data.records import VideoRecord
 from dynsearch.errors import DataError, InputError, VideoError
@@ -25,7 +26,7 @@ def write_folders(root, avi, parts=("",), people=5, takes=2):
     for part in parts:
         for name in ("wave", "jump"):
             folder = root / part / name
-            folder.mkdir(parents=True)
+            folder.mkdir(parents=True, exist_ok=True)
             for person in range(people):
                 for take in range(takes):
                     (folder / f"p{person}_{name}{take}.avi").write_bytes(avi)
@@ -43,14 +44,110 @@ def test_class_folders_alone_get_a_test_split_that_no_seed_changes(tmp_path, avi
     assert first.splits["calibration"] != second.splits["calibration"]
 
 
-@pytest.mark.parametrize("test", ["test", "val", "validation"])
-def test_train_and_test_folders_are_the_splits(tmp_path, avi, test):
-    root = write_folders(tmp_path / "own", avi, ("train", test))
+@pytest.mark.reliability(
+    "Files",
+    "videos with other endings, in capitals or without one, and files that are none",
+    happens="what can be read is taken, the rest is counted by ending and named",
+    sees="left out, as no videos by their names: 2 .wmv, 1 .txt; first ...",
+)
+def test_videos_of_all_endings_are_taken_and_the_rest_is_named(tmp_path, avi):
+    endings = [".mp4", ".m4v", ".MOV", ".flv", ".3gp", ".mpeg", ".mts", ".ogv", ".mpg", ""]
+    for name in ("wave", "jump"):
+        (tmp_path / name).mkdir()
+        for number, ending in enumerate(endings):
+            (tmp_path / name / f"{number}{ending}").write_bytes(avi)
+        (tmp_path / name / "10.wmv").write_bytes(b"0&\xb2u")
+    (tmp_path / "wave/notes.txt").touch()
+
+    dataset = open_dataset("folders", tmp_path)
+
+    assert sum(sizes(dataset).values()) == 20
+    (note,) = dataset.notes
+    assert "2 .wmv, 1 .txt; first jump/10.wmv, wave/10.wmv, wave/notes.txt. .wmv: convert" in note
+
+
+@pytest.mark.reliability(
+    "Files", "videos with other endings, in capitals or without one, and files that are none"
+)
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        (["wave/1.wmv", "jump/2.wmv"], "0 folders with videos.*; left out, as no videos .* 2 .wmv"),
+        (["1.mp4", "2.mp4"], "0 folders with videos.*; 2 videos in own/ lie in no class folder"),
+        (["all/wave/1.mp4", "all/jump/2.mp4"], "all videos are in all/. Give .*/all as data root"),
+        (["train/1.mp4", "test/2.mp4"], "holds test/, train/, but no train/ with class folders"),
+        (["val/wave/1.mp4", "val/jump/1.mp4", "wave/2.mp4", "jump/3.mp4"], "holds val/, but no train/"),
+        (["train/a/1.mp4", "train/b/1.mp4", "val/a/1.mp4", "valid/a/1.mp4"], "may both be the val split"),
+    ],
+)
+def test_folders_without_classes_say_what_there_is(tmp_path, files, reason):
+    for name in files:
+        (tmp_path / "own" / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / "own" / name).touch()
+
+    with pytest.raises(DataError, match=reason):
+        open_dataset("folders", tmp_path / "own")
+
+
+def test_folders_of_frames_are_videos_where_there_are_no_files(tmp_path, avi):
+    for name in ("wave/0", "wave/1", "wave/2", "jump/take/0", "jump/take/1", "jump/take/2"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "00001.jpg").touch()
+
+    ids = [record.video_id for record in read_annotations("folders", tmp_path).train]
+    assert sorted(ids) == ["jump/take/0", "jump/take/1", "jump/take/2", "wave/0", "wave/1", "wave/2"]
+
+    write_folders(tmp_path, avi)
+    mixed = open_dataset("folders", tmp_path)
+    assert sum(sizes(mixed).values()) == 20
+    assert "6 .jpg" in mixed.notes[0]
+
+
+def test_a_link_to_a_folder_above_leads_nowhere(tmp_path, avi):
+    write_folders(tmp_path, avi)
+    (tmp_path / "wave/again").symlink_to(tmp_path / "wave")
+    (tmp_path / "jump/all").symlink_to(tmp_path / "jump")
+
+    assert sum(sizes(open_dataset("folders", tmp_path)).values()) == 20
+
+
+@pytest.mark.parametrize(
+    ("train", "test"), [("train", "test"), ("Training", "val"), ("TRAIN", "validation"), ("train_set", "dev")]
+)
+def test_train_and_test_folders_are_the_splits(tmp_path, avi, train, test):
+    root = write_folders(tmp_path / "own", avi, (train, test))
 
     dataset = open_dataset("folders", root, calibration_fraction=0.2)
 
     assert sizes(dataset) == {"train": 16, "calibration": 4, "test": 20}
     assert dataset.splits["test"][0].video_id == f"{test}/jump/p0_jump0.avi"
+    said = () if test == "test" else (f"{test}/ (20 videos) is the test split, for there is no other",)
+    assert dataset.notes == said
+
+
+@pytest.mark.reliability(
+    "Files",
+    "train, val and test side by side, as lists or folders",
+    happens="val calibrates and test is the test split; equal ones are one test split; all of it is said",
+    sees="val/ (... videos) calibrates, test/ (...) is the test split",
+)
+def test_val_beside_test_calibrates(tmp_path, avi):
+    root = write_folders(tmp_path / "own", avi, ("train", "val", "test", "extra"))
+    (root / "val/wave/p0_wave0.avi").write_bytes(avi + b" ")
+
+    dataset = open_dataset("folders", root, calibration_fraction=0.2)
+    (root / "val/wave/p0_wave0.avi").write_bytes(avi)
+    copied = open_dataset("folders", root, calibration_fraction=0.2)
+
+    assert sizes(dataset) == {"train": 20, "calibration": 20, "test": 20}
+    assert {record.video_id[:4] for record in dataset.splits["calibration"]} == {"val/"}
+    assert dataset.notes == (
+        "extra/ is left out with 20 videos, because train/ is there and it is no split",
+        "val/ (20 videos) calibrates, test/ (20) is the test split",
+        "calibration_fraction 0.2 is not used: the data set has videos to calibrate on",
+    )
+    assert sizes(copied) == {"train": 16, "calibration": 4, "test": 20}
+    assert copied.notes[1] == "val/ and test/ hold the same videos, which are the test split"
 
 
 @pytest.mark.parametrize(
