@@ -58,6 +58,10 @@ def _class_names(folder: StudyFolder, data_root: Path | None) -> Sequence[str]:
     if data_root is None and origin is not None:
         return origin.class_names
     dataset = open_dataset(
-        recipe.dataset, data_root, calibration_fraction=recipe.calibration_fraction, seed=recipe.seed
+        recipe.dataset,
+        data_root,
+        calibration_fraction=recipe.calibration_fraction,
+        seed=recipe.seed,
+        split_files=recipe.split_files,
     )
     return dataset.class_names

@@ -202,7 +202,11 @@ def prepare(
         with counting(f"making {asked.dataset}", quiet=quiet) as progress:
             generate(dataset_root(asked.dataset, data_root), num_workers=workers, progress=progress)
     opened = open_dataset(
-        asked.dataset, data_root, calibration_fraction=asked.calibration_fraction, seed=asked.seed
+        asked.dataset,
+        data_root,
+        calibration_fraction=asked.calibration_fraction,
+        seed=asked.seed,
+        split_files=asked.split_files,
     )
     sizes = [len(records) for records in opened.splits.values()]
     needed = cache_bytes(sum(sizes), frames, size) / 1e9

@@ -56,7 +56,11 @@ def _records(folder: StudyFolder, data_root: Path | None) -> list[VideoRecord]:
         return []
     try:
         dataset = open_dataset(
-            recipe.dataset, root, calibration_fraction=recipe.calibration_fraction, seed=recipe.seed
+            recipe.dataset,
+            root,
+            calibration_fraction=recipe.calibration_fraction,
+            seed=recipe.seed,
+            split_files=recipe.split_files,
         )
     except DataError:
         if data_root is not None:

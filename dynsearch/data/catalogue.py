@@ -9,7 +9,7 @@ from dynsearch.data.catalogue_entries import DATASETS
 from dynsearch.data.dataset_info import DatasetInfo, FlipRule
 from dynsearch.data.home import dataset_root
 from dynsearch.data.layouts.video_tree import without_missing
-from dynsearch.data.records import Annotations, VideoDataset
+from dynsearch.data.records import Annotations, VideoDataset, VideoRecord
 from dynsearch.data.splits import carve_calibration, check_disjoint
 from dynsearch.errors import DataError, InputError
 
@@ -79,6 +79,7 @@ def open_dataset(
     *,
     calibration_fraction: float | None = None,
     seed: int = 0,
+    split_files: bool = False,
 ) -> VideoDataset:
     """Open a data set as disjoint splits ``train``, ``calibration`` and ``test``.
 
@@ -91,38 +92,48 @@ def open_dataset(
         root: The data set's own folder; None means ``$DYNSEARCH_HOME/data/<name>``.
         calibration_fraction: Share of each class's training videos; None means the data set's default.
         seed: Draws which videos calibrate.
+        split_files: Let parts of one file that share no time be in several splits.
 
     Raises:
         InputError: The name is unknown or the fraction out of range.
-        DataError: Files are missing or can't be used, or a video is annotated more than once.
+        DataError: Files are missing or can't be used, or a video is annotated more than once or in two splits.
     """
     annotations = read_annotations(name, root)
     folder = dataset_root(name, root)
-    check_disjoint(annotations.splits(), where=str(folder))
-    test = annotations.test
+    check_disjoint(annotations.splits(), where=str(folder), split_files=split_files)
+    fraction = get_info(name).calibration_fraction if calibration_fraction is None else calibration_fraction
     notes = list(annotations.notes)
-    try:
-        training = annotations.train
-        if not test:
-            training, test = carve_calibration(training, TEST_FRACTION, 0, purpose="test")
-        fraction = (
-            get_info(name).calibration_fraction if calibration_fraction is None else calibration_fraction
+    if annotations.calibration and calibration_fraction is not None:
+        notes.append(
+            f"calibration_fraction {fraction:g} is not used: the data set has videos to calibrate on"
         )
-        if annotations.calibration:
-            train, calibration = list(training), list(annotations.calibration)
-            if calibration_fraction is not None:
-                notes.append(
-                    f"calibration_fraction {fraction:g} is not used: the data set has videos to calibrate on"
-                )
-        else:
-            train, calibration = carve_calibration(training, fraction, seed)
+    try:
+        splits = split_up(annotations, fraction, seed, split_files=split_files)
     except DataError as error:
         raise DataError(error.problem, where=str(folder), hint=error.hint) from error
     return VideoDataset(
         name=name,
         root=folder,
         class_names=annotations.class_names,
-        splits={"train": train, "calibration": calibration, "test": list(test)},
+        splits=splits,
         missing=annotations.missing,
         notes=tuple(notes),
     )
+
+
+def split_up(
+    annotations: Annotations, calibration_fraction: float, seed: int, *, split_files: bool = False
+) -> dict[str, list[VideoRecord]]:
+    """Return the three splits that a study makes of annotations, as :func:`open_dataset` says.
+
+    Raises:
+        InputError: The fraction is out of range.
+        DataError: There are too few videos.
+    """
+    train, test = annotations.train, list(annotations.test)
+    if not test:
+        train, test = carve_calibration(train, TEST_FRACTION, 0, purpose="test", split_files=split_files)
+    calibration = list(annotations.calibration)
+    if not calibration:
+        train, calibration = carve_calibration(train, calibration_fraction, seed, split_files=split_files)
+    return {"train": list(train), "calibration": calibration, "test": test}

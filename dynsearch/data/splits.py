@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from typing import NamedTuple
 
+from dynsearch.data.recordings import file_keys, overlaps, units
 from dynsearch.data.records import VideoRecord
 from dynsearch.errors import DataError, InputError, named
 
+ALLOW = "set split_files: true (`--set split_files=true`), which keeps only parts that share time together"
+"""How a user says that parts of one file may be in several splits."""
+
 
 def carve_calibration(
-    records: Sequence[VideoRecord], fraction: float, seed: int, *, purpose: str = "calibration"
+    records: Sequence[VideoRecord],
+    fraction: float,
+    seed: int,
+    *,
+    purpose: str = "calibration",
+    split_files: bool = False,
 ) -> tuple[list[VideoRecord], list[VideoRecord]]:
     """Split training videos into those to train on and those to calibrate on, class by class.
 
-    Where videos have groups, whole groups are taken, those that bring each class nearest to its share, and at
-    least the smallest one; a video without one is a group of its own. A video's place depends on its id, its
-    class, its group and the seed only, so the order of the annotation file does not matter. Every class keeps at
+    Where videos share groups or files, whole units of them are taken (:func:`dynsearch.data.recordings.units`), those
+    that bring each class nearest to its share, and at least the smallest one. A video's place depends on its id, its
+    class, its unit and the seed only, so the order of the annotation file does not matter. Every class keeps at
     least one training video.
 
     Args:
@@ -25,6 +35,7 @@ def carve_calibration(
         fraction: Share of each class that goes to calibration, strictly between 0 and 1.
         seed: Another seed gives another split.
         purpose: What the second part is for, in messages.
+        split_files: Keep only groups, and parts of a file that share time, together.
 
     Returns:
         Training and calibration videos, each sorted by class and then in an order drawn by the seed.
@@ -38,7 +49,14 @@ def carve_calibration(
     by_class: dict[int, list[VideoRecord]] = defaultdict(list)
     for record in records:
         by_class[record.label].append(record)
-    taken = _draw_groups(records, fraction, seed) if any(record.group for record in records) else None
+    names = units(records, split_files=split_files)
+    unit = {record.video_id: name for record, name in zip(records, names, strict=True)}
+    shared = len(set(names)) < len(records)
+    taken = (
+        _draw_units(records, unit, fraction, seed)
+        if shared or any(record.group for record in records)
+        else None
+    )
     train: list[VideoRecord] = []
     calibration: list[VideoRecord] = []
     for label in sorted(by_class):
@@ -48,21 +66,24 @@ def carve_calibration(
             calibration += drawn[:count]
             train += drawn[count:]
         else:
-            calibration += [record for record in drawn if _group(record) in taken]
-            train += [record for record in drawn if _group(record) not in taken]
+            calibration += [record for record in drawn if unit[record.video_id] in taken]
+            train += [record for record in drawn if unit[record.video_id] not in taken]
     if not calibration:
+        together = f", in {len(set(names))} groups or files that are never split" if shared else ""
         raise DataError(
-            f"{len(records)} training videos in {len(by_class)} classes leave none for {purpose}",
-            hint=f"Add videos or give a larger share for {purpose}",
+            f"{len(records)} training videos in {len(by_class)} classes{together}, leave none for {purpose}",
+            hint=f"Add videos or give a larger share for {purpose}" + (f", or {ALLOW}" if shared else ""),
         )
     return train, calibration
 
 
-def _draw_groups(records: Sequence[VideoRecord], fraction: float, seed: int) -> set[str]:
-    """Return the groups to calibrate on: in an order drawn by the seed, each that brings classes nearer."""
+def _draw_units(
+    records: Sequence[VideoRecord], unit: Mapping[str, str], fraction: float, seed: int
+) -> set[str]:
+    """Return the units to calibrate on: in an order drawn by the seed, each that brings classes nearer."""
     groups: dict[str, Counter[int]] = defaultdict(Counter)
     for record in records:
-        groups[_group(record)][record.label] += 1
+        groups[unit[record.video_id]][record.label] += 1
     left = Counter(record.label for record in records)
     wanted = {label: fraction * count for label, count in left.items()}
     taken: set[str] = set()
@@ -81,10 +102,6 @@ def _draw_groups(records: Sequence[VideoRecord], fraction: float, seed: int) -> 
     return taken
 
 
-def _group(record: VideoRecord) -> str:
-    return f"group {record.group}" if record.group is not None else f"video {record.video_id}"
-
-
 def shared_ids(splits: Mapping[str, Sequence[VideoRecord]]) -> dict[str, list[str]]:
     """Return the ids that occur more than once, each with the split of every occurrence."""
     seen: dict[str, list[str]] = defaultdict(list)
@@ -94,8 +111,10 @@ def shared_ids(splits: Mapping[str, Sequence[VideoRecord]]) -> dict[str, list[st
     return {video_id: names for video_id, names in seen.items() if len(names) > 1}
 
 
-def check_disjoint(splits: Mapping[str, Sequence[VideoRecord]], *, where: str) -> None:
-    """Make sure that no video id occurs twice.
+def check_disjoint(
+    splits: Mapping[str, Sequence[VideoRecord]], *, where: str, split_files: bool = False
+) -> None:
+    """Make sure that no video id occurs twice, and no file, or time of a file, in two splits.
 
     Raises:
         DataError: One does; the first five are named.
@@ -110,6 +129,48 @@ def check_disjoint(splits: Mapping[str, Sequence[VideoRecord]], *, where: str) -
             where=where,
             hint="Keep each video in one split; `dynsearch data check` lists all",
         )
+    located = [(split, record) for split, records in splits.items() for record in records]
+    found = shared_files(located, file_keys(record for _, record in located))
+    wrong = [one for one in found if one.same_time] if split_files else found
+    if wrong:
+        first = ", ".join(
+            f"{named(one.first[1].video_id)} ({one.first[0]}) and {named(one.second[1].video_id)} ({one.second[0]})"
+            for one in wrong[:5]
+        )
+        at_once = sum(one.same_time for one in found)
+        raise DataError(
+            f"{len(wrong)} files are in two splits, {at_once} of them at the same time, first {first}",
+            where=where,
+            hint="Keep each file in one split; `dynsearch data check` lists all"
+            + ("" if at_once else f". Or {ALLOW}"),
+        )
+
+
+class SharedFile(NamedTuple):
+    """Two records of one file in two splits, each with its split; ``same_time`` where they show some of the same."""
+
+    first: tuple[str, VideoRecord]
+    second: tuple[str, VideoRecord]
+    same_time: bool
+
+
+def shared_files(located: Sequence[tuple[str, VideoRecord]], keys: Sequence[Hashable]) -> list[SharedFile]:
+    """Return the files that are in two splits, each once, those at the same time of it first.
+
+    Args:
+        located: N records, each with its split.
+        keys: What tells the file of each from others.
+    """
+    splits, records = [split for split, _ in located], [record for _, record in located]
+    found: dict[Hashable, SharedFile] = {}
+    for one, other in overlaps(records, keys, splits):
+        if splits[one] != splits[other]:
+            found.setdefault(keys[one], SharedFile(located[one], located[other], True))
+    first: dict[Hashable, tuple[str, VideoRecord]] = {}
+    for key, place in zip(keys, located, strict=True):
+        if first.setdefault(key, place)[0] != place[0]:
+            found.setdefault(key, SharedFile(first[key], place, False))
+    return list(found.values())
 
 
 def _draw(video_id: str, seed: int) -> bytes:

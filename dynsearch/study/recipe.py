@@ -61,6 +61,8 @@ class StudyRecipe(Settings):
     """Modules of the user's, or their files, that register what the fields above name."""
     calibration_fraction: float | None = Field(default=None, gt=0, lt=1)
     """Share of the official training videos set aside for calibration; none takes the data set's own."""
+    split_files: bool = False
+    """Whether parts of one file may be in several splits, where they share no time."""
     frame_cache: FrameCacheConfig | None = None
     """Decoded frames kept on disk; none decodes videos in every epoch."""
     training: TrainingConfig = TrainingConfig()

@@ -35,6 +35,7 @@ def open_clips(
         data_root,
         calibration_fraction=recipe.calibration_fraction,
         seed=recipe.seed,
+        split_files=recipe.split_files,
         frame_cache=recipe.frame_cache,
         reader=run.reader,
         num_workers=run.num_workers,

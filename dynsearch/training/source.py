@@ -96,6 +96,7 @@ class DatasetClips:
         *,
         calibration_fraction: float | None,
         seed: int,
+        split_files: bool = False,
         frame_cache: CacheSettings | None = None,
         write: Callable[[str], None] | None = None,
         reader: str = "auto",
@@ -109,7 +110,13 @@ class DatasetClips:
         """
         if write:
             write(f"Opening {name} ...")
-        dataset = open_dataset(name, data_root, calibration_fraction=calibration_fraction, seed=seed)
+        dataset = open_dataset(
+            name,
+            data_root,
+            calibration_fraction=calibration_fraction,
+            seed=seed,
+            split_files=split_files,
+        )
         source = cls(dataset, frame_cache, write, reader, num_workers, max_cache_gb)
         sizes = ", ".join(f"{len(records)} {split}" for split, records in dataset.splits.items())
         source._write(f"{name}: {source.num_classes} classes, {sizes} videos in {dataset.root}")

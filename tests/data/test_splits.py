@@ -59,7 +59,7 @@ def test_too_few_videos_to_calibrate_on_is_an_error():
 def test_with_few_groups_the_smallest_calibrates():
     sizes = {"ann": 6, "bob": 4, "cid": 5}
     records = [
-        VideoRecord(f"{name}-{label}-{n}", Path("v.avi"), label, name)
+        VideoRecord(f"{name}-{label}-{n}", Path(f"{name}-{label}-{n}.avi"), label, name)
         for name, size in sizes.items()
         for label in range(2)
         for n in range(size)

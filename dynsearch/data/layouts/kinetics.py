@@ -12,7 +12,7 @@ Source: the data sets' own files; Xie et al., Rethinking Spatiotemporal Feature 
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -46,6 +46,12 @@ class _Clip(NamedTuple):
     youtube_id: str
     seconds: tuple[int, int] | None
     label: str
+
+    def file_name(self) -> str:
+        """Return what its file is called, without ending."""
+        if self.seconds is None:
+            return self.youtube_id
+        return f"{self.youtube_id}_{self.seconds[0]:06d}_{self.seconds[1]:06d}"
 
 
 def read_kinetics400(root: Path) -> Annotations:
@@ -148,12 +154,18 @@ def _annotations(
     labels = {name: label for label, name in enumerate(class_names)}
     records = {
         part: [
-            VideoRecord(clip.youtube_id, clips.find(clip, where=str(files[part])), labels[clip.label])
-            for clip in annotated
+            VideoRecord(video_id, clips.find(clip, video_id, where=str(files[part])), labels[clip.label])
+            for clip, video_id in zip(annotated, _video_ids(annotated), strict=True)
         ]
         for part, annotated in parts.items()
     }
     return Annotations(class_names=class_names, train=records["train"], test=records["test"])
+
+
+def _video_ids(clips: Sequence[_Clip]) -> list[str]:
+    """Return the YouTube id of each clip, with its seconds where others of the list are cut from the same video."""
+    count = Counter(clip.youtube_id for clip in clips)
+    return [clip.youtube_id if count[clip.youtube_id] == 1 else clip.file_name() for clip in clips]
 
 
 class _Clips:
@@ -165,12 +177,13 @@ class _Clips:
         for name in tree.files:
             self._by_id[name[:_ID_LENGTH]].append(name)
 
-    def find(self, clip: _Clip, *, where: str) -> Path:
-        """Return a clip's file, or the path it should have."""
+    def find(self, clip: _Clip, video_id: str, *, where: str) -> Path:
+        """Return a clip's file, or the path it should have; other seconds will do where its video has no other clip."""
         plain_name(clip.youtube_id, where=where)
-        exact = [clip.youtube_id]
-        if clip.seconds is not None:
-            exact.insert(0, f"{clip.youtube_id}_{clip.seconds[0]:06d}_{clip.seconds[1]:06d}")
+        exact = [clip.file_name(), clip.youtube_id]
         names = self._by_id.get(clip.youtube_id, [])
-        chosen = next((name for name in exact if name in names), names[0] if len(names) == 1 else exact[0])
+        chosen = next(
+            (name for name in exact if name in names),
+            names[0] if len(names) == 1 and video_id == clip.youtube_id else exact[0],
+        )
         return self.tree.find(chosen, where=where, folder=clip.label)
