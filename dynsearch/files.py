@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
+import io
 import json
 import os
 import re
@@ -78,15 +80,22 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def read_text(path: str | os.PathLike[str], error: type[InputError] = InputError) -> str:
-    """Return the text of the file at ``path``.
+    """Return the text of the file at ``path``: UTF-8, or UTF-16 with its mark.
 
     Raises:
-        InputError: The file can't be read, or is not UTF-8; raised as the subclass ``error``.
+        InputError: The file can't be read, or is in another encoding; raised as the subclass ``error``.
     """
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
+        content = Path(path).read_bytes()
+        encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+        return io.TextIOWrapper(io.BytesIO(content), encoding).read()
     except UnicodeDecodeError as problem:
-        raise error("is not UTF-8 text", where=str(path)) from problem
+        line = content.count(b"\n", 0, problem.start) + 1
+        raise error(
+            f"is not UTF-8 text: line {line} has the byte 0x{content[problem.start]:02x}",
+            where=str(path),
+            hint="Save it as UTF-8",
+        ) from problem
     except OSError as problem:
         raise error(f"can't be read: {problem.strerror or problem}", where=str(path)) from problem
 

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dynsearch.calibration.request import Request
 from dynsearch.calibration.result import Calibration
@@ -31,6 +32,7 @@ from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.scores.groups import load_groups
 from dynsearch.scores.overlap import check_disjoint
 from dynsearch.scores.tables import is_table, load_scores
+from dynsearch.scores.validation import text_array
 from dynsearch.thresholds import OperatingPoint
 from dynsearch.thresholds.drift import check_drift
 from dynsearch.thresholds.drift import rematch as restored
@@ -130,9 +132,11 @@ def calibrate(
     point = found.point
     if point is None:
         return found
+    groups, said = _groups(request, point, scores, calibration)
     return replace(
         found,
-        groups=_groups(request, point, scores, calibration),
+        notes=[*found.notes, *said],
+        groups=groups,
         drift=None if check is None else check_drift(point, read(check)),
         rematched=None if rematch is None else restored(point, read(rematch)),
         point_map=_map(point, calibration),
@@ -143,6 +147,7 @@ def calibrate(
 def _found(request: Request, calibration: ExitScores, other: ExitScores | None) -> Calibration:
     """Return the frontier and the chosen point, each with what is known of it."""
     notes = [] if other is None else _notes_on(request, calibration, other)
+    notes += _notes_on_gaps(calibration)
     options: dict[str, Any] = request.solver_options()
     confidence, values = request.confidence, None
     if confidence is None:
@@ -199,6 +204,7 @@ def _read(
         where = os.fspath(scores)
         measure = measure_called(unit) if isinstance(unit, str) else unit
         scores = load_scores(scores, costs if is_table(scores) else None, measure)
+    scores.check_complete()
     if labelled and not scores.has_truth:
         raise ScoresError(
             "unlabelled, so there is no accuracy",
@@ -216,6 +222,18 @@ def _notes_on(request: Request, calibration: ExitScores, other: ExitScores) -> l
     if not np.array_equal(calibration.cost_E, other.cost_E):
         notes.append("the exits' costs differ between the two files; each is measured with its own")
     return notes
+
+
+def _notes_on_gaps(scores: ExitScores) -> list[str]:
+    """Return what is to be said of videos without a confidence at an exit before the last."""
+    gaps_EN = np.isnan([] if scores.confidence_EN is None else scores.confidence_EN[:-1])
+    if not gaps_EN.any():
+        return []
+    exit_index, position = np.argwhere(gaps_EN)[0]
+    return [
+        f"{np.count_nonzero(gaps_EN)} confidences are not given (blank or NaN), the first at exit {exit_index} for the"
+        f" video at position {position}: there a video never stops"
+    ]
 
 
 def _choose(request: Request, curve: Frontier, calibration: ExitScores) -> OperatingPoint | None:
@@ -236,12 +254,16 @@ def _map(point: OperatingPoint, scores: ExitScores | None) -> float | None:
 
 def _groups(
     request: Request, point: OperatingPoint, scores: ScoresLike, calibration: ExitScores
-) -> list[GroupView] | None:
-    if request.by_class:
-        return by_group(point.policy, calibration)
-    if request.by is None:
-        return None
-    if not isinstance(request.by, str):
-        return by_group(point.policy, calibration, np.asarray(request.by))
-    path = "scores" if isinstance(scores, ExitScores) else scores
-    return by_group(point.policy, calibration, load_groups(request.by, path, calibration))
+) -> tuple[list[GroupView] | None, list[str]]:
+    """Return a view of each group that is asked for, and what is to be said of the groups."""
+    notes: list[str] = []
+    groups: NDArray[Any] | None = None
+    if isinstance(request.by, str):
+        path = "scores" if isinstance(scores, ExitScores) else scores
+        groups, notes = load_groups(request.by, path, calibration)
+    elif request.by is not None:
+        groups = np.asarray(request.by)
+        groups = groups if groups.dtype.kind in "biu" else text_array("by", groups)
+    elif not request.by_class:
+        return None, notes
+    return by_group(point.policy, calibration, groups), notes

@@ -98,8 +98,7 @@ class ExitScores:
             lengths["labels"] = labels.shape[:1]
             self._set("labels_N", labels)
         if self.video_ids_N is not None:
-            ids = np.asarray(self.video_ids_N)
-            ids = ids.astype(np.str_) if ids.dtype.kind != "U" else ids
+            ids = validation.text_array("video_ids", self.video_ids_N)
             if ids.ndim != 1:
                 raise ScoresError(f"must have one axis, got shape {ids.shape}", where="video_ids")
             lengths["video_ids"] = ids.shape
@@ -314,10 +313,26 @@ class ExitScores:
             _FILE_KEYS.get(key, key): value for key, value in arrays.items() if key not in ("measure", *names)
         }
         try:
-            return cls(cost_E=arrays[costs[0]], measure=measure, **fields)
+            scores = cls(cost_E=arrays[costs[0]], measure=measure, **fields)
+            scores.check_complete()
+            return scores
         except ScoresError as error:
             inside = f"{where}, {error.where}" if error.where else where
             raise ScoresError(error.problem, where=inside, hint=error.hint) from error
+
+    def check_complete(self) -> None:
+        """Refuse scores that a network logged that really stopped.
+
+        Raises:
+            ScoresError: Some videos have no confidence (NaN) from an exit up to the last.
+        """
+        gap = None if self.confidence_EN is None else validation.stopped_at(self.confidence_EN)
+        if gap is not None:
+            raise ScoresError(
+                f"exit {gap[0]} and those after it have none (NaN) for the video at position {gap[1]}",
+                where="confidence",
+                hint=validation.EVERY_EXIT,
+            )
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the scores to ``path`` as ``.npz``, whole or not at all."""

@@ -9,11 +9,17 @@ from numpy.typing import NDArray
 
 from dynsearch.errors import ScoresError
 from dynsearch.scores.exit_scores import ExitScores
-from dynsearch.scores.tables import is_table, read_table
+from dynsearch.scores.tables import is_table
+from dynsearch.tables import Table, composed, read_table, unmatched_rows
+
+MISSING = "missing"
+"""The group of videos whose cell is blank."""
 
 
-def load_groups(source: str, scores_path: str | os.PathLike[str], scores: ExitScores) -> NDArray[np.str_]:
-    """Return (N,): the name of the group of each video.
+def load_groups(
+    source: str, scores_path: str | os.PathLike[str], scores: ExitScores
+) -> tuple[NDArray[np.str_], list[str]]:
+    """Return (N,), the name of the group of each video, as written, and what is to be said of them.
 
     Args:
         source: A ``.csv`` or ``.parquet`` file with columns ``video_id`` and ``group``; or the name of a column
@@ -25,37 +31,49 @@ def load_groups(source: str, scores_path: str | os.PathLike[str], scores: ExitSc
         ScoresError: There is no such file or column, or a video has no group, or two.
     """
     if is_table(source):
-        return _matched(source, scores)
-    if not is_table(scores_path):
+        groups, notes = _matched(read_table(source, ScoresError), scores)
+    elif not is_table(scores_path):
         raise ScoresError(
             f"has no column {source!r}: it is no table",
             where=os.fspath(scores_path),
             hint="Give groups as a .csv file with columns video_id and group",
         )
-    table = read_table(scores_path)
-    if source not in table:
+    else:
+        table = read_table(scores_path, ScoresError)
+        groups, notes = table.column(_place(table, source)), []
+    blank = groups.count("")
+    if blank:
+        name = MISSING if MISSING not in groups else f"({MISSING})"
+        groups = [group or name for group in groups]
+        notes.append(f"{blank} of {len(groups)} videos have a blank for their group, and are shown as {name}")
+    return np.array(groups, dtype=str), notes
+
+
+def _place(table: Table, name: str) -> int:
+    place = table.place(name)
+    if place is None:
         raise ScoresError(
-            f"has no column {source!r}",
-            where=os.fspath(scores_path),
-            hint=f"Columns: {', '.join(table.columns)}",
+            f"has no column {name!r}", where=table.path, hint=f"Columns: {', '.join(table.header)}"
         )
-    return table[source].astype(str).to_numpy(dtype=str)
+    return place
 
 
-def _matched(path: str, scores: ExitScores) -> NDArray[np.str_]:
+def _matched(table: Table, scores: ExitScores) -> tuple[list[str], list[str]]:
     if scores.video_ids_N is None:
-        raise ScoresError("the scores have no video_ids to match groups with", where=path)
-    table = read_table(path)
-    for column in ("video_id", "group"):
-        if column not in table:
-            raise ScoresError(f"has no column {column}", where=path, hint="It needs video_id and group")
-    names, groups = table["video_id"].astype(str), table["group"].astype(str)
-    if names.duplicated().any():
-        raise ScoresError(f"video {names[names.duplicated()].iloc[0]!r} is there twice", where=path)
-    group_of = dict(zip(names, groups, strict=True))
-    missing = [name for name in scores.video_ids_N.tolist() if name not in group_of]
+        raise ScoresError("the scores have no video_ids to match groups with", where=table.path)
+    names = [composed(name) for name in table.filled(_place(table, "video_id")).tolist()]
+    group_of = dict(zip(names, table.column(_place(table, "group")), strict=True))
+    if len(group_of) < len(names):
+        twice = next(name for row, name in enumerate(names) if name in names[:row])
+        raise ScoresError(f"video {twice!r} is there twice", where=table.path)
+    wanted = [composed(name) for name in scores.video_ids_N.tolist()]
+    known = set(wanted)
+    missing = [name for name in wanted if name not in group_of]
     if missing:
         raise ScoresError(
-            f"{len(missing)} of {scores.num_videos} videos have no group, one is {missing[0]!r}", where=path
+            f"{len(missing)} of {scores.num_videos} videos have no group, one is {missing[0]!r}",
+            where=table.path,
         )
-    return np.array([group_of[name] for name in scores.video_ids_N.tolist()], dtype=str)
+    return [group_of[name] for name in wanted], unmatched_rows(
+        table, [name for name in names if name not in known]
+    )

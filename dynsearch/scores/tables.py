@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import os
 import re
-import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,11 +18,10 @@ from numpy.typing import NDArray
 from dynsearch.errors import ScoresError
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.scores.exit_scores import ExitScores
+from dynsearch.scores.validation import EVERY_EXIT, stopped_at
+from dynsearch.tables import PARQUET, Table, plain_name, read_table
 
-if TYPE_CHECKING:
-    import pandas
-
-TABLE_SUFFIXES = (".csv", ".parquet")
+TABLE_SUFFIXES = (".csv", PARQUET)
 
 
 def load_scores(
@@ -39,27 +37,31 @@ def load_scores(
     Raises:
         ScoresError: The file can't be read, lacks a column, or breaks a rule of exit scores.
     """
+    where = os.fspath(path)
     if not is_table(path):
         if cost is not None:
-            raise ScoresError("carries its own costs, so give none beside it", where=os.fspath(path))
+            raise ScoresError("carries its own costs, so give none beside it", where=where)
         return ExitScores.load(path, measure=measure)
-    where = os.fspath(path)
     if cost is None:
         raise ScoresError(
             "a table has no costs", where=where, hint="Give the cumulative cost of the exits: --gmacs 4,8,13"
         )
-    table = read_table(path)
+    table = read_table(path, ScoresError)
+    confidence, correct = _places(table, "confidence"), _places(table, "correct")
+    if correct and correct.keys() != confidence.keys():
+        raise ScoresError("confidence_k and correct_k must be there for the same exits", where=where)
+    label, video_id = table.place("label"), table.place("video_id")
+    confidence_EN = np.stack([table.numbers(place, blank=np.nan) for place in confidence.values()])
+    if gap := stopped_at(confidence_EN):
+        raise table.bad_cell(gap[1], list(confidence.values())[gap[0]], "a number", EVERY_EXIT)
+    arrays: dict[str, Any] = {
+        "confidence_EN": confidence_EN,
+        "correct_EN": np.stack([_correct(table, place) for place in correct.values()]) if correct else None,
+        "labels_N": None if label is None else _labels(table, label),
+        "video_ids_N": None if video_id is None else table.filled(video_id),
+    }
     try:
-        if _numbers(table, "correct") not in ([], _numbers(table, "confidence")):
-            raise ScoresError("confidence_k and correct_k must be there for the same exits")
-        return ExitScores(
-            cost_E=np.asarray(cost, dtype=np.float64),
-            measure=measure or COUNTED,
-            confidence_EN=_columns(table, "confidence"),
-            correct_EN=_columns(table, "correct") if _numbers(table, "correct") else None,
-            labels_N=_labels(table) if "label" in table else None,
-            video_ids_N=_names(table, "video_id") if "video_id" in table else None,
-        )
+        return ExitScores(cost_E=np.asarray(cost, dtype=np.float64), measure=measure or COUNTED, **arrays)
     except ScoresError as error:
         inside = f"{where}, {error.where}" if error.where else where
         raise ScoresError(error.problem, where=inside, hint=error.hint) from error
@@ -70,74 +72,39 @@ def is_table(path: str | os.PathLike[str]) -> bool:
     return Path(path).suffix.lower() in TABLE_SUFFIXES
 
 
-def read_table(path: str | os.PathLike[str]) -> pandas.DataFrame:
-    """Return a CSV or Parquet table with at least one row; names of columns are stripped of blanks.
-
-    Raises:
-        ScoresError: The file can't be read, is empty, or has rows longer than its header.
-    """
-    import pandas
-
-    path = Path(path)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", pandas.errors.ParserWarning)
-            if path.suffix.lower() == ".csv":
-                # Without index_col, rows longer than the header would shift all columns.
-                table = pandas.read_csv(path, index_col=False)
-            else:
-                table = pandas.read_parquet(path)
-    except ImportError as error:
+def _places(table: Table, name: str) -> dict[int, int]:
+    """Return exit -> place of the columns ``name_0`` (or ``name_1``) and so on; those of ``correct`` may be missing."""
+    found = {}
+    for place, column in enumerate(table.header):
+        if match := re.fullmatch(rf"{name}_(0|[1-9][0-9]{{0,5}})", plain_name(column)):
+            found[int(match[1])] = place
+    exits = range(1 if 1 in found and 0 not in found else 0, max(found, default=0) + 1)
+    missing = [number for number in exits if number not in found]
+    if missing and (found or name == "confidence"):
         raise ScoresError(
-            "reading Parquet needs pyarrow",
-            where=str(path),
-            hint="Install it (pip install 'dynsearch[parquet]'), or write a CSV",
-        ) from error
-    except FileNotFoundError as error:
-        raise ScoresError("there is no such file", where=str(path)) from error
-    except pandas.errors.ParserWarning as error:
-        raise ScoresError("some rows are longer than the first, the header", where=str(path)) from error
-    except Exception as error:  # parsers raise many kinds
-        raise ScoresError(
-            f"can't be read as a table: {' '.join(str(error).split())}", where=str(path)
-        ) from error
-    table.columns = [str(name).strip() for name in table.columns]
-    repeated = table.columns[table.columns.duplicated()]
-    if len(repeated):
-        raise ScoresError(f"has two columns {repeated[0]}", where=str(path))
-    if table.empty:
-        raise ScoresError("the split is empty: no rows", where=str(path))
-    return table
-
-
-def _names(table: pandas.DataFrame, column: str) -> NDArray[np.str_]:
-    missing = np.flatnonzero(table[column].isna())
-    if missing.size:
-        raise ScoresError(f"is missing in row {missing[0] + 1}", where=column)
-    return table[column].astype(str).to_numpy(dtype=str)
-
-
-def _labels(table: pandas.DataFrame) -> NDArray[Any]:
-    labels = table["label"].to_numpy()
-    if labels.dtype.kind not in "iuf":
-        raise ScoresError(
-            "must be class numbers",
-            where="label",
-            hint="Give the column of class names another name, and show it with --by",
+            f"has no column {name}_{missing[0]}, but {', '.join(table.header[:12])}",
+            where=table.path,
+            hint="Each exit k needs confidence_k and correct_k",
         )
-    return labels
+    return {number: found[number] for number in exits if found}
 
 
-def _numbers(table: pandas.DataFrame, name: str) -> list[int]:
-    return sorted(int(m.group(1)) for c in table if (m := re.fullmatch(rf"{name}_(0|[1-9][0-9]*)", str(c))))
+def _correct(table: Table, place: int) -> NDArray[np.bool_]:
+    numbers = table.numbers(place, hint=EVERY_EXIT)
+    odd = ~np.isin(numbers, (0, 1))
+    if odd.any():
+        raise table.bad_cell(int(odd.argmax()), place, "1 or 0 (true or false)", EVERY_EXIT)
+    return numbers.astype(bool)
 
 
-def _columns(table: pandas.DataFrame, name: str) -> NDArray[Any]:
-    """Return (exits, videos) of the columns ``name_0``, ``name_1`` and so on."""
-    numbers = _numbers(table, name)
-    if not numbers:
-        raise ScoresError(f"has no column {name}_0", hint="Each exit k needs confidence_k and correct_k")
-    missing = sorted(set(range(numbers[0], numbers[-1] + 1)) - set(numbers))
-    if missing or numbers[0] > 1:
-        raise ScoresError(f"has no column {name}_{missing[0] if missing else 0}")
-    return np.stack([table[f"{name}_{number}"].to_numpy() for number in numbers])
+def _labels(table: Table, place: int) -> NDArray[np.int64]:
+    cells = table.column(place)
+    for row, cell in enumerate(cells):
+        if not re.fullmatch(r"-?[0-9]{1,18}(\.0*)?", cell):
+            raise table.bad_cell(
+                row,
+                place,
+                "a class number",
+                "Give the column of class names another name, and show it with --by",
+            )
+    return np.array([int(cell.partition(".")[0]) for cell in cells], dtype=np.int64)

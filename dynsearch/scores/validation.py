@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dynsearch.errors import ScoresError
+from dynsearch.errors import ScoresError, shown
 from dynsearch.scores.labels import several_labels
+
+EVERY_EXIT = "Log every exit of every video: a network that stops early leaves the later ones out"
+"""What to do about scores with gaps."""
 
 
 def numeric_array(name: str, value: Any, dtype: type, ndim: int, letters: str) -> NDArray[Any]:
@@ -37,6 +40,42 @@ def numeric_array(name: str, value: Any, dtype: type, ndim: int, letters: str) -
     if array.ndim != ndim:
         raise ScoresError(f"must have the axes {letters}, got shape {array.shape}", where=name)
     return array
+
+
+def text_array(name: str, value: Any) -> NDArray[np.str_]:
+    """Return ``value`` as an array of texts; bytes are UTF-8, numbers are written out.
+
+    Raises:
+        ScoresError: A value is missing (None, NaN), or no UTF-8.
+    """
+    array = np.asarray(value)
+    if array.dtype.kind == "U":
+        return array
+    texts = []
+    for position, item in enumerate(array.reshape(-1).tolist()):
+        if not isinstance(item, str | bytes) and str(item) in ("None", "nan", "NaT", "<NA>"):
+            raise ScoresError(f"the one at position {position} is missing", where=name)
+        try:
+            texts.append(item.decode("utf-8") if isinstance(item, bytes) else str(item))
+        except UnicodeDecodeError as error:
+            raise ScoresError(
+                f"the one at position {position} is not UTF-8: {shown(item)}",
+                where=name,
+                hint="Save names as text, np.array(names, dtype=str)",
+            ) from error
+    return np.array(texts, dtype=np.str_).reshape(array.shape)
+
+
+def stopped_at(confidence_EN: NDArray[np.float64]) -> tuple[int, int] | None:
+    """Return (exit, position) of the first gap where some videos have none (NaN) from an exit up to the last.
+
+    So does a network log that really stops. None where there is no such gap, or gaps of other kinds too.
+    """
+    gaps_EN = np.isnan(confidence_EN)
+    if not gaps_EN[-1].any() or gaps_EN[-1].all() or (gaps_EN[:-1] & ~gaps_EN[1:]).any():
+        return None
+    position = int(gaps_EN[-1].argmax())
+    return int(gaps_EN[:, position].argmax()), position
 
 
 def label_array(value: Any) -> NDArray[np.int64]:

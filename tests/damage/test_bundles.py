@@ -31,7 +31,7 @@ def kept(bundle):
     "Files",
     "a bundle with one of its files changed at any field or byte",
     happens="is refused with the file named, or is what the file says",
-    sees="`line ...: the name ... is there twice`, `fitted for plan ..., not ...`",
+    sees="`the name ... is there twice`, `fitted for plan ..., not ...`",
 )
 @pytest.mark.parametrize("name", ["plan.yaml", "policy.yaml", "labels.txt", "recipe.yaml"])
 def test_files(kept, name):

@@ -44,6 +44,7 @@ def messages_in(path):
     """Yield (kind, text, hint) of every error that a file makes, in its order."""
     tree = ast.parse(path.read_text())
     raised = {id(node.exc) for node in ast.walk(tree) if isinstance(node, ast.Raise)}
+    raised |= {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Return)}
     calls = [node for node in ast.walk(tree) if isinstance(node, ast.Call)]
     for call in sorted(calls, key=lambda node: node.lineno):
         name = name_of(call)
