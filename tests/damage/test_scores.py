@@ -128,7 +128,7 @@ def number(text):
     "Files",
     "a table of scores (`.csv`) changed at any cell, row, column or byte",
     happens="is refused with file and column, or holds what it says",
-    sees="`some rows are longer than the first, the header`, `must be an array of numbers`",
+    sees="`... cells, but the first row has ...`, `must be an array of numbers`",
 )
 def test_tables(tmp_path):
     accepted = refused_or_right(
