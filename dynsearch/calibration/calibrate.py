@@ -168,6 +168,9 @@ def _found(request: Request, calibration: ExitScores, other: ExitScores | None) 
     if request.cross_fit:
         costs = [p.cost for p in curve]
         estimates = cross_fitted(calibration, costs, solver=request.solver, confidence=confidence, **options)
+    temperatures = calibrate_exits(calibration) if request.temperatures else None
+    for k, found in enumerate(temperatures or ()):
+        notes += [f"exit {k}: {remark}" for remark in found.remarks()]
     exceeding = None
     if point is not None and request.budget is not None:
         exceeding = chance_of_exceeding(point, calibration, request.budget)
@@ -182,7 +185,7 @@ def _found(request: Request, calibration: ExitScores, other: ExitScores | None) 
         applied=None if other is None else curve.evaluate(other),
         applied_cost_E=None if other is None else other.cost_E,
         cross_fitted=estimates,
-        temperatures=calibrate_exits(calibration) if request.temperatures else None,
+        temperatures=temperatures,
         notes=notes,
     )
 

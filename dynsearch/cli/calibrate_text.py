@@ -126,7 +126,7 @@ def _temperature_lines(temperatures: list[ExitCalibration]) -> list[str]:
     for exit_index, found in enumerate(temperatures):
         row = [
             str(exit_index),
-            f"{found.temperature:.3f}",
+            f"{found.temperature:.3f}" if not found.at_bound else f"{found.temperature:g}",
             f"{found.nll_before:.4f}",
             f"{found.nll_after:.4f}",
         ]

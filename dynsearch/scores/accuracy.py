@@ -72,7 +72,7 @@ def mean_average_precision(scores_NK: NDArray[Any], labels_NK: NDArray[Any]) -> 
 def _average_precision(score_N: NDArray[Any], positive_N: NDArray[np.bool_]) -> float:
     order = np.argsort(-score_N, kind="stable")
     sorted_score, sorted_positive = score_N[order], positive_N[order]
-    ends = np.append(np.flatnonzero(np.diff(sorted_score)), len(order) - 1)
+    ends = np.append(np.flatnonzero(sorted_score[1:] != sorted_score[:-1]), len(order) - 1)
     hits = np.cumsum(sorted_positive)[ends]
     precision = hits / (ends + 1)
     return float((np.diff(hits, prepend=0) * precision).sum() / hits[-1])

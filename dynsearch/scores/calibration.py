@@ -25,7 +25,7 @@ class ExitCalibration:
 
     Args:
         temperature: Logits are divided by it.
-        nll_before: Mean negative log-likelihood of the labels, in nats.
+        nll_before: Mean negative log-likelihood of the labels, in nats; infinite where one has a probability of zero.
         nll_after: The same with the temperature.
         ece_before: Expected calibration error of the largest probability, as a fraction.
         ece_after: The same with the temperature.
@@ -37,8 +37,29 @@ class ExitCalibration:
     ece_before: float
     ece_after: float
 
+    @property
+    def at_bound(self) -> bool:
+        """Whether no temperature of ``TEMPERATURE_RANGE`` is best: the likelihood still rises at its end."""
+        return self.temperature in TEMPERATURE_RANGE
 
-TEMPERATURE_RANGE = (0.01, 100.0)
+    def remarks(self) -> list[str]:
+        """Return what is to be said of it, to be read after "exit 0: "."""
+        found = []
+        if self.at_bound:
+            why = (
+                "it is right on all these videos, or its logits hardly differ"
+                if self.temperature == TEMPERATURE_RANGE[0]
+                else "its logits do not point to the labels"
+            )
+            found.append(f"the temperature is at its bound, {self.temperature:g}, and none is best: {why}")
+        if self.nll_before == np.inf:
+            found.append(
+                "labels with a logit of -inf make the likelihood zero; the temperature is that of the other videos"
+            )
+        return found
+
+
+TEMPERATURE_RANGE = (1e-6, 1e6)
 _NEWTON_STEPS = 50
 
 
@@ -50,15 +71,23 @@ def negative_log_likelihood(
 
 
 def fit_temperature(logits_NK: NDArray[Any], labels_N: NDArray[Any]) -> float:
-    """Return the temperature that makes the labels most likely, within ``TEMPERATURE_RANGE``.
+    """Return the temperature that makes the labels most likely, or the end of ``TEMPERATURE_RANGE`` nearest to it.
 
-    The likelihood is concave in 1 / temperature: Newton's method, kept inside a shrinking bracket.
+    The likelihood is concave in 1 / temperature: Newton's method, kept inside a shrinking bracket. Labels with a
+    logit of -inf are impossible at any temperature, and left out. 1 where all temperatures are equally good.
 
     Raises:
         ScoresError: The arrays are empty or disagree.
     """
     logits, labels = _checked(logits_NK, labels_N)
+    possible_N = logits[np.arange(len(labels)), labels] > -np.inf
+    logits, labels = logits[possible_N], labels[possible_N]
     low, high = 1.0 / TEMPERATURE_RANGE[1], 1.0 / TEMPERATURE_RANGE[0]
+    slopes = [_derivatives(logits, labels, end)[1] for end in (low, high)] if len(labels) else [0.0]
+    if not any(slopes):
+        return 1.0
+    if slopes[0] >= 0 or slopes[1] <= 0:
+        return TEMPERATURE_RANGE[1 if slopes[0] >= 0 else 0]
     inverse = 1.0
     for _ in range(_NEWTON_STEPS):
         _, slope, curvature = _derivatives(logits, labels, inverse)
@@ -138,8 +167,9 @@ def _derivatives(
     weights_NK = np.exp(scaled_NK - top_N1)
     total_N = weights_NK.sum(axis=1)
     own_N = logits_NK[np.arange(len(labels_N)), labels_N]
-    mean_N = (weights_NK * logits_NK).sum(axis=1) / total_N
-    variance_N = (weights_NK * (logits_NK - mean_N[:, None]) ** 2).sum(axis=1) / total_N
+    weighed_NK = np.where(weights_NK > 0, logits_NK, 0.0)  # -inf times a weight of zero
+    mean_N = (weights_NK * weighed_NK).sum(axis=1) / total_N
+    variance_N = (weights_NK * (weighed_NK - mean_N[:, None]) ** 2).sum(axis=1) / total_N
     loss_N = np.log(total_N) + top_N1[:, 0] - inverse * own_N
     return float(loss_N.mean()), float((mean_N - own_N).mean()), float(variance_N.mean())
 

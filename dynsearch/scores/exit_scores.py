@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from dynsearch.errors import InputError, ScoresError
 from dynsearch.measures import COUNTED, CostMeasure, measure_called
-from dynsearch.scores import validation
+from dynsearch.scores import foreign, validation
 from dynsearch.scores.confidence import DEFAULT_MEASURE, confidence_from_logits, patience
 from dynsearch.scores.labels import first_choice_is_label, several_labels
 from dynsearch.scores.stop_rule import FIRST_CHOICE, PATIENCE
@@ -75,18 +75,18 @@ class ExitScores:
         cost_E = validation.numeric_array(costs, self.cost_E, np.float64, 1, "(exits,)")
         validation.check_costs(cost_E, costs, self.measure.per_video)
         self._set("cost_E", cost_E)
-        lengths: dict[str, tuple[int, ...]] = {}
+        shapes: dict[str, tuple[str, tuple[int, ...]]] = {}
         if self.logits_ENK is not None:
             logits = validation.numeric_array(
                 "logits", self.logits_ENK, np.float32, 3, "(exits, videos, classes)"
             )
-            lengths["logits"] = logits.shape[:2]
+            shapes["logits"] = "ENK", logits.shape
             self._set("logits_ENK", logits)
         for name, dtype in (("confidence", np.float64), ("correct", np.bool_)):
             value = getattr(self, f"{name}_EN")
             if value is not None:
                 array = validation.numeric_array(name, value, dtype, 2, "(exits, videos)")
-                lengths[name] = array.shape
+                shapes[name] = "EN", array.shape
                 self._set(f"{name}_EN", array)
         if self.logits_ENK is None and self.confidence_EN is None:
             raise ScoresError(
@@ -95,15 +95,15 @@ class ExitScores:
             )
         if self.labels_N is not None:
             labels = validation.label_array(self.labels_N)
-            lengths["labels"] = labels.shape[:1]
+            shapes["labels"] = "NK"[: len(labels.shape)], labels.shape
             self._set("labels_N", labels)
         if self.video_ids_N is not None:
             ids = validation.text_array("video_ids", self.video_ids_N)
             if ids.ndim != 1:
                 raise ScoresError(f"must have one axis, got shape {ids.shape}", where="video_ids")
-            lengths["video_ids"] = ids.shape
+            shapes["video_ids"] = "N", ids.shape
             self._set("video_ids_N", ids)
-        validation.check_lengths(lengths, len(cost_E), costs)
+        validation.check_shapes(shapes, len(cost_E), costs)
         if self.logits_ENK is not None:
             validation.check_logits(self.logits_ENK)
         if self.labels_N is not None:
@@ -305,9 +305,13 @@ class ExitScores:
             raise ScoresError(f"its costs are in {said.unit}, not in {measure.unit}", where=where)
         measure = said or measure or COUNTED
         costs = [name for name in (measure.array, COUNTED.array if said is None else None) if name in arrays]
-        if not costs:
+        if not costs or not arrays.keys() & {"logits", "confidence"}:
+            near = foreign.meant(path)
             raise ScoresError(
-                f"has no array {measure.array}", where=where, hint="Give the cumulative cost of each exit"
+                f"has no array {'logits (or confidence)' if costs else measure.array}",
+                where=where,
+                hint=(f"Did you mean {'; '.join(near)}? " if near else "")
+                + f"{measure.array} is the cumulative cost of each exit in {measure.in_full}",
             )
         fields: dict[str, Any] = {
             _FILE_KEYS.get(key, key): value for key, value in arrays.items() if key not in ("measure", *names)

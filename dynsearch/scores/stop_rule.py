@@ -50,6 +50,7 @@ def negative_entropy(logits_RK: NDArray[np.float64]) -> NDArray[np.float64]:
     shifted_RK = logits_RK - logits_RK.max(axis=-1, keepdims=True)
     weights_RK = np.exp(shifted_RK)
     total_R = weights_RK.sum(axis=-1)
+    shifted_RK[weights_RK == 0] = 0.0  # p log p of a class without probability, whose logit may be -inf
     return (weights_RK * shifted_RK).sum(axis=-1) / total_R - np.log(total_R)
 
 

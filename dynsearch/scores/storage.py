@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dynsearch.errors import ScoresError
 from dynsearch.files import written_whole
+from dynsearch.scores.foreign import kind_of
 
 
 def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str, NDArray[Any]]:
@@ -25,20 +26,22 @@ def read_arrays(path: str | os.PathLike[str], names: Sequence[str]) -> dict[str,
     try:
         with open(where, "rb") as file:
             start = file.read(6)
-        if not start.startswith((b"PK", b"\x93NUMPY")):
-            raise ScoresError(
-                "is no .npz file of named arrays", where=where, hint="Tables end in .csv or .parquet"
-            )
-        archive = np.load(where, allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ScoresError("is one array, not an .npz file of named arrays", where=where)
-        with archive:
-            _check_members(archive.zip, where)  # type: ignore[arg-type]
+        other = kind_of(where, start)
+        if other is not None:
+            raise ScoresError(f"is {other[0]}", where=where, hint=other[1])
+        with np.load(where, allow_pickle=False) as archive:
+            _check_members(archive.zip, where)
             return {name: archive[name] for name in names if name in archive.files}
     except ScoresError:
         raise
     except FileNotFoundError as error:
         raise ScoresError("there is no such file", where=where) from error
+    except ValueError as error:
+        raise ScoresError(
+            f"can't be read as exit scores: {error}",
+            where=where,
+            hint="Objects are never loaded: save names with dtype=str, and arrays of numbers as they are",
+        ) from error
     except Exception as error:  # numpy lets zipfile, zlib, pickle, value and OS errors through
         raise ScoresError(
             f"can't be read as exit scores: {' '.join(str(error).split())[:200]}", where=where

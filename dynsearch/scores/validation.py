@@ -5,16 +5,26 @@ Shapes: E exits, N videos, K classes.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.errors import ScoresError, shown
+from dynsearch.measures import COUNTED
+from dynsearch.scores.foreign import turned
 from dynsearch.scores.labels import several_labels
 
 EVERY_EXIT = "Log every exit of every video: a network that stops early leaves the later ones out"
 """What to do about scores with gaps."""
+_PLAIN_COUNT = 1e6
+"""GFLOPs that no video costs: the largest networks take less for all views of one."""
+_NOT_FINITE = {
+    "nan": EVERY_EXIT,
+    "inf": "float16 ends at 65,504: save logits as float32",
+    "-inf": "A class with -inf has a probability of zero; one class at least must have one",
+}
 
 
 def numeric_array(name: str, value: Any, dtype: type, ndim: int, letters: str) -> NDArray[Any]:
@@ -28,7 +38,11 @@ def numeric_array(name: str, value: Any, dtype: type, ndim: int, letters: str) -
         if array.dtype.kind not in "biuf":
             raise TypeError
         if dtype is np.bool_ and not np.isin(array, (0, 1)).all():
-            raise ScoresError("must hold true and false (or 1 and 0) only", where=name)
+            raise ScoresError(
+                "must hold true and false (or 1 and 0) only",
+                where=name,
+                hint="Of predictions, take predictions == labels",
+            )
         if dtype is np.int64 and not _are_whole(array):
             raise ScoresError("must hold whole numbers", where=name)
         with np.errstate(over="ignore"):  # logits beyond float32 become infinite, and are refused as such
@@ -36,9 +50,15 @@ def numeric_array(name: str, value: Any, dtype: type, ndim: int, letters: str) -
     except (TypeError, ValueError, OverflowError) as error:
         if isinstance(error, ScoresError):
             raise
-        raise ScoresError("must be an array of numbers", where=name) from error
+        hint = "Give class numbers: 0 for the class of the first logit" if name == "labels" else None
+        raise ScoresError("must be an array of numbers", where=name, hint=hint) from error
     if array.ndim != ndim:
-        raise ScoresError(f"must have the axes {letters}, got shape {array.shape}", where=name)
+        hint = None
+        if array.squeeze().ndim == ndim:
+            hint = f"Did you mean {name}.squeeze(), of shape {array.squeeze().shape}?"
+        elif array.ndim == ndim - 1 and letters.startswith("(exits,"):
+            hint = f"Of a single exit it is {name}[None]"
+        raise ScoresError(f"must have the axes {letters}, got shape {array.shape}", where=name, hint=hint)
     return array
 
 
@@ -125,21 +145,30 @@ def check_costs(cost_E: NDArray[np.float64], where: str, unit: str) -> None:
         raise ScoresError(
             f"cost falls from {cost_E[first]:g} to {cost_E[first + 1]:g} at exit {first + 1}",
             where=where,
-            hint=f"Costs are cumulative {unit}, in the order the exits are met",
+            hint=f"Costs are cumulative {unit}, in the order the exits are met: the numpy.cumsum of each step's",
+        )
+    if where == COUNTED.array and cost_E[-1] >= _PLAIN_COUNT:
+        raise ScoresError(
+            f"the last exit costs {cost_E[-1]:g} {unit}: these look like plain multiply-accumulates",
+            where=where,
+            hint="Divide them by 10^9, or say that they are in another unit: --cost-unit macs",
         )
 
 
 def check_logits(logits_ENK: NDArray[np.float32]) -> None:
-    """Refuse logits without classes or with values that are not finite."""
+    """Refuse logits without classes, or with a row that holds NaN or inf, or nothing but -inf."""
     if logits_ENK.shape[2] == 0:
         raise ScoresError("no classes: the last axis is empty", where="logits")
     for exit_index, logits_NK in enumerate(logits_ENK):
-        if not np.isfinite(logits_NK).all():
-            videos = np.flatnonzero(~np.isfinite(logits_NK).all(axis=1))
+        highest_N = logits_NK.max(axis=1)  # NaN where there is one
+        videos = np.flatnonzero(~np.isfinite(highest_N))
+        if videos.size:
+            value = highest_N[videos[0]]
             raise ScoresError(
                 f"exit {exit_index} has values that are not finite numbers for {videos.size} videos,"
-                f" the first at position {videos[0]}",
+                f" the first at position {videos[0]}: {'all ' if value < 0 else ''}{value:g}",
                 where="logits",
+                hint=_NOT_FINITE["nan" if np.isnan(value) else f"{value:g}"],
             )
 
 
@@ -153,35 +182,57 @@ def check_labels(labels: NDArray[Any], num_classes: int | None) -> None:
             raise ScoresError("several labels a video must be 0 and 1 for each class", where="labels")
         if num_classes is not None and labels.shape[1] != num_classes:
             raise ScoresError(
-                f"has {labels.shape[1]} classes but the logits have {num_classes}", where="labels"
+                f"has {labels.shape[1]} classes but the logits have {num_classes}",
+                where="labels",
+                hint="One class number a video has one axis: labels[:, 0]" if labels.shape[1] == 1 else None,
             )
         return
     bad = labels < 0 if num_classes is None else (labels < 0) | (labels >= num_classes)
     if bad.any():
         limit = "0 or more" if num_classes is None else f"in 0..{num_classes - 1}"
         position = int(np.flatnonzero(bad)[0])
+        hint = None
+        if num_classes == 1:
+            hint = (
+                "One logit for two classes is a second one beside 0: numpy.stack([0 * logit, logit], axis=-1)"
+            )
+        elif labels.min() == -1:
+            hint = "If -1 means unlabelled, leave these videos out"
+        elif labels.min() > 0 and labels.max() == num_classes:
+            hint = f"They run from {labels.min()} to {num_classes}: did you mean labels - 1?"
         raise ScoresError(
             f"the label at position {position} is {labels[position]}, but labels must be {limit}",
             where="labels",
+            hint=hint,
         )
 
 
-def check_lengths(lengths: dict[str, tuple[int, ...]], num_exits: int, costs: str) -> int:
-    """Refuse arrays that disagree on E or N; return N.
+def check_shapes(shapes: Mapping[str, tuple[str, tuple[int, ...]]], num_exits: int, costs: str) -> None:
+    """Refuse arrays that disagree on E or N.
 
     Args:
-        lengths: For each array its (E, N), or (N,) where it has no exit axis.
+        shapes: For each array the letters of its axes, for instance ``ENK``, and its shape.
         num_exits: E, as given by the costs.
         costs: The name of the array of costs.
     """
-    for name, shape in lengths.items():
-        if len(shape) == 2 and shape[0] != num_exits:
-            raise ScoresError(f"has {shape[0]} exits but {costs} has {num_exits}", where=name)
-    reference_name, reference = next(iter(lengths.items()))
-    num_videos = reference[-1]
-    for name, shape in lengths.items():
-        if shape[-1] != num_videos:
-            raise ScoresError(f"has {shape[-1]} videos but {reference_name} has {num_videos}", where=name)
+    first, (axes, shape) = next(iter(shapes.items()))
+    num_videos = shape[axes.index("N")]
+    known = {"E": num_exits} | {axes[0]: shape[0] for axes, shape in shapes.values() if axes[0] == "N"}
+    for name, (axes, shape) in shapes.items():
+        if axes[0] == "E" and shape[0] != num_exits:
+            raise ScoresError(
+                f"has {shape[0]} exits but {costs} has {num_exits}",
+                where=name,
+                hint=turned(name, axes, shape, known),
+            )
+    for name, (axes, shape) in shapes.items():
+        length = shape[axes.index("N")]
+        if length != num_videos:
+            raise ScoresError(
+                f"has {length} videos but {first} has {num_videos}",
+                where=name,
+                hint=turned(name, axes, shape, {"E": num_exits, "N": num_videos})
+                or turned(first, *shapes[first], {"E": num_exits, "N": length}),
+            )
     if num_videos == 0:
-        raise ScoresError("the split is empty: no videos", where=reference_name)
-    return num_videos
+        raise ScoresError("the split is empty: no videos", where=first)

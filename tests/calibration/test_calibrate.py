@@ -110,6 +110,18 @@ def test_what_goes_not_together_is_refused(both, given, error, says):
     assert says in str(caught.value)
 
 
+def test_a_temperature_at_its_bound_is_said(tmp_path):
+    labels = np.arange(60) % 3
+    logits = np.stack([np.eye(3)[labels], -np.eye(3)[labels]]) + np.random.default_rng(0).normal(
+        0, 0.1, (2, 60, 3)
+    )
+    ExitScores.from_logits(logits, labels, [1.0, 2.0]).save(tmp_path / "s.npz")
+    said = dynsearch_here("calibrate", "s.npz", "--temperatures", cwd=tmp_path)
+    assert "note: exit 0: the temperature is at its bound, 1e-06" in said.err
+    assert "note: exit 1: the temperature is at its bound, 1e+06" in said.err
+    assert "1e+06" in said.out
+
+
 def test_without_a_budget_there_is_a_frontier_and_no_policy(both):
     found = dynsearch.calibrate(both[0])
     assert (found.point, found.chosen) == (None, None)

@@ -4,8 +4,10 @@ from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
 from dynsearch.errors import ScoresError
+from dynsearch.scores import ExitScores
 from dynsearch.scores.calibration import (
     TEMPERATURE_RANGE,
+    calibrate_exits,
     expected_calibration_error,
     fit_temperature,
     negative_log_likelihood,
@@ -43,14 +45,52 @@ def test_logits_three_times_as_large_need_three_times_the_temperature():
     assert fit_temperature(3 * logits, labels) == pytest.approx(3 * fit_temperature(logits, labels), rel=1e-4)
 
 
-def test_labels_that_are_always_right_or_wrong_stay_in_range():
+@pytest.mark.reliability(
+    "Numbers",
+    "logits a million times too large or too small; exits that are always right, or no better than chance",
+    happens="the best temperature is found as far as 10^6 and 10^-6; where none is best, that is said",
+    sees="`the temperature is at its bound`",
+)
+@pytest.mark.parametrize("factor", [1e-5, 1e-3, 300.0, 1e5])
+def test_the_best_temperature_of_logits_of_any_size_is_found(factor):
+    logits, labels = drawn(1.0)
+    found = fit_temperature(factor * logits, labels)
+    assert found == pytest.approx(factor * fit_temperature(logits, labels), rel=1e-4)
+    assert found not in TEMPERATURE_RANGE
+
+
+@pytest.mark.reliability(
+    "Numbers",
+    "logits a million times too large or too small; exits that are always right, or no better than chance",
+)
+def test_labels_that_are_always_right_or_wrong_are_at_the_bound_and_say_so():
     logits = np.tile([4.0, 0.0], (50, 1))
-    assert TEMPERATURE_RANGE[0] <= fit_temperature(logits, np.zeros(50, int)) < 0.2
-    assert fit_temperature(logits, np.ones(50, int)) == pytest.approx(TEMPERATURE_RANGE[1], rel=1e-3)
+    scores = ExitScores.from_logits([logits, -logits, 0 * logits], np.zeros(50, int), [1, 2, 3])
+    right, wrong, none = calibrate_exits(scores)
+    assert (right.temperature, wrong.temperature) == TEMPERATURE_RANGE
+    assert "at its bound, 1e-06" in right.remarks()[0]
+    assert "at its bound, 1e+06" in wrong.remarks()[0]
+    assert (none.temperature, none.remarks()) == (1.0, [])
 
 
-def test_logits_without_differences_fit_any_temperature():
-    assert np.isfinite(fit_temperature(np.zeros((5, 3)), np.zeros(5, int)))
+def test_masked_classes_are_as_if_they_were_not_there():
+    logits, labels = drawn(1.7)
+    masked = np.concatenate([logits, np.full((len(logits), 2), -np.inf)], axis=1)
+    assert fit_temperature(masked, labels) == pytest.approx(fit_temperature(logits, labels), rel=1e-12)
+    assert negative_log_likelihood(masked, labels, 2.0) == pytest.approx(
+        negative_log_likelihood(logits, labels, 2.0), rel=1e-12
+    )
+
+
+def test_a_label_of_a_masked_class_makes_the_likelihood_infinite_and_is_left_out_of_the_temperature():
+    logits, labels = drawn(1.7, num_videos=100)
+    masked, others = logits.copy(), labels != labels[0]
+    masked[~others, labels[0]] = -np.inf
+    (report,) = calibrate_exits(ExitScores.from_logits(masked[None], labels, [1.0]))
+    kept = ExitScores.from_logits(masked[None, others], labels[others], [1.0])
+    assert report.temperature == calibrate_exits(kept)[0].temperature
+    assert report.nll_before == report.nll_after == np.inf
+    assert "labels with a logit of -inf" in report.remarks()[0]
 
 
 def test_calibration_error_by_hand():

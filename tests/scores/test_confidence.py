@@ -50,6 +50,15 @@ def test_huge_logits_stay_finite(measure):
     assert np.isfinite(values).all()
 
 
+@pytest.mark.reliability("Numbers", "logits of -inf: masked classes")
+@pytest.mark.parametrize("measure", CONFIDENCE_MEASURES)
+def test_masked_classes_are_as_if_they_were_not_there(measure):
+    logits = np.random.default_rng(0).normal(scale=4, size=(30, 5))
+    masked = np.insert(logits, [0, 2], -np.inf, axis=1)
+    expected = confidence_from_logits(measure, logits)
+    np.testing.assert_allclose(confidence_from_logits(measure, masked), expected, rtol=1e-12)
+
+
 def test_float32_logits_do_not_saturate_at_one():
     values = confidence_from_logits("max-softmax", np.array([[18.0, 0.0], [20.0, 0.0]], np.float32))
     assert values[0] < values[1] < 1.0

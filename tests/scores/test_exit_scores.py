@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from dynsearch.errors import ScoresError
+from dynsearch.frontier import solve_thresholds
 from dynsearch.scores import ExitScores
 
 COSTS = [1.0, 2.5, 4.0]
@@ -18,6 +19,12 @@ def small(**changes):
         split="calibration",
     )
     return ExitScores(**{**fields, **changes})
+
+
+def one_value(exit_index, video, value, classes=1):
+    logits = np.zeros((3, 5, 4))
+    logits[exit_index, video, classes] = value
+    return logits
 
 
 def test_save_and_load_give_the_same_scores(tmp_path):
@@ -108,6 +115,26 @@ def test_a_measure_that_needs_logits_says_so():
         (dict(cost_E=["a", "b", "c"]), "gmacs: must be an array of numbers"),
         (dict(logits_ENK=np.zeros((3, 5))), r"logits: must have the axes"),
         (dict(logits_ENK=np.full((3, 5, 4), np.nan)), "logits: exit 0 has values that are not finite"),
+        (
+            dict(logits_ENK=one_value(1, 2, np.nan)),
+            "exit 1 has .* for 1 videos, the first at position 2: nan",
+        ),
+        (dict(logits_ENK=one_value(2, 4, np.inf)), "the first at position 4: inf. float16 ends at 65,504"),
+        (dict(logits_ENK=one_value(0, 1, -np.inf, slice(None))), "position 1: all -inf. A class with -inf"),
+        (
+            dict(cost_E=[8e8, 2e9, 4e9]),
+            "costs 4e\\+09 GFLOPs .* plain multiply-accumulates. Divide them by 10\\^9",
+        ),
+        (dict(cost_E=[4.0, 2.0, 2.0]), "cost falls from 4 to 2 at exit 1. .* numpy.cumsum"),
+        (dict(cost_E=[[1.0], [2.0], [4.0]]), r"Did you mean gmacs\.squeeze\(\), of shape \(3,\)"),
+        (dict(logits_ENK=np.zeros((5, 4)), cost_E=[1.0]), r"Of a single exit it is logits\[None\]"),
+        (dict(labels_N=[1, 2, 3, 4, 1]), "They run from 1 to 4: did you mean labels - 1"),
+        (dict(labels_N=[[1], [0], [1], [0], [1]]), r"the logits have 4. One .* labels\[:, 0\]"),
+        (
+            dict(labels_N=["jump", "run", "run", "run", "run"]),
+            "labels: must be an array of numbers. Give class",
+        ),
+        (dict(logits_ENK=np.zeros((3, 5, 1)), labels_N=[0, 1, 0, 0, 1]), "numpy.stack"),
         (dict(logits_ENK=np.zeros((3, 5, 0))), "logits: no classes"),
         (dict(logits_ENK=np.zeros((3, 0, 4)), labels_N=[], video_ids_N=[]), "the split is empty"),
         (dict(logits_ENK=None), "neither logits nor confidence"),
@@ -115,7 +142,7 @@ def test_a_measure_that_needs_logits_says_so():
             dict(labels_N=[0, 1, 2, 3, 4]),
             r"labels: the label at position 4 is 4, but labels must be in 0\.\.3",
         ),
-        (dict(labels_N=[0, 1, -1, 3, 0]), "label at position 2 is -1"),
+        (dict(labels_N=[0, 1, -1, 3, 0]), "label at position 2 is -1.* If -1 means unlabelled, leave"),
         (dict(labels_N=[0, 1]), "labels: has 2 videos but logits has 5"),
         (dict(labels_N=[0.5, 1, 2, 3, 0]), "labels: must hold whole numbers"),
         (dict(labels_N=np.zeros((5, 3))), "labels: has 3 classes but the logits have 4"),
@@ -125,7 +152,7 @@ def test_a_measure_that_needs_logits_says_so():
         (dict(logits_ENK=np.full((3, 5, 4), 1e300)), "logits: exit 0 has values that are not finite"),
         (dict(plan_id=np.array(["p", "q"])), "plan_id: must be one text, got 2 values"),
         (dict(video_ids_N=["a"]), "video_ids: has 1 videos"),
-        (dict(correct_EN=np.full((3, 5), 2)), "correct: must hold true and false"),
+        (dict(correct_EN=np.full((3, 5), 2)), "correct: must hold true and false.* predictions == labels"),
         (dict(confidence_EN=np.zeros((2, 5))), "confidence: has 2 exits but gmacs has 3"),
     ],
 )
@@ -155,8 +182,8 @@ def write_bad(path, kind):
 @pytest.mark.reliability(
     "Files",
     "exit scores that are missing, empty, text, pickled, cut short or without costs",
-    happens="are refused in one line; no pickle is loaded",
-    sees="`is no .npz file of named arrays`, `can't be read as exit scores: ...`",
+    happens="are refused in one line, which says what to save instead; no pickle is loaded",
+    sees="`no .npz file of named arrays`, `can't be read as exit scores: ...`",
 )
 @pytest.mark.parametrize("kind", ["missing", "text", "empty", "one array", "pickle", "no gmacs", "cut"])
 def test_damaged_files_are_named_in_one_line(tmp_path, kind):
@@ -188,6 +215,24 @@ def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
         small(plan_id="other").save(path)
     assert path.read_bytes() == before
     assert [p.name for p in tmp_path.iterdir()] == ["s.npz"]
+
+
+@pytest.mark.reliability(
+    "Numbers",
+    "logits of -inf: masked classes",
+    happens="are classes with a probability of zero, in confidences, accuracies, likelihoods and temperatures",
+)
+def test_masked_classes_choose_the_same_points_as_if_they_were_not_there(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 60)
+    logits = rng.normal(size=(3, 60, 4)) + np.arange(3)[:, None, None] * np.eye(4)[labels]
+    scores = ExitScores.from_logits(logits, labels, COSTS)
+    masked = np.concatenate([logits, np.full((3, 60, 2), -np.inf)], axis=2)
+    ExitScores.from_logits(masked, labels, COSTS).save(tmp_path / "s.npz")
+    found = ExitScores.load(tmp_path / "s.npz")
+    for measure in ("max-softmax", "learned-gain"):
+        expected, points = (solve_thresholds(one, confidence=measure) for one in (scores, found))
+        assert [(p.top1, p.exit_share) for p in points] == [(p.top1, p.exit_share) for p in expected]
 
 
 @pytest.mark.parametrize("measure", ["max-softmax", "margin"])

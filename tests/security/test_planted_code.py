@@ -90,7 +90,7 @@ def test_exit_scores(work):
     assert "evil.npz: can't be read as exit scores" in told
     (work / "whole.npz").write_bytes(pickle.dumps(Planted(work / "ran")))
     told = dynsearch_here("calibrate", "whole.npz", "--max-gflops", 5, cwd=work, code=2).err
-    assert "whole.npz: is no .npz file" in told
+    assert "whole.npz: is a pickle, not an .npz file" in told
     assert not (work / "ran").exists()
 
 
