@@ -17,7 +17,15 @@ if TYPE_CHECKING:
     from dynsearch.study.run_settings import RunSettings
 
 _dataset = click.option(
-    "--dataset", required=True, help="Name of the data set; `dynsearch data list` shows them."
+    "--dataset", help="Name of the data set; `dynsearch data list` shows them. Default: the recipe's."
+)
+_recipe = click.option(
+    "--recipe",
+    "recipe_file",
+    help="Take data set, splits, frames and size of this recipe: a name, or a .yaml file.",
+)
+_seed = click.option(
+    "--seed", type=click.IntRange(min=0), help="Draws the calibration split. Default: the recipe's, or 0."
 )
 _workers = click.option(
     "--workers", type=click.IntRange(min=0), help="Worker processes. Default: one per processor core."
@@ -72,7 +80,14 @@ def _described(info: DatasetInfo) -> dict[str, Any]:
 @data.command()
 @options.plugins
 @_dataset
+@_recipe
 @options.data_root
+@_seed
+@click.option(
+    "--split-files",
+    is_flag=True,
+    help="Parts of one file may be in several splits, as a recipe with `split_files: true` says.",
+)
 @click.option(
     "--min-frames", type=click.IntRange(min=1), default=1, show_default=True, help="Fewer are too short."
 )
@@ -92,8 +107,11 @@ def _described(info: DatasetInfo) -> dict[str, Any]:
 @options.quiet
 @options.as_json
 def check(
-    dataset: str,
+    dataset: str | None,
+    recipe_file: str | None,
     data_root: Path | None,
+    seed: int | None,
+    split_files: bool,
     min_frames: int,
     csv_path: Path | None,
     reader: str | None,
@@ -105,20 +123,27 @@ def check(
 ) -> None:
     """Read every video and report what is missing, unreadable, too short, a duplicate, or in two splits.
 
-    Interrupted, the same command goes on. Exit code 1 when something is wrong.
+    Of files in two splits, the same content under two labels and classes with hardly any videos it tells for the
+    splits that a study by the recipe makes. Interrupted, the same command goes on. Exit code 1 when something is wrong.
     """
     from dynsearch.api.bars import counting
     from dynsearch.data.check import check_dataset
 
+    asked, run = _asked_for(
+        recipe_file, dataset=dataset, seed=seed, reader=reader, split_files=split_files or None
+    )
     with counting("checking", quiet=quiet or as_json) as progress:
         report = check_dataset(
-            dataset,
+            asked.dataset,
             data_root,
             min_frames=min_frames,
-            reader=reader or "auto",
+            reader=run.reader,
             num_workers=workers,
             seconds_per_video=seconds,
             fresh=fresh,
+            calibration_fraction=asked.calibration_fraction,
+            seed=asked.seed,
+            split_files=asked.split_files,
             progress=progress,
         )
     if csv_path is not None:
@@ -133,14 +158,8 @@ def check(
 
 @data.command()
 @options.plugins
-@click.option(
-    "--dataset", help="Name of the data set; `dynsearch data list` shows them. Default: the recipe's."
-)
-@click.option(
-    "--recipe",
-    "recipe_file",
-    help="Take data set, split, frames and size of this recipe: a name, or a .yaml file.",
-)
+@_dataset
+@_recipe
 @options.data_root
 @click.option(
     "--frames",
@@ -150,9 +169,7 @@ def check(
 @click.option(
     "--size", type=click.IntRange(min=1), help="Side in pixels of the square kept. Default: the data set's."
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), help="Draws the calibration split. Default: the recipe's, or 0."
-)
+@_seed
 @click.option(
     "--max-gb",
     type=click.FloatRange(min=0, min_open=True),
@@ -266,7 +283,7 @@ def _print(report: CheckReport, csv_path: Path | None) -> None:
     if report.num_resumed:
         click.echo(f"{report.num_resumed} of them are unchanged since an earlier check; --fresh reads all")
     if not report.problems:
-        click.echo("Nothing is wrong with them.")
+        click.echo(f"Nothing is wrong with {'the videos themselves' if report.notes else 'them'}.")
         return
     click.echo(format_table([{"problem": kind, "videos": str(n)} for kind, n in report.counts().items()]))
     rows = [

@@ -5,59 +5,33 @@ from __future__ import annotations
 import csv
 import dataclasses
 import functools
-import hashlib
 import os
-from collections import defaultdict
 from collections.abc import Sequence
 from contextlib import closing
-from pathlib import Path
-from typing import Literal
 
-from dynsearch.data.catalogue import read_annotations
+from dynsearch.data.catalogue import get_info, read_annotations, split_up
 from dynsearch.data.check_journal import CheckJournal, Finding
+from dynsearch.data.check_problems import (
+    Located,
+    Problem,
+    content_keys,
+    duplicates,
+    few_of_a_class,
+    in_two_splits,
+    overlaps_note,
+    shared,
+)
 from dynsearch.data.home import dataset_root
 from dynsearch.data.reader import get_reader
 from dynsearch.data.record_frames import num_record_frames, read_record
 from dynsearch.data.records import VideoRecord, groups_of, without_group
 from dynsearch.data.sampling import segment_centres
-from dynsearch.data.splits import shared_ids
+from dynsearch.data.splits import groups_note
 from dynsearch.data.watched_workers import Lost, Progress, map_watched
-from dynsearch.errors import InputError, VideoError
+from dynsearch.errors import DataError, InputError, VideoError
 from dynsearch.files import written_whole
 
-Kind = Literal["missing", "unreadable", "too short", "duplicate", "shared"]
-
-Located = Sequence[tuple[str, VideoRecord]]
-"""Records, each with the split it is annotated in."""
-
 _FRAMES_READ = 8
-
-
-@dataclasses.dataclass(frozen=True)
-class Problem:
-    """One thing that is wrong with one video.
-
-    Attributes:
-        kind: ``missing`` (no file), ``unreadable``, ``too short`` (fewer frames than asked for),
-            ``duplicate`` (the same content as another id) or ``shared`` (annotated more than once).
-        split: The annotation file's split; for ``shared`` all of them, joined by +.
-        video_id: The video.
-        path: Its file.
-        detail: The reason.
-        duplicate_of: The first video of the same content, with its split: ``train/123``.
-    """
-
-    kind: Kind
-    split: str
-    video_id: str
-    path: str
-    detail: str
-    duplicate_of: str = ""
-
-    @classmethod
-    def of(cls, record: VideoRecord, kind: Kind, split: str, detail: str, duplicate_of: str = "") -> Problem:
-        """Return a problem of a record."""
-        return cls(kind, split, record.video_id, str(record.path), detail, duplicate_of)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -70,7 +44,8 @@ class CheckReport:
         groups: The groups of the videos, sorted; empty where there are none.
         without_group: Ids of the videos in no group, where others are in one.
         problems: What is wrong, in the order of the annotation files.
-        notes: What was decided when they were read: which list is which, and what was left out.
+        notes: What was decided when they were read (which list is which, what was left out), and what a study may
+            suffer from though nothing is wrong.
         num_resumed: Videos that an earlier check had read already and that have not changed since.
     """
 
@@ -109,6 +84,9 @@ def check_dataset(
     num_workers: int | None = None,
     seconds_per_video: float = 300.0,
     fresh: bool = False,
+    calibration_fraction: float | None = None,
+    seed: int = 0,
+    split_files: bool = False,
     progress: Progress | None = None,
 ) -> CheckReport:
     """Read every annotated video of a data set.
@@ -125,6 +103,9 @@ def check_dataset(
         num_workers: Worker processes; None means one per core, 0 means this process.
         seconds_per_video: A video that takes longer is unreadable.
         fresh: Read all videos, whatever earlier checks found.
+        calibration_fraction: Of the study whose splits are looked at; None means the data set's default.
+        seed: Of that study.
+        split_files: Whether its recipe lets parts of one file be in several splits.
         progress: Told after every video.
 
     Raises:
@@ -139,7 +120,8 @@ def check_dataset(
     splits = annotations.splits()
     located = [(split, record) for split, records in splits.items() for record in records]
     everything = [record for _, record in located]
-    with closing(CheckJournal.of(name, dataset_root(name, root), reader, fresh=fresh)) as journal:
+    folder = dataset_root(name, root)
+    with closing(CheckJournal.of(name, folder, reader, fresh=fresh)) as journal:
         findings = {place: journal.known(record) for place, (_, record) in enumerate(located)}
         unread = [place for place, finding in findings.items() if finding is None]
         records = [located[place][1] for place in unread]
@@ -157,14 +139,36 @@ def check_dataset(
                 findings[unread[position]] = result
                 journal.add(records[position], result)
     found = [finding for finding in findings.values() if finding is not None]
-    problems = _problems(located, found, min_frames) + _duplicates(located, found) + _shared(splits)
+    keys = content_keys(located, name, folder)
+    readable = [None if finding.kind else key for key, finding in zip(keys, found, strict=True)]
+    notes, study = list(annotations.notes), {}
+    gone = {
+        record.video_id for (_, record), each in zip(located, found, strict=True) if each.kind == "missing"
+    }
+    there = annotations.changed(lambda records: [each for each in records if each.video_id not in gone])
+    try:
+        fraction = (
+            get_info(name).calibration_fraction if calibration_fraction is None else calibration_fraction
+        )
+        study = split_up(there, fraction, seed, split_files=split_files)
+    except DataError as error:
+        notes.append(f"No study can be made of them: {error}")
+    few, rare = few_of_a_class(there, study)
+    notes += [*groups_note(splits), *overlaps_note(located, keys), *rare]
+    problems = [
+        *_problems(located, found, min_frames),
+        *duplicates(located, readable, study, annotations.class_names),
+        *shared(splits),
+        *in_two_splits(located, keys, split_files=split_files),
+        *few,
+    ]
     return CheckReport(
         num_videos={split: len(records) for split, records in splits.items() if records},
         num_classes=len(annotations.class_names),
         groups=groups_of(everything),
         without_group=without_group(everything),
         problems=problems,
-        notes=annotations.notes,
+        notes=tuple(notes),
         num_resumed=len(located) - len(unread),
     )
 
@@ -177,24 +181,11 @@ def _look_at(record: VideoRecord, *, reader: str) -> Finding:
         count = num_record_frames(record, reader=reader)
         centres = sorted(set(segment_centres(count, _FRAMES_READ).tolist()))
         read_record(record, lambda count: centres, strict=True, reader=reader)
-        return Finding("", "", count, video_digest(record.path))
+        return Finding("", "", count)
     except VideoError as error:
         return Finding("unreadable", error.problem)
     except OSError as error:
         return Finding("unreadable", f"can't be opened: {error.strerror}")
-
-
-def video_digest(path: Path) -> str:
-    """Return a fingerprint of a video file, or of all files of a folder of frames in order.
-
-    Raises:
-        OSError: A file can't be read.
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    for name in sorted(path.iterdir()) if path.is_dir() else [path]:
-        with name.open("rb") as file:
-            digest.update(hashlib.file_digest(file, "blake2b").digest())
-    return digest.hexdigest()
 
 
 def _problems(located: Located, findings: Sequence[Finding], min_frames: int) -> list[Problem]:
@@ -206,34 +197,3 @@ def _problems(located: Located, findings: Sequence[Finding], min_frames: int) ->
             detail = f"{finding.num_frames} frames, {min_frames} wanted"
             problems.append(Problem.of(record, "too short", split, detail))
     return problems
-
-
-def _duplicates(located: Located, findings: Sequence[Finding]) -> list[Problem]:
-    """Return a problem for every video whose content an earlier one with another id has."""
-    same: dict[str, list[tuple[str, VideoRecord]]] = defaultdict(list)
-    for place, finding in zip(located, findings, strict=True):
-        if finding.digest:
-            _, record = place
-            same[f"{finding.digest} {record.seconds}"].append(place)
-    problems = []
-    for (first_split, first), *others in same.values():
-        for split, record in others:
-            if record.video_id != first.video_id:
-                named = f"{first_split}/{first.video_id}"
-                detail = f"the same content as {first.video_id} in {first_split}"
-                problems.append(Problem.of(record, "duplicate", split, detail, named))
-    return problems
-
-
-def _shared(splits: dict[str, list[VideoRecord]]) -> list[Problem]:
-    """Return a problem for every video id that is annotated more than once."""
-    records = {record.video_id: record for records in splits.values() for record in records}
-    return [
-        Problem.of(
-            records[video_id],
-            "shared",
-            "+".join(dict.fromkeys(names)),
-            f"annotated {len(names)} times, in {' and '.join(names)}",
-        )
-        for video_id, names in shared_ids(splits).items()
-    ]

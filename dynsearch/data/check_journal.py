@@ -22,13 +22,11 @@ class Finding(NamedTuple):
         kind: What is wrong with it; empty where nothing is.
         detail: The reason.
         num_frames: Its frames; 0 where it can't be read.
-        digest: Fingerprint of its bytes; empty where it can't be read.
     """
 
     kind: Literal["", "missing", "unreadable"]
     detail: str
     num_frames: int = 0
-    digest: str = ""
 
 
 _Known = dict[str, tuple[tuple[int, ...], Finding]]
@@ -102,5 +100,5 @@ def _load(path: Path) -> _Known:
     for line in lines:
         with contextlib.suppress(ValueError, TypeError):
             key, state, finding = json.loads(line)
-            known[key] = (tuple(state), Finding(*finding))
+            known[key] = (tuple(state), Finding(*finding[:3]))  # Earlier versions wrote more.
     return known

@@ -11,7 +11,7 @@ from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.video_names import VIDEO_ENDINGS
 
-CUT_FROM = re.compile(
+_CUT_FROM = re.compile(
     r"(?P<kinetics>[\w-]{11})_\d{6}_\d{6}|(?P<ucf>v_\w+_g\d+)_c\d+"
     r"|(?P<hmdb>.+)_[a-z]_[a-z]+_np\d+_[a-z]+_[a-z]+_\d+",
     re.ASCII,
@@ -44,10 +44,16 @@ def _file_key(path: str) -> Hashable:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns
 
 
+def cut_from(record: VideoRecord) -> str | None:
+    """Return the name of the recording that a clip's file name says it is cut from."""
+    match = _CUT_FROM.fullmatch(os.path.splitext(os.path.basename(record.path))[0])
+    return match[match.lastgroup or 0] if match else None
+
+
 def units(records: Sequence[VideoRecord], *, split_files: bool = False) -> list[str]:
     """Return for each record the name of what it is never split from.
 
-    That is all that it shares a group, a file, a recording by their names (``CUT_FROM``, or one name with two
+    That is all that it shares a group, a file, a recording by their names (:func:`cut_from`, or one name with two
     endings) or, with ``split_files``, some of its time with, and what these share such with in turn. The names
     depend on groups and ids only, not on where the files are.
     """
@@ -62,11 +68,9 @@ def units(records: Sequence[VideoRecord], *, split_files: bool = False) -> list[
     else:
         for place, record in enumerate(records):
             whole, ending = os.path.splitext(str(record.path))
-            stem = os.path.basename(whole)
-            match = CUT_FROM.fullmatch(stem)
             keys[place].append(("file", files[place]))
-            if match:
-                keys[place].append(("cut", match[match.lastgroup or 0]))
+            if recording := cut_from(record):
+                keys[place].append(("cut", recording))
             if ending.lower() in VIDEO_ENDINGS:
                 keys[place].append(("name", whole))
     root = list(range(len(records)))

@@ -7,7 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence
 from typing import NamedTuple
 
-from dynsearch.data.recordings import file_keys, overlaps, units
+from dynsearch.data.recordings import cut_from, file_keys, overlaps, units
 from dynsearch.data.records import VideoRecord
 from dynsearch.errors import DataError, InputError, named
 
@@ -171,6 +171,20 @@ def shared_files(located: Sequence[tuple[str, VideoRecord]], keys: Sequence[Hash
         if first.setdefault(key, place)[0] != place[0]:
             found.setdefault(key, SharedFile(first[key], place, False))
     return list(found.values())
+
+
+def groups_note(splits: Mapping[str, Sequence[VideoRecord]]) -> list[str]:
+    """Return what is said of groups, and recordings by their clips' names, that lie in two of the given splits."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for split, records in splits.items():
+        for record in records:
+            if key := record.group or cut_from(record):
+                found[key].add(split)
+    parted = sorted(name for name, names in found.items() if len(names) > 1)
+    if not parted:
+        return []
+    first = ", ".join(map(named, parted[:5]))
+    return [f"{len(parted)} groups or recordings are in two of the splits that the lists name, first {first}"]
 
 
 def _draw(video_id: str, seed: int) -> bytes:

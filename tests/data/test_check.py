@@ -4,11 +4,13 @@ import os
 import shutil
 import signal
 
+import numpy as np
 import pytest
 
-from dynsearch.data import check
+from dynsearch.data import check, check_problems, open_dataset
 from dynsearch.data.check import _look_at, check_dataset
 from dynsearch.errors import DataError, InputError
+from tests.data.videos import encode
 
 
 @pytest.fixture
@@ -80,6 +82,7 @@ def test_copies_under_other_names_are_duplicates(motions_root, tmp_path):
 
     assert (problem.kind, problem.split, problem.video_id) == ("duplicate", "test", test[5]["id"])
     assert problem.duplicate_of == f"train/{train[3]['id']}"
+    assert "under two labels:" in problem.detail
 
 
 def test_an_interrupted_check_goes_on_and_a_later_one_reads_what_changed(broken, tmp_path, monkeypatch):
@@ -141,3 +144,84 @@ def test_bad_arguments_are_refused(motions_root, tmp_path):
         check_dataset("nope")
     with pytest.raises(DataError, match="missing: labels"):
         check_dataset("sthv2", tmp_path)
+
+
+@pytest.fixture
+def own(tmp_path):
+    """Twelve videos of two classes, listed in one file by the function that is returned."""
+    root = tmp_path / "own"
+    root.mkdir()
+    for number in range(12):
+        encode(
+            root / f"{number}.avi",
+            [np.full((32, 48, 3), 9 * number + t, np.uint8) for t in range(12)],
+            "mpeg4",
+        )
+
+    def write(*rows, name="all.csv", videos=range(12)):
+        lines = ["path,label,start,end", *(f"{n}.avi,{'ab'[n % 2]},," for n in videos), *rows]
+        (root / name).write_text("\n".join(lines))
+        return root
+
+    return write
+
+
+def check_csv(root, **options):
+    return check_dataset("csv", root, num_workers=0, **options)
+
+
+@pytest.mark.reliability(
+    "Statistics",
+    "parts of one file, or one file under two spellings, listed as videos of their own",
+)
+def test_files_in_two_splits_are_named(own):
+    own("0.avi,a,0,0.5", "2.avi,a,0,0.5", name="train.csv", videos=range(3, 8))
+    root = own("0.avi,b,0.5,1", "2.avi,b,0.25,1", name="test.csv", videos=range(8, 12))
+    report = check_csv(root)
+    assert [(found.kind, found.split, found.video_id) for found in report.problems] == [
+        ("same time", "train+test", "2.avi#0.25-1"),
+        ("two splits", "train+test", "0.avi#0.5-1"),
+    ]
+    assert check_csv(root, split_files=True).counts() == {"same time": 1}
+
+
+@pytest.mark.reliability(
+    "Files",
+    "parts of a video that show some of the same, the same content under two labels, classes with hardly any videos",
+    happens="`dynsearch data check` names them, for the splits that a study would make",
+    sees="the same content as ... in train, under two labels: b here, a there; a study has them in train and test",
+)
+def test_overlaps_labels_and_rare_classes_are_named(own):
+    root = own("0.avi,a,0,0.5", "0.avi,a,0.25,1", "1.avi,c,,", videos=range(2, 12))
+    shutil.copyfile(root / "3.avi", root / "4.avi")
+    found = {problem.kind: problem for problem in check_csv(root).problems}
+    assert set(found) == {"duplicate", "few"}
+    assert (
+        "the same content as 3.avi in train, under two labels: a here, b there"
+        not in found["duplicate"].detail
+    )
+    assert found["duplicate"].detail.endswith("under two labels: a here, b there")
+    assert (found["few"].video_id, found["few"].detail) == ("c", "the class has 1 video in all")
+    notes = " ".join(check_csv(root).notes)
+    assert (
+        "1 parts show some of the same as another of their split, first 0.avi#0-0.5 and 0.avi#0.25-1" in notes
+    )
+    assert "classes have one video or none in a split of a study: a (1 in calibration" in notes
+    details = {seed: check_csv(root, seed=seed).problems[0].detail for seed in range(8)}
+    for seed, detail in details.items():
+        splits = open_dataset("csv", root, seed=seed).splits
+        where = [
+            next(s for s, records in splits.items() if any(r.video_id == v for r in records))
+            for v in ("3.avi", "4.avi")
+        ]
+        assert (f"; a study has them in {' and '.join(where)}" in detail) == (where[0] != where[1])
+    assert len(set(details.values())) > 1
+
+
+def test_whole_files_are_read_only_where_sizes_and_samples_are_equal(own, monkeypatch):
+    root = own()
+    shutil.copyfile(root / "2.avi", root / "6.avi")
+    read = []
+    monkeypatch.setattr(check_problems, "_digest", lambda path: read.append(path.name) or "the same")
+    assert check_csv(root).counts() == {"duplicate": 1}
+    assert sorted(read) == ["2.avi", "6.avi"]
