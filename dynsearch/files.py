@@ -66,10 +66,15 @@ def system_error(error: Exception) -> OSError | None:
     return OSError(int(code[1]), os.strerror(int(code[1]))) if code else None
 
 
+def is_torn(path: Path) -> bool:
+    """Return whether a file is one that ``written_whole`` was writing, or was killed in."""
+    return _TEMPORARY.fullmatch(path.name) is not None
+
+
 def remove_torn(folder: Path) -> None:
     """Remove what processes that were killed in ``written_whole`` left in ``folder``; nobody may be writing there."""
     for path in folder.iterdir():
-        if _TEMPORARY.fullmatch(path.name):
+        if is_torn(path):
             path.unlink(missing_ok=True)
 
 

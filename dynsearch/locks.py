@@ -6,6 +6,7 @@ import contextlib
 import fcntl
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from dynsearch.errors import DynsearchError
 
@@ -33,3 +34,26 @@ def held_lock(path: Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             fcntl.flock(file, fcntl.LOCK_EX)
         yield
+
+
+def mark_in_use(path: Path) -> BinaryIO | None:
+    """Return the opened file at ``path``, which :func:`is_in_use` until that is closed; None where there is none."""
+    try:
+        file = path.open("rb")
+    except OSError:
+        return None
+    with contextlib.suppress(OSError):
+        fcntl.flock(file, fcntl.LOCK_SH)
+    return file
+
+
+def is_in_use(path: Path) -> bool:
+    """Return whether any process holds a lock on the file at ``path``; False where the file system has no locks."""
+    try:
+        with path.open("r+b") as file:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from dynsearch.cli import options
+from dynsearch.cli.data_caches import caches
 
 if TYPE_CHECKING:
     from dynsearch.data.catalogue import DatasetInfo
@@ -36,6 +37,9 @@ _MAX_ROWS = 20
 @click.group()
 def data() -> None:
     """Show the known data sets, check a copy of one, or prepare it for fast reading."""
+
+
+data.add_command(caches)
 
 
 @data.command("list")

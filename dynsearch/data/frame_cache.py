@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import hashlib
@@ -12,6 +13,7 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -23,7 +25,7 @@ from dynsearch.data.sampling import segment_centres
 from dynsearch.data.watched_workers import Lost, Progress, map_watched
 from dynsearch.errors import DynsearchError, InputError, VideoError
 from dynsearch.files import read_json, write_text, written_whole
-from dynsearch.locks import held_lock
+from dynsearch.locks import held_lock, mark_in_use
 
 _VERSION = 2
 """Raised whenever the same videos and settings would give another file; older files are made again."""
@@ -48,17 +50,30 @@ class FrameCache:
     @functools.cached_property
     def frames_NSHWC(self) -> npt.NDArray[np.uint8]:
         """The frames, uint8 (N, S, size, size, 3), RGB, mapped from the file when first used."""
+        self.use()
         frames: npt.NDArray[np.uint8] = np.load(self.path, mmap_mode="r", allow_pickle=False)
         return frames
 
     @functools.cached_property
     def bad(self) -> dict[int, str]:
         """By position, why videos could not be read; their frames are black."""
-        return {int(index): reason for index, reason in read_json(_facts_path(self.path))["bad"].items()}
+        return {int(index): reason for index, reason in read_json(facts_path(self.path))["bad"].items()}
+
+    @functools.cached_property
+    def _mark(self) -> BinaryIO | None:
+        facts = facts_path(self.path)
+        with contextlib.suppress(OSError):
+            os.utime(facts)  # When it was last used.
+        return mark_in_use(facts)
+
+    def use(self) -> FrameCache:
+        """Return the cache; until it is let go, other processes see that it is in use."""
+        _ = self._mark
+        return self
 
     def __getstate__(self) -> dict[str, object]:
         # Sent to another process, the cache is mapped there again instead of being copied.
-        return {key: value for key, value in self.__dict__.items() if key != "frames_NSHWC"}
+        return {key: value for key, value in self.__dict__.items() if key not in ("frames_NSHWC", "_mark")}
 
 
 def make_frame_cache(
@@ -77,7 +92,8 @@ def make_frame_cache(
     """Return the frame cache of a split, decoding its videos where it does not exist yet.
 
     The file's name holds the settings and fingerprints of the videos' paths and of their sizes and times
-    of change. So other videos or settings are another file, and one made from older files is removed.
+    of change. So other videos or settings are another file, and one made from older files of the same videos, or by a
+    process that was killed, is removed.
 
     Args:
         records: N videos.
@@ -100,25 +116,26 @@ def make_frame_cache(
         raise InputError(
             f"a frame cache needs at least 1 video, 1 frame and 1 pixel, got {len(records)}, {num_frames}, {size}"
         )
-    folder = home() / "frames" if folder is None else folder
+    folder = cache_folder() if folder is None else folder
     stem = f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}-{num_frames}x{size}"
     stem += "-" + _digest("\n".join(record.key for record in records))
     path = folder / f"{stem}-{_fingerprint(records, reader)}.npy"
     shape = (len(records), num_frames, size, size, 3)
     cache = FrameCache(path=path, num_frames=num_frames, size=size)
     if _is_whole(path, shape):
-        return cache
+        return cache.use()
     with held_lock(folder / f".{stem}.lock"):
         if not _is_whole(path, shape):
-            for old in folder.glob(f"{stem}-*"):
+            for old in (*folder.glob(f"{stem}-*"), *folder.glob(f".{stem}-*")):
                 old.unlink(missing_ok=True)
             needed = cache_bytes(*shape[:3])
             _check_room(folder, needed)
             if write is not None:
                 write(f"{name}: making a frame cache of {needed / 1e9:.2f} GB in {folder}")
             bad = _fill(path, records, shape, reader, max_bad_videos, num_workers, progress)
-            write_text(_facts_path(path), json.dumps({"shape": shape, "bad": bad}))
-    return cache
+            videos = os.path.commonpath([record.path.absolute().parent for record in records])
+            write_text(facts_path(path), json.dumps({"shape": shape, "bad": bad, "videos": videos}))
+        return cache.use()
 
 
 def cache_bytes(num_videos: int, num_frames: int, size: int) -> int:
@@ -153,7 +170,13 @@ def _check_room(folder: Path, needed: int) -> None:
         )
 
 
-def _facts_path(path: Path) -> Path:
+def cache_folder() -> Path:
+    """Return where frame caches are kept."""
+    return home() / "frames"
+
+
+def facts_path(path: Path) -> Path:
+    """Return the file beside a cache that is written last."""
     return path.with_suffix(".json")
 
 
@@ -172,7 +195,7 @@ def _digest(text: str) -> str:
 def _is_whole(path: Path, shape: tuple[int, ...]) -> bool:
     """Tell whether a file was finished, and not cut short since."""
     try:
-        facts = read_json(_facts_path(path))
+        facts = read_json(facts_path(path))
         frames = np.load(path, mmap_mode="r", allow_pickle=False)
     except (InputError, OSError, ValueError, EOFError):
         return False
