@@ -40,7 +40,7 @@ def evaluate(
         split: Which of its splits.
         batch_size: Videos that go through the network together.
         data_root: The data set's own folder; None takes its place below the data home.
-        run: How videos are read: ``reader`` and ``num_workers``.
+        run: How videos are read: ``reader``, ``num_workers`` and ``allow_outside``.
         progress: Told after every batch how many videos are done, and of how many.
         warn: Told what makes the figures doubtful; None makes it a warning of Python's.
 
@@ -52,14 +52,15 @@ def evaluate(
     loaded = bundle if isinstance(bundle, LoadedNetwork) else LoadedNetwork(bundle)
     name = dataset.name if isinstance(dataset, DatasetInfo) else dataset
     recipe, root = loaded.bundle.recipe, None if data_root is None else Path(data_root)
-    source = open_clips(recipe, root, dataset=name, run=run or RunSettings())
+    run = run or RunSettings()
+    source = open_clips(recipe, root, dataset=name, run=run)
     if tuple(source.dataset.class_names) != loaded.bundle.class_names:
         raise DataError(
             f"its classes are not the bundle's: {_first_difference(source, loaded)}",
             where=str(source.dataset.root),
             hint="Evaluate on the data set the bundle was trained on",
         )
-    if name is not None and (seen := _trained_on(source, recipe, root, split)):
+    if name is not None and (seen := _trained_on(source, recipe, root, split, run)):
         text = f"{seen} of these videos were trained on, so that the figures are too good"
         warn(text) if warn else warnings.warn(text, stacklevel=2)
     config = recipe.training.model_copy(update={"batch_size": batch_size})
@@ -69,11 +70,13 @@ def evaluate(
     return measure(loaded, loader, get_metrics(source.dataset.name), on_videos=tell)
 
 
-def _trained_on(source: DatasetClips, recipe: StudyRecipe, data_root: Path | None, split: str) -> int:
+def _trained_on(
+    source: DatasetClips, recipe: StudyRecipe, data_root: Path | None, split: str, run: RunSettings
+) -> int:
     """Return how many videos of ``split`` are among the bundle's training videos, if both are of one data set."""
     if source.dataset.name.partition("@")[0] != recipe.dataset.partition("@")[0]:
         return 0
-    trained = {record.path for record in open_clips(recipe, data_root).dataset.splits["train"]}
+    trained = {record.path for record in open_clips(recipe, data_root, run=run).dataset.splits["train"]}
     return sum(record.path in trained for record in source.dataset.splits[split])
 
 

@@ -22,6 +22,7 @@ def export_point(
     *,
     budget: float | None = None,
     data_root: Path | None = None,
+    allow_outside: bool = False,
 ) -> Bundle:
     """Write a point of a study's frontier as a bundle.
 
@@ -32,6 +33,7 @@ def export_point(
         output: Folder of the bundle.
         budget: The one it was chosen under; None means the study's own.
         data_root: The data set's own folder, whose classes are asked for; None takes those the study recorded.
+        allow_outside: Let its videos lie outside that folder; a study that recorded so needs it no more.
 
     Raises:
         BundleError: ``output`` is a file.
@@ -48,12 +50,12 @@ def export_point(
         full=full_inference(test),
         frontier=[(results.plans[other.key], other) for other in results.points],
         weights=folder.trial(point.key) / "weights.safetensors",
-        class_names=_class_names(folder, data_root),
+        class_names=_class_names(folder, data_root, allow_outside=allow_outside),
         recipe=recipe,
     )
 
 
-def _class_names(folder: StudyFolder, data_root: Path | None) -> Sequence[str]:
+def _class_names(folder: StudyFolder, data_root: Path | None, *, allow_outside: bool) -> Sequence[str]:
     origin, recipe = Origin.of_study(folder), folder.recipe()
     if data_root is None and origin is not None:
         return origin.class_names
@@ -63,5 +65,6 @@ def _class_names(folder: StudyFolder, data_root: Path | None) -> Sequence[str]:
         calibration_fraction=recipe.calibration_fraction,
         seed=recipe.seed,
         split_files=recipe.split_files,
+        allow_outside=allow_outside or folder.run_settings().allow_outside,
     )
     return dataset.class_names

@@ -92,6 +92,7 @@ def _described(info: DatasetInfo) -> dict[str, Any]:
     is_flag=True,
     help="Parts of one file may be in several splits, as a recipe with `split_files: true` says.",
 )
+@options.allow_outside
 @click.option(
     "--min-frames", type=click.IntRange(min=1), default=1, show_default=True, help="Fewer are too short."
 )
@@ -116,6 +117,7 @@ def check(
     data_root: Path | None,
     seed: int | None,
     split_files: bool,
+    allow_outside: bool | None,
     min_frames: int,
     csv_path: Path | None,
     reader: str | None,
@@ -134,7 +136,12 @@ def check(
     from dynsearch.data.check import check_dataset
 
     asked, run = _asked_for(
-        recipe_file, dataset=dataset, seed=seed, reader=reader, split_files=split_files or None
+        recipe_file,
+        dataset=dataset,
+        seed=seed,
+        reader=reader,
+        split_files=split_files or None,
+        allow_outside=allow_outside,
     )
     with counting("checking", quiet=quiet or as_json) as progress:
         report = check_dataset(
@@ -148,6 +155,7 @@ def check(
             calibration_fraction=asked.calibration_fraction,
             seed=asked.seed,
             split_files=asked.split_files,
+            allow_outside=run.allow_outside,
             progress=progress,
         )
     if csv_path is not None:
@@ -165,6 +173,7 @@ def check(
 @_dataset
 @_recipe
 @options.data_root
+@options.allow_outside
 @click.option(
     "--frames",
     type=click.IntRange(min=1),
@@ -195,6 +204,7 @@ def prepare(
     dataset: str | None,
     recipe_file: str | None,
     data_root: Path | None,
+    allow_outside: bool | None,
     frames: int | None,
     size: int | None,
     seed: int | None,
@@ -214,7 +224,9 @@ def prepare(
     from dynsearch.data.frame_cache import cache_bytes, check_limit, make_frame_cache
     from dynsearch.data.home import dataset_root
 
-    asked, run = _asked_for(recipe_file, dataset=dataset, seed=seed, reader=reader)
+    asked, run = _asked_for(
+        recipe_file, dataset=dataset, seed=seed, reader=reader, allow_outside=allow_outside
+    )
     info, kept = get_info(asked.dataset), asked.frame_cache
     frames = frames or (kept.num_frames if kept else info.cache_frames)
     size = size or (kept.size if kept else info.cache_size)
@@ -228,9 +240,12 @@ def prepare(
         calibration_fraction=asked.calibration_fraction,
         seed=asked.seed,
         split_files=asked.split_files,
+        allow_outside=run.allow_outside,
     )
     sizes = [len(records) for records in opened.splits.values()]
     needed = cache_bytes(sum(sizes), frames, size) / 1e9
+    for note in opened.notes:
+        click.echo(note)
     click.echo(f"{asked.dataset}: {opened.root}, frame cache of {needed:.3g} GB")
     check_limit(sizes, frames, size, max_gb)
     for split, records in opened.splits.items():
@@ -260,7 +275,8 @@ def _asked_for(recipe_file: str | None, **changes: Any) -> tuple[StudyRecipe, Ru
     if changes["dataset"] is None:
         raise click.UsageError("Give --dataset (for instance motions) or --recipe.")
     given = {field: value for field, value in changes.items() if value is not None}
-    return split_settings({"space": "", COUNTED.budget_name: 1, **given})
+    run = {field: given.pop(field) for field in ("reader", "allow_outside") if field in given}
+    return split_settings({"space": "", COUNTED.budget_name: 1, **given, "run": run})
 
 
 def _counted(number: int, noun: str) -> str:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)
 @options.plugins
 @options.data_root
+@options.allow_outside
 @options.reader
 @options.quiet
 @options.as_json
@@ -31,6 +32,7 @@ def evaluate(
     split: Literal["calibration", "test"],
     batch_size: int,
     data_root: Path | None,
+    allow_outside: bool | None,
     reader: Literal["auto", "decord", "pyav"] | None,
     quiet: bool,
     as_json: bool,
@@ -56,7 +58,7 @@ def evaluate(
             split=split,
             batch_size=batch_size,
             data_root=data_root,
-            run=RunSettings(reader=reader or "auto"),
+            run=RunSettings(reader=reader or "auto", allow_outside=bool(allow_outside)),
             progress=progress,
             warn=lambda text: click.echo(f"dynsearch: {text}", err=True),
         )

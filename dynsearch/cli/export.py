@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 )
 @options.plugins
 @options.data_root
+@options.allow_outside
 @options.studies_root
 def export(
     source: str,
@@ -42,6 +43,7 @@ def export(
     output: Path | None,
     format_: str,
     data_root: Path | None,
+    allow_outside: bool | None,
     studies_root: Path,
 ) -> None:
     """Write the best point of STUDY under a budget as a bundle: plan, weights, thresholds, labels, card.
@@ -61,7 +63,9 @@ def export(
     elif output is None:
         raise click.UsageError("Give --output, the folder of the bundle.")
     else:
-        bundle = _from_study(source, budget, any_budget, output, data_root, studies_root)
+        bundle = _from_study(
+            source, budget, any_budget, output, data_root, studies_root, allow_outside=bool(allow_outside)
+        )
     if format_ != "bundle":
         from dynsearch.export.graphs import write_graphs
 
@@ -77,6 +81,8 @@ def _from_study(
     output: Path,
     data_root: Path | None,
     studies_root: Path,
+    *,
+    allow_outside: bool,
 ) -> Bundle:
     """Write a study's best point as a bundle, and say what it is."""
     from dynsearch.api.export import export_point
@@ -89,7 +95,9 @@ def _from_study(
     limit = options.budget_of(recipe, max_gflops, budget)
     results = read_results(open_record(folder), folder, solver=recipe.solver)
     point = results.best_under(limit)
-    bundle = export_point(folder, results, point, output, budget=limit, data_root=data_root)
+    bundle = export_point(
+        folder, results, point, output, budget=limit, data_root=data_root, allow_outside=allow_outside
+    )
     click.echo(
         f"{bundle.folder}: trial {point.key}, plan {bundle.plan.plan_id}, top-1 {100 * point.test.top1:.1f}% at "
         f"{point.test.cost:.4g} {point.measure.per_video} on test\n{bundle.plan}"

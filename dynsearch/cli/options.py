@@ -23,6 +23,12 @@ reader = click.option(
     type=click.Choice(["auto", "decord", "pyav"]),
     help="What decodes video files. auto, the default: decord for long files that it counts right, else PyAV.",
 )
+allow_outside = click.option(
+    "--allow-outside",
+    is_flag=True,
+    default=None,
+    help="Take videos that lie outside the data root, by links or paths in lists that you trust.",
+)
 studies_root = click.option(
     "--studies",
     "studies_root",

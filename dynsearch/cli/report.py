@@ -27,8 +27,11 @@ if TYPE_CHECKING:
     help="Folder of the data set, for pictures of videos. Default: where it was when the study ran.",
 )
 @options.plugins
+@options.allow_outside
 @options.studies_root
-def report(study: str, output: Path | None, data_root: Path | None, studies_root: Path) -> None:
+def report(
+    study: str, output: Path | None, data_root: Path | None, allow_outside: bool | None, studies_root: Path
+) -> None:
     """Write the report of STUDY: frontier, chosen plan, exits, videos, classes and search, as one HTML page.
 
     The page needs no network. It is made from the study's files; where the data set is at hand, videos are shown.
@@ -38,13 +41,13 @@ def report(study: str, output: Path | None, data_root: Path | None, studies_root
 
     folder = StudyFolder.existing(study, studies_root)
     path = folder.path / "report.html" if output is None else output
-    missing = make_report(folder, path, _records(folder, data_root))
+    missing = make_report(folder, path, _records(folder, data_root, allow_outside=bool(allow_outside)))
     if missing:
         click.echo(f"{missing} videos have no picture: the data set or the file is not there", err=True)
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
 
 
-def _records(folder: StudyFolder, data_root: Path | None) -> list[VideoRecord]:
+def _records(folder: StudyFolder, data_root: Path | None, *, allow_outside: bool) -> list[VideoRecord]:
     """Return the study's test videos, or none where the data set is not at hand."""
     from dynsearch.data.catalogue import open_dataset
     from dynsearch.errors import DataError
@@ -61,6 +64,7 @@ def _records(folder: StudyFolder, data_root: Path | None) -> list[VideoRecord]:
             calibration_fraction=recipe.calibration_fraction,
             seed=recipe.seed,
             split_files=recipe.split_files,
+            allow_outside=allow_outside or folder.run_settings().allow_outside,
         )
     except DataError:
         if data_root is not None:

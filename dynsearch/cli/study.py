@@ -68,6 +68,7 @@ from dynsearch.cli import options
 @options.plugins
 @options.settings
 @options.data_root
+@options.allow_outside
 @options.reader
 @options.studies_root
 @options.loggers

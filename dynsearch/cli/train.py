@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 @options.plugins
 @options.settings
 @options.data_root
+@options.allow_outside
 @options.reader
 @options.loggers
 @options.quiet

@@ -8,6 +8,7 @@ import os
 from dynsearch.data.catalogue_entries import DATASETS
 from dynsearch.data.dataset_info import DatasetInfo, FlipRule
 from dynsearch.data.home import dataset_root
+from dynsearch.data.layouts.outside import check_inside
 from dynsearch.data.layouts.video_tree import without_missing
 from dynsearch.data.records import Annotations, VideoDataset, VideoRecord
 from dynsearch.data.splits import carve_calibration, check_disjoint, groups_note
@@ -47,7 +48,11 @@ def flip_rule(name: str) -> FlipRule:
 
 
 def read_annotations(
-    name: str, root: str | os.PathLike[str] | None = None, *, allow_missing: bool = False
+    name: str,
+    root: str | os.PathLike[str] | None = None,
+    *,
+    allow_missing: bool = False,
+    allow_outside: bool = False,
 ) -> Annotations:
     """Read a data set's annotation files as they are, making the data set first where dynsearch can.
 
@@ -55,6 +60,7 @@ def read_annotations(
         name: A key of ``DATASETS``, or ``NAME@VARIANT``.
         root: The data set's own folder; None means ``$DYNSEARCH_HOME/data/<name>``.
         allow_missing: Accept annotated videos without a file; their records have the path it should have.
+        allow_outside: Take videos that lie outside the root, by a link or a path in a list.
 
     Raises:
         InputError: The name is unknown.
@@ -65,6 +71,8 @@ def read_annotations(
         info.generate(folder)
     try:
         annotations = info.read(folder)
+        if DATASETS.is_shipped(name.partition("@")[0]):  # Others say themselves where their videos are.
+            annotations = check_inside(annotations, folder, allow_outside=allow_outside)
         if allow_missing:
             return annotations
         return without_missing(annotations, folder, may_vanish=info.may_vanish)
@@ -80,6 +88,7 @@ def open_dataset(
     calibration_fraction: float | None = None,
     seed: int = 0,
     split_files: bool = False,
+    allow_outside: bool = False,
 ) -> VideoDataset:
     """Open a data set as disjoint splits ``train``, ``calibration`` and ``test``.
 
@@ -93,12 +102,13 @@ def open_dataset(
         calibration_fraction: Share of each class's training videos; None means the data set's default.
         seed: Draws which videos calibrate.
         split_files: Let parts of one file that share no time be in several splits.
+        allow_outside: Take videos that lie outside the root, by a link or a path in a list.
 
     Raises:
         InputError: The name is unknown or the fraction out of range.
         DataError: Files are missing or can't be used, or a video is annotated more than once or in two splits.
     """
-    annotations = read_annotations(name, root)
+    annotations = read_annotations(name, root, allow_outside=allow_outside)
     folder = dataset_root(name, root)
     check_disjoint(annotations.splits(), where=str(folder), split_files=split_files)
     fraction = get_info(name).calibration_fraction if calibration_fraction is None else calibration_fraction

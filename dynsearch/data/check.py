@@ -87,6 +87,7 @@ def check_dataset(
     calibration_fraction: float | None = None,
     seed: int = 0,
     split_files: bool = False,
+    allow_outside: bool = False,
     progress: Progress | None = None,
 ) -> CheckReport:
     """Read every annotated video of a data set.
@@ -106,6 +107,7 @@ def check_dataset(
         calibration_fraction: Of the study whose splits are looked at; None means the data set's default.
         seed: Of that study.
         split_files: Whether its recipe lets parts of one file be in several splits.
+        allow_outside: Take videos that lie outside the root, by a link or a path in a list.
         progress: Told after every video.
 
     Raises:
@@ -116,7 +118,7 @@ def check_dataset(
     get_reader(reader)
     if min_frames < 1:
         raise InputError(f"min_frames must be at least 1, got {min_frames}")
-    annotations = read_annotations(name, root, allow_missing=True)
+    annotations = read_annotations(name, root, allow_missing=True, allow_outside=allow_outside)
     splits = annotations.splits()
     located = [(split, record) for split, records in splits.items() for record in records]
     everything = [record for _, record in located]

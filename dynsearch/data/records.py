@@ -110,6 +110,7 @@ class Annotations:
         calibration: The labelled videos of a validation split beside a test split; empty leaves calibration to be
             carved out of ``train``.
         notes: What the layout decided, as a user is told: which list is which, and what was left out.
+        own: Whether lists and folders are of the user's making, so that no link of a folder may leave the root either.
     """
 
     class_names: tuple[str, ...]
@@ -118,10 +119,19 @@ class Annotations:
     missing: tuple[str, ...] = ()
     calibration: list[VideoRecord] = dataclasses.field(default_factory=list)
     notes: tuple[str, ...] = ()
+    own: bool = False
 
     def splits(self) -> dict[str, list[VideoRecord]]:
         """Return the splits that the annotation files name, those that are empty too."""
         return {"train": self.train, "calibration": self.calibration, "test": self.test}
+
+    def records(self) -> list[VideoRecord]:
+        """Return the videos of all splits."""
+        return [record for records in self.splits().values() for record in records]
+
+    def noting(self, *notes: str) -> Annotations:
+        """Return the same with further notes."""
+        return dataclasses.replace(self, notes=(*self.notes, *notes))
 
     def changed(self, change: Callable[[list[VideoRecord]], list[VideoRecord]]) -> Annotations:
         """Return the same with ``change`` made to the videos of every split."""

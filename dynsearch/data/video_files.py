@@ -7,7 +7,7 @@ import re
 import stat
 from pathlib import Path
 
-from dynsearch.errors import VideoError
+from dynsearch.errors import VideoError, named
 
 _SCHEME = re.compile(r"^[A-Za-z][A-Za-z0-9+.-]+:")
 _REPLACE = "Replace the file or take it out of the annotation files"
@@ -65,6 +65,13 @@ def _not_a_video(head: bytes, where: str) -> VideoError:
     for first, what, hint in _DISGUISES:
         if start[: len(first)].lower() == first.lower():
             return VideoError(f"{what}: it starts with {head[:24]!r}", where=where, hint=hint)
+    target = os.fsdecode(head).strip()
+    if "/" in target and "\0" not in target and os.path.exists(os.path.join(os.path.dirname(where), target)):
+        return VideoError(
+            f"is a link that was copied as text: {named(target)}",
+            where=where,
+            hint="Copy it again by what keeps links, for instance `cp -a` or tar",
+        )
     return VideoError(
         f"is not a video that we read ({_CONTAINERS}): it starts with {head[:24]!r}",
         where=where,

@@ -32,6 +32,8 @@ class RunSettings(Settings):
     None is SQLite in the study's folder, ``journal`` a journal file there. A record that is there stays where it is."""
     reader: Literal["auto", "decord", "pyav"] = "auto"
     """What decodes video files; ``auto`` looks at each file and takes decord only where its frames are right."""
+    allow_outside: bool = False
+    """Take videos that lie outside the data root, by a link or a path in a list; without it they are refused."""
     num_workers: int = Field(default=4, ge=0)
     """Processes that read and decode videos, for each process that trains. With 0, a video that crashes its
     decoder ends the training."""

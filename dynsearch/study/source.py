@@ -40,5 +40,6 @@ def open_clips(
         reader=run.reader,
         num_workers=run.num_workers,
         max_cache_gb=run.max_cache_gb,
+        allow_outside=run.allow_outside,
         write=write,
     )

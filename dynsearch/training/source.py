@@ -102,6 +102,7 @@ class DatasetClips:
         reader: str = "auto",
         num_workers: int = 4,
         max_cache_gb: float = 200.0,
+        allow_outside: bool = False,
     ) -> DatasetClips:
         """Open the data set ``name``; the embedded one is generated on first use.
 
@@ -116,6 +117,7 @@ class DatasetClips:
             calibration_fraction=calibration_fraction,
             seed=seed,
             split_files=split_files,
+            allow_outside=allow_outside,
         )
         source = cls(dataset, frame_cache, write, reader, num_workers, max_cache_gb)
         sizes = ", ".join(f"{len(records)} {split}" for split, records in dataset.splits.items())

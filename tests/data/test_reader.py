@@ -123,6 +123,7 @@ def _file(name, content):
         (_file("page.mp4", b"<!DOCTYPE html><title>404"), "a web page, not a video.*DOCTYPE"),
         (_file("list.mp4", b"#EXTM3U\nfile:///etc/hostname\n"), "a playlist, not a video.*EXTM3U"),
         (_file("pointer.webm", b"version https://git-lfs"), "git-lfs pointer.*git lfs pull"),
+        (_file("stub.mp4", b"./stub.mp4"), "a link that was copied as text: ./stub.mp4"),
         (_file("zeros.mp4", bytes(4096)), "not a video"),
         (_file("cut.mp4", b"\0\0\0\x18ftypmp42" + bytes(500)), "header can't be read"),
         (lambda folder: "http://127.0.0.1:9/v.mp4", "an address"),

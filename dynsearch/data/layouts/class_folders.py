@@ -147,12 +147,7 @@ def _too_few(found: _Found) -> DataError:
 def _records(root: Path, classes: Classes, labels: Mapping[str, int]) -> list[VideoRecord]:
     records = []
     for name, tree in classes.items():
-        files = [(file.path(), file) for found in tree.files.values() for file in found]
-        for path, file in sorted(files):
-            if file.leaves():
-                raise DataError(
-                    "is a link out of its folder", where=str(path), hint="Put the file itself there"
-                )
+        for path in sorted(file.path() for found in tree.files.values() for file in found):
             records.append(VideoRecord(path.relative_to(root).as_posix(), path, labels[name]))
     return records
 
@@ -170,7 +165,7 @@ def _grouped(root: Path, annotations: Annotations) -> Annotations:
             hint="Call it groups.csv",
         )
     named: dict[str, set[str]] = defaultdict(set)
-    for record in [record for records in annotations.splits().values() for record in records]:
+    for record in annotations.records():
         relative = record.path.relative_to(root)
         for name in (relative.as_posix(), relative.with_suffix("").as_posix(), relative.name, relative.stem):
             named[name].add(record.video_id)

@@ -1,26 +1,26 @@
 """Any data set as CSV files of ``path,label[,start,end]``.
 
-``train.csv`` and ``test.csv`` (or ``val.csv``), or one file for all. Without a header the columns are those
-above; with one, they may come in any order, with a column of groups (``group``, ``subject``, ``person``, ...)
-and one called ``split``. Paths are relative to the data root, of video files or folders of frames; start and end
-are in seconds.
+``train.csv``, ``val.csv`` and ``test.csv``, or one file for all, with commas, tabs, semicolons or blanks between
+the cells. Without a header the columns are those above; with one, they may come in any order, with a column of groups
+(``group``, ``subject``, ``person``, ...) and one called ``split``. Paths are relative to the data root, of video
+files or folders of frames; start and end are in seconds.
 """
 
 from __future__ import annotations
 
 import math
 import os
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import NamedTuple
 
-from dynsearch.data.byproducts import is_byproduct
 from dynsearch.data.layouts.groups import GROUP_COLUMNS, take_test_groups
-from dynsearch.data.layouts.text_files import bad_line, read_rows
+from dynsearch.data.layouts.list_files import find_lists
+from dynsearch.data.layouts.split_names import Role, annotations_of, role_of
+from dynsearch.data.layouts.text_files import bad_line, read_table
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.errors import DataError, shown
-
-TEST_FOLDERS = ("test", "val", "validation", "validate", "testing")
 
 _COLUMNS = ("path", "label", "start", "end")
 _OTHER_NAMES = {
@@ -38,7 +38,7 @@ class _Row(NamedTuple):
     label: str
     seconds: tuple[float, float] | None
     group: str | None
-    split: str | None
+    split: Role | None
 
 
 def read_csv_videos(root: Path, *, test_groups: str | None = None) -> Annotations:
@@ -53,38 +53,27 @@ def read_csv_videos(root: Path, *, test_groups: str | None = None) -> Annotation
         DataError: There is no CSV file, or several without names that tell them apart, or one is not in the
             format above, or a path leaves the root.
     """
-    files = _find_csv_files(root)
-    rows = {split: _read_rows(path) for split, path in files.items()}
+    files, notes = find_lists(root)
+    rows = {role: _read_rows(path) for role, path in files.items()}
     class_names = _sorted_names({row.label for part in rows.values() for row in part})
     if len(class_names) < 2:
         raise DataError(
             f"has {len(class_names)} class, at least 2 are needed", where=str(next(iter(files.values())))
         )
     labels = {name: label for label, name in enumerate(class_names)}
-    train: list[VideoRecord] = []
-    test: list[VideoRecord] = []
-    for split, part in rows.items():
+    parts: dict[Role, list[VideoRecord]] = defaultdict(list)
+    names: dict[Role, str] = {}
+    for listed, part in rows.items():
         for row in part:
-            is_test = (row.split or split).lower() in TEST_FOLDERS
-            (test if is_test else train).append(_record(root, row, labels, files[split]))
-    annotations = Annotations(class_names=class_names, train=train, test=test)
+            role = row.split or listed
+            parts[role].append(_record(root, row, labels, files[listed]))
+            names[role] = f"split {role} of {files[listed].name}" if row.split else files[listed].name
+    annotations = annotations_of(class_names, parts, names, where=str(root), notes=notes)
     return take_test_groups(annotations, test_groups, where=root)
 
 
-def _find_csv_files(root: Path) -> dict[str, Path]:
-    """Return the CSV files by the split they hold."""
-    found = {path.stem.lower(): path for path in sorted(root.glob("*.csv")) if not is_byproduct(path.name)}
-    if "train" in found:
-        return {name: path for name, path in found.items() if name == "train" or name in TEST_FOLDERS}
-    if len(found) == 1:
-        return {"train": next(iter(found.values()))}
-    raise DataError(
-        f"holds {len(found)} CSV files, expected train.csv and test.csv, or one for all", where=str(root)
-    )
-
-
 def _read_rows(path: Path) -> list[_Row]:
-    table = read_rows(path)
+    table = read_table(path)
     places = _header(table[0][1])
     if places is not None:
         table = table[1:]
@@ -120,23 +109,27 @@ def _read_row(row: Sequence[str], places: Mapping[str, int], path: Path, number:
             raise bad_line(path, number, "start and end in seconds", ",".join(row)) from None
         if not 0 <= seconds[0] < seconds[1]:
             raise bad_line(path, number, "0 <= start < end", ",".join(row))
-    return _Row(cells["path"], cells["label"], seconds, cells.get("group"), cells.get("split"))
+    split = role_of(cells["split"]) if "split" in cells else None
+    if split is None and "split" in cells:
+        raise bad_line(path, number, "train, val or test as its split", cells["split"])
+    return _Row(cells["path"], cells["label"], seconds, cells.get("group"), split)
 
 
-def _record(root: Path, row: _Row, labels: Mapping[str, int], path: Path) -> VideoRecord:
-    relative = PurePosixPath(row.path)
-    inside = not relative.is_absolute() and ".." not in relative.parts and "\0" not in row.path
-    found = root / relative
-    if not inside or (os.path.exists(found) and not found.resolve().is_relative_to(root.resolve())):
-        raise DataError(
-            f"the path {shown(row.path)} would leave the data root",
-            where=str(path),
-            hint="Paths are relative to the data root; don't use annotation files that you don't trust",
-        )
-    video_id = relative.as_posix()
+def _record(root: Path, row: _Row, labels: Mapping[str, int], listed: Path) -> VideoRecord:
+    if "\0" in row.path:
+        raise DataError(f"the path {shown(row.path)} is none", where=str(listed))
+    path = Path(os.path.normpath(root / row.path))
+    if listed.parent != root and not path.exists():
+        beside = Path(os.path.normpath(listed.parent / row.path))
+        path = beside if beside.exists() else path
+    for place in (os.path.normpath(root), os.path.realpath(root)):
+        if path.is_relative_to(place):
+            path = root / path.relative_to(place)
+            break
+    video_id = path.relative_to(root).as_posix() if path.is_relative_to(root) else path.as_posix()
     if row.seconds is not None:
         video_id += f"#{row.seconds[0]:g}-{row.seconds[1]:g}"
-    return VideoRecord(video_id, found, labels[row.label], row.group, row.seconds)
+    return VideoRecord(video_id, path, labels[row.label], row.group, row.seconds)
 
 
 def _sorted_names(names: set[str]) -> tuple[str, ...]:

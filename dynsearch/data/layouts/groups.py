@@ -27,7 +27,7 @@ def take_test_groups(annotations: Annotations, names: str | None, *, where: Path
     """
     if names is None:
         return annotations
-    records = [record for split in annotations.splits().values() for record in split]
+    records = annotations.records()
     known = groups_of(records)
     wanted = names.split("+")
     unknown = [name for name in wanted if name not in known]

@@ -12,6 +12,7 @@ Source: the data sets' own files; Xie et al., Rethinking Spatiotemporal Feature 
 
 from __future__ import annotations
 
+import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path
@@ -65,7 +66,7 @@ def read_kinetics400(root: Path) -> Annotations:
     """
     has_csv = any((root / name).is_file() for name in _csv_names("train"))
     if not has_csv and (root / "train").is_dir():
-        return read_class_folders(root)
+        return dataclasses.replace(read_class_folders(root), own=False)
     files = _find_csv_files(root)
     parts = {part: _read_csv(path) for part, path in files.items()}
     class_names = tuple(sorted({clip.label for clip in parts["train"]}))

@@ -104,7 +104,7 @@ def annotations_of(
         said.append(f"{names['val']} ({len(val)} videos) is the test split, for there is no other")
         val, test = [], val
     return Annotations(
-        class_names=tuple(class_names), train=train, calibration=val, test=test, notes=tuple(said)
+        class_names=tuple(class_names), train=train, calibration=val, test=test, notes=tuple(said), own=True
     )
 
 

@@ -36,26 +36,21 @@ def plain_name(video_id: str, *, where: str) -> None:
 
 
 class VideoFile(NamedTuple):
-    """A file, or a folder of frames: its folder, its name, and whether it is a link."""
+    """A file, or a folder of frames, by its folder and its name."""
 
     folder: Path
     name: str
-    is_link: bool
 
     def path(self) -> Path:
         """Return its path; made when it is wanted, because there may be a quarter of a million."""
         return self.folder / self.name
-
-    def leaves(self) -> bool:
-        """Return whether it is a link to somewhere outside its folder."""
-        return self.is_link and not self.path().resolve().is_relative_to(self.folder.resolve())
 
 
 class VideoTree:
     """The video files under a folder, listed once.
 
     Args:
-        root: The folder. It and folders in it may be links, but no file may link out of them.
+        root: The folder. It and folders in it may be links.
         depth: How many folders deep they may lie.
         frame_folders: Whether folders that hold numbered pictures are videos, and all folders at that depth.
         left_out: Counts other files, which are not taken for videos.
@@ -84,21 +79,12 @@ class VideoTree:
             folder: Preferred name of the folder it lies in, where several have a file of that name.
 
         Raises:
-            DataError: The name would leave the root, or its file is a link that does.
+            DataError: The name would leave the root.
         """
         plain_name(name, where=where)
         files = self.files.get(name, [])
         preferred = [file for file in files if file.folder.name == folder] or files
-        if not preferred:
-            return self.root / (folder or "") / f"{name}{suffix}"
-        file = preferred[0]
-        if file.leaves():
-            raise DataError(
-                f"the video {file.name} is a link out of {file.folder}",
-                where=where,
-                hint="Put the file itself there",
-            )
-        return file.path()
+        return preferred[0].path() if preferred else self.root / (folder or "") / f"{name}{suffix}"
 
     def _videos(self, folder: Path, depth: int, above: tuple[str, ...]) -> Iterator[VideoFile]:
         """Yield each video, in the order of the paths; a link to one of the folders ``above`` leads nowhere new."""
@@ -114,7 +100,7 @@ class VideoTree:
                 is_folder, path = entry.is_dir(), folder / entry.name
                 is_frames = is_folder and self._frame_folders and (depth == 0 or holds_frames(path))
                 if is_frames or (not is_folder and is_video(folder, entry.name)):
-                    yield VideoFile(folder, entry.name, entry.is_symlink())
+                    yield VideoFile(folder, entry.name)
                 elif is_folder and depth > 0:
                     yield from self._videos(path, depth - 1, (*above, real))
                 elif self._left_out:

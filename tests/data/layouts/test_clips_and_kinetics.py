@@ -131,8 +131,8 @@ def test_a_clip_that_is_a_link_out_of_the_folder_is_refused(tmp_path):
     clip.rename(tmp_path / "elsewhere")
     clip.symlink_to(tmp_path / "elsewhere")
 
-    with pytest.raises(DataError, match="3 is a link out of"):
-        read_numbered_clips(root, **JESTER)
+    with pytest.raises(DataError, match="outside the data root: 1, first 3 "):
+        read_annotations("jester", root)
 
 
 @pytest.mark.parametrize(

@@ -279,8 +279,13 @@ def test_numbers_as_classes_are_in_their_own_order(tmp_path, avi):
         ("clips/0.avi,wave\nclips/1.avi,\n", "line 2: expected a path and a label"),
         ("clips/0.avi,wave,a,b\n", "line 1: expected start and end in seconds"),
         ("clips/0.avi,wave,3,2\n", "line 1: expected 0 <= start < end"),
-        ("clips/0.avi,wave\n../x.avi,jump\n", "'../x.avi' would leave the data root"),
-        ("clips/0.avi,wave\n/etc/passwd,jump\n", "'/etc/passwd' would leave the data root"),
+        ("clips/0.avi,wave\n../x.avi,jump\n", "outside the data root: 1, first /.*/x.avi"),
+        ("clips/0.avi,wave\n/etc/passwd,jump\n", "outside the data root: 1, first /etc/passwd"),
+        (
+            "path,label,split\nclips/0.avi,wave,test\nclips/1.avi,jump,fold2\n",
+            "line 3: expected train, val or test",
+        ),
+        ("clips/0.avi,wave\nclips/\0.avi,jump\n", "is none"),
         ("clips/0.avi,wave\nclips/1.avi,wave\n", "has 1 class, at least 2"),
         ("clips/0.avi,wave\nclips/77.avi,jump\n", "1 of 2 annotated videos are missing, first clips/77.avi"),
         ("", "holds nothing"),
@@ -299,7 +304,7 @@ def test_a_link_out_of_the_root_and_several_files_are_refused(tmp_path, avi):
     (tmp_path / "secret.avi").write_bytes(avi)
     (root / "clips/3.avi").unlink()
     (root / "clips/3.avi").symlink_to(tmp_path / "secret.avi")
-    with pytest.raises(DataError, match="'clips/3.avi' would leave the data root"):
+    with pytest.raises(DataError, match=r"outside the data root: 1, first clips/3.avi \(.*secret.avi"):
         open_dataset("csv", root)
     write_csv(root, avi, "more.csv", rows(range(12)))
     with pytest.raises(DataError, match="holds 2 CSV files"):
