@@ -5,13 +5,12 @@ A CSV file beside the folders may give each video its group, so that a person or
 
 from __future__ import annotations
 
-import os
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from dynsearch.data.byproducts import is_byproduct
+from dynsearch.data.byproducts import entries_of, is_byproduct, is_folder
 from dynsearch.data.layouts.groups import read_group_file, take_test_groups, with_groups
 from dynsearch.data.layouts.split_names import Role, annotations_of, pick
 from dynsearch.data.layouts.text_files import check_labels
@@ -104,8 +103,7 @@ def _look(root: Path, *, frames: bool) -> _Found:
 
 
 def _folders(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not is_byproduct(entry.name))
+    return [entry.name for entry in entries_of(folder) if is_folder(entry)]
 
 
 def _classes(folder: Path, left_out: LeftOut, *, frames: bool) -> Classes:
@@ -118,8 +116,7 @@ def _classes(folder: Path, left_out: LeftOut, *, frames: bool) -> Classes:
 
 def _loose_notes(folder: Path) -> list[str]:
     """Return what is said of videos that lie beside the class folders."""
-    with os.scandir(folder) as entries:
-        names = sorted(each.name for each in entries if each.is_file() and is_video(folder, each.name))
+    names = [each.name for each in entries_of(folder) if not is_folder(each) and is_video(folder, each.name)]
     text = f"{len(names)} videos in {folder.name}/ lie in no class folder and are left out, first "
     return [text + ", ".join(map(named, names[:5]))] if names else []
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from dynsearch.data.byproducts import is_byproduct
+from dynsearch.data.byproducts import entries_of, is_folder
 from dynsearch.data.layouts.split_names import Role, pick
 from dynsearch.errors import DataError
 
@@ -23,9 +22,9 @@ def find_lists(root: Path) -> tuple[dict[Role, Path], list[str]]:
         DataError: There is none, or several whose names do not tell them apart, or none to train on.
     """
     names = _lists_in(root)
-    for folder in sorted(os.listdir(root)) if root.is_dir() and not _is_any(names) else ():
-        if folder.lower() in _FOLDERS and (root / folder).is_dir():
-            names += [f"{folder}/{name}" for name in _lists_in(root / folder)]
+    for entry in () if _is_any(names) else entries_of(root):
+        if entry.name.lower() in _FOLDERS and is_folder(entry):
+            names += [f"{entry.name}/{name}" for name in _lists_in(root / entry.name)]
     picked, others = pick(names, words=True, where=str(root))
     tables = [name for name in names if not name.lower().endswith(".txt")] or names
     if not picked and len(tables) == 1:
@@ -49,7 +48,8 @@ def _is_any(names: Sequence[str]) -> bool:
 
 
 def _lists_in(folder: Path) -> list[str]:
-    if not folder.is_dir():
-        return []
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_file())
-    return [name for name in names if name.lower().endswith(_ENDINGS) and not is_byproduct(name)]
+    return [
+        each.name
+        for each in entries_of(folder)
+        if not is_folder(each) and each.name.lower().endswith(_ENDINGS)
+    ]

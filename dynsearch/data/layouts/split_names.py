@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import filecmp
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -118,7 +117,7 @@ def _are_same(one: Sequence[VideoRecord], other: Sequence[VideoRecord]) -> bool:
     if any((a.state() or (0,))[0] != (b.state() or (0,))[0] for a, b in pairs):
         return False
     some = pairs[:: max(1, len(pairs) // 20)]
-    return all(a.path.is_file() and b.path.is_file() and filecmp.cmp(a.path, b.path, False) for a, b in some)
+    return all(a.path.is_file() and a.path.read_bytes() == b.path.read_bytes() for a, b in some)
 
 
 def _name(record: VideoRecord) -> tuple[int, str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from dynsearch.data.byproducts import is_byproduct
+from dynsearch.data.byproducts import entries_of, is_folder
 from dynsearch.data.frame_folder import holds_frames
 from dynsearch.data.records import Annotations
 from dynsearch.data.video_names import VIDEO_ENDINGS, LeftOut, ending_of, is_video
@@ -91,22 +91,15 @@ class VideoTree:
         real = os.path.realpath(folder)
         if real in above:
             return
-        try:
-            with os.scandir(folder) as listed:
-                entries = sorted(listed, key=lambda entry: entry.name)
-            for entry in entries:
-                if is_byproduct(entry.name):
-                    continue
-                is_folder, path = entry.is_dir(), folder / entry.name
-                is_frames = is_folder and self._frame_folders and (depth == 0 or holds_frames(path))
-                if is_frames or (not is_folder and is_video(folder, entry.name)):
-                    yield VideoFile(folder, entry.name)
-                elif is_folder and depth > 0:
-                    yield from self._videos(path, depth - 1, (*above, real))
-                elif self._left_out:
-                    self._left_out.add(path)
-        except OSError as error:
-            raise DataError(f"can't be listed: {error.strerror or error}", where=str(folder)) from error
+        for entry in entries_of(folder):
+            inner, path = is_folder(entry), folder / entry.name
+            is_frames = inner and self._frame_folders and (depth == 0 or holds_frames(path))
+            if is_frames or (not inner and is_video(folder, entry.name)):
+                yield VideoFile(folder, entry.name)
+            elif inner and depth > 0:
+                yield from self._videos(path, depth - 1, (*above, real))
+            elif self._left_out:
+                self._left_out.add(path)
 
 
 def without_missing(annotations: Annotations, root: Path, *, may_vanish: bool) -> Annotations:

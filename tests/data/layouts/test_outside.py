@@ -6,8 +6,6 @@ from dynsearch.data.catalogue import open_dataset, read_annotations
 from dynsearch.data.check import check_dataset
 from dynsearch.errors import DataError
 
-FAULT = "absolute paths, `..` and links in a data set of one's own"
-
 
 @pytest.fixture
 def root(tmp_path):
@@ -27,7 +25,7 @@ def farm(root, target, places=("train/a", "train/b", "test/a", "test/b")):
 
 @pytest.mark.reliability(
     "Files",
-    FAULT,
+    "absolute paths, `..` and links in a data set of one's own",
     happens="are fine as long as they stay inside the data root; the rest is refused, or taken by "
     "`--allow-outside`, which is said and recorded",
     sees="videos outside the data root: ..., first ... Put the files there, or give --allow-outside ...",
@@ -42,7 +40,7 @@ def test_links_inside_the_root_are_fine(root, relative):
     assert found.notes == ("all/ is left out with 8 videos, because train/ is there and it is no split",)
 
 
-@pytest.mark.reliability("Files", FAULT)
+@pytest.mark.reliability("Files", "absolute paths, `..` and links in a data set of one's own")
 def test_links_out_of_the_root_need_the_switch(root, tmp_path):
     snapshot = tmp_path / "hub/snapshots/1"
     farm(snapshot, lambda number: root / f"all/{number}.mp4", ("a", "b"))
@@ -55,7 +53,7 @@ def test_links_out_of_the_root_need_the_switch(root, tmp_path):
     assert found.notes[0].startswith("videos outside the data root: 8, first a/0.mp4")
 
 
-@pytest.mark.reliability("Files", FAULT)
+@pytest.mark.reliability("Files", "absolute paths, `..` and links in a data set of one's own")
 @pytest.mark.parametrize(
     ("folder", "path", "inside"),
     [
@@ -102,4 +100,8 @@ def test_a_dangling_link_is_a_missing_video(root):
     farm(root, lambda number: f"../../all/{number + 1}.mp4", ("train/a", "train/b"))
 
     with pytest.raises(DataError, match="1 of 8 annotated videos are missing, first train/b/7.mp4"):
+        read_annotations("folders", root)
+    (root / "train/b/7.mp4").unlink()
+    (root / "train/b/7.mp4").symlink_to("7.mp4")
+    with pytest.raises(DataError, match=r"1 of 8 annotated videos are missing, first train/b/7.mp4"):
         read_annotations("folders", root)
