@@ -122,12 +122,12 @@ def composed(text: str) -> str:
     return text if text.isascii() else unicodedata.normalize("NFC", text)
 
 
-def unmatched_rows(table: Table, names: Sequence[str]) -> list[str]:
-    """Return what is said of the rows that name no video, if there are any."""
+def unmatched_rows(where: str, names: Sequence[str], total: int) -> list[str]:
+    """Return what is said of the names that are no video's, of ``total`` rows, if there are any."""
     if not names:
         return []
     first = ", ".join(map(named, names[:5]))
-    return [f"{len(names)} of {len(table.rows)} rows of {table.path} match no video, first {first}"]
+    return [f"{len(names)} of {total} rows of {where} match no video, first {first}"]
 
 
 def read_table(
@@ -193,6 +193,8 @@ def _read_text(where: str, error: type[InputError]) -> tuple[list[tuple[int, lis
     try:
         for cells in reader:
             cells = [cell.strip() for cell in cells]
+            if separator == " ":
+                cells = _with_blanks(cells)
             if any(cells):
                 found.append((reader.line_num, cells))
     except csv.Error as problem:
@@ -206,16 +208,23 @@ def _read_text(where: str, error: type[InputError]) -> tuple[list[tuple[int, lis
     return found, separator
 
 
+def _with_blanks(words: list[str]) -> list[str]:
+    """Return the cells of words: what comes before the first file name belongs to it."""
+    place = next((n for n, word in enumerate(words) if re.search(r"\.[A-Za-z][A-Za-z0-9]{1,4}$", word)), 0)
+    return [" ".join(words[: place + 1]), *words[place + 1 :]]
+
+
 def _separator(text: str) -> str:
     """Return what parts the first lines into as many cells each, or else what parts the first one at all."""
     lines = [line for line in text.split("\n", _LOOKED_AT)[:_LOOKED_AT] if line.strip()]
     lines = [line for line in lines if not line.startswith("#")] or lines or [""]
 
     def widths(separator: str) -> list[int]:
-        return [
-            len(next(csv.reader([line.strip()[:_LONGEST]], delimiter=separator, skipinitialspace=True)))
+        found = [
+            csv.reader([line.strip()[:_LONGEST]], delimiter=separator, skipinitialspace=True)
             for line in lines
         ]
+        return [len(_with_blanks(next(cells)) if separator == " " else next(cells)) for cells in found]
 
     counts = {separator: widths(separator) for separator in (*_SEPARATORS, " ")}
     even = [separator for separator, found in counts.items() if found[0] > 1 and len(set(found)) == 1]

@@ -74,6 +74,5 @@ def _matched(table: Table, scores: ExitScores) -> tuple[list[str], list[str]]:
             f"{len(missing)} of {scores.num_videos} videos have no group, one is {missing[0]!r}",
             where=table.path,
         )
-    return [group_of[name] for name in wanted], unmatched_rows(
-        table, [name for name in names if name not in known]
-    )
+    unknown = [name for name in names if name not in known]
+    return [group_of[name] for name in wanted], unmatched_rows(table.path, unknown, len(names))

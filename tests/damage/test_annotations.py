@@ -209,6 +209,7 @@ def test_kinetics(tmp_path):
 
     def check(found, content):
         header, *rows = cells_of(content)
+        header = [name.lower() for name in header]
         places = [header.index(name) for name in ("label", "youtube_id", "time_start")]
         given = sorted((row[places[1]], row[places[0]]) for row in rows)
         kept = sorted((record.video_id, found.class_names[record.label]) for record in found.train)

@@ -5,13 +5,14 @@ A CSV file beside the folders may give each video its group, so that a person or
 
 from __future__ import annotations
 
+import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
 from dynsearch.data.byproducts import entries_of, is_byproduct, is_folder
-from dynsearch.data.layouts.groups import read_group_file, take_test_groups, with_groups
+from dynsearch.data.layouts.groups import read_group_file, take_test_groups, video_key, with_groups
 from dynsearch.data.layouts.split_names import Role, annotations_of, pick
 from dynsearch.data.layouts.text_files import check_labels
 from dynsearch.data.layouts.video_tree import VideoTree
@@ -150,21 +151,24 @@ def _records(root: Path, classes: Classes, labels: Mapping[str, int]) -> list[Vi
 
 
 def _grouped(root: Path, annotations: Annotations) -> Annotations:
-    """Add the groups of the only CSV file in the root, where there is one."""
-    files = sorted(path for path in root.glob("*.csv") if not is_byproduct(path.name))
-    chosen = [file for file in files if file.stem == "groups"] or files
-    if not chosen:
-        return annotations
-    if len(chosen) > 1:
+    """Add the groups of the tables beside the folders, of groups.csv or else of the one that has some."""
+    tables = [path for path in root.iterdir() if path.suffix.lower() in (".csv", ".tsv") and path.is_file()]
+    files = sorted(path for path in tables if not is_byproduct(path.name))
+    ids_of: dict[str, set[str]] = defaultdict(set)
+    for record in annotations.records() if files else ():
+        relative = record.path.relative_to(root)
+        for name in (relative.as_posix(), relative.with_suffix("").as_posix(), relative.name, relative.stem):
+            ids_of[video_key(name)].add(record.video_id)
+    names = {name: ids.pop() for name, ids in ids_of.items() if len(ids) == 1}
+    chosen = [path for path in files if path.stem.lower() == "groups"] or files
+    found = [read_group_file(path, names) for path in chosen]
+    groups = [each for each, _ in found if each]
+    if len(groups) > 1:
         raise DataError(
-            f"holds {len(chosen)} CSV files, so it is not clear which has the groups",
+            f"holds {len(groups)} CSV files with groups, so it is not clear which are meant",
             where=str(root),
             hint="Call it groups.csv",
         )
-    named: dict[str, set[str]] = defaultdict(set)
-    for record in annotations.records():
-        relative = record.path.relative_to(root)
-        for name in (relative.as_posix(), relative.with_suffix("").as_posix(), relative.name, relative.stem):
-            named[name].add(record.video_id)
-    groups = read_group_file(chosen[0], {name: ids.pop() for name, ids in named.items() if len(ids) == 1})
-    return annotations.changed(lambda records: with_groups(records, groups))
+    notes = (*annotations.notes, *(note for _, said in found for note in said))
+    annotations = dataclasses.replace(annotations, notes=notes)
+    return annotations.changed(lambda records: with_groups(records, groups[0])) if groups else annotations

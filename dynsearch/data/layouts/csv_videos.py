@@ -8,37 +8,17 @@ files or folders of frames; start and end are in seconds.
 
 from __future__ import annotations
 
-import math
 import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-from dynsearch.data.layouts.groups import GROUP_COLUMNS, take_test_groups
+from dynsearch.data.layouts.groups import take_test_groups
 from dynsearch.data.layouts.list_files import find_lists
-from dynsearch.data.layouts.split_names import Role, annotations_of, role_of
-from dynsearch.data.layouts.text_files import bad_line, read_table
+from dynsearch.data.layouts.listed_videos import ListedVideo, class_numbers, read_list
+from dynsearch.data.layouts.split_names import Role, annotations_of
 from dynsearch.data.records import Annotations, VideoRecord
-from dynsearch.errors import DataError, shown
-
-_COLUMNS = ("path", "label", "start", "end")
-_OTHER_NAMES = {
-    "path": ("file", "filename", "video", "video_path", "clip"),
-    "label": ("class", "class_name", "category"),
-    "start": ("start_seconds", "time_start"),
-    "end": ("end_seconds", "time_end"),
-    "group": GROUP_COLUMNS,
-    "split": ("subset", "part"),
-}
-
-
-class _Row(NamedTuple):
-    path: str
-    label: str
-    seconds: tuple[float, float] | None
-    group: str | None
-    split: Role | None
+from dynsearch.errors import DataError
 
 
 def read_csv_videos(root: Path, *, test_groups: str | None = None) -> Annotations:
@@ -54,13 +34,12 @@ def read_csv_videos(root: Path, *, test_groups: str | None = None) -> Annotation
             format above, or a path leaves the root.
     """
     files, notes = find_lists(root)
-    rows = {role: _read_rows(path) for role, path in files.items()}
-    class_names = _sorted_names({row.label for part in rows.values() for row in part})
+    rows = {role: read_list(path, root) for role, path in files.items()}
+    class_names, labels = class_numbers(row.label for part in rows.values() for row in part)
     if len(class_names) < 2:
         raise DataError(
             f"has {len(class_names)} class, at least 2 are needed", where=str(next(iter(files.values())))
         )
-    labels = {name: label for label, name in enumerate(class_names)}
     parts: dict[Role, list[VideoRecord]] = defaultdict(list)
     names: dict[Role, str] = {}
     for listed, part in rows.items():
@@ -72,52 +51,7 @@ def read_csv_videos(root: Path, *, test_groups: str | None = None) -> Annotation
     return take_test_groups(annotations, test_groups, where=root)
 
 
-def _read_rows(path: Path) -> list[_Row]:
-    table = read_table(path)
-    places = _header(table[0][1])
-    if places is not None:
-        table = table[1:]
-        if "path" not in places or "label" not in places:
-            raise bad_line(path, 1, "columns called path and label", ", ".join(places))
-    else:
-        places = {name: place for place, name in enumerate(_COLUMNS[: len(table[0][1])])}
-    return [_read_row(row, places, path, number) for number, row in table]
-
-
-def _header(cells: Sequence[str]) -> dict[str, int] | None:
-    """Return the place of each column, or None where the first row is no header."""
-    places: dict[str, int] = {}
-    for place, cell in enumerate(cells):
-        for column in (*_COLUMNS, "group", "split"):
-            names = (column, *_OTHER_NAMES[column])
-            if cell.lower() in names and column not in places:
-                places[column] = place
-    return places if "path" in places or "label" in places else None
-
-
-def _read_row(row: Sequence[str], places: Mapping[str, int], path: Path, number: int) -> _Row:
-    if len(row) < 2 or len(row) <= max(places[name] for name in ("path", "label")):
-        raise bad_line(path, number, "path,label[,start,end]", ",".join(row))
-    cells = {name: row[place] for name, place in places.items() if place < len(row) and row[place]}
-    if "path" not in cells or "label" not in cells:
-        raise bad_line(path, number, "a path and a label", ",".join(row))
-    seconds = None
-    if "start" in cells or "end" in cells:
-        try:
-            seconds = (float(cells.get("start", 0)), float(cells.get("end", math.inf)))
-        except ValueError:
-            raise bad_line(path, number, "start and end in seconds", ",".join(row)) from None
-        if not 0 <= seconds[0] < seconds[1]:
-            raise bad_line(path, number, "0 <= start < end", ",".join(row))
-    split = role_of(cells["split"]) if "split" in cells else None
-    if split is None and "split" in cells:
-        raise bad_line(path, number, "train, val or test as its split", cells["split"])
-    return _Row(cells["path"], cells["label"], seconds, cells.get("group"), split)
-
-
-def _record(root: Path, row: _Row, labels: Mapping[str, int], listed: Path) -> VideoRecord:
-    if "\0" in row.path:
-        raise DataError(f"the path {shown(row.path)} is none", where=str(listed))
+def _record(root: Path, row: ListedVideo, labels: Mapping[str, int], listed: Path) -> VideoRecord:
     path = Path(os.path.normpath(root / row.path))
     if listed.parent != root and not path.exists():
         beside = Path(os.path.normpath(listed.parent / row.path))
@@ -130,10 +64,3 @@ def _record(root: Path, row: _Row, labels: Mapping[str, int], listed: Path) -> V
     if row.seconds is not None:
         video_id += f"#{row.seconds[0]:g}-{row.seconds[1]:g}"
     return VideoRecord(video_id, path, labels[row.label], row.group, row.seconds)
-
-
-def _sorted_names(names: set[str]) -> tuple[str, ...]:
-    """Return class names in order, numbers by their value."""
-    if all(name.isdecimal() for name in names):
-        return tuple(sorted(names, key=int))
-    return tuple(sorted(names))

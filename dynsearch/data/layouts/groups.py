@@ -6,11 +6,13 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from dynsearch.data.layouts.text_files import read_rows
 from dynsearch.data.records import Annotations, VideoRecord, groups_of
-from dynsearch.errors import DataError, InputError
+from dynsearch.data.video_names import VIDEO_ENDINGS, ending_of
+from dynsearch.errors import DataError, InputError, shown
+from dynsearch.tables import composed, plain_name, read_table, unmatched_rows
 
-GROUP_COLUMNS = ("group", "subject", "person", "actor", "speaker", "performer", "user", "source")
+_GROUP_WORDS = ("group", "subject", "person", "actor", "speaker", "performer", "user", "source")
+GROUP_COLUMNS = (*_GROUP_WORDS, *(f"{word}_id" for word in _GROUP_WORDS))
 """Names that a column of groups may have."""
 
 
@@ -48,42 +50,64 @@ def take_test_groups(annotations: Annotations, names: str | None, *, where: Path
     )
 
 
-def read_group_file(path: Path, names: Mapping[str, str]) -> dict[str, str]:
-    """Return the group of each video that a CSV file names.
+def read_group_file(path: Path, names: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+    """Return the group of each video that a CSV file names, and what is to be said of it.
 
     Args:
-        path: A file with a column of videos and a column of groups, with or without a header.
-        names: Every way to name a video (relative path, file name, with and without ending) -> its id.
+        path: A file with a column of videos and one of groups. Only in a file called groups may the latter have any
+            name; other files without a column of groups are about something else.
+        names: Every way to name a video (relative path, file name, with and without ending), as ``video_key`` has
+            it -> the video's id.
 
     Raises:
-        DataError: No column names the videos, or none the groups.
+        DataError: No column names the videos, or none the groups, or a video is in two groups.
     """
-    rows = read_rows(path)
-    header = [cell.lower() for cell in rows[0][1]]
-    hits = [
-        sum(row[column] in names for _, row in rows if column < len(row)) for column in range(len(header))
-    ]
-    column = max(range(len(header)), key=hits.__getitem__)
+    rows = read_table(path, DataError, lambda header: False).rows
+    hits = [sum(video_key(row[column]) in names for row in rows) for column in range(len(rows[0]))]
+    column = max(range(len(hits)), key=hits.__getitem__)
+    first = rows[0][column]
+    has_header = video_key(first) not in names and ending_of(first) not in VIDEO_ENDINGS
+    header = [plain_name(cell) for cell in rows[0]] if has_header else []
+    named = [place for place, cell in enumerate(header) if cell in GROUP_COLUMNS and place != column]
+    if not named and path.stem.lower() != "groups":
+        if hits[column] and not has_header:
+            raise DataError(
+                "names videos, but its columns have no names",
+                where=str(path),
+                hint="Call it groups.csv if it has their groups, or write a header",
+            )
+        return {}, [
+            f"{path.name} is not used, as it has no column called {', '.join(GROUP_COLUMNS[:3])} or the like"
+        ]
     if not hits[column]:
         raise DataError(
             "none of its columns names the videos",
             where=str(path),
             hint="Write each video's path under the data root",
         )
-    named = [place for place, cell in enumerate(header) if cell in GROUP_COLUMNS]
-    others = named or [place for place in range(len(header)) if place != column]
+    others = named or [place for place in range(len(hits)) if place != column]
     if len(others) != 1:
         raise DataError(
             f"has {len(others)} columns that may be the groups",
             where=str(path),
             hint=f"Call the right one {' or '.join(GROUP_COLUMNS[:3])}",
         )
-    (place,) = others
-    return {
-        names[row[column]]: row[place]
-        for _, row in rows
-        if len(row) > max(column, place) and row[column] in names
-    }
+    groups: dict[str, str] = {}
+    unknown = []
+    for row in rows[int(has_header) :]:
+        name, group = row[column], composed(row[others[0]])
+        video = names.get(video_key(name))
+        if video is None:
+            unknown.append(name)
+        elif groups.setdefault(video, group) != group:
+            raise DataError(f"{shown(name)} is in two groups, {groups[video]} and {group}", where=str(path))
+    notes = unmatched_rows(path.name, unknown, len(rows) - has_header)
+    return {video: group for video, group in groups.items() if group}, notes
+
+
+def video_key(text: str) -> str:
+    """Return a path or name of a video as it is compared with others."""
+    return composed(text.replace("\\", "/").removeprefix("./"))
 
 
 def with_groups(records: Sequence[VideoRecord], groups: Mapping[str, str]) -> list[VideoRecord]:

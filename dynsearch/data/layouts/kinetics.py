@@ -26,11 +26,11 @@ from dynsearch.data.layouts.text_files import (
     frames_and_labels,
     in_folders,
     read_lines,
-    read_rows,
 )
 from dynsearch.data.layouts.video_tree import VideoTree, plain_name
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.errors import DataError, shown
+from dynsearch.tables import read_table
 
 _ID_LENGTH = 11
 _COLUMNS = ("label", "youtube_id", "time_start", "time_end")
@@ -124,16 +124,16 @@ def _find_csv_files(root: Path) -> dict[str, Path]:
 
 
 def _read_csv(path: Path) -> list[_Clip]:
-    (first, header), *rows = read_rows(path)
-    if not set(_COLUMNS) <= set(header):
-        raise bad_line(path, first, f"the columns {','.join(_COLUMNS)}", ",".join(header))
-    places = [header.index(column) for column in _COLUMNS]
+    table = read_table(path, DataError)
+    places = [table.place(column) for column in _COLUMNS]
+    if None in places:
+        raise bad_line(path, 1, f"the columns {','.join(_COLUMNS)}", ",".join(table.header))
     clips = []
-    for number, row in rows:
+    for number, row in zip(table.lines, table.rows, strict=True):
         try:
-            label, youtube_id, start, end = (row[place] for place in places)
+            label, youtube_id, start, end = (row[place] for place in places if place is not None)
             clips.append(_Clip(youtube_id, (round(float(start)), round(float(end))), label))
-        except (IndexError, ValueError, OverflowError):
+        except (ValueError, OverflowError):
             raise bad_line(path, number, ",".join(_COLUMNS), ",".join(row)) from None
     return clips
 

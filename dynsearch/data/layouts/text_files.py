@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from dynsearch.data.video_names import VIDEO_ENDINGS, ending_of
 from dynsearch.errors import DataError, shown
 from dynsearch.files import read_text
 
@@ -57,44 +55,6 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
     if not lines:
         raise DataError("holds nothing", where=str(path))
     return lines
-
-
-def read_rows(path: Path, delimiter: str = ",") -> list[tuple[int, list[str]]]:
-    """Return the rows of a delimited file, cells stripped, each with the number of its line.
-
-    Raises:
-        DataError: The file can't be read, is not UTF-8, or holds nothing.
-    """
-    return [(number, _cells(path, number, line, delimiter)) for number, line in read_lines(path)]
-
-
-def read_table(path: Path) -> list[tuple[int, list[str]]]:
-    """Return the rows of a list whose first line tells what is between its cells: commas, tabs, semicolons or blanks.
-
-    Between blanks, a path that ends like a video's may hold some itself.
-
-    Raises:
-        DataError: The file can't be read, is not UTF-8, or holds nothing.
-    """
-    lines = read_lines(path)
-    for delimiter in (",", "\t", ";"):
-        if delimiter in lines[0][1]:
-            return [(number, _cells(path, number, line, delimiter)) for number, line in lines]
-    return [(number, _words(line)) for number, line in lines]
-
-
-def _words(line: str) -> list[str]:
-    words = line.split()
-    last = next((place for place, word in enumerate(words) if ending_of(word) in VIDEO_ENDINGS), 0)
-    return [line[: line.index(words[last]) + len(words[last])], *words[last + 1 :]] if last else words
-
-
-def _cells(path: Path, number: int, line: str, delimiter: str) -> list[str]:
-    """Return the cells of a line; one whose quotes do not close would swallow those after it."""
-    try:
-        return [cell.strip() for cell in next(csv.reader([line], delimiter=delimiter, strict=True))]
-    except csv.Error as error:
-        raise bad_line(path, number, f"cells apart by {delimiter!r} ({error})", line) from error
 
 
 def bad_line(path: Path, number: int, expected: str, got: str) -> DataError:

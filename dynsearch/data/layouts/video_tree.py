@@ -15,6 +15,7 @@ from dynsearch.data.frame_folder import holds_frames
 from dynsearch.data.records import Annotations
 from dynsearch.data.video_names import VIDEO_ENDINGS, LeftOut, ending_of, is_video
 from dynsearch.errors import DataError, named, shown
+from dynsearch.tables import composed
 
 
 def plain_name(video_id: str, *, where: str) -> None:
@@ -67,7 +68,7 @@ class VideoTree:
         self._frame_folders, self._left_out = frame_folders, left_out
         for file in self._videos(root, depth, ()):
             known = ending_of(file.name) in VIDEO_ENDINGS
-            self.files[os.path.splitext(file.name)[0] if known else file.name].append(file)
+            self.files[composed(os.path.splitext(file.name)[0] if known else file.name)].append(file)
 
     def find(self, name: str, *, where: str, suffix: str = ".mp4", folder: str | None = None) -> Path:
         """Return the file of a video, or the path it could have where there is none.
@@ -82,7 +83,7 @@ class VideoTree:
             DataError: The name would leave the root.
         """
         plain_name(name, where=where)
-        files = self.files.get(name, [])
+        files = self.files.get(composed(name), [])
         preferred = [file for file in files if file.folder.name == folder] or files
         return preferred[0].path() if preferred else self.root / (folder or "") / f"{name}{suffix}"
 

@@ -165,7 +165,9 @@ def test_a_csv_of_groups_keeps_people_together(tmp_path, avi, header, row):
         row.format(folder=path.parent.name, file=path.stem, person=path.stem[:2])
         for path in sorted(root.rglob("*.avi"))
     ]
-    (root / "people.csv").write_text("\n".join([header, *lines] if header else lines))
+    (root / ("people.csv" if header else "groups.csv")).write_text(
+        "\n".join([header, *lines] if header else lines)
+    )
 
     dataset = open_dataset("folders", root, calibration_fraction=0.25)
     chosen = open_dataset("folders@p1+p3", root, calibration_fraction=0.3)
@@ -195,13 +197,13 @@ def test_leaving_out_a_group_that_is_not_there_lists_those_that_are(tmp_path, av
         (lambda root, avi: None, "there is no such folder"),
         (lambda root, avi: (root / "a").mkdir(parents=True), "holds 0 folders with videos"),
         (
-            lambda root, avi: [write_folders(root, avi), (root / "x.csv").write_text("q,r\ns,t")],
+            lambda root, avi: [write_folders(root, avi), (root / "groups.csv").write_text("q,r\ns,t")],
             "none of its columns names the videos",
         ),
         (
             lambda root, avi: [
                 write_folders(root, avi),
-                (root / "x.csv").write_text("p0_wave0.avi,1,2\np1_wave0.avi,1,2"),
+                (root / "groups.csv").write_text("p0_wave0.avi,1,2\np1_wave0.avi,1,2"),
             ],
             "2 columns that may be the groups",
         ),
@@ -274,7 +276,7 @@ def test_numbers_as_classes_are_in_their_own_order(tmp_path, avi):
     ("text", "reason"),
     [
         ("clips/0.avi\n", "line 1: expected path,label"),
-        ("path,label\nclips/0.avi\n", "line 2: expected path,label"),
+        ("path,label\nclips/0.avi\n", "line 2: expected a path and a label"),
         ("path,age\nclips/0.avi,3\n", "line 1: expected columns called path and label"),
         ("clips/0.avi,wave\nclips/1.avi,\n", "line 2: expected a path and a label"),
         ("clips/0.avi,wave,a,b\n", "line 1: expected start and end in seconds"),
@@ -285,7 +287,7 @@ def test_numbers_as_classes_are_in_their_own_order(tmp_path, avi):
             "path,label,split\nclips/0.avi,wave,test\nclips/1.avi,jump,fold2\n",
             "line 3: expected train, val or test",
         ),
-        ("clips/0.avi,wave\nclips/\0.avi,jump\n", "is none"),
+        ("clips/0.avi,wave\nclips/\0.avi,jump\n", "line 2 holds a NUL character"),
         ("clips/0.avi,wave\nclips/1.avi,wave\n", "has 1 class, at least 2"),
         ("clips/0.avi,wave\nclips/77.avi,jump\n", "1 of 2 annotated videos are missing, first clips/77.avi"),
         ("", "holds nothing"),
