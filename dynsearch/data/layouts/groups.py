@@ -102,7 +102,11 @@ def read_group_file(path: Path, names: Mapping[str, str]) -> tuple[dict[str, str
         elif groups.setdefault(video, group) != group:
             raise DataError(f"{shown(name)} is in two groups, {groups[video]} and {group}", where=str(path))
     notes = unmatched_rows(path.name, unknown, len(rows) - has_header)
-    return {video: group for video, group in groups.items() if group}, notes
+    groups = {video: group for video, group in groups.items() if group}
+    return groups, notes if groups else [
+        *notes,
+        f"{path.name} gives no video a group: all its cells are blank",
+    ]
 
 
 def video_key(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,13 +12,13 @@ from dynsearch.data.layouts.groups import GROUP_COLUMNS
 from dynsearch.data.layouts.split_names import Role, role_of
 from dynsearch.data.video_names import VIDEO_ENDINGS, ending_of
 from dynsearch.errors import DataError, shown
-from dynsearch.tables import Table, composed, plain_name, read_table
+from dynsearch.tables import Table, composed, number_of, plain_name, read_table
 
 _COLUMNS: dict[str, Sequence[str]] = {
     "path": (
-        "path", "video_path", "file_path", "filepath", "clip_path", "relative_path", "rel_path", "file", "filename",
-        "file_name", "video_file", "video_filename", "video", "video_name", "videoname", "clip", "clip_name", "vid",
-        "name", "video_id", "clip_id", "id",
+        "path", "video_path", "clip_path", "filepath", "file_path", "file", "filename", "file_name", "video",
+        "video_name", "relative_path", "rel_path", "video_file", "video_filename", "videoname", "clip", "clip_name",
+        "vid", "name", "video_id", "clip_id", "id",
     ),
     "label": (
         "label", "class", "class_name", "classname", "label_name", "category", "category_name", "tag", "action",
@@ -95,7 +94,8 @@ def _unnamed(table: Table, disk: DiskNames) -> dict[str, int]:
     is_video = disk.find(first[0]) or ending_of(first[0]) in VIDEO_ENDINGS or re.search(r"[/\\]", first[0])
     if not is_video:
         names = [plain_name(cell) for cell in first]
-        hint = f"Paths may also be called {', '.join(_COLUMNS['path'][7:14])}; labels {', '.join(_COLUMNS['label'][1:9])}"
+        paths, labels = (", ".join(_COLUMNS[name][1:10]) for name in ("path", "label"))
+        hint = f"Paths may also be called {paths}; labels {labels}"
         if "youtube_id" in names:
             hint = "Read Kinetics' own lists with --dataset kinetics400, or add a column called path"
         elif "path" in _places(names):
@@ -133,7 +133,7 @@ def _listed(table: Table, number: int, places: Mapping[str, int], disk: DiskName
     seconds = None
     if "start" in cells or "end" in cells:
         try:
-            seconds = (float(cells.get("start", 0)), float(cells.get("end", math.inf)))
+            seconds = (number_of(cells.get("start", "0")), number_of(cells.get("end", "inf")))
         except ValueError:
             raise bad("start and end in seconds") from None
         if not 0 <= seconds[0] < seconds[1]:

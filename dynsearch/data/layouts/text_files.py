@@ -50,7 +50,7 @@ def read_lines(path: Path) -> list[tuple[int, str]]:
         DataError: The file can't be read, is not UTF-8, or holds nothing.
     """
     text = read_text(path, DataError)
-    lines = [(number, line.strip()) for number, line in enumerate(text.splitlines(), start=1)]
+    lines = [(number, line.strip()) for number, line in enumerate(text.split("\n"), start=1)]
     lines = [(number, line) for number, line in lines if line]
     if not lines:
         raise DataError("holds nothing", where=str(path))
@@ -72,7 +72,9 @@ def frames_and_labels(
     """
     video_id, *numbers = line.split()
     labels = numbers[1:]
-    if not labels or not all(word.isdecimal() and int(word) < num_classes for word in labels):
+    if not labels or not all(
+        word.isdecimal() and len(word) < 10 and int(word) < num_classes for word in labels
+    ):
         raise bad_line(path, number, f"`{name} FRAMES LABEL` with labels below {num_classes}", line)
     return video_id, [int(label) for label in labels]
 

@@ -53,6 +53,7 @@ def rows(form, names=("c0", "c1")):
         ("\ufeffVideo Name;Class-Name", "v/{n}.mp4;{c}"),
         ("path\tlabel\tcaption", "v/{n}.mp4\t{c}\ta, b; c"),
         ("path label", "v/{n}.mp4  {c}"),
+        ("path|label", "v/{n}.mp4|{c}"),
         ('"path","label","text"', '"v/{n}.mp4","{c}","two\nlines"'),
         ("# path,label", "v/{n}.mp4,{c}"),
         ("# made by hand\n\npath,label,", "v/{n}.mp4,{c},\n# one, two, three, four"),
@@ -87,7 +88,7 @@ def test_headers(tmp_path, header, form, encoding):
     [
         (
             "movie,mood\n" + rows("v/{n}.mp4,{c}"),
-            r"line 1: .*path and label, got 'movie, mood'\. Paths may also be called file, filename.* labels class",
+            r"line 1: .*path and label, got 'movie, mood'\. Paths may .* file, filename.*; labels class",
         ),
         ("id,file_name\n" + rows("{n},v/{n}.mp4"), "line 1: .*path and label, got 'id, file_name'"),
         (
@@ -98,6 +99,7 @@ def test_headers(tmp_path, header, form, encoding):
         ("path,label\nv/0.mp4,a,b\n", "line 2: 3 cells, but the first row has 2.*double quotes"),
         ("v/0.mp4,c0\nv/1.mp4,c1,0,3\n", "line 2: 4 cells, but the first row has 2"),
         ("path,label\nv/0.mp4,c0\nv/\xe9.mp4,c1\n".encode("latin-1"), "line 3 has the byte 0xe9"),
+        ("path,label,start\n" + rows("v/{n}.mp4,{c},1_0"), "line 2: expected start and end in seconds"),
         ('path,label\nv/0.mp4,"c0\nv/1.mp4,c1"\n', "line 3: expected cells of one line"),
     ],
 )
