@@ -67,17 +67,20 @@ def frontier(
 def print_frontier(results: StudyResults, folder: StudyFolder, budget: float, *, as_json: bool) -> None:
     """Print the frontier, the point under the budget, and what early exits save."""
     from dynsearch.report.frontier_table import frontier_table
-    from dynsearch.study.results import best_rows, spread
+    from dynsearch.study.results import best_rows, left_out_text, spread
 
     chosen, measure = results.best_under(budget), results.measure
     saving = results.saving
     tau = results.one_shot_tau()
+    if results.left_out:
+        click.echo(f"left out: {left_out_text(results.left_out)}", err=True)
     rows = results.rows_under(budget)
     row_of = {id(point): row for point, row in zip(results.points, rows, strict=True)}
     if as_json:
         values = {
             "study": folder.name,
             "num_trials": len(results.plans),
+            **({"left_out": results.left_out} if results.left_out else {}),
             measure.budget_name: budget,
             "point": row_of[id(chosen)],
             "saving": {

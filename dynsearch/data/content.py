@@ -22,18 +22,16 @@ _THREADS = 16
 _SETTLED_NS = 2 * 10**9  # a file that changed later than this before it was read may change unseen
 
 
-def content_digests(paths: Sequence[Path], name: str, root: Path) -> list[str]:
+def content_digests(paths: Sequence[Path]) -> list[str]:
     """Return what tells the content of each video apart: not its place, nor the time at which it was changed.
 
     What was found is kept below the data home, so that only new and touched files are read.
 
     Args:
         paths: N files, or folders of frames.
-        name: The data set's.
-        root: The data set's folder.
     """
-    key = hashlib.blake2b(os.fsencode(root), digest_size=6).hexdigest()
-    kept = home() / "contents" / f"{name.partition('@')[0]}-{key}.json"
+    shared = os.path.commonpath([path.absolute().parent for path in paths]) if paths else ""
+    kept = home() / "contents" / f"{hashlib.blake2b(os.fsencode(shared), digest_size=6).hexdigest()}.json"
     known: dict[str, list[object]] = {}
     with contextlib.suppress(DynsearchError, TypeError, ValueError):
         known = dict(read_json(kept))

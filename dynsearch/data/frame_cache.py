@@ -18,6 +18,7 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from dynsearch.data.content import content_digests
 from dynsearch.data.home import home
 from dynsearch.data.record_frames import read_record
 from dynsearch.data.records import VideoRecord
@@ -122,10 +123,11 @@ def make_frame_cache(
     path = folder / f"{stem}-{_fingerprint(records, reader)}.npy"
     shape = (len(records), num_frames, size, size, 3)
     cache = FrameCache(path=path, num_frames=num_frames, size=size)
-    if _is_whole(path, shape):
+    contents = _digest("\n".join(content_digests([record.path for record in records])))
+    if _is_whole(path, shape, contents):
         return cache.use()
     with held_lock(folder / f".{stem}.lock"):
-        if not _is_whole(path, shape):
+        if not _is_whole(path, shape, contents):
             for old in (*folder.glob(f"{stem}-*"), *folder.glob(f".{stem}-*")):
                 old.unlink(missing_ok=True)
             needed = cache_bytes(*shape[:3])
@@ -134,7 +136,8 @@ def make_frame_cache(
                 write(f"{name}: making a frame cache of {needed / 1e9:.2f} GB in {folder}")
             bad = _fill(path, records, shape, reader, max_bad_videos, num_workers, progress)
             videos = os.path.commonpath([record.path.absolute().parent for record in records])
-            write_text(facts_path(path), json.dumps({"shape": shape, "bad": bad, "videos": videos}))
+            facts = {"shape": shape, "bad": bad, "videos": videos, "contents": contents}
+            write_text(facts_path(path), json.dumps(facts))
         return cache.use()
 
 
@@ -192,15 +195,18 @@ def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
 
 
-def _is_whole(path: Path, shape: tuple[int, ...]) -> bool:
-    """Tell whether a file was finished, and not cut short since."""
+def _is_whole(path: Path, shape: tuple[int, ...], contents: str) -> bool:
+    """Tell whether a file was finished, and not cut short since, of videos with these contents if it says so."""
     try:
         facts = read_json(facts_path(path))
         frames = np.load(path, mmap_mode="r", allow_pickle=False)
     except (InputError, OSError, ValueError, EOFError):
         return False
     finished = (
-        isinstance(facts, dict) and facts.get("shape") == list(shape) and isinstance(facts.get("bad"), dict)
+        isinstance(facts, dict)
+        and facts.get("shape") == list(shape)
+        and isinstance(facts.get("bad"), dict)
+        and facts.get("contents", contents) == contents
     )
     return finished and frames.shape == shape and frames.dtype == np.uint8
 

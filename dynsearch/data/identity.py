@@ -49,7 +49,7 @@ class DataIdentity:
         """Return the identity of a data set; its files are looked into once."""
         names = dataset.class_names
         records = [record for split in dataset.splits.values() for record in split]
-        digests = iter(content_digests([record.path for record in records], dataset.name, dataset.root))
+        digests = iter(content_digests([record.path for record in records]))
         return cls(
             names,
             {

@@ -7,12 +7,13 @@ from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from dynsearch.errors import InputError
+from dynsearch.errors import InputError, ScoresError
 from dynsearch.frontier.bootstrap import Interval, top1_interval
 from dynsearch.frontier.dominance import pareto_mask
 from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds
 from dynsearch.measures import CostMeasure, one_measure
 from dynsearch.scores import ExitScores
+from dynsearch.scores.pairing import of_same_videos
 from dynsearch.thresholds import OperatingPoint, evaluate_policies
 
 Key = TypeVar("Key", bound=Hashable)
@@ -115,12 +116,18 @@ def merge(
 
     Raises:
         InputError: There are no plans.
-        ScoresError: Some scores are unlabelled.
+        ScoresError: Some scores are unlabelled, or of other videos than the first.
     """
     if not scores_of:
         raise InputError("no exit scores to merge")
     merging: Merging[Key] = Merging(level=level, seed=seed)
-    for key, (calibration, _) in scores_of.items():
+    first = next(iter(scores_of))
+    for key, (calibration, test) in scores_of.items():
+        if not all(map(of_same_videos, (calibration, test), scores_of[first])):
+            raise ScoresError(
+                f"{key} is measured on other videos than {first}",
+                hint="Points of one frontier are measured on the same videos: score the plans anew",
+            )
         curve = solve_thresholds(calibration, solver, **options)
         merging.add(key, curve if points_per_plan is None else curve.thin(points_per_plan))
     return merging.points(lambda key: scores_of[key][1])

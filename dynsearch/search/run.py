@@ -8,6 +8,7 @@ from typing import Any
 
 from dynsearch import resources
 from dynsearch.errors import RecipeError
+from dynsearch.search.claims import Claims
 from dynsearch.search.driver import Driver, Observer
 from dynsearch.search.engines import Engine, Evaluator, Job, LocalEngine, RayEngine
 from dynsearch.search.evaluator import Pruning, TrainingEvaluator
@@ -15,6 +16,7 @@ from dynsearch.search.one_shot.strategy import line_up, settled, warm_start
 from dynsearch.search.paced import Paced
 from dynsearch.search.proposals import check_budget
 from dynsearch.space import SearchSpace
+from dynsearch.study.data_record import keep_data
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.frontier_files import LiveFrontier
 from dynsearch.study.notes import DashboardNotes, note_study
@@ -80,7 +82,7 @@ def run_study(
 
     Raises:
         RecipeError: The run can't carry out the recipe.
-        StudyError: The study began with other settings.
+        StudyError: The study began with other settings or other data.
         StudyFailedError: Every trial failed.
         InfeasibleBudgetError: No plan of the space has an exit within the budget.
     """
@@ -104,6 +106,10 @@ def run_study(
     engine = ENGINES[run.engine](run, recipe.workers_per_trial, evaluator, on_epoch)
     with contextlib.closing(engine):
         with folder.prepared():
+            folder.checked(recipe, space, run)
+            with contextlib.closing(Claims(folder.path)) as claims:
+                if said := keep_data(folder, source.identity, in_use=claims.others()):
+                    observer.noted(said)
             _say_where(folder.record(recipe, space, data, run).storage, run.storage, observer)
             study = open_record(folder, create=recipe.measure)
             note_study(study, recipe, origin.add_to(folder) if origin else None)

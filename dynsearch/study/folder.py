@@ -84,6 +84,21 @@ class StudyFolder:
         with held_lock(self.path / ".driver.lock"):
             yield
 
+    def checked(self, recipe: StudyRecipe, space: SearchSpace, run: RunSettings) -> RunSettings:
+        """Check that the study, if it has begun, goes on with its settings; see :meth:`record`, which writes them."""
+        if not self.study_file.is_file():
+            return run
+        earlier, ran = self._settings()
+        before = {"recipe": earlier.resolved(), "space": self.read_study_file().get("space", {})}
+        differences = list(_differences(before, _settings_of(recipe, space)))
+        if differences:
+            raise StudyError(
+                f"was begun with other settings: {'; '.join(differences)}",
+                where=str(self.study_file),
+                hint="Use the settings it began with, or give another --name",
+            )
+        return run.model_copy(update={"storage": ran.storage})
+
     def record(
         self,
         recipe: StudyRecipe,
@@ -105,18 +120,8 @@ class StudyFolder:
         Raises:
             StudyError: A setting differs that would change the meaning of earlier trials; all are listed.
         """
-        now = {"recipe": recipe.resolved(), "space": space.model_dump(mode="json")}
-        if self.study_file.is_file():
-            earlier, ran = self._settings()
-            before = {"recipe": earlier.resolved(), "space": self.read_study_file().get("space", {})}
-            run = run.model_copy(update={"storage": ran.storage})
-            differences = list(_differences(before, now))
-            if differences:
-                raise StudyError(
-                    f"was begun with other settings: {'; '.join(differences)}",
-                    where=str(self.study_file),
-                    hint="Use the settings it began with, or give another --name",
-                )
+        run = self.checked(recipe, space, run)
+        now = _settings_of(recipe, space)
         versions = {name: version(name) for name in _RECORDED} | {"python": platform.python_version()}
         facts = {} if data is None else {"data": dict(data)}
         run_too = {"recipe": now["recipe"], "run": run.resolved(), "space": now["space"]}
@@ -156,6 +161,10 @@ class StudyFolder:
         if not isinstance(values, dict):
             raise StudyError(f"holds no mapping of fields, got {shown(values)}", where=str(self.study_file))
         return values
+
+
+def _settings_of(recipe: StudyRecipe, space: SearchSpace) -> dict[str, Any]:
+    return {"recipe": recipe.resolved(), "space": space.model_dump(mode="json")}
 
 
 def _differences(before: Any, now: Any, path: str = "") -> Iterator[str]:

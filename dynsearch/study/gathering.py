@@ -12,6 +12,8 @@ from dynsearch.frontier import Merging, hypervolume
 from dynsearch.plan import Plan, family_name
 from dynsearch.plugins import require
 from dynsearch.scores import ExitScores
+from dynsearch.scores.pairing import of_same_videos
+from dynsearch.study.data_record import OwnVideos
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import one_shot_folder, read_prediction
 from dynsearch.study.record import finished, plan_of
@@ -52,6 +54,7 @@ class Gathering:
         most_accurate: The trial whose full inference is most accurate on calibration, the cheaper of equals.
         hypervolumes: The trials in order, each with the share of the rectangle up to the budget and to 100% that the
             trials up to it dominate.
+        left_out: By number, trials that were measured on other videos than the study's, and how these differ.
         metrics: What the data set's results are measured by, besides top-1.
     """
 
@@ -70,6 +73,8 @@ class Gathering:
         self.most_accurate = -1
         self._best_full = (-1.0, 0.0)
         self.hypervolumes: list[tuple[int, float]] = []
+        self.left_out: dict[int, str] = {}
+        self._own: OwnVideos | None = None
 
     def update(self) -> None:
         """Take in the trials that have finished since the last time.
@@ -77,8 +82,17 @@ class Gathering:
         Raises:
             ScoresError: A trial's scores can't be read.
         """
-        for trial in finished(self.study):
-            if trial.number not in self.whole.plans:
+        new = [
+            trial
+            for trial in finished(self.study)
+            if trial.number not in self.whole.plans.keys() | self.left_out
+        ]
+        if new and self._own is None:
+            self._own = OwnVideos(self.folder, [trial.number for trial in new])
+        for trial in new:
+            if self._own and (differences := self._own.differences(trial.number)):
+                self.left_out[trial.number] = "; ".join(differences)
+            else:
                 self._add(trial)
 
     @property
@@ -101,5 +115,5 @@ class Gathering:
         dominated = hypervolume(cost, top1, reference_cost=self._budget) / self._budget
         self.hypervolumes.append((number, dominated))
         predicted = read_prediction(one_shot_folder(self.folder), plan)
-        if predicted is not None:
+        if predicted is not None and of_same_videos(predicted, calibration):
             self.predictions[number] = predicted

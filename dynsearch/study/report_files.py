@@ -70,7 +70,7 @@ def read_facts(folder: StudyFolder, results: StudyResults | None = None) -> Stud
             equal_cost=saving.point.test.cost,
             difference=saving.difference,
         ),
-        trials=[_trial(trial) for trial in study.get_trials(deepcopy=False)],
+        trials=[_trial(trial, results.left_out) for trial in study.get_trials(deepcopy=False)],
         metrics=[further_metrics(row) for row in results.rows()],
         families=_families(results),
         hypervolume=list(results.hypervolumes),
@@ -107,10 +107,11 @@ def _families(results: StudyResults) -> dict[str, list[MergedPoint[int]]]:
     return {name: part.points for name, part in parts.items()} if len(parts) > 1 else {}
 
 
-def _trial(trial: FrozenTrial) -> TrialFacts:
+def _trial(trial: FrozenTrial, left_out: Mapping[int, str]) -> TrialFacts:
     attributes = trial.user_attrs
     plan = plan_of(trial) if "plan" in attributes else ", ".join(f"{k} {v}" for k, v in trial.params.items())
     done = trial.state == TrialState.COMPLETE
+    other = f"left out, on other videos: {left_out[trial.number]}" if trial.number in left_out else ""
     return TrialFacts(
         number=trial.number,
         state=_STATES[trial.state],
@@ -118,7 +119,7 @@ def _trial(trial: FrozenTrial) -> TrialFacts:
         top1=trial.values[0] if done else None,
         cost=trial.values[1] if done else None,
         minutes=max(0.0, trial.duration.total_seconds() / 60) if trial.duration is not None else None,
-        reason=str(attributes.get("error", attributes.get("refused", ""))),
+        reason=other or str(attributes.get("error", attributes.get("refused", ""))),
     )
 
 

@@ -15,6 +15,7 @@ from dynsearch.frontier import Frontier, Interval, MergedPoint, bootstrap_differ
 from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
+from dynsearch.scores.pairing import places_in
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.gathering import Gathering, Part
 from dynsearch.study.predictions import agreement, expected_top1
@@ -42,6 +43,7 @@ class StudyResults:
         families: The results of each network family alone, in the order of their first trials.
         hypervolumes: The trials in order, each with the share of the rectangle up to the budget and to 100% that the
             trials up to it dominate.
+        left_out: By number, trials that were measured on other videos than the study's, and how these differ.
     """
 
     plans: Mapping[int, Plan]
@@ -54,6 +56,7 @@ class StudyResults:
     predictions: Mapping[int, ExitScores] = field(default_factory=dict)
     families: Mapping[str, StudyResults] = field(default_factory=dict)
     hypervolumes: Sequence[tuple[int, float]] = ()
+    left_out: Mapping[int, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, gathering: Gathering) -> StudyResults:
@@ -63,6 +66,12 @@ class StudyResults:
             StudyError: No trial has finished.
             ScoresError: A trial's scores on test can't be read.
         """
+        if gathering.left_out and not gathering.whole.plans:
+            raise StudyError(
+                f"no trial was measured on the study's own videos: {left_out_text(gathering.left_out)}",
+                where=gathering.folder.name,
+                hint="data.json beside it says which they are; without that file, those of most trials are",
+            )
         if not gathering.whole.plans:
             raise StudyError(
                 "no trial has finished yet",
@@ -83,6 +92,7 @@ class StudyResults:
             metrics=gathering.metrics,
             predictions=gathering.predictions,
             hypervolumes=gathering.hypervolumes,
+            left_out=dict(gathering.left_out),
         )
         families = {
             name: replace(
@@ -137,7 +147,9 @@ class StudyResults:
         full, on_test = full_inference(calibration), full_inference(test)
         as_good = (point for point in self.points if point.calibration.top1 >= full.top1)
         point = next(as_good, self.points[-1])
-        difference = bootstrap_difference(self.correct(point), test.correct()[-1])
+        difference = bootstrap_difference(
+            self.correct(point), test.correct()[-1][places_in(test, self.scores[point.key][1])]
+        )
         return Saving(best, on_test.top1, on_test.cost, point, difference)
 
     def one_shot_tau(self) -> float:
@@ -214,6 +226,17 @@ def spread(points: Sequence[MergedPoint[int]], count: int) -> list[MergedPoint[i
         min(range(len(points)), key=lambda i: abs(points[i].calibration.top1 - target)) for target in targets
     }
     return [points[i] for i in sorted(nearest)]
+
+
+def left_out_text(left_out: Mapping[int, str]) -> str:
+    """Return what is said of trials that were measured on other videos than the study's; nothing where none were."""
+    numbers: dict[str, list[int]] = {}
+    for number, differences in left_out.items():
+        numbers.setdefault(differences, []).append(number)
+    return "; ".join(
+        f"trial{'s' * (len(trials) > 1)} {', '.join(map(str, trials))} on other videos ({differences})"
+        for differences, trials in numbers.items()
+    )
 
 
 def best_rows(parts: Mapping[str, StudyResults], budget: float) -> list[dict[str, Any]]:

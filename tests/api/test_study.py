@@ -1,6 +1,8 @@
 """Studies from Python, in real processes on real videos; and the same study from the command line."""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from itertools import product
@@ -83,6 +85,58 @@ def test_the_same_call_goes_on_and_so_does_the_command(study, work):
     ).json  # fmt: skip
     rows = [{key: row[key] for key in study.to_pandas().columns} for row in said["frontier"]]
     assert pandas.DataFrame(rows).equals(study.to_pandas())
+
+
+@pytest.mark.reliability(
+    "Statistics",
+    "the data set changes between two runs of a study: videos gone, new, relabelled, renamed, replaced or moved to "
+    "another split",
+)
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda root: _without_test_videos(root, 3), "3 videos gone in test, first 34, 35, 36"),
+        (
+            lambda root: shutil.copy(_video(root, 1), _video(root, 30)),
+            "1 video with other content under the same name",
+        ),
+        (lambda root: _without_test_videos(root, 3, move=True), "moved from test to train, first "),
+        (lambda root: _reordered_and_touched(root), None),
+    ],
+)
+def test_a_data_set_that_changed_is_refused(study, work, tmp_path, change, message):
+    root = shutil.copytree(work / "data", tmp_path / "data")
+    change(root)
+    typed = [word for name, value in SETTINGS.items() for word in ("--set", f"{name}={json.dumps(value)}")]
+    told = dynsearch_here(
+        "study", "--dataset", "sthv2", "--data-root", root, "--max-gflops", "40", "--name", "mine", *typed,
+        "--set", "run.num_workers=0", cwd=work, code=2 if message else 0,
+    )  # fmt: skip
+    if message:
+        assert "mine: its data set has changed since it began: " in told.err
+        assert message in told.err
+        assert "begin a new study with another --name" in told.err
+    assert dynsearch.Study.open("mine").to_pandas().equals(study.to_pandas())
+
+
+def _video(root, number):
+    return root / "20bn-something-something-v2" / f"{number}.webm"
+
+
+def _without_test_videos(root, count, *, move=False):
+    lists = {part: root / "labels" / f"{part}.json" for part in ("train", "validation")}
+    entries = {part: json.loads(path.read_text()) for part, path in lists.items()}
+    gone = entries["validation"][-count:]
+    lists["validation"].write_text(json.dumps(entries["validation"][:-count]))
+    if move:
+        lists["train"].write_text(json.dumps(entries["train"] + gone))
+
+
+def _reordered_and_touched(root):
+    for path in (root / "labels" / "train.json", root / "labels" / "validation.json"):
+        path.write_text(json.dumps(json.loads(path.read_text())[::-1]))
+    for path in root.rglob("*.webm"):
+        os.utime(path, (1, 1))
 
 
 def test_an_old_study_is_opened_and_exported(study, work):

@@ -76,6 +76,26 @@ def test_worker_processes_make_the_same(make, tmp_path):
     np.testing.assert_array_equal(make(num_workers=2).frames_NSHWC, alone)
 
 
+@pytest.mark.reliability(
+    "Files",
+    "a video replaced by another one under its name, of the same size and with the old time of change",
+    happens="its frames are decoded anew, and a study begun with the old one is not gone on with",
+)
+def test_other_content_of_the_same_size_and_time_makes_a_new_one(make, records, decoded):
+    path, status = records[1].path, records[1].path.stat()
+    first, old = np.array(make().frames_NSHWC), path.read_bytes()
+    write_h264(path, np.full((9, 64, 96, 3), 200, dtype=np.uint8))
+    path.write_bytes(path.read_bytes().ljust(len(old), b"\0")[: len(old)])
+    os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
+    assert path.stat().st_size == status.st_size
+
+    second = make().frames_NSHWC
+
+    assert len(decoded) == 6
+    assert np.array_equal(first[[0, 2]], second[[0, 2]])
+    assert (second[1] > 190).all()
+
+
 def test_a_changed_video_makes_a_new_one_and_removes_the_old(make, records, decoded):
     old = make()
     write_h264(records[1].path, np.zeros((9, 64, 96, 3), dtype=np.uint8))

@@ -102,7 +102,7 @@ class ToyEvaluator:
     def draw(plan, split):
         rng = np.random.default_rng([int(plan.plan_id, 16) % 2**32, len(split)])
         cost_E = np.array(cost_table(plan, NUM_CLASSES).cost_E)
-        labels_N = rng.integers(0, NUM_CLASSES, 120)
+        labels_N = np.random.default_rng(len(split)).integers(0, NUM_CLASSES, 120)
         logits_ENK = rng.normal(size=(len(cost_E), 120, NUM_CLASSES))
         logits_ENK[:, np.arange(120), labels_N] += 2 + 2 * np.log10(cost_E / 0.005)[:, None]
         return ExitScores.from_logits(

@@ -1,0 +1,162 @@
+"""Which data a study's results hang on, ``data.json``: written when it begins, and compared whenever it goes on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from dynsearch.data.identity import DataIdentity, VideoIdentity
+from dynsearch.errors import InputError, ScoresError, StudyError
+from dynsearch.files import read_json, write_text
+from dynsearch.scores.storage import read_arrays
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.origin import Origin
+
+HELD_OUT = ("calibration", "test")
+_TRAINED = (
+    "trials/*/*.safetensors",
+    "trials/*/scores-*.npz",
+    "bases/*/*.safetensors",
+    "one-shot/*/*.safetensors",
+)
+
+
+def recorded_data(folder: StudyFolder) -> DataIdentity | None:
+    """Return the identity of the data that the study was begun with; None where that is not recorded.
+
+    Raises:
+        StudyError: The file can't be read.
+    """
+    path = _path(folder)
+    if not path.is_file():
+        return None
+    try:
+        return DataIdentity.from_dict(read_json(path, StudyError))
+    except StudyError:
+        raise
+    except InputError as error:
+        raise StudyError(error.problem, where=str(path)) from error
+
+
+def keep_data(folder: StudyFolder, now: DataIdentity, *, in_use: bool) -> str | None:
+    """Record the data of a new study, or check that a study goes on with the data that it began with.
+
+    A study of before this record is held to the videos that its trials were measured on. Where nothing has been
+    trained, the data may change.
+
+    Args:
+        folder: The study's.
+        now: The data's identity.
+        in_use: Whether other drivers are at work on the study.
+
+    Returns:
+        What is to be said; None where there is nothing.
+
+    Raises:
+        StudyError: The data have changed; the message says how.
+    """
+    said = None
+    if folder.study_file.is_file():
+        before = recorded_data(folder)
+        changes = before.differences(now) if before else _unlike_all_trials(folder, now)
+        trained = in_use or any(next(folder.path.glob(pattern), None) for pattern in _TRAINED)
+        if changes and trained:
+            raise StudyError(
+                f"its data set has changed since it began: {'; '.join(changes)}",
+                where=folder.name,
+                hint="Results on other data can't be compared. Bring the data back (or give the --data-root it began "
+                "with), or begin a new study with another --name. Nothing is lost: `dynsearch frontier` shows what "
+                "was found, and a point of it exported can be measured on other test videos by `dynsearch evaluate`",
+            )
+        if before and not changes:
+            return None
+        if changes:
+            said = f"the data set has changed before anything was trained: {'; '.join(changes)}"
+        elif trained:
+            said = (
+                "which data the study began with was not recorded; from now on it is held to those of today"
+            )
+    write_text(_path(folder), json.dumps(now.to_dict(), ensure_ascii=False))
+    return said
+
+
+class OwnVideos:
+    """The held-out videos of a study, and how those that a trial was measured on differ from them.
+
+    They are those of the study's record; without one, those of most of its trials, of equally many the first ones'.
+
+    Args:
+        folder: The study's files.
+        numbers: Its finished trials.
+
+    Raises:
+        StudyError: The record can't be read.
+        ScoresError: A trial's scores can't be read.
+    """
+
+    def __init__(self, folder: StudyFolder, numbers: Iterable[int]) -> None:
+        self._folder = folder
+        recorded, origin = recorded_data(folder), Origin.of_study(folder)
+        self._class_names = recorded.class_names if recorded else tuple(origin.class_names if origin else ())
+        if recorded is None:
+            measured = [self._of(number) for number in numbers]
+            digest = Counter(found.digest for found in measured).most_common(1)[0][0]
+            recorded = next(found for found in measured if found.digest == digest)
+        splits = {split: recorded.splits.get(split, {}) for split in HELD_OUT}
+        self._own = DataIdentity(self._class_names, splits)
+
+    def differences(self, number: int) -> list[str]:
+        """Return how a trial's videos differ; nothing where they are the study's.
+
+        Raises:
+            ScoresError: The trial's scores can't be read.
+        """
+        return self._own.differences(self._of(number))
+
+    def _of(self, number: int) -> DataIdentity:
+        return _measured_on(self._folder.trial(number), self._class_names)
+
+
+def _unlike_all_trials(folder: StudyFolder, now: DataIdentity) -> list[str]:
+    """Return how the data differ from what the last trial was measured on, unless some trial was on these."""
+    held_out = DataIdentity(now.class_names, {split: now.splits[split] for split in HELD_OUT})
+    origin = Origin.of_study(folder)
+    changes: list[str] = []
+    for path in folder.path.glob("trials/*/scores-test.npz"):
+        with contextlib.suppress(ScoresError):  # Scores that can't be read are made again.
+            changes = _measured_on(
+                path.parent, origin.class_names if origin else now.class_names
+            ).differences(held_out)
+            if not changes:
+                break
+    return changes
+
+
+def _measured_on(trial: Path, class_names: Sequence[str]) -> DataIdentity:
+    """Return the identity, without contents, of the held-out videos that a trial's scores are of."""
+    splits = {}
+    for split in HELD_OUT:
+        path = trial / f"scores-{split}.npz"
+        arrays = read_arrays(path, ("video_ids", "labels"))
+        if len(arrays) < 2:
+            raise ScoresError("lacks video_ids or labels", where=str(path))
+        labels, ids = arrays["labels"], arrays["video_ids"].astype(str).tolist()
+        rows = [np.flatnonzero(row) for row in labels] if labels.ndim == 2 else labels[:, None]
+        splits[split] = {
+            video: VideoIdentity(tuple(_name(int(label), class_names) for label in row), "")
+            for video, row in zip(ids, rows, strict=True)
+        }
+    return DataIdentity(tuple(class_names), splits)
+
+
+def _name(label: int, class_names: Sequence[str]) -> str:
+    return class_names[label] if 0 <= label < len(class_names) else f"class {label}"
+
+
+def _path(folder: StudyFolder) -> Path:
+    return folder.path / "data.json"
