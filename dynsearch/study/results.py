@@ -70,7 +70,7 @@ class StudyResults:
             raise StudyError(
                 f"no trial was measured on the study's own videos: {left_out_text(gathering.left_out)}",
                 where=gathering.folder.name,
-                hint="data.json beside it says which they are; without that file, those of most trials are",
+                hint="Put back the study's own data.json; without that file, the videos of most trials are its own",
             )
         if not gathering.whole.plans:
             raise StudyError(
