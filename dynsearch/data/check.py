@@ -141,7 +141,7 @@ def check_dataset(
                 findings[unread[position]] = result
                 journal.add(records[position], result)
     found = [finding for finding in findings.values() if finding is not None]
-    keys = content_keys(located, name, folder)
+    keys = content_keys(located)
     readable = [None if finding.kind else key for key, finding in zip(keys, found, strict=True)]
     notes, study = list(annotations.notes), {}
     gone = {

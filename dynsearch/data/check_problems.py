@@ -62,14 +62,14 @@ class Problem:
         return cls(kind, split, record.video_id, str(record.path), detail, duplicate_of)
 
 
-def content_keys(located: Located, name: str, root: Path) -> list[Hashable]:
+def content_keys(located: Located) -> list[Hashable]:
     """Return what tells the content of each record's file from others.
 
     Files are read whole only where size and samples are equal.
     """
     files = file_keys(record for _, record in located)
     path_of = dict(zip(files, (record.path for _, record in located), strict=True))
-    samples = dict(zip(path_of, content_digests(list(path_of.values()), name, root), strict=True))
+    samples = dict(zip(path_of, content_digests(list(path_of.values())), strict=True))
     count = Counter(samples.values())
     keys: dict[Hashable, Hashable] = {}
     for file, path in path_of.items():

@@ -108,8 +108,8 @@ CHANGES = st.sampled_from(("gone", "new", "relabelled", "replaced", "renamed", "
     "another split",
     happens="refused before anything is trained; lists in another order, another place and touched files change "
     "nothing",
-    sees="`its data set has changed since it began: ... 3 videos gone in test, first 34, 35, 36 ... or begin a new study "
-    "with another --name`",
+    sees="`its data set has changed since it began: ... 3 videos gone in test, first 34, 35, 36 ... or begin a new "
+    "study with another --name`",
 )
 def test_any_change_of_the_data_is_refused_or_harmless(folder, kind, split, place, recorded):
     """Without a record only ids and labels of held-out videos are known, from the scores."""
