@@ -51,11 +51,8 @@ class Table:
 
     def place(self, *names: str) -> int | None:
         """Return the first column with one of these names, as written or else as ``plain_name`` has them."""
-        for header in (self.header, [plain_name(cell) for cell in self.header]):
-            found = [header.index(name) for name in names if name in header]
-            if found:
-                return found[0]
-        return None
+        headers = (self.header, [plain_name(cell) for cell in self.header])
+        return next((header.index(name) for header in headers for name in names if name in header), None)
 
     def column(self, place: int) -> list[str]:
         """Return the cells of a column."""
@@ -97,19 +94,15 @@ class Table:
         """
         cells = self.column(place)
         numbers = np.empty(len(cells))
-        if "_" not in "".join(cells):
-            with contextlib.suppress(
-                ValueError
-            ):  # Most columns hold numbers only, and numpy reads them fast.
+        with contextlib.suppress(ValueError):  # Most columns hold nothing else, and numpy reads them fast.
+            if "_" not in "".join(cells):
                 return np.array(cells, dtype=np.float64)
         for row, cell in enumerate(cells):
             try:
                 numbers[row] = blank if not cell and blank is not None else number_of(cell)
             except ValueError:
-                comma = re.fullmatch(r"-?\d+,\d+", cell)
-                raise self.bad_cell(
-                    row, place, "a number", "Write decimals with a point" if comma else hint
-                ) from None
+                hint = "Write decimals with a point" if re.fullmatch(r"-?\d+,\d+", cell) else hint
+                raise self.bad_cell(row, place, "a number", hint) from None
         return numbers
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from dynsearch.errors import ScoresError
 from dynsearch.scores.exit_scores import ExitScores
+from dynsearch.tables import composed
 
 
 def check_disjoint(calibration: ExitScores, other: ExitScores) -> bool:
@@ -18,11 +19,14 @@ def check_disjoint(calibration: ExitScores, other: ExitScores) -> bool:
         ScoresError: Some video is in both; the message names one and says how many.
     """
     if calibration.video_ids_N is not None and other.video_ids_N is not None:
-        both = np.intersect1d(calibration.video_ids_N, other.video_ids_N)
-        if both.size:
+        first, second = (
+            set(map(composed, ids.tolist())) for ids in (calibration.video_ids_N, other.video_ids_N)
+        )
+        both = sorted(first & second)
+        if both:
             raise ScoresError(
-                f"{both.size} of {other.num_videos} videos are also in the calibration scores,"
-                f" one is {str(both[0])!r}",
+                f"{len(both)} of {other.num_videos} videos are also in the calibration scores,"
+                f" one is {both[0]!r}",
                 hint="Results on them would be too good. Give other videos, or insist with --allow-overlap",
             )
         return True

@@ -14,6 +14,8 @@ def scores(ids, seed=0):
 def test_shared_ids_are_refused_and_named():
     with pytest.raises(ScoresError, match="2 of 3 videos are also in the calibration scores, one is 'b'"):
         check_disjoint(scores(["a", "b", "c"]), scores(["b", "c", "d"], seed=1))
+    with pytest.raises(ScoresError, match="1 of 3 videos are also"):
+        check_disjoint(scores(["a", "b", "vid\u00e9"]), scores(["vide\u0301", "c", "d"], seed=1))
 
 
 def test_different_ids_pass():

@@ -132,6 +132,8 @@ def _read_csv(path: Path) -> list[_Clip]:
     for number, row in zip(table.lines, table.rows, strict=True):
         try:
             label, youtube_id, start, end = (row[place] for place in places if place is not None)
+            if not label:
+                raise ValueError
             clips.append(_Clip(youtube_id, (round(float(start)), round(float(end))), label))
         except (ValueError, OverflowError):
             raise bad_line(path, number, ",".join(_COLUMNS), ",".join(row)) from None
