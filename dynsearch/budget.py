@@ -51,4 +51,5 @@ def last_that_fits(
     for point in reversed(points):
         if fits(cost(point), budget):
             return point
-    raise measure.too_low(float(budget), min(map(cost, points)))
+    costs = [cost(point) for point in points]
+    raise measure.too_low(float(budget), min(costs), max(costs))

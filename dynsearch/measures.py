@@ -134,10 +134,12 @@ class CostMeasure:
             if name != "measure"
         }
 
-    def too_low(self, budget: float, cheapest: float, *, where: str | None = None) -> InfeasibleBudgetError:
-        """Return the error of a budget below the cheapest cost there is."""
+    def too_low(
+        self, budget: float, cheapest: float, dearest: float | None = None, *, where: str | None = None
+    ) -> InfeasibleBudgetError:
+        """Return the error of a budget below the cheapest cost there is; the dearest is said where it is known."""
         return InfeasibleBudgetError(
-            budget, cheapest, name=self.budget_name, unit=self.per_video, where=where
+            budget, cheapest, dearest, name=self.budget_name, unit=self.per_video, where=where
         )
 
     def only(self, name: str, value: Value) -> Value:

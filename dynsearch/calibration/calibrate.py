@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,8 +29,10 @@ from dynsearch.scores import DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.calibration import calibrate_exits
 from dynsearch.scores.confidence import SEVERAL_LABELS_MEASURE
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
+from dynsearch.scores.foreign import meant
 from dynsearch.scores.groups import load_groups
-from dynsearch.scores.overlap import check_disjoint
+from dynsearch.scores.overlap import check_disjoint, differences
+from dynsearch.scores.suspicions import from_probabilities, suspicions
 from dynsearch.scores.tables import is_table, load_scores
 from dynsearch.scores.validation import text_array
 from dynsearch.thresholds import OperatingPoint
@@ -54,6 +56,7 @@ def calibrate(
     test: ScoresLike | None = None,
     costs: Sequence[float] | None = None,
     cost_unit: str | CostMeasure | None = None,
+    probabilities: bool = False,
     solver: str = DEFAULT_SOLVER,
     confidence: str | None = None,
     allow_overlap: bool = False,
@@ -77,6 +80,7 @@ def calibrate(
         test: Labelled scores of other videos, to measure the points on.
         costs: For a CSV or Parquet table: cumulative cost of each exit.
         cost_unit: What costs are in, for instance ``ms``, where a file does not say; None means GFLOPs.
+        probabilities: What ``logits`` hold are probabilities; their logarithm is taken.
         solver: A name of ``dynsearch.SOLVERS``.
         confidence: A measure's name, ``given``, ``learned-gain``, or ``auto``, which takes the best of them by
             cross-validation; None takes the largest softmax probability, or sigmoid where videos have several labels.
@@ -123,12 +127,14 @@ def calibrate(
         ]:
             if wanted is not None and wanted is not False:
                 raise InputError(f"{name} is about one point", hint="Choose it with a budget")
-    read = functools.partial(_read, costs=costs, unit=cost_unit)
+    read = functools.partial(_read, costs=costs, unit=cost_unit, probabilities=probabilities)
     calibration = read(scores, labelled=True)
     if max_gflops is not None:
         calibration.measure.only("gflops", max_gflops)
     other = None if test is None else read(test, labelled=True)
-    found = _found(request, calibration, other)
+    checked, rematching = (None if new is None else read(new) for new in (check, rematch))
+    notes = _notes_on(request, calibration, {"applied": other, "checked": checked, "rematched": rematching})
+    found = _found(request, calibration, other, notes + _note_on_budget(request.budget, calibration))
     point = found.point
     if point is None:
         return found
@@ -137,17 +143,17 @@ def calibrate(
         found,
         notes=[*found.notes, *said],
         groups=groups,
-        drift=None if check is None else check_drift(point, read(check)),
-        rematched=None if rematch is None else restored(point, read(rematch)),
+        drift=None if checked is None else check_drift(point, checked),
+        rematched=None if rematching is None else restored(point, rematching),
         point_map=_map(point, calibration),
         applied_map=_map(point, other),
     )
 
 
-def _found(request: Request, calibration: ExitScores, other: ExitScores | None) -> Calibration:
+def _found(
+    request: Request, calibration: ExitScores, other: ExitScores | None, notes: list[str]
+) -> Calibration:
     """Return the frontier and the chosen point, each with what is known of it."""
-    notes = [] if other is None else _notes_on(request, calibration, other)
-    notes += _notes_on_gaps(calibration)
     options: dict[str, Any] = request.solver_options()
     confidence, values = request.confidence, None
     if confidence is None:
@@ -195,6 +201,7 @@ def _read(
     *,
     costs: Sequence[float] | None,
     unit: str | CostMeasure | None,
+    probabilities: bool,
     labelled: bool = False,
 ) -> ExitScores:
     """Return scores that may be given as a file; ``costs`` are those of a table, ``unit`` is theirs.
@@ -209,34 +216,65 @@ def _read(
         scores = load_scores(scores, costs if is_table(scores) else None, measure)
     scores.check_complete()
     if labelled and not scores.has_truth:
+        near = [] if where is None or is_table(where) else meant(where)
         raise ScoresError(
             "unlabelled, so there is no accuracy",
             where=where,
-            hint="Add correct (exits, videos), or labels beside logits",
+            hint=(f"Did you mean {'; '.join(near)}? " if near else "")
+            + "Add correct (exits, videos), or labels beside logits",
         )
-    return scores
+    return from_probabilities(scores) if probabilities else scores
 
 
-def _notes_on(request: Request, calibration: ExitScores, other: ExitScores) -> list[str]:
-    """Refuse other scores that share videos with the calibration scores; return what else is to be said."""
-    notes = []
-    if not request.allow_overlap and not check_disjoint(calibration, other):
-        notes.append("not both files have video_ids, so shared videos can't be noticed")
-    if not np.array_equal(calibration.cost_E, other.cost_E):
-        notes.append("the exits' costs differ between the two files; each is measured with its own")
+def _notes_on(
+    request: Request, calibration: ExitScores, others: Mapping[str, ExitScores | None]
+) -> list[str]:
+    """Refuse scores that do not go with the calibration scores; return what else looks wrong, in words."""
+    notes = [
+        f"calibration scores: {said}" for said in (*_split(calibration, _FITTED), *suspicions(calibration))
+    ]
+    for name, other in others.items():
+        if other is None:
+            continue
+        try:
+            found = differences(calibration, other)
+        except ScoresError as error:
+            raise ScoresError(error.problem, where=f"{name} scores", hint=error.hint) from error
+        if name == "applied":
+            found += _split(other, _APPLIED)
+            if not request.allow_overlap and not check_disjoint(calibration, other):
+                notes.append("not both files have video_ids, so shared videos can't be noticed")
+        notes += [f"{name} scores: {said}" for said in (*found, *suspicions(other))]
     return notes
 
 
-def _notes_on_gaps(scores: ExitScores) -> list[str]:
-    """Return what is to be said of videos without a confidence at an exit before the last."""
-    gaps_EN = np.isnan([] if scores.confidence_EN is None else scores.confidence_EN[:-1])
-    if not gaps_EN.any():
-        return []
-    exit_index, position = np.argwhere(gaps_EN)[0]
+_FITTED = {
+    "test": "a point chosen on test videos looks better than it is: fit on calibration videos, and --apply to these",
+    "train": "a network is surer of videos that it was trained on: fit on videos that it has not seen",
+}
+_APPLIED = {
+    "calibration": "results are to be claimed on test videos",
+    "train": "a network is surer of videos that it was trained on",
+}
+
+
+def _split(scores: ExitScores, wrong: Mapping[str, str]) -> list[str]:
+    """Return why the split that the scores name is not one for their part."""
     return [
-        f"{np.count_nonzero(gaps_EN)} confidences are not given (blank or NaN), the first at exit {exit_index} for the"
-        f" video at position {position}: there a video never stops"
+        f"their split is {scores.split}: {why}"
+        for split, why in wrong.items()
+        if scores.split.lower().removesuffix("ing") == split
     ]
+
+
+def _note_on_budget(budget: float | None, scores: ExitScores) -> list[str]:
+    """Return what is to be said of a budget that limits nothing; one in another unit may be meant."""
+    first, last = scores.cost_E[[0, -1]]
+    if budget is None or not last < budget < math.inf:
+        return []
+    meant = [budget / factor for factor in (1e3, 1e6, 1e9) if first <= budget / factor <= last]
+    said = f"{scores.measure.budget_name}={budget:g} limits nothing: exits cost {first:.6g} to {last:.6g}"
+    return [f"{said} {scores.measure.per_video}" + (f". Did you mean {meant[0]:g}?" if meant else "")]
 
 
 def _choose(request: Request, curve: Frontier, calibration: ExitScores) -> OperatingPoint | None:

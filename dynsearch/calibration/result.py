@@ -145,7 +145,7 @@ class Calibration:
             values["drift"] = self.measure.spelled(asdict(self.drift)) | {"moved": self.drift.moved()}
         if self.rematched is not None:
             values["rematched"] = self.rematched.to_dict()
-        return values
+        return values | {"notes": self.notes}
 
     def to_json(self) -> str:
         """Return the same as strict JSON; infinite thresholds are 1e999, which reads back as infinity."""
@@ -207,7 +207,8 @@ class Calibration:
         chosen = "no point chosen"
         if self.point is not None:
             chosen = f"chosen: top-1 {self.point.top1:.4f} at {self.measure.text(self.point.cost)}"
-        return f"Calibration({len(self.frontier)} points, {self.confidence}, {chosen})"
+        noted = "".join(f"\nnote: {note}" for note in self.notes)
+        return f"Calibration({len(self.frontier)} points, {self.confidence}, {chosen}){noted}"
 
     def _repr_html_(self) -> str:
         from dynsearch.display.notebook import page

@@ -62,6 +62,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
     "costs",
     help="For a CSV or Parquet table: the exits' cumulative GMACs (or other costs) per video, as 4,8,13.",
 )
+@click.option("--probabilities", is_flag=True, help="What the files call logits are probabilities.")
 @click.option("--apply", "test", type=_FILE, help="Other scores (of test videos) to measure the points on.")
 @click.option("--allow-overlap", is_flag=True, help="Accept --apply scores that share videos with SCORES.")
 @click.option("--cross-fit", is_flag=True, help="Estimate accuracy and cost on new videos from SCORES alone.")

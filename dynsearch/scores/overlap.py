@@ -1,10 +1,11 @@
-"""Whether two splits share videos. Thresholds must be judged on videos they were not fitted on."""
+"""Whether two splits go together: of one network, and judged on other videos than the thresholds were fitted on."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from dynsearch.errors import ScoresError
+from dynsearch.measures import one_measure
 from dynsearch.scores.exit_scores import ExitScores
 from dynsearch.tables import composed
 
@@ -46,3 +47,41 @@ def _identical(first: ExitScores, second: ExitScores) -> bool:
         if one is not None and other is not None:
             return np.array_equal(one, other, equal_nan=True)
     return False
+
+
+def differences(calibration: ExitScores, other: ExitScores) -> list[str]:
+    """Return how other scores differ from those of calibration in what should be alike, in words.
+
+    Raises:
+        ScoresError: They have other numbers of exits or classes: no thresholds of the one are for the other.
+        InputError: Their costs are in another measure.
+    """
+    measure = one_measure([calibration, other])
+    sizes = [
+        [scores.num_exits, None if scores.logits_ENK is None else scores.logits_ENK.shape[2]]
+        for scores in (calibration, other)
+    ]
+    for name, one, two in zip(("exits", "classes"), *sizes, strict=True):
+        if one and two and one != two:
+            raise ScoresError(
+                f"has {two} {name}, but the calibration scores have {one}",
+                hint="Give scores of the same network",
+            )
+    notes = []
+    if not np.allclose(calibration.cost_E, other.cost_E, rtol=1e-5, atol=0):
+        costs = [", ".join(f"{cost:.6g}" for cost in scores.cost_E) for scores in (other, calibration)]
+        factors = other.cost_E / calibration.cost_E
+        times = f", {factors[0]:.6g} times as much" if np.allclose(factors, factors[0]) else ""
+        meaning = f" ({measure.meaning})" if measure.meaning else ""
+        notes.append(
+            f"the exits' costs differ: {costs[0]} {measure.unit}{meaning} here, {costs[1]} in the calibration scores"
+            f"{times}; mean costs here are made of these"
+        )
+    rows = [
+        set() if scores.logits_ENK is None else {row.tobytes() for row in scores.logits_ENK[-1]}
+        for scores in (calibration, other)
+    ]
+    shared = len(rows[0] & rows[1])
+    if shared > max(1, len(rows[1]) / 10):
+        notes.append(f"{shared} videos have the very logits of calibration videos: are they the same?")
+    return notes

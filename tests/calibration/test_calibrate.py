@@ -2,10 +2,12 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas
 import pytest
+from scipy.special import softmax
 
 import dynsearch
 from dynsearch.errors import InfeasibleBudgetError, InputError, PolicyError, ScoresError
@@ -108,6 +110,105 @@ def test_what_goes_not_together_is_refused(both, given, error, says):
     with pytest.raises(error) as caught:
         dynsearch.calibrate(both[0], **given)
     assert says in str(caught.value)
+
+
+def of_logits(seed=1, *, num_classes=5, costs=(1.0, 2.0, 4.0), shift=0.0, **more):
+    rng = np.random.default_rng(seed)
+    labels = np.arange(200) % num_classes
+    logits = rng.normal(size=(len(costs), 200, num_classes))
+    logits += (1 + np.arange(len(costs)))[:, None, None] * np.eye(num_classes)[labels]
+    return ExitScores.from_logits(logits + shift, labels, costs, **more)
+
+
+@pytest.mark.reliability(
+    "Statistics",
+    "scores to apply thresholds to, or new videos, that do not belong to the calibration scores",
+    happens="other numbers of exits or classes are refused; other costs, and videos of calibration, are said",
+    sees="`..., but the calibration scores have ...`, `the exits' costs differ: ...`",
+)
+@pytest.mark.parametrize("role", ["test", "check", "rematch"])
+@pytest.mark.parametrize(
+    ("other", "refused", "says"),
+    [
+        (dict(costs=(1.0, 2.0, 4.0, 8.0)), True, "has 4 exits, but the calibration scores have 3"),
+        (dict(num_classes=7), True, "has 7 classes, but the calibration scores have 5"),
+        (dict(costs=(2.0, 4.0, 8.0)), False, "1, 2, 4 in the calibration scores, 2 times as much"),
+        (dict(costs=(1.0, 3.0, 4.0)), False, "costs differ: 1, 3, 4 GFLOPs"),
+        (dict(costs=(1 + 1e-7, 2.0, 4.0)), False, ""),
+        (
+            dict(seed=0, video_ids=[f"other-{i}" for i in range(200)]),
+            False,
+            "200 videos have the very logits",
+        ),
+        ({}, False, ""),
+    ],
+)
+def test_scores_that_do_not_belong_together_are_refused_or_said(role, other, refused, says):
+    fitted = of_logits(0, video_ids=[f"v{i}" for i in range(200)])
+    new = of_logits(**{"video_ids": [f"w{i}" for i in range(200)]} | other)
+    if refused:
+        with pytest.raises(ScoresError, match=says):
+            dynsearch.calibrate(fitted, 3, **{role: new})
+        return
+    notes = dynsearch.calibrate(fitted, 3, **{role: new}).notes
+    assert len(notes) == bool(says)
+    assert says in " ".join(notes)
+
+
+@pytest.mark.reliability(
+    "Statistics",
+    "thresholds fitted on scores of the test or training split, or applied to those of training or calibration",
+    happens="is said, with what to do",
+    sees="`their split is ...`, `a point chosen on test videos looks better than it is: ...`",
+)
+def test_scores_of_the_wrong_split_are_said():
+    for split, says in {
+        "test": "fit on calibration",
+        "training": "surer",
+        "calibration": "",
+        "val": "",
+    }.items():
+        notes = dynsearch.calibrate(of_logits(split=split)).notes
+        assert says in " ".join(notes)
+        assert len(notes) == bool(says)
+    ids = [f"{i}" for i in range(200)]
+    for split, says in {"test": "", "train": "surer", "calibration": "claimed on test", "": ""}.items():
+        other = of_logits(2, split=split, video_ids=ids)
+        notes = dynsearch.calibrate(of_logits(video_ids=[f"v{i}" for i in range(200)]), test=other).notes
+        assert says in " ".join(notes)
+        assert len(notes) == bool(says)
+
+
+@pytest.mark.reliability(
+    "Numbers", "a budget in another unit than the costs", happens="is said or refused with their range"
+)
+def test_a_budget_in_another_unit_is_said():
+    (note,) = dynsearch.calibrate(of_logits(), 3e9).notes
+    assert note == "max_gflops=3e+09 limits nothing: exits cost 1 to 4 GFLOPs per video. Did you mean 3?"
+    assert dynsearch.calibrate(of_logits(), 4).notes == dynsearch.calibrate(of_logits(), math.inf).notes == []
+    with pytest.raises(InfeasibleBudgetError, match=r"Give at least 1; the dearest costs [34]"):
+        dynsearch.calibrate(of_logits(), 0.003)
+
+
+def test_probabilities_may_be_said_to_be_some(tmp_path):
+    scores = of_logits()
+    given = replace(scores, logits_ENK=softmax(scores.logits_ENK.astype(np.float64), axis=-1))
+    expected = dynsearch.calibrate(scores, 3).point
+    found = dynsearch.calibrate(given, 3, probabilities=True)
+    assert found.notes == []
+    assert found.point.exit_share == expected.exit_share
+    np.testing.assert_allclose(found.point.thresholds, expected.thresholds, rtol=1e-5)
+    given.save(tmp_path / "s.npz")
+    assert "note: calibration scores: the logits" in dynsearch_here("calibrate", "s.npz", cwd=tmp_path).err
+    said = dynsearch_here("calibrate", "s.npz", "--probabilities", "--json", "--max-gflops", 3, cwd=tmp_path)
+    assert (said.json["point"]["exit_share"], said.json["notes"]) == (list(expected.exit_share), [])
+
+
+def test_labels_by_another_name_are_named(tmp_path):
+    scores = of_logits()
+    np.savez(tmp_path / "s.npz", logits=scores.logits_ENK, target=scores.labels_N, gmacs=scores.cost_E)
+    with pytest.raises(ScoresError, match=r"unlabelled.*Did you mean target \(200,\) as labels"):
+        dynsearch.calibrate(tmp_path / "s.npz")
 
 
 def test_a_temperature_at_its_bound_is_said(tmp_path):
