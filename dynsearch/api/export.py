@@ -62,9 +62,7 @@ def _class_names(folder: StudyFolder, data_root: Path | None, *, allow_outside: 
     dataset = open_dataset(
         recipe.dataset,
         data_root,
-        calibration_fraction=recipe.calibration_fraction,
-        seed=recipe.seed,
-        split_files=recipe.split_files,
+        **recipe.splitting,
         allow_outside=allow_outside or folder.run_settings().allow_outside,
     )
     return dataset.class_names

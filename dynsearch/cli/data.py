@@ -152,9 +152,7 @@ def check(
             num_workers=workers,
             seconds_per_video=seconds,
             fresh=fresh,
-            calibration_fraction=asked.calibration_fraction,
-            seed=asked.seed,
-            split_files=asked.split_files,
+            **asked.splitting,
             allow_outside=run.allow_outside,
             progress=progress,
         )
@@ -237,9 +235,7 @@ def prepare(
     opened = open_dataset(
         asked.dataset,
         data_root,
-        calibration_fraction=asked.calibration_fraction,
-        seed=asked.seed,
-        split_files=asked.split_files,
+        **asked.splitting,
         allow_outside=run.allow_outside,
     )
     sizes = [len(records) for records in opened.splits.values()]

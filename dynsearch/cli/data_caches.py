@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import asdict
 
 import click
 
@@ -59,19 +60,7 @@ def caches(names: tuple[str, ...], every: bool, older_than: float | None, as_jso
     for cache in gone:
         remove_cache(cache)
     if as_json:
-        shown = gone if removing else there
-        rows = [
-            {
-                "name": c.name,
-                "path": str(c.path),
-                "videos": c.videos,
-                "bytes": c.bytes,
-                "used": c.used,
-                "finished": c.finished,
-                "in_use": c.in_use,
-            }
-            for c in shown
-        ]
+        rows = [asdict(cache) | {"path": str(cache.path)} for cache in (gone if removing else there)]
         click.echo(json.dumps({"removed" if removing else "caches": rows}, indent=1))
         return
     if removing:

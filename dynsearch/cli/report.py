@@ -61,9 +61,7 @@ def _records(folder: StudyFolder, data_root: Path | None, *, allow_outside: bool
         dataset = open_dataset(
             recipe.dataset,
             root,
-            calibration_fraction=recipe.calibration_fraction,
-            seed=recipe.seed,
-            split_files=recipe.split_files,
+            **recipe.splitting,
             allow_outside=allow_outside or folder.run_settings().allow_outside,
         )
     except DataError:

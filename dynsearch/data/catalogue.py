@@ -11,7 +11,7 @@ from dynsearch.data.home import dataset_root
 from dynsearch.data.layouts.outside import check_inside
 from dynsearch.data.layouts.video_tree import without_missing
 from dynsearch.data.records import Annotations, VideoDataset, VideoRecord
-from dynsearch.data.splits import carve_calibration, check_disjoint, groups_note
+from dynsearch.data.splits import carve_calibration, check_disjoint
 from dynsearch.errors import DataError, InputError
 
 __all__ = ["DATASETS", "DatasetInfo", "get_info", "get_metrics", "open_dataset", "read_annotations"]
@@ -110,9 +110,9 @@ def open_dataset(
     """
     annotations = read_annotations(name, root, allow_outside=allow_outside)
     folder = dataset_root(name, root)
-    check_disjoint(annotations.splits(), where=str(folder), split_files=split_files)
+    said = check_disjoint(annotations.splits(), where=str(folder), split_files=split_files)
     fraction = get_info(name).calibration_fraction if calibration_fraction is None else calibration_fraction
-    notes = [*annotations.notes, *groups_note(annotations.splits())]
+    notes = [*annotations.notes, *said]
     if annotations.calibration and calibration_fraction is not None:
         notes.append(
             f"calibration_fraction {fraction:g} is not used: the data set has videos to calibrate on"

@@ -18,7 +18,6 @@ from dynsearch.data.check_problems import (
     duplicates,
     few_of_a_class,
     in_two_splits,
-    overlaps_note,
     shared,
 )
 from dynsearch.data.home import dataset_root
@@ -26,7 +25,7 @@ from dynsearch.data.reader import get_reader
 from dynsearch.data.record_frames import num_record_frames, read_record
 from dynsearch.data.records import VideoRecord, groups_of, without_group
 from dynsearch.data.sampling import segment_centres
-from dynsearch.data.splits import groups_note
+from dynsearch.data.splits import groups_note, overlaps_note
 from dynsearch.data.watched_workers import Lost, Progress, map_watched
 from dynsearch.errors import DataError, InputError, VideoError
 from dynsearch.files import written_whole

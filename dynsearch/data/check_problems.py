@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from dynsearch.data.content import content_digests
-from dynsearch.data.recordings import file_keys, overlaps
+from dynsearch.data.recordings import file_keys
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.data.splits import shared_files, shared_ids
 from dynsearch.errors import named
@@ -148,20 +148,6 @@ def in_two_splits(located: Located, keys: Sequence[Hashable], *, split_files: bo
             detail = f"{what} {first.video_id} in {first_split}"
             problems.append(Problem.of(record, kind, f"{first_split}+{split}", detail))
     return problems
-
-
-def overlaps_note(located: Located, keys: Sequence[Hashable]) -> list[str]:
-    """Return what is said of parts that share time with others of their own split."""
-    records = [record for _, record in located]
-    pairs = [
-        (records[one], records[other])
-        for one, other in overlaps(records, keys, [split for split, _ in located])
-        if located[one][0] == located[other][0] and records[one].seconds != records[other].seconds
-    ]
-    if not pairs:
-        return []
-    first = ", ".join(f"{named(one.video_id)} and {named(other.video_id)}" for one, other in pairs[:5])
-    return [f"{len(pairs)} parts show some of the same as another of their split, first {first}"]
 
 
 def few_of_a_class(annotations: Annotations, study: Splits) -> tuple[list[Problem], list[str]]:

@@ -78,7 +78,7 @@ def add_dataset(name: str, videos: Iterable[VideoLike], *, calibration_fraction:
             video_id=os.fspath(video.path),
             path=Path(video.path).expanduser().absolute(),
             label=labels[0],
-            group=video.group,
+            group=_group_name(video.group),
             labels=labels if several else (),
         )
         parts[video.split or "train"].append(record)
@@ -97,6 +97,11 @@ def add_dataset(name: str, videos: Iterable[VideoLike], *, calibration_fraction:
     if name in DATASETS and DATASETS[name] == info:
         return DATASETS[name]
     return DATASETS.register(name, info)
+
+
+def _group_name(group: object) -> str | None:
+    """Return a group as text; blank ones and those of empty cells of a table are none."""
+    return None if group is None or group != group else str(group).strip() or None
 
 
 def _checked(video: VideoLike) -> Video:

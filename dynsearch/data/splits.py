@@ -70,9 +70,10 @@ def carve_calibration(
             train += [record for record in drawn if unit[record.video_id] not in taken]
     if not calibration:
         together = f", in {len(set(names))} groups or files that are never split" if shared else ""
+        looser = shared and len(set(units(records, split_files=True))) > len(set(names))
         raise DataError(
             f"{len(records)} training videos in {len(by_class)} classes{together}, leave none for {purpose}",
-            hint=f"Add videos or give a larger share for {purpose}" + (f", or {ALLOW}" if shared else ""),
+            hint=f"Add videos or give a larger share for {purpose}" + (f", or {ALLOW}" if looser else ""),
         )
     return train, calibration
 
@@ -113,8 +114,11 @@ def shared_ids(splits: Mapping[str, Sequence[VideoRecord]]) -> dict[str, list[st
 
 def check_disjoint(
     splits: Mapping[str, Sequence[VideoRecord]], *, where: str, split_files: bool = False
-) -> None:
+) -> list[str]:
     """Make sure that no video id occurs twice, and no file, or time of a file, in two splits.
+
+    Returns:
+        What is said of groups in two splits, and of parts that share time inside one.
 
     Raises:
         DataError: One does; the first five are named.
@@ -130,7 +134,8 @@ def check_disjoint(
             hint="Keep each video in one split; `dynsearch data check` lists all",
         )
     located = [(split, record) for split, records in splits.items() for record in records]
-    found = shared_files(located, file_keys(record for _, record in located))
+    keys = file_keys(record for _, record in located)
+    found = shared_files(located, keys)
     wrong = [one for one in found if one.same_time] if split_files else found
     if wrong:
         first = ", ".join(
@@ -144,6 +149,7 @@ def check_disjoint(
             hint="Keep each file in one split; `dynsearch data check` lists all"
             + ("" if at_once else f". Or {ALLOW}"),
         )
+    return [*groups_note(splits), *overlaps_note(located, keys)]
 
 
 class SharedFile(NamedTuple):
@@ -185,6 +191,19 @@ def groups_note(splits: Mapping[str, Sequence[VideoRecord]]) -> list[str]:
         return []
     first = ", ".join(map(named, parted[:5]))
     return [f"{len(parted)} groups or recordings are in two of the splits that the lists name, first {first}"]
+
+
+def overlaps_note(located: Sequence[tuple[str, VideoRecord]], keys: Sequence[Hashable]) -> list[str]:
+    """Return what is said of records that share time of a file, as ``keys`` tell it, with others of their split."""
+    pairs = [
+        f"{named(located[one][1].video_id)} and {named(located[other][1].video_id)}"
+        for one, other in overlaps([record for _, record in located], keys, [split for split, _ in located])
+        if located[one][0] == located[other][0]
+    ]
+    text = (
+        f"{len(pairs)} videos show some of the same as another of their split, first {', '.join(pairs[:5])}"
+    )
+    return [text] if pairs else []
 
 
 def _draw(video_id: str, seed: int) -> bytes:

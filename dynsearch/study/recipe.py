@@ -96,6 +96,11 @@ class StudyRecipe(Settings):
             self.measure.budget_name if name == "budget" else name: value for name, value in values.items()
         }
 
+    @property
+    def splitting(self) -> dict[str, Any]:
+        """How ``open_dataset`` splits the data set."""
+        return self.model_dump(include={"calibration_fraction", "seed", "split_files"})
+
     def resolved(self) -> dict[str, Any]:
         """Return all fields, defaults included, as plain values."""
         return self.model_dump(mode="json")

@@ -33,9 +33,7 @@ def open_clips(
     return DatasetClips.open(
         dataset or recipe.dataset,
         data_root,
-        calibration_fraction=recipe.calibration_fraction,
-        seed=recipe.seed,
-        split_files=recipe.split_files,
+        **recipe.splitting,
         frame_cache=recipe.frame_cache,
         reader=run.reader,
         num_workers=run.num_workers,

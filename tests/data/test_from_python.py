@@ -35,6 +35,13 @@ def test_videos_may_have_several_labels(tmp_path):
     assert [record.labels for record in info.read(tmp_path).test] == [(1,), (0, 1), (1,), (0, 1)]
 
 
+def test_groups_of_a_table_are_text_and_blank_ones_are_none(tmp_path):
+    groups = ["anna", "anna ", "", " ", None, float("nan"), 1, "1"]
+    videos = [(tmp_path / f"{i}.mp4", "ab"[i % 2], None, group) for i, group in enumerate(groups)]
+    records = add_dataset("grouped-in-a-test", videos).read(tmp_path).train
+    assert [record.group for record in records] == ["anna", "anna", None, None, None, None, "1", "1"]
+
+
 @pytest.mark.parametrize(
     ("videos", "says"),
     [

@@ -248,3 +248,27 @@ def test_no_layout_no_list_and_no_seed_gives_a_file_to_two_splits(rows, form, te
             if split != other_split and os.path.samefile(one.path, other.path):
                 (start, end), (begin, stop) = one.seconds, other.seconds
                 assert min(end, stop) <= max(start, begin)
+
+
+def test_what_a_study_may_suffer_from_is_said_when_it_opens(root):
+    header = "path,label,start,end,group,split\n"
+    rows = [f"v/{n}.mp4,{'ab'[n % 2]},,,p{n % 3},{'test' if n > 3 else 'train'}" for n in range(6)]
+    (root / "all.csv").write_text(header + "\n".join([*rows, "v//0.mp4,a,2,3,p0,train"]))
+    notes = open_dataset("csv", root, calibration_fraction=0.4).notes
+    assert any(
+        "2 groups or recordings are in two of the splits that the lists name, first p1, p2" in n
+        for n in notes
+    )
+    assert "1 videos show some of the same as another of their split, first v/0.mp4 and v/0.mp4#2-3" in notes
+
+
+def test_the_switch_is_named_only_where_it_helps(root):
+    write_list(root, segments(files=1))
+    with pytest.raises(
+        DataError, match="in 1 groups or files that are never split, leave none.*split_files: true"
+    ):
+        open_dataset("csv", root)
+    rows = "\n".join(f"v/{n}.mp4,{'ab'[n % 2]},ann" for n in range(6))
+    (root / "all.csv").write_text("path,label,person\n" + rows)
+    with pytest.raises(DataError, match=r"in 1 groups or files .* larger share for test$"):
+        open_dataset("csv", root)
