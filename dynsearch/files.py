@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and YAML and JSON read with errors that name the file."""
+"""Files written whole or not at all, never over the user's; YAML and JSON read with errors that name the file."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import json
 import os
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +56,76 @@ def written_whole(path: str | os.PathLike[str]) -> Iterator[Path]:
             where=str(path),
             hint="Check free space and permissions",
         ) from error
+
+
+def check_outputs(
+    outputs: Iterable[tuple[str | os.PathLike[str] | None, str]],
+    inputs: Iterable[str | os.PathLike[str] | None],
+    *,
+    force: bool = False,
+) -> None:
+    """Refuse, before there is work to lose, to write files over inputs, each other, or what dynsearch did not make.
+
+    Args:
+        outputs: Each with a pattern that such a file has near its beginning or end if dynsearch made it. None is left
+            out.
+        inputs: Files and folders that are read; None is left out.
+        force: Write over what others made too, but never over an input.
+
+    Raises:
+        InputError: It names the file and says what would be lost.
+    """
+    inputs = list(inputs)
+    for output, own in outputs:
+        if output is None:
+            continue
+        path = Path(output)
+        ours = path.is_file() and _says(path, own)
+        check_no_input(path, inputs, ours=ours)
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "no regular file"
+            raise InputError(f"is {what}; a file is to be written", where=str(path), hint="Give another name")
+        if path.is_file() and not (ours or force):
+            raise InputError(
+                "is there already, and dynsearch did not make it",
+                where=str(path),
+                hint="Give another name, or --force to overwrite it",
+            )
+        inputs.append(path)
+
+
+def check_no_input(
+    path: Path, inputs: Iterable[str | os.PathLike[str] | None], *, ours: bool = False
+) -> None:
+    """Refuse to write onto an input: the same file or folder by whatever name, one that holds it, or a part of it.
+
+    Args:
+        path: A file or folder to be written.
+        inputs: Files and folders that are read; None is left out.
+        ours: Whether dynsearch made ``path``, which may then be part of an input.
+
+    Raises:
+        InputError: It names both.
+    """
+    for given in (Path(given) for given in inputs if given is not None):
+        real, read = path.resolve(), given.resolve()
+        same = real == read or (path.exists() and given.exists() and path.samefile(given))
+        held, part = real in read.parents, read in real.parents and path.exists() and not ours
+        if same or held or part:
+            what = "is" if same else "holds" if held else "is part of"
+            raise InputError(
+                f"{what} {given}, which is read or written too, and would be lost",
+                where=str(path),
+                hint="Give another name",
+            )
+
+
+def _says(path: Path, own: str) -> bool:
+    """Return whether a file is empty, or has the pattern ``own`` near its beginning or end."""
+    with path.open("rb") as file:
+        head, size = file.read(2**16), file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - 2**16))
+        return not size or re.search(own.encode(), head + file.read()) is not None
 
 
 def system_error(error: Exception) -> OSError | None:
@@ -107,7 +177,12 @@ def read_text(path: str | os.PathLike[str], error: type[InputError] = InputError
 
 def write_yaml(path: str | os.PathLike[str], value: Any) -> None:
     """Write ``value`` (dicts, lists, numbers, strings) to ``path`` as YAML, in the order given."""
-    write_text(path, yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110))
+    write_text(path, yaml_text(value))
+
+
+def yaml_text(value: Any) -> str:
+    """Return ``value`` as :func:`write_yaml` writes it."""
+    return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=110)
 
 
 def read_yaml(path: str | os.PathLike[str], error: type[InputError] = InputError) -> Any:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dynsearch.data.catalogue import open_dataset
 from dynsearch.export.bundle import Bundle, write_bundle
+from dynsearch.export.ownership import check_export
 from dynsearch.frontier import MergedPoint
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
@@ -23,6 +24,7 @@ def export_point(
     budget: float | None = None,
     data_root: Path | None = None,
     allow_outside: bool = False,
+    force: bool = False,
 ) -> Bundle:
     """Write a point of a study's frontier as a bundle.
 
@@ -34,11 +36,13 @@ def export_point(
         budget: The one it was chosen under; None means the study's own.
         data_root: The data set's own folder, whose classes are asked for; None takes those the study recorded.
         allow_outside: Let its videos lie outside that folder; a study that recorded so needs it no more.
+        force: Write over what is not an untouched exported bundle too.
 
     Raises:
-        BundleError: ``output`` is a file.
+        BundleError: ``output`` is a file, or holds what would be lost.
         DataError: The study recorded no classes, and its data set can't be read.
     """
+    check_export(output, [folder.path, *([data_root] if data_root else [])], force=force)
     recipe = folder.recipe()
     if budget is not None:
         recipe = recipe.model_copy(update={"budget": budget})
@@ -52,6 +56,7 @@ def export_point(
         weights=folder.trial(point.key) / "weights.safetensors",
         class_names=_class_names(folder, data_root, allow_outside=allow_outside),
         recipe=recipe,
+        anew=True,
     )
 
 

@@ -92,16 +92,21 @@ class Study:
         return self.results.best_under(self.recipe.budget if budget is None else budget)
 
     def export(
-        self, path: str | os.PathLike[str], budget: float | None = None, *, max_gflops: float | None = None
+        self,
+        path: str | os.PathLike[str],
+        budget: float | None = None,
+        *,
+        max_gflops: float | None = None,
+        force: bool = False,
     ) -> Bundle:
         """Write the best point under a budget as a bundle, as ``dynsearch export`` does.
 
         Raises:
             InfeasibleBudgetError: Every point costs more.
-            BundleError: ``path`` is a file.
+            BundleError: ``path`` is a file, or holds what would be lost and ``force`` is not given.
         """
         point = self.best_under(budget, max_gflops=max_gflops)
-        return export_point(self.folder, self.results, point, Path(path))
+        return export_point(self.folder, self.results, point, Path(path), force=force)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the frontier as a table with the columns of ``frontier.csv``."""

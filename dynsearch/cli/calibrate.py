@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
-from dynsearch.cli.options import any_budget, budget, plugins
+from dynsearch.cli.options import any_budget, budget, force, plugins
 
-if TYPE_CHECKING:
-    from dynsearch.calibration import Calibration
-
-_PLOT_SUFFIXES = (".png", ".svg", ".pdf")
+OWN_FRONTIER = r"\A\w+,top1,threshold_0,"
+OWN_POLICY = r"\Aplan_id: .*\nconfidence: .*\nthresholds:\n"
+"""How these files begin."""
 _ABOUT_A_POINT = ("by_class", "by", "check", "rematch", "safe")
 _FILE = click.Path(dir_okay=False, path_type=Path)
 
@@ -91,6 +90,7 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--csv", "csv_file", type=_FILE, help="Write the whole frontier to this file.")
 @click.option("--plot", "plot_file", type=_FILE, help="Draw the frontier into this file (png, svg or pdf).")
 @click.option("--policy", "policy_file", type=_FILE, help="Write the chosen point's thresholds to this file.")
+@force
 def calibrate(**options: Any) -> None:
     """Choose the thresholds of an early-exit network from its exit scores.
 
@@ -100,7 +100,9 @@ def calibrate(**options: Any) -> None:
     """
     from dynsearch.calibration import calibrate as run
     from dynsearch.cli.calibrate_text import parse_costs, parse_grid, to_text
+    from dynsearch.display.figures import OWN_PICTURE, check_picture, saved_figure
     from dynsearch.display.tables import write_csv
+    from dynsearch.files import check_outputs
 
     outputs = {name: options.pop(name) for name in ("as_json", "csv_file", "plot_file", "policy_file")}
     options["max_gflops"], options["budget"] = options["budget"], options.pop("any_budget")
@@ -111,6 +113,13 @@ def calibrate(**options: Any) -> None:
         about_a_point |= {f"--{name.replace('_', '-')}": options[name] for name in _ABOUT_A_POINT}
         for name in (name for name, wanted in about_a_point.items() if wanted):
             raise click.UsageError(f"{name} is about one point: choose it with --max-gflops")
+    csv_file, plot_file, policy_file = (outputs[name] for name in ("csv_file", "plot_file", "policy_file"))
+    check_picture(plot_file)
+    check_outputs(
+        [(csv_file, OWN_FRONTIER), (plot_file, OWN_PICTURE), (policy_file, OWN_POLICY)],
+        [options[name] for name in ("scores", "test", "check", "rematch", "by")],
+        force=options.pop("force"),
+    )
     costs, qs = options.pop("costs"), options.pop("qs")
     own = {
         "qs": None if qs is None else parse_grid(qs),
@@ -122,31 +131,11 @@ def calibrate(**options: Any) -> None:
     result = run(**options, costs=None if costs is None else parse_costs(costs), **given)
     for note in result.notes:
         click.echo(f"note: {note}", err=True)
-    if outputs["csv_file"] is not None:
-        write_csv(result.rows(), outputs["csv_file"])
-    if outputs["plot_file"] is not None:
-        _draw(result, outputs["plot_file"])
-    if outputs["policy_file"] is not None:
-        result.policy.save(outputs["policy_file"])
+    if csv_file is not None:
+        write_csv(result.rows(), csv_file)
+    if plot_file is not None:
+        with saved_figure(plot_file, width=6.4, height=4.2) as (_, axes):
+            result.plot(axes)
+    if policy_file is not None:
+        result.policy.save(policy_file)
     click.echo(result.to_json() if outputs["as_json"] else to_text(result))
-
-
-def _draw(result: Calibration, path: Path) -> None:
-    """Draw the frontier to ``path``.
-
-    Raises:
-        InputError: The file's suffix names no picture format.
-    """
-    from dynsearch.errors import InputError
-    from dynsearch.files import written_whole
-
-    if path.suffix.lower() not in _PLOT_SUFFIXES:
-        raise InputError(
-            f"can't draw into {path.name!r}", hint=f"Use a name ending in {', '.join(_PLOT_SUFFIXES)}"
-        )
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
-    result.plot(figure.subplots())
-    with written_whole(path) as temporary:
-        figure.savefig(temporary, dpi=150)

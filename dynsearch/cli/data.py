@@ -99,6 +99,7 @@ def _described(info: DatasetInfo) -> dict[str, Any]:
 @click.option(
     "--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the problems there."
 )
+@options.force
 @options.reader
 @click.option(
     "--seconds",
@@ -120,6 +121,7 @@ def check(
     allow_outside: bool | None,
     min_frames: int,
     csv_path: Path | None,
+    force: bool,
     reader: str | None,
     seconds: float,
     fresh: bool,
@@ -133,7 +135,9 @@ def check(
     splits that a study by the recipe makes. Interrupted, the same command goes on. Exit code 1 when something is wrong.
     """
     from dynsearch.api.bars import counting
-    from dynsearch.data.check import check_dataset
+    from dynsearch.data.check import OWN_CSV, check_dataset
+    from dynsearch.data.home import dataset_root
+    from dynsearch.files import check_outputs
 
     asked, run = _asked_for(
         recipe_file,
@@ -143,6 +147,7 @@ def check(
         split_files=split_files or None,
         allow_outside=allow_outside,
     )
+    check_outputs([(csv_path, OWN_CSV)], [dataset_root(asked.dataset, data_root), recipe_file], force=force)
     with counting("checking", quiet=quiet or as_json) as progress:
         report = check_dataset(
             asked.dataset,

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 @options.data_root
 @options.allow_outside
 @options.studies_root
+@options.force
 def export(
     source: str,
     budget: float | None,
@@ -45,6 +46,7 @@ def export(
     data_root: Path | None,
     allow_outside: bool | None,
     studies_root: Path,
+    force: bool,
 ) -> None:
     """Write the best point of STUDY under a budget as a bundle: plan, weights, thresholds, labels, card.
 
@@ -63,14 +65,17 @@ def export(
     elif output is None:
         raise click.UsageError("Give --output, the folder of the bundle.")
     else:
+        outside = bool(allow_outside)
         bundle = _from_study(
-            source, budget, any_budget, output, data_root, studies_root, allow_outside=bool(allow_outside)
+            source, budget, any_budget, output, data_root, studies_root, allow_outside=outside, force=force
         )
     if format_ != "bundle":
         from dynsearch.export.graphs import write_graphs
+        from dynsearch.files import check_no_input
 
         folder = (output or given) / format_
-        write_graphs(bundle, folder, format_)
+        check_no_input(folder, [bundle.folder], ours=True)
+        write_graphs(bundle, folder, format_, force=force)
         click.echo(f"{folder}: {len(bundle.plan.exits)} graphs; python {folder / 'run.py'} VIDEO...")
 
 
@@ -83,6 +88,7 @@ def _from_study(
     studies_root: Path,
     *,
     allow_outside: bool,
+    force: bool,
 ) -> Bundle:
     """Write a study's best point as a bundle, and say what it is."""
     from dynsearch.api.export import export_point
@@ -96,7 +102,14 @@ def _from_study(
     results = read_results(open_record(folder), folder, solver=recipe.solver)
     point = results.best_under(limit)
     bundle = export_point(
-        folder, results, point, output, budget=limit, data_root=data_root, allow_outside=allow_outside
+        folder,
+        results,
+        point,
+        output,
+        budget=limit,
+        data_root=data_root,
+        allow_outside=allow_outside,
+        force=force,
     )
     click.echo(
         f"{bundle.folder}: trial {point.key}, plan {bundle.plan.plan_id}, top-1 {100 * point.test.top1:.1f}% at "

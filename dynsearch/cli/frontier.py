@@ -30,6 +30,7 @@ _ROWS_SHOWN = 12
 )
 @options.plugins
 @options.studies_root
+@options.force
 @options.as_json
 def frontier(
     study: str,
@@ -38,21 +39,24 @@ def frontier(
     plot: Path | None,
     plot_grid: Path | None,
     studies_root: Path,
+    force: bool,
     as_json: bool,
 ) -> None:
     """Show the frontier of STUDY and write it to frontier.csv and frontier.png.
 
     Points are chosen on the calibration split; what is shown was measured on the test split.
     """
+    from dynsearch.display.figures import OWN_PICTURE, check_picture
+    from dynsearch.files import check_outputs
     from dynsearch.study.folder import StudyFolder
     from dynsearch.study.frontier_files import draw_frontier, draw_grid, write_frontier
     from dynsearch.study.record import open_record
     from dynsearch.study.results import read_results
 
-    for option, path in (("--plot", plot), ("--plot-grid", plot_grid)):
-        if path is not None and path.suffix not in (".png", ".svg", ".pdf"):
-            raise click.BadParameter(f"{path} is no .png, .svg or .pdf file", param_hint=option)
+    check_picture(plot)
+    check_picture(plot_grid)
     folder = StudyFolder.existing(study, studies_root)
+    check_outputs([(plot, OWN_PICTURE), (plot_grid, OWN_PICTURE)], [folder.path], force=force)
     recipe = folder.recipe()
     results = read_results(open_record(folder), folder, solver=recipe.solver)
     write_frontier(folder, recipe, results)

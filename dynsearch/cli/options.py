@@ -47,6 +47,11 @@ loggers = click.option(
     type=click.Choice(["wandb", "mlflow"]),
     help="Report to Weights & Biases or MLflow too (extras of their own). May be repeated.",
 )
+force = click.option(
+    "--force",
+    is_flag=True,
+    help="Write over what dynsearch did not make too; never over what the command reads.",
+)
 settings = click.option(
     "--set",
     "settings",

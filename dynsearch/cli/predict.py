@@ -34,6 +34,7 @@ from dynsearch.cli import options
     type=click.Path(path_type=Path),
     help="Also write the video with its labels to this .mp4 file.",
 )
+@options.force
 @options.plugins
 @options.reader
 @options.as_json
@@ -43,6 +44,7 @@ def predict(
     stream: bool,
     window: float,
     annotate: Path | None,
+    force: bool,
     reader: str | None,
     as_json: bool,
 ) -> None:
@@ -61,12 +63,15 @@ def predict(
         raise click.UsageError("--reader is for files; a stream is always read by PyAV.")
     from dynsearch.cli import predict_run
     from dynsearch.data.video_sources import find_videos
+    from dynsearch.export.annotate import OWN_VIDEO
     from dynsearch.export.loaded import LoadedNetwork
+    from dynsearch.files import check_outputs
 
+    paths = [] if stream else find_videos(videos)
+    check_outputs([(annotate, OWN_VIDEO)], [bundle, *videos, *paths], force=force)
     if stream:
         predict_run.label_stream(LoadedNetwork(bundle), videos[0], window, annotate, as_json=as_json)
         return
-    paths = find_videos(videos)
     if annotate and len(paths) > 1:
         raise click.UsageError(f"--annotate takes one VIDEO, got {len(paths)}.")
     loaded = LoadedNetwork(bundle, reader=reader)

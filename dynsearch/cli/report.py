@@ -29,18 +29,26 @@ if TYPE_CHECKING:
 @options.plugins
 @options.allow_outside
 @options.studies_root
+@options.force
 def report(
-    study: str, output: Path | None, data_root: Path | None, allow_outside: bool | None, studies_root: Path
+    study: str,
+    output: Path | None,
+    data_root: Path | None,
+    allow_outside: bool | None,
+    studies_root: Path,
+    force: bool,
 ) -> None:
     """Write the report of STUDY: frontier, chosen plan, exits, videos, classes and search, as one HTML page.
 
     The page needs no network. It is made from the study's files; where the data set is at hand, videos are shown.
     """
     from dynsearch.api.report import make_report
+    from dynsearch.files import check_outputs
     from dynsearch.study.folder import StudyFolder
 
     folder = StudyFolder.existing(study, studies_root)
     path = folder.path / "report.html" if output is None else output
+    check_outputs([(path, "dynsearch report</title>")], [folder.path, data_root], force=force)
     missing = make_report(folder, path, _records(folder, data_root, allow_outside=bool(allow_outside)))
     if missing:
         click.echo(f"{missing} videos have no picture: the data set or the file is not there", err=True)

@@ -92,11 +92,14 @@ def train(
         raise click.UsageError("torchrun starts the processes already; leave --nproc out.")
 
     from dynsearch.cli.train_progress import training_progress
+    from dynsearch.export.ownership import check_training
     from dynsearch.export.train import train_bundle
     from dynsearch.search.loggers import open_loggers
     from dynsearch.training.ranks import joined_ranks
 
     with joined_ranks(run.timeout) as ranks:
+        if ranks.is_first:
+            check_training(output, plan, [what, weights, data_root])
         source = _open(recipe, run, data_root, ranks, quiet=quiet or as_json)
         trackers = open_loggers(run.loggers, output.name, recipe) if ranks.is_first else []
         silent = quiet or as_json or not ranks.is_first

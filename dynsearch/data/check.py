@@ -33,6 +33,10 @@ from dynsearch.files import written_whole
 _FRAMES_READ = 8
 
 
+OWN_CSV = ",".join(field.name for field in dataclasses.fields(Problem))
+"""The first line of a table of problems."""
+
+
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class CheckReport:
     """What a check found.
@@ -67,9 +71,8 @@ class CheckReport:
         Raises:
             DynsearchError: The file can't be written.
         """
-        columns = [field.name for field in dataclasses.fields(Problem)]
         with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, columns)
+            writer = csv.DictWriter(file, OWN_CSV.split(","))
             writer.writeheader()
             writer.writerows(dataclasses.asdict(problem) for problem in self.problems)
 

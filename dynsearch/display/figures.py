@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dynsearch.display.words import Unit
+from dynsearch.errors import InputError
 from dynsearch.files import written_whole
 
 if TYPE_CHECKING:
@@ -17,6 +19,11 @@ if TYPE_CHECKING:
 BLUE, ORANGE, GREY, GREEN = "#0072B2", "#D55E00", "#5F5F5F", "#009E73"
 EXIT_COLOURS = ("#56B4E9", "#E69F00", "#009E73", "#CC79A7", "#F0E442", "#0072B2", "#D55E00", "#999999")
 """Okabe and Ito's palette, told apart by colour-blind readers; exits beyond the eighth begin again."""
+
+OWN_PICTURE = "made by dynsearch"
+"""What pictures say of who made them."""
+SUFFIXES = {".png": "Software", ".svg": "Creator", ".pdf": "Creator"}
+"""Pictures that can be drawn, and where they say who made them."""
 
 _STYLE: Any = {
     "font.size": 9,
@@ -28,6 +35,16 @@ _STYLE: Any = {
     "svg.fonttype": "none",
     "pdf.fonttype": 42,
 }
+
+
+def check_picture(path: Path | None) -> None:
+    """Refuse a name that says no format that can be drawn.
+
+    Raises:
+        InputError: It lists those there are.
+    """
+    if path is not None and path.suffix.lower() not in SUFFIXES:
+        raise InputError(f"can't draw into {path.name!r}", hint=f"Use a name ending in {', '.join(SUFFIXES)}")
 
 
 @contextmanager
@@ -48,9 +65,9 @@ def saved_figure(
         figure = Figure(figsize=(width, height), layout="constrained")
         yield figure, figure.subplots()
         with written_whole(path) as temporary:
-            figure.savefig(
-                temporary, dpi=200, metadata={"Date": None} if temporary.suffix == ".svg" else None
-            )
+            suffix = temporary.suffix.lower()
+            made = {SUFFIXES[suffix]: OWN_PICTURE} | ({"Date": None} if suffix == ".svg" else {})
+            figure.savefig(temporary, dpi=200, metadata=made)
 
 
 @contextmanager

@@ -19,6 +19,9 @@ Picture = npt.NDArray[np.uint8]
 
 SUFFIXES = (".mp4", ".mkv", ".mov")
 
+OWN_VIDEO = "labelled by dynsearch"
+"""A tag of these videos."""
+
 _TICK = Fraction(1, 1000)  # seconds
 
 
@@ -98,6 +101,7 @@ def annotated_video(path: Path) -> Iterator[AnnotatedVideo]:
     if path.suffix.lower() not in SUFFIXES:
         raise InputError("is no name of a video", where=str(path), hint=f"End it in {', '.join(SUFFIXES)}")
     with written_whole(path) as temporary, av.open(str(temporary), "w") as container:
+        container.metadata["comment"] = OWN_VIDEO
         video = AnnotatedVideo(container)
         yield video
         video.close()

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING
 
 from dynsearch.errors import BundleError, DynsearchError, shown
 from dynsearch.export.card import CardFacts, model_card
+from dynsearch.export.ownership import CARD, FILES, HUB_WEIGHTS, WEIGHTS, clear, marked, weights_digest
 from dynsearch.families import cost_table
-from dynsearch.files import read_yaml, write_text, write_yaml, written_whole
+from dynsearch.files import read_yaml, write_text, written_whole, yaml_text
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
 from dynsearch.plugins import portable, require
@@ -23,13 +24,6 @@ from dynsearch.thresholds import ExitPolicy, OperatingPoint
 if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
-
-WEIGHTS = "weights.safetensors"
-HUB_WEIGHTS = "model.safetensors"
-"""The same under the name that model hubs look for."""
-
-FILES = ("plan.yaml", "policy.yaml", "labels.txt", "recipe.yaml")
-"""What makes a folder a bundle, with the weights."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +106,12 @@ def write_bundle(
     weights: Path,
     class_names: Sequence[str],
     recipe: StudyRecipe,
+    anew: bool = False,
 ) -> Bundle:
     """Write one operating point as a bundle; ``policy.yaml`` comes last and makes it complete.
 
     Args:
-        folder: Made if it is not there. Files of an earlier bundle are replaced.
+        folder: Made if it is not there. Files of an earlier bundle are replaced: see :func:`check_export`.
         plan: The plan.
         point: The operating point, on calibration and on test.
         full: The same network on test if no video stopped early.
@@ -124,27 +119,33 @@ def write_bundle(
         weights: The trained weights; copied.
         class_names: K names, in label order.
         recipe: How the network was trained.
+        anew: Remove what an earlier bundle or training left there.
 
     Raises:
-        BundleError: ``folder`` is a file.
         DynsearchError: A file can't be written.
     """
-    if folder.exists() and not folder.is_dir():
-        raise BundleError("is a file; a bundle is a folder", where=str(folder), hint="Give another --output")
     target = folder / WEIGHTS
     if not weights.is_file():
         raise DynsearchError("the trained weights are gone", where=str(weights), hint="Train the plan again")
+    recipe = recipe.model_copy(update={"plugins": portable(recipe.plugins)})
+    table = cost_table(plan, len(class_names))
+    facts = CardFacts(plan, point, full, frontier, table, recipe, class_names)
+    texts = {
+        "plan.yaml": yaml_text(plan.to_dict()),
+        "labels.txt": "".join(f"{name}\n" for name in class_names),
+        "recipe.yaml": yaml_text(recipe.resolved()),
+        "policy.yaml": yaml_text(point.calibration.policy.to_dict()),
+    }
+    contents = [texts[name].encode() for name in FILES]
+    card = marked(model_card(facts), "<!-- {} -->", weights_digest(weights), *contents)
+    if anew:
+        clear(folder)
+    write_text(folder / CARD, card)
     if weights.resolve() != target.resolve():
         with written_whole(target) as temporary:
             shutil.copyfile(weights, temporary)
-    plan.save(folder / "plan.yaml")
-    write_text(folder / "labels.txt", "".join(f"{name}\n" for name in class_names))
-    recipe = recipe.model_copy(update={"plugins": portable(recipe.plugins)})
-    write_yaml(folder / "recipe.yaml", recipe.resolved())
-    table = cost_table(plan, len(class_names))
-    facts = CardFacts(plan, point, full, frontier, table, recipe, class_names)
-    write_text(folder / "README.md", model_card(facts))
-    point.calibration.policy.save(folder / "policy.yaml")
+    for name in FILES:
+        write_text(folder / name, texts[name])
     return Bundle.load(folder)
 
 

@@ -11,13 +11,23 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from dynsearch.errors import BundleError
-from dynsearch.export.bundle import FILES, HUB_WEIGHTS, WEIGHTS, Bundle
+from dynsearch.export.bundle import Bundle
+from dynsearch.export.ownership import CARD, FILES, HUB_WEIGHTS, UNMARKED, WEIGHTS
 from dynsearch.files import written_whole
 
 
 def write_hub_files(bundle: Bundle, folder: Path) -> None:
-    """Copy the bundle's files and its model card into ``folder``; ``config.json`` is the mixin's to write."""
-    for source in (*(bundle.folder / name for name in (*FILES, "README.md")), bundle.weights):
+    """Copy the bundle's files and its model card into ``folder``; ``config.json`` is the mixin's to write.
+
+    Raises:
+        BundleError: There is a ``README.md`` of somebody else's.
+    """
+    card = folder / CARD
+    if card.is_file() and UNMARKED[CARD] not in card.read_text(encoding="utf-8", errors="replace"):
+        raise BundleError(
+            "is not a bundle's card", where=str(card), hint="Give another folder, or move it away"
+        )
+    for source in (*(bundle.folder / name for name in (*FILES, CARD)), bundle.weights):
         if source.is_file():
             name = HUB_WEIGHTS if source == bundle.weights else source.name
             with written_whole(folder / name) as temporary:

@@ -83,7 +83,10 @@ def test_onnx_of_every_kind_of_plan(tmp_path, name):
 def test_torch_export_gives_our_answers(tmp_path):
     plan = small_plan("1x3", "3x4", num_frames=8, image_size=48, temporal_shift=INSIDE)
     bundle = toy_bundle(tmp_path / "net", plan)
+    (tmp_path / "graphs").mkdir()
+    (tmp_path / "graphs" / "step9.onnx").write_bytes(b"of another plan")
     write_graphs(bundle, tmp_path / "graphs", "torch-export")
+    assert len(list((tmp_path / "graphs").glob("step*"))) == 2
     assert assert_same_answers(bundle, tmp_path / "graphs")
 
 

@@ -20,6 +20,7 @@ from dynsearch.export.bundle import Bundle
 from dynsearch.export.graphs import runner
 from dynsearch.export.graphs.share import share_weights
 from dynsearch.export.loaded import load_network, short_side
+from dynsearch.export.ownership import RUNNER, check_graphs, marked
 from dynsearch.families import family_of
 from dynsearch.files import write_text, written_whole
 from dynsearch.measures import COUNTED
@@ -47,7 +48,7 @@ _MANIFEST = "network.json"
 _MAX_BATCH = 4096
 
 
-def write_graphs(bundle: Bundle, folder: Path, format_: str) -> None:
+def write_graphs(bundle: Bundle, folder: Path, format_: str, *, force: bool = False) -> None:
     """Write one graph for each step from exit to exit, ``network.json`` and ``run.py`` into ``folder``.
 
     ``run.py`` needs neither torch (for ONNX) nor dynsearch. The manifest ``network.json`` comes last and makes
@@ -57,10 +58,11 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str) -> None:
         bundle: The network with its policy.
         folder: Made if it is not there.
         format_: A key of :data:`FORMATS`.
+        force: Write beside and over files that are not graph files as they were written.
 
     Raises:
         BundleError: The format is unknown, what writes it is not installed, or the network is no grid or can't be
-            traced.
+            traced; or ``folder`` holds something else.
         WeightsError: The weights are damaged or of another network.
     """
     if format_ not in FORMATS:
@@ -73,6 +75,7 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str) -> None:
         )
     if format_ == "onnx":
         _check_onnx()
+    check_graphs(folder, force=force)
     (folder / _MANIFEST).unlink(missing_ok=True)
     network = load_network(bundle).eval()
     plan = bundle.plan
@@ -96,7 +99,9 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str) -> None:
         files.append(path)
     if format_ == "onnx":
         share_weights(files, folder / "weights.bin")
-    write_text(folder / "run.py", runner_source())
+    for stale in {*folder.glob("step*.onnx"), *folder.glob("step*.pt2")}.difference(files):
+        stale.unlink()
+    write_text(folder / RUNNER, marked(runner_source(), "# {}"))
     manifest = _manifest(bundle, network, [step for step, _ in steps], files)
     write_text(folder / _MANIFEST, json.dumps(manifest, indent=1, allow_nan=False) + "\n")
 
