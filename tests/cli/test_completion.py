@@ -19,7 +19,7 @@ def completed(shell, words, position):
 
 def test_commands_and_options_are_completed():
     assert completed("bash", "dynsearch ex", 1) == ["plain,export"]
-    assert completed("bash", "dynsearch export --fo", 2) == ["plain,--format"]
+    assert completed("bash", "dynsearch export --form", 2) == ["plain,--format"]
     assert "plain,torch-export" in completed("bash", "dynsearch export --format ", 3)
 
 
