@@ -10,7 +10,6 @@ from pathlib import Path
 
 import click
 
-from dynsearch.data.sampling import segment_centres
 from dynsearch.data.stream import stream_frames
 from dynsearch.errors import VideoError
 from dynsearch.export.annotate import AnnotatedVideo, annotated_video
@@ -98,7 +97,7 @@ def _annotate_file(loaded: LoadedNetwork, path: Path, answer: Prediction, annota
     """Write the whole video with its label; frames the network looked at are marked."""
     num_shown = sum(1 for _ in stream_frames(str(path)))
     plan = loaded.bundle.plan
-    centres = segment_centres(num_shown, plan.num_frames)
+    centres = loaded.frames_taken(num_shown)
     fed = plan.frame_order.frame_indices(plan.frames_per_set)[: answer.frames]
     marked = {int(centres[i]) for i in fed}
     with annotated_video(annotate) as video:

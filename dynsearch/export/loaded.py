@@ -106,16 +106,25 @@ class LoadedNetwork(ModelHubMixin):
         Raises:
             VideoError: The video can't be read.
         """
-        plan = self.bundle.plan
-        frames = read_frames(
-            path, lambda count: segment_centres(count, plan.num_frames).tolist(), reader=self.reader
-        )
+        frames = read_frames(path, lambda count: self.frames_taken(count).tolist(), reader=self.reader)
         return self.prepare(frames)
+
+    def frames_taken(self, count: int) -> npt.NDArray[np.int64]:
+        """Return which of ``count`` frames the network looks at, (T,), in temporal order.
+
+        They are those it was measured on: where its recipe keeps frames, T of the ones that are kept.
+        """
+        wanted, cache = self.bundle.plan.num_frames, self.bundle.recipe.frame_cache
+        if cache is None:
+            return segment_centres(count, wanted)
+        return segment_centres(count, cache.num_frames)[segment_centres(cache.num_frames, wanted)]
 
     def prepare(self, frames_THWC: npt.NDArray[np.uint8]) -> torch.Tensor:
         """Return RGB frames, uint8 (T, H, W, 3), as the network wants them, float32 (T, C, H, W)."""
         frames_TCHW = torch.from_numpy(frames_THWC).permute(0, 3, 1, 2)
         resized = resize_short_side(frames_TCHW, short_side(self.bundle))
+        if cache := self.bundle.recipe.frame_cache:
+            resized = centre_crop(resized, cache.size)
         return normalise(centre_crop(resized, self.bundle.plan.image_size))
 
     @overload
@@ -230,7 +239,7 @@ class LoadedNetwork(ModelHubMixin):
                 f"a video is an array uint8 (T, H, W, 3), got {video.dtype} {video.shape}",
                 hint="Give all its frames, RGB, in temporal order",
             )
-        return self.prepare(video[segment_centres(len(video), self.bundle.plan.num_frames)])
+        return self.prepare(video[self.frames_taken(len(video))])
 
     def describe(self, logits_K: torch.Tensor, exit_index: int) -> Prediction:
         """Return what logits (K,) say that came from an exit, counted from 0."""

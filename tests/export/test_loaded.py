@@ -7,8 +7,13 @@ import pytest
 import torch
 
 import dynsearch
+from dynsearch.data.augmentation import IMAGENET_MEAN, IMAGENET_STD
+from dynsearch.data.clips import ClipDataset
+from dynsearch.data.frame_cache import make_frame_cache
 from dynsearch.data.reader import read_frames
+from dynsearch.data.records import VideoRecord
 from dynsearch.errors import BundleError, InfeasibleBudgetError, InputError
+from dynsearch.export.graphs import runner
 from dynsearch.frontier import solve_thresholds
 from dynsearch.measures import CostMeasure
 from dynsearch.scores.confidence import confidence_from_logits
@@ -69,6 +74,29 @@ def test_an_array_is_answered_as_its_file_is(net, videos):
     for path, answer in zip(videos, answers, strict=True):
         same(answer, net.predict(path))
     same(net.predict(arrays[0]), net.predict(videos[0]))
+
+
+@pytest.mark.reliability(
+    "Determinism",
+    "a video predicted from its file, whose network was measured on kept frames",
+    happens="`predict` and exported graphs' `run.py` take the frames and pixels that `evaluate` takes",
+)
+def test_a_file_gives_the_clip_that_its_kept_frames_give(tmp_path, videos):
+    bundle = toy_bundle(tmp_path / "net", PLAN, frame_cache={"num_frames": 7, "size": 57})
+    records = [VideoRecord(path.stem, path, 0) for path in videos]
+    cache = make_frame_cache(records, name="kept", num_frames=7, size=57, folder=tmp_path, num_workers=0)
+    kept = ClipDataset(records, num_frames=4, image_size=48, training=False, seed=0, cache=cache)
+    expected = kept.batch(range(len(videos)))[0]
+    loaded = dynsearch.load(bundle, device="cpu")
+    assert torch.equal(torch.stack([loaded.read_clip(path) for path in videos]), expected)
+
+    network = runner.Network.__new__(runner.Network)
+    network.facts = {
+        "num_frames": 4, "cache_frames": 7, "short_side": 57, "image_size": 48,
+        "mean": IMAGENET_MEAN, "std": IMAGENET_STD,
+    }  # fmt: skip
+    theirs = np.stack([network.read(path) for path in videos])
+    assert np.abs(theirs - expected.numpy()).max() < 2.5 / 255 / 0.224  # Pillow rounds otherwise.
 
 
 @pytest.mark.parametrize(

@@ -85,11 +85,12 @@ class Network:
         Raises:
             VideoError: It can't be read, or is damaged.
         """
-        count = self.facts["num_frames"]
+        count, kept = self.facts["num_frames"], self.facts.get("cache_frames")
         middles: list[int] = []
 
         def distinct(shown: int) -> list[int]:
-            middles.extend(((2 * np.arange(count) + 1) * shown // (2 * count)).tolist())
+            taken = _centres(kept or shown, count)
+            middles.extend((_centres(shown, kept)[taken] if kept else taken).tolist())
             return sorted(set(middles))
 
         pictures = PyAVReader().read(pathlib.Path(path), distinct, strict=True)
@@ -109,7 +110,9 @@ class Network:
             size = (short, int(short * height / width))
         else:
             size = (int(short * width / height), short)
-        left, top = (size[0] - side) // 2, (size[1] - side) // 2
+        # Kept frames are squares of the short side, of which the middle is cut out again.
+        square = short if self.facts.get("cache_frames") else side
+        left, top = ((pixels - square) // 2 + (square - side) // 2 for pixels in size)
         picture = picture.resize(size, Image.Resampling.BILINEAR)
         return np.asarray(picture.crop((left, top, left + side, top + side)), dtype=np.float32)
 
@@ -128,6 +131,11 @@ class Network:
     def _confidence(self, seen: np.ndarray) -> np.ndarray:
         """Return (B,): what the threshold of the exit seen last is compared with."""
         return confidence_at(seen, self.facts["confidence"], self.facts["gain"])
+
+
+def _centres(num_video_frames: int, num_frames: int) -> np.ndarray:
+    """Return the middle frames of equal parts of a video."""
+    return (2 * np.arange(num_frames) + 1) * num_video_frames // (2 * num_frames)
 
 
 def _open(path: pathlib.Path, threads: int) -> Callable[[dict[str, np.ndarray]], Any]:

@@ -139,6 +139,7 @@ def _manifest(
         "labels": list(bundle.class_names),
         "num_frames": plan.num_frames,
         "frame_order": list(plan.frame_order.frame_indices(plan.frames_per_set)),
+        "cache_frames": bundle.recipe.frame_cache and bundle.recipe.frame_cache.num_frames,
         "short_side": short_side(bundle),
         "image_size": plan.image_size,
         "mean": IMAGENET_MEAN,
