@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 
@@ -110,6 +112,17 @@ class TrainingError(DynsearchError, RuntimeError):
 
 class Stopped(BaseException):
     """Raised where work ends because it was asked to: what it had done is on disk, and it can go on later."""
+
+
+@contextlib.contextmanager
+def within(where: object) -> Iterator[None]:
+    """Name the file, or another place, in which the inputs lie that are refused here."""
+    try:
+        yield
+    except InputError as error:
+        place = f"{where}, {error.where}" if error.where else str(where)
+        same_kind = type(error)
+        raise same_kind(error.problem, where=place, hint=error.hint) from error
 
 
 def shown(value: object) -> str:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from dynsearch.calibration.request import Request
 from dynsearch.calibration.result import Calibration
-from dynsearch.errors import InputError, ScoresError
+from dynsearch.errors import InputError, ScoresError, within
 from dynsearch.frontier import (
     DEFAULT_SOLVER,
     Frontier,
@@ -236,10 +236,8 @@ def _notes_on(
     for name, other in others.items():
         if other is None:
             continue
-        try:
+        with within(f"{name} scores"):
             found = differences(calibration, other)
-        except ScoresError as error:
-            raise ScoresError(error.problem, where=f"{name} scores", hint=error.hint) from error
         if name == "applied":
             found += _split(other, _APPLIED)
             if not request.allow_overlap and not check_disjoint(calibration, other):

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dynsearch.errors import InputError, ScoresError
+from dynsearch.errors import InputError, ScoresError, within
 from dynsearch.measures import COUNTED, CostMeasure, measure_called
 from dynsearch.scores import foreign, validation
 from dynsearch.scores.confidence import DEFAULT_MEASURE, confidence_from_logits, patience
@@ -193,30 +193,19 @@ class ExitScores:
 
         Cutting these up again and again costs little, however many classes there are.
         """
-        return ExitScores(
-            cost_E=self.cost_E,
-            confidence_EN=self.confidence(measure),
-            correct_EN=self.correct(),
-            video_ids_N=self.video_ids_N,
-            plan_id=self.plan_id,
-            split=self.split,
-            measure=self.measure,
-        )
+        read, right = self.confidence(measure), self.correct()
+        return replace(self, confidence_EN=read, correct_EN=right, logits_ENK=None, labels_N=None)
 
     def select(self, videos: ArrayLike) -> ExitScores:
         """Return the scores of some videos, by an index array or a mask over N."""
         chosen: NDArray[np.integer | np.bool_] = np.asarray(videos)
-        return ExitScores(
-            cost_E=self.cost_E,
-            confidence_EN=None if self.confidence_EN is None else self.confidence_EN[:, chosen],
-            correct_EN=None if self.correct_EN is None else self.correct_EN[:, chosen],
-            logits_ENK=None if self.logits_ENK is None else self.logits_ENK[:, chosen],
-            labels_N=None if self.labels_N is None else self.labels_N[chosen],
-            video_ids_N=None if self.video_ids_N is None else self.video_ids_N[chosen],
-            plan_id=self.plan_id,
-            split=self.split,
-            measure=self.measure,
-        )
+        arrays = {name: getattr(self, name) for name in _FILE_KEYS.values()}
+        cut = {
+            name: array[chosen] if name.endswith("_N") else array[:, chosen]
+            for name, array in arrays.items()
+            if array is not None
+        }
+        return replace(self, **cut)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return a row for each video, with the columns that :func:`~dynsearch.scores.tables.load_scores` reads."""
@@ -316,13 +305,10 @@ class ExitScores:
         fields: dict[str, Any] = {
             _FILE_KEYS.get(key, key): value for key, value in arrays.items() if key not in ("measure", *names)
         }
-        try:
+        with within(where):
             scores = cls(cost_E=arrays[costs[0]], measure=measure, **fields)
             scores.check_complete()
             return scores
-        except ScoresError as error:
-            inside = f"{where}, {error.where}" if error.where else where
-            raise ScoresError(error.problem, where=inside, hint=error.hint) from error
 
     def check_complete(self) -> None:
         """Refuse scores that a network logged that really stopped.

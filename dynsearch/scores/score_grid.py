@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dynsearch.errors import PlanError, ScoresError
+from dynsearch.errors import PlanError, within
 from dynsearch.plan import Exit, ExitPlacement
 from dynsearch.scores import grid_validation, validation
 from dynsearch.scores.confidence import DEFAULT_MEASURE, confidence_from_logits
@@ -260,7 +260,7 @@ class ScoreGrid:
             ScoresError: The folder holds no finished grid, or one that contradicts itself.
         """
         header, arrays = read_grid(Path(folder))
-        try:
+        with within(folder):
             return cls(
                 logits_SMNK=arrays["logits"],
                 labels_N=arrays["labels"],
@@ -270,9 +270,6 @@ class ScoreGrid:
                 split=header["split"],
                 order=header["order"],
             )
-        except ScoresError as error:
-            inside = f"{folder}, {error.where}" if error.where else str(folder)
-            raise ScoresError(error.problem, where=inside, hint=error.hint) from error
 
     def _all_cells(self) -> list[tuple[int, int]]:
         return list(np.ndindex(self.num_sets, self.num_depths))

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dynsearch.errors import ScoresError
+from dynsearch.errors import ScoresError, within
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.scores.exit_scores import ExitScores
 from dynsearch.scores.validation import EVERY_EXIT, stopped_at
@@ -60,11 +60,8 @@ def load_scores(
         "labels_N": None if label is None else _labels(table, label),
         "video_ids_N": None if video_id is None else table.filled(video_id),
     }
-    try:
+    with within(where):
         return ExitScores(cost_E=np.asarray(cost, dtype=np.float64), measure=measure or COUNTED, **arrays)
-    except ScoresError as error:
-        inside = f"{where}, {error.where}" if error.where else where
-        raise ScoresError(error.problem, where=inside, hint=error.hint) from error
 
 
 def is_table(path: str | os.PathLike[str]) -> bool:

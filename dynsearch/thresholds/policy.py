@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from dynsearch.errors import PolicyError, named, shown
+from dynsearch.errors import PolicyError, named, shown, within
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.confidence import confidence_from_logits
@@ -199,7 +199,5 @@ class ExitPolicy:
             PolicyError: The file can't be read or holds no policy; the message names the file.
         """
         values = read_yaml(path, PolicyError)
-        try:
+        with within(os.fspath(path)):
             return cls.from_dict(values)
-        except PolicyError as error:
-            raise PolicyError(error.problem, where=os.fspath(path), hint=error.hint) from error
