@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import warnings
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from typing import Literal
 
 from dynsearch.data.catalogue import get_metrics
 from dynsearch.data.dataset_info import DatasetInfo
+from dynsearch.data.identity import DataIdentity
 from dynsearch.errors import DataError
 from dynsearch.export.bundle import Bundle
 from dynsearch.export.evaluation import Evaluation
@@ -60,8 +62,22 @@ def evaluate(
             where=str(source.dataset.root),
             hint="Evaluate on the data set the bundle was trained on",
         )
-    if name is not None and (seen := _trained_on(source, recipe, root, split, run)):
-        text = f"{seen} of these videos were trained on, so that the figures are too good"
+    known = loaded.bundle.contents()
+    own = dataclasses.replace(source.dataset, splits={split: source.dataset.splits[split]})
+    contents = DataIdentity.of(own).contents()[split] if known else []
+    doubts = []
+    if known:
+        seen = sum(content in known.get("train", ()) for content in contents)
+    else:
+        seen = _trained_on(source, recipe, root, split, run) if name is not None else 0
+    if seen:
+        doubts.append(f"{seen} of these videos were trained on, so that the figures are too good")
+    if known and name is None and (before := known.get(split, set())) != set(contents):
+        gone, new = len(before - set(contents)), len(set(contents) - before)
+        doubts.append(
+            f"these are not the {split} videos of when it was trained: {gone} are gone, {new} are new"
+        )
+    for text in doubts:
         warn(text) if warn else warnings.warn(text, stacklevel=2)
     config = recipe.training.model_copy(update={"batch_size": batch_size})
     loader = source.loader(split, loaded.bundle.plan, config, training=False, seed=recipe.seed)

@@ -9,6 +9,7 @@ from dynsearch.data.catalogue import open_dataset
 from dynsearch.export.bundle import Bundle, write_bundle
 from dynsearch.export.ownership import check_export
 from dynsearch.frontier import MergedPoint
+from dynsearch.study.data_record import recorded_data
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
 from dynsearch.study.results import StudyResults
@@ -57,6 +58,7 @@ def export_point(
         class_names=_class_names(folder, data_root, allow_outside=allow_outside),
         recipe=recipe,
         anew=True,
+        data=recorded_data(folder),
     )
 
 

@@ -100,6 +100,12 @@ class DataIdentity:
                 changes.setdefault("with other content under the same name", []).append(named(name))
         return found + [f"{_count(names)} {kind}, first {_first(names)}" for kind, names in changes.items()]
 
+    def contents(self) -> dict[str, list[str]]:
+        """Return what tells the content of each split's videos apart, sorted: no names, so that it may be published."""
+        return {
+            split: sorted(video.content for video in videos.values()) for split, videos in self.splits.items()
+        }
+
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, for a file."""
         number = {name: label for label, name in enumerate(self.class_names)}

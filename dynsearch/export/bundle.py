@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Sequence
@@ -9,11 +10,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dynsearch.data.identity import DataIdentity
 from dynsearch.errors import BundleError, DynsearchError, shown
 from dynsearch.export.card import CardFacts, model_card
-from dynsearch.export.ownership import CARD, FILES, HUB_WEIGHTS, WEIGHTS, clear, marked, weights_digest
+from dynsearch.export.ownership import (
+    CARD,
+    CONTENTS,
+    FILES,
+    HUB_WEIGHTS,
+    WEIGHTS,
+    clear,
+    marked,
+    weights_digest,
+)
 from dynsearch.families import cost_table
-from dynsearch.files import read_yaml, write_text, written_whole, yaml_text
+from dynsearch.files import read_json, read_yaml, write_text, written_whole, yaml_text
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
 from dynsearch.plugins import portable, require
@@ -48,6 +59,20 @@ class Bundle:
     def weights(self) -> Path:
         """The network's weights, as safetensors."""
         return _weights_in(self.folder)
+
+    def contents(self) -> dict[str, set[str]]:
+        """Return, by split, what tells the content of the videos apart that it was trained and measured on.
+
+        Empty where that is not known, as in older bundles.
+
+        Raises:
+            BundleError: The file that says so can't be read.
+        """
+        path = self.folder / CONTENTS
+        values = read_json(path, BundleError) if path.is_file() else {}
+        if not isinstance(values, dict) or not all(isinstance(value, list) for value in values.values()):
+            raise BundleError("holds no lists of contents", where=str(path), hint="Export the bundle again")
+        return {split: set(map(str, digests)) for split, digests in values.items()}
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return a row for each exit: its cell, frames and depth, the cumulative cost up to it, and its threshold."""
@@ -107,6 +132,7 @@ def write_bundle(
     class_names: Sequence[str],
     recipe: StudyRecipe,
     anew: bool = False,
+    data: DataIdentity | None = None,
 ) -> Bundle:
     """Write one operating point as a bundle; ``policy.yaml`` comes last and makes it complete.
 
@@ -120,6 +146,7 @@ def write_bundle(
         class_names: K names, in label order.
         recipe: How the network was trained.
         anew: Remove what an earlier bundle or training left there.
+        data: On which data; None where that is not known.
 
     Raises:
         DynsearchError: A file can't be written.
@@ -144,6 +171,9 @@ def write_bundle(
     if weights.resolve() != target.resolve():
         with written_whole(target) as temporary:
             shutil.copyfile(weights, temporary)
+    (folder / CONTENTS).unlink(missing_ok=True)
+    if data is not None:
+        write_text(folder / CONTENTS, json.dumps(data.contents()))
     for name in FILES:
         write_text(folder / name, texts[name])
     return Bundle.load(folder)

@@ -18,6 +18,8 @@ HUB_WEIGHTS = "model.safetensors"
 FILES = ("plan.yaml", "labels.txt", "recipe.yaml", "policy.yaml")
 """What makes a folder a bundle, with the weights."""
 CARD, RUNNER = "README.md", "run.py"
+CONTENTS = "contents.json"
+"""What tells the content of the videos apart that it was trained and measured on, by split."""
 
 _SCORES = "scores-test.npz"
 _TRAINED = (_SCORES, "scores-calibration.npz", "frontier-calibration.npz", "training-state.safetensors",
@@ -59,7 +61,7 @@ def check_export(folder: Path, inputs: Iterable[Path], *, force: bool) -> None:
     names, problem = _names(folder), None
     if trained := names.intersection(_TRAINED):
         problem = f"holds {min(trained)}: a training, which would be lost"
-    elif others := names.difference(FILES, _GRAPHS, (WEIGHTS, CARD)):
+    elif others := names.difference(FILES, _GRAPHS, (WEIGHTS, CARD, CONTENTS)):
         problem = f"holds {min(others)}, which no export wrote"
     elif names and not _untouched(folder):
         problem = "holds files that were changed since they were exported, or that no export wrote"
@@ -79,7 +81,7 @@ def check_training(folder: Path, plan: Plan, inputs: Iterable[Path | None]) -> N
         InputError: ``folder`` is an input, or holds one.
     """
     names, problem = _names(folder), None
-    others = names.difference(FILES, _TRAINED, _GRAPHS, (WEIGHTS, CARD))
+    others = names.difference(FILES, _TRAINED, _GRAPHS, (WEIGHTS, CARD, CONTENTS))
     if others and not ("plan.yaml" in names and names.intersection(_TRAINED)):
         problem = f"holds {min(others)}, which no training wrote"
     elif "policy.yaml" in names and _SCORES not in names:
@@ -109,7 +111,7 @@ def clear(folder: Path) -> None:
     names = _names(folder)
     if "plan.yaml" not in names or not names.intersection((WEIGHTS, *_TRAINED)):
         return
-    for name in ("policy.yaml", *_TRAINED):
+    for name in ("policy.yaml", CONTENTS, *_TRAINED):
         if (folder / name).is_dir():
             shutil.rmtree(folder / name)
         else:

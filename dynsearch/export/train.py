@@ -78,5 +78,6 @@ def train_bundle(
         weights=folder / "weights.safetensors",
         class_names=source.dataset.class_names,
         recipe=recipe,
+        data=source.identity,
     )
     return bundle, chosen

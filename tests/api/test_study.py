@@ -151,6 +151,32 @@ def test_an_old_study_is_opened_and_exported(study, work):
         assert (work / "net" / name).read_bytes() == (work / "typed" / name).read_bytes()
 
 
+@pytest.mark.reliability(
+    "Statistics",
+    "a bundle is evaluated on its data set, which has changed since it was trained",
+    happens="it is measured, with a warning: how many videos are new, and how many it was trained on",
+    sees="`these are not the test videos of when it was trained: ... are gone, ... are new`, `of these videos were "
+    "trained on`",
+)
+def test_a_bundle_says_that_its_data_have_changed(study, work, tmp_path):
+    bundle, told = study.export("changed", max_gflops=40), []
+    root = shutil.copytree(work / "data", tmp_path / "data")
+    dynsearch.evaluate(bundle, data_root=root, run=RUN, warn=told.append)
+    assert told == []
+
+    _without_test_videos(root, 3)
+    calibrated = study.results.scores[0][0].video_ids_N.tolist()
+    trained = next(n for n in range(1, 25) if str(n) not in calibrated)
+    shutil.copy(_video(root, trained), _video(root, 30))
+    measured = dynsearch.evaluate(bundle, data_root=root, run=RUN, warn=told.append)
+
+    assert measured.num_videos == 9
+    assert told == [
+        "1 of these videos were trained on, so that the figures are too good",
+        "these are not the test videos of when it was trained: 4 are gone, 1 are new",
+    ]
+
+
 def test_it_shows_itself(study):
     assert repr(study).startswith("Study(mine: 2 trained plans, ")
     assert "<td>" in study._repr_html_()
