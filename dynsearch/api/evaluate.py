@@ -62,28 +62,32 @@ def evaluate(
             where=str(source.dataset.root),
             hint="Evaluate on the data set the bundle was trained on",
         )
-    known = loaded.bundle.contents()
-    own = dataclasses.replace(source.dataset, splits={split: source.dataset.splits[split]})
-    contents = DataIdentity.of(own).contents()[split] if known else []
-    doubts = []
-    if known:
-        seen = sum(content in known.get("train", ()) for content in contents)
-    else:
-        seen = _trained_on(source, recipe, root, split, run) if name is not None else 0
-    if seen:
-        doubts.append(f"{seen} of these videos were trained on, so that the figures are too good")
-    if known and name is None and (before := known.get(split, set())) != set(contents):
-        gone, new = len(before - set(contents)), len(set(contents) - before)
-        doubts.append(
-            f"these are not the {split} videos of when it was trained: {gone} are gone, {new} are new"
-        )
-    for text in doubts:
+    for text in _doubts(source, loaded.bundle, name, root, split, run):
         warn(text) if warn else warnings.warn(text, stacklevel=2)
     config = recipe.training.model_copy(update={"batch_size": batch_size})
     loader = source.loader(split, loaded.bundle.plan, config, training=False, seed=recipe.seed)
     total = len(source.video_ids(split))
     tell = None if progress is None else lambda done: progress(done, total)
     return measure(loaded, loader, get_metrics(source.dataset.name), on_videos=tell)
+
+
+def _doubts(
+    source: DatasetClips, bundle: Bundle, name: str | None, root: Path | None, split: str, run: RunSettings
+) -> list[str]:
+    """Return what makes figures on a split doubtful: videos that were trained on, or others than were measured on."""
+    known = bundle.contents()
+    if known:
+        own = dataclasses.replace(source.dataset, splits={split: source.dataset.splits[split]})
+        now = set(DataIdentity.of(own).contents()[split])
+        seen, before = len(now & known.get("train", set())), known.get(split, set())
+    else:
+        now = before = set()
+        seen = _trained_on(source, bundle.recipe, root, split, run) if name is not None else 0
+    doubts = [f"{seen} of these videos were trained on, so that the figures are too good"] if seen else []
+    if name is None and now != before:
+        changed = f"{len(before - now)} are gone, {len(now - before)} are new"
+        doubts.append(f"these are not the {split} videos of when it was trained: {changed}")
+    return doubts
 
 
 def _trained_on(
