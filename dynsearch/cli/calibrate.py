@@ -7,13 +7,13 @@ from typing import Any
 
 import click
 
-from dynsearch.cli.options import any_budget, budget, force, plugins
+from dynsearch.cli.options import UserPath, any_budget, budget, force, plugins
 
 OWN_FRONTIER = r"\A\w+,top1,threshold_0,"
 OWN_POLICY = r"\Aplan_id: .*\nconfidence: .*\nthresholds:\n"
 """How these files begin."""
 _ABOUT_A_POINT = ("by_class", "by", "check", "rematch", "safe")
-_FILE = click.Path(dir_okay=False, path_type=Path)
+_FILE = UserPath(dir_okay=False, path_type=Path)
 
 
 @click.command(name="calibrate", short_help="Choose thresholds for exit scores.")

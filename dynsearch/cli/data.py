@@ -97,7 +97,10 @@ def _described(info: DatasetInfo) -> dict[str, Any]:
     "--min-frames", type=click.IntRange(min=1), default=1, show_default=True, help="Fewer are too short."
 )
 @click.option(
-    "--csv", "csv_path", type=click.Path(path_type=Path, dir_okay=False), help="Write the problems there."
+    "--csv",
+    "csv_path",
+    type=options.UserPath(path_type=Path, dir_okay=False),
+    help="Write the problems there.",
 )
 @options.force
 @options.reader

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Dynamic inference of a bundle over a data set.")
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", type=options.UserPath(path_type=Path))
 @click.option("--dataset", help="Data set. Default: the bundle's.")
 @click.option("--split", type=click.Choice(["calibration", "test"]), default="test", show_default=True)
 @click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True)

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 @options.budget
 @options.any_budget
 @click.option(
-    "--output", type=click.Path(path_type=Path), help="Folder of the bundle. Default for a BUNDLE: itself."
+    "--output",
+    type=options.UserPath(path_type=Path),
+    help="Folder of the bundle. Default for a BUNDLE: itself.",
 )
 @click.option(
     "--format",
@@ -53,7 +55,7 @@ def export(
     The point is chosen on the calibration split. Default budget: the study's own. A BUNDLE given instead, for
     instance one trained in full, is written as graph files.
     """
-    given = Path(source)
+    given = Path(source).expanduser()
     if (given / "policy.yaml").is_file():
         from dynsearch.export import Bundle
 

@@ -22,10 +22,12 @@ _ROWS_SHOWN = 12
 @click.argument("study")
 @options.budget
 @options.any_budget
-@click.option("--plot", type=click.Path(path_type=Path), help="Also draw it to this .png, .svg or .pdf file.")
+@click.option(
+    "--plot", type=options.UserPath(path_type=Path), help="Also draw it to this .png, .svg or .pdf file."
+)
 @click.option(
     "--plot-grid",
-    type=click.Path(path_type=Path),
+    type=options.UserPath(path_type=Path),
     help="Draw the best point's plan on the frames x depth grid to this .png, .svg or .pdf file.",
 )
 @options.plugins

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,18 @@ from dynsearch.errors import shown
 if TYPE_CHECKING:
     from dynsearch.study.recipe import StudyRecipe
 
+
+class UserPath(click.Path):
+    """A path in which ``~`` is the user's home, where the shell left it too, as in ``--csv=~/frontier.csv``."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path that is meant."""
+        return super().convert(os.path.expanduser(value), param, ctx)
+
+
 data_root = click.option(
     "--data-root",
-    type=click.Path(path_type=Path),
+    type=UserPath(path_type=Path),
     help="Folder of the data set itself. Default: $DYNSEARCH_HOME/data/NAME; $DYNSEARCH_HOME is ~/.cache/dynsearch.",
 )
 reader = click.option(
@@ -32,7 +42,7 @@ allow_outside = click.option(
 studies_root = click.option(
     "--studies",
     "studies_root",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=UserPath(path_type=Path, file_okay=False),
     default=Path("studies"),
     show_default=True,
     help="Folder that holds the studies.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import click
@@ -17,7 +18,7 @@ from dynsearch.cli import options
     "Examples: dynsearch predict net 'clips/**/*.mp4' --json; "
     "ffmpeg -i rtsp://camera -f mpegts - | dynsearch predict net - --stream",
 )
-@click.argument("bundle", type=click.Path(path_type=Path))
+@click.argument("bundle", type=options.UserPath(path_type=Path))
 @click.argument("videos", metavar="VIDEO...", nargs=-1, required=True)
 @click.option(
     "--stream", is_flag=True, help="Read VIDEO frame by frame: a file, '-' or a camera (/dev/video0)."
@@ -31,7 +32,7 @@ from dynsearch.cli import options
 )
 @click.option(
     "--annotate",
-    type=click.Path(path_type=Path),
+    type=options.UserPath(path_type=Path),
     help="Also write the video with its labels to this .mp4 file.",
 )
 @options.force
@@ -70,7 +71,9 @@ def predict(
     paths = [] if stream else find_videos(videos)
     check_outputs([(annotate, OWN_VIDEO)], [bundle, *videos, *paths], force=force)
     if stream:
-        predict_run.label_stream(LoadedNetwork(bundle), videos[0], window, annotate, as_json=as_json)
+        predict_run.label_stream(
+            LoadedNetwork(bundle), os.path.expanduser(videos[0]), window, annotate, as_json=as_json
+        )
         return
     if annotate and len(paths) > 1:
         raise click.UsageError(f"--annotate takes one VIDEO, got {len(paths)}.")

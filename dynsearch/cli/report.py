@@ -18,12 +18,12 @@ if TYPE_CHECKING:
 @click.argument("study")
 @click.option(
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=options.UserPath(path_type=Path, dir_okay=False),
     help="Default: report.html in the study's folder.",
 )
 @click.option(
     "--data-root",
-    type=click.Path(path_type=Path),
+    type=options.UserPath(path_type=Path),
     help="Folder of the data set, for pictures of videos. Default: where it was when the study ran.",
 )
 @options.plugins

@@ -28,15 +28,15 @@ if TYPE_CHECKING:
     "dynsearch train net --output net-full. Each process takes training.batch_size videos at a time, so P "
     "processes train on P times as many, at P times the learning rate.",
 )
-@click.argument("what", metavar="BUNDLE|PLAN.yaml", type=click.Path(path_type=Path))
+@click.argument("what", metavar="BUNDLE|PLAN.yaml", type=options.UserPath(path_type=Path))
 @click.option(
-    "--output", type=click.Path(path_type=Path), required=True, help="Folder of the trained bundle."
+    "--output", type=options.UserPath(path_type=Path), required=True, help="Folder of the trained bundle."
 )
 @click.option("--dataset", help="Data set. Default: the bundle's.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training split.")
 @options.budget
 @click.option("--warm-start", is_flag=True, help="Start from the bundle's weights instead of anew.")
-@click.option("--weights", type=click.Path(path_type=Path), help="Start the backbone from this file.")
+@click.option("--weights", type=options.UserPath(path_type=Path), help="Start the backbone from this file.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
 @click.option(
     "--nproc",

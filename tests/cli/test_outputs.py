@@ -9,6 +9,7 @@ import pytest
 
 from dynsearch.api.study import Study
 from dynsearch.cli.main import cli
+from dynsearch.cli.options import UserPath
 from dynsearch.errors import BundleError, InputError
 from dynsearch.export.ownership import check_graphs, check_training, marked
 from dynsearch.network.weights.files import save_weights
@@ -90,6 +91,7 @@ def test_every_option_that_writes_is_tried_here():
             )
             if isinstance(option.type, click.Path) or writes:
                 place = (name, option.opts[0])
+                assert isinstance(option.type, UserPath), place
                 assert place in known or (option.opts[0] in READ and not writes), f"{place}: does it write?"
     assert {name for name, _ in known} <= {name for name, _ in commands()}
 
@@ -146,6 +148,19 @@ def test_outputs_among_themselves_and_devices(work):
     dynsearch("calibrate", "s.npz", "--csv", "empty.csv", cwd=work)
     inside = dynsearch("data", "check", *LISTED[2:], "--csv", "d/0.webm", "--force", cwd=work, code=2)
     assert "is part of" in inside.err
+
+
+@pytest.mark.reliability(
+    "Files",
+    "`~` in a path that the shell does not expand",
+    happens="is the user's home, in every option that takes a path",
+)
+def test_the_home_is_meant_by_its_sign(work, monkeypatch):
+    monkeypatch.setenv("HOME", str(work))
+    dynsearch("calibrate", "~/s.npz", "--csv=~/home.csv", cwd=work.parent)
+    assert (work / "home.csv").is_file()
+    assert not (work.parent / "~").exists()
+    assert dynsearch("predict", "~/net", "~/*.webm", cwd=work.parent).out.count("a.webm") == 1
 
 
 def export(work, *more, code=0):
