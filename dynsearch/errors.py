@@ -76,6 +76,10 @@ class StudyError(InputError):
     """A study that does not exist, is in use, or was made with other settings."""
 
 
+class OtherSettingsError(StudyError):
+    """A study that goes on with settings that would change the meaning of what it has."""
+
+
 class StudyFailedError(DynsearchError, RuntimeError):
     """A study in which every trial failed."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
-from collections.abc import Iterator
+import os
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -21,19 +23,44 @@ def held_lock(path: Path) -> Iterator[None]:
     Raises:
         DynsearchError: The lock file can't be made.
     """
+    with _opened(path) as file:
+        _lock(file, fcntl.LOCK_EX)
+        yield
+
+
+@contextlib.contextmanager
+def shared_lock(path: Path) -> Iterator[Callable[[], AbstractContextManager[bool]]]:
+    """Hold the lock file at ``path`` beside others that share it.
+
+    Yields:
+        A block that yields whether nobody else holds it; if so, others wait until that block ends.
+
+    Raises:
+        DynsearchError: The lock file can't be made.
+    """
+    with _opened(path) as file:
+        _lock(file, fcntl.LOCK_SH)
+
+        @contextlib.contextmanager
+        def alone() -> Iterator[bool]:
+            try:
+                yield _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            finally:
+                _lock(file, fcntl.LOCK_SH)
+
+        yield alone
+
+
+def _opened(path: Path) -> BinaryIO:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.open("ab")
+        return path.open("ab")
     except OSError as error:
         raise DynsearchError(
             f"can't be written to: {error.strerror or error}",
             where=str(path.parent),
             hint="Check permissions, or set DYNSEARCH_HOME to another folder",
         ) from error
-    with lock as file:
-        with contextlib.suppress(OSError):
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def mark_in_use(path: Path) -> BinaryIO | None:
@@ -42,18 +69,25 @@ def mark_in_use(path: Path) -> BinaryIO | None:
         file = path.open("rb")
     except OSError:
         return None
-    with contextlib.suppress(OSError):
-        fcntl.flock(file, fcntl.LOCK_SH)
+    _lock(file, fcntl.LOCK_SH)
     return file
 
 
 def is_in_use(path: Path) -> bool:
     """Return whether any process holds a lock on the file at ``path``; False where the file system has no locks."""
     try:
-        with path.open("r+b") as file:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        with path.open("r+b" if os.access(path, os.W_OK) else "rb") as file:
+            return not _lock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False
-    return False
+
+
+def _lock(file: BinaryIO, how: int) -> bool:
+    """Lock a file; return False where another process has it."""
+    try:
+        fcntl.flock(file, how)
+    except BlockingIOError:
+        return False
+    except OSError:  # Some file systems have no locks.
+        pass
+    return True

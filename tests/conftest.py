@@ -6,6 +6,8 @@ A test holds a row by its marker: ``@pytest.mark.reliability(section, fault, hap
 
 import os
 import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -42,6 +44,14 @@ def _plugins_of_one_test_are_not_those_of_the_next():
     for registry, there in zip(REGISTRIES, names, strict=True):
         for name in set(registry) - there:
             del registry._values[name]
+
+
+@pytest.fixture
+def open_folder():
+    """A folder that everybody can look into, unlike pytest's own."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
 
 
 def pytest_collection_modifyitems(config, items):

@@ -202,6 +202,7 @@ def run_recipe(
     verbose: bool = False,
     data_root: Path | None = None,
     command: str,
+    anew: bool = False,
 ) -> Study:
     """Run a study from what was read of its recipe, and write its frontier and report.
 
@@ -213,6 +214,7 @@ def run_recipe(
         verbose: Show every epoch too.
         data_root: The data set's own folder.
         command: What the report says that ran the study.
+        anew: Whether what the study has is removed first.
     """
     if run.engine == "local":
         warm_up()
@@ -228,7 +230,15 @@ def run_recipe(
     with shown as observer:
         origin = Origin.of(source.dataset, command)
         results = carry_out(
-            recipe, folder, source, observer, observer.epoch, origin, run=run, data=source.facts()
+            recipe,
+            folder,
+            source,
+            observer,
+            observer.epoch,
+            origin,
+            run=run,
+            data=source.facts(),
+            anew=anew,
         )
     make_report(folder, folder.path / "report.html", source.dataset.splits["test"], results)
     return Study(folder, folder.recipe(), results)

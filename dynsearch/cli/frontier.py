@@ -61,16 +61,18 @@ def frontier(
     check_outputs([(plot, OWN_PICTURE), (plot_grid, OWN_PICTURE)], [folder.path], force=force)
     recipe = folder.recipe()
     results = read_results(open_record(folder), folder, solver=recipe.solver)
-    write_frontier(folder, recipe, results)
+    written = options.unless_read_only(lambda: write_frontier(folder, recipe, results))
     limit = options.budget_of(recipe, budget, any_budget)
     if plot is not None:
         draw_frontier(plot, folder.name, recipe, results)
     if plot_grid is not None:
         draw_grid(plot_grid, folder.name, results, limit)
-    print_frontier(results, folder, limit, as_json=as_json)
+    print_frontier(results, folder, limit, as_json=as_json, written=written)
 
 
-def print_frontier(results: StudyResults, folder: StudyFolder, budget: float, *, as_json: bool) -> None:
+def print_frontier(
+    results: StudyResults, folder: StudyFolder, budget: float, *, as_json: bool, written: bool = True
+) -> None:
     """Print the frontier, the point under the budget, and what early exits save."""
     from dynsearch.report.frontier_table import frontier_table
     from dynsearch.study.results import best_rows, left_out_text, spread
@@ -104,17 +106,17 @@ def print_frontier(results: StudyResults, folder: StudyFolder, budget: float, *,
         click.echo(json.dumps(values, indent=1))
         return
     shown = spread(results.points, _ROWS_SHOWN)
+    more = f"all in {folder.path / 'frontier.csv'}" if written else "all with --json"
     click.echo(
         f"\nFrontier of {len(results.plans)} trained plans, on test ({len(shown)} of {len(results.points)} points; "
-        f"all in {folder.path / 'frontier.csv'}):\n"
+        f"{more}):\n"
     )
     click.echo(frontier_table([row_of[id(point)] for point in shown], measure))
     click.echo(f"\nBest under {budget:g} {measure.per_video}, chosen on calibration:\n")
     click.echo(frontier_table([row_of[id(chosen)]], measure))
     if len(results.families) > 1:
-        click.echo(
-            f"\nBest of each family under {budget:g}, likewise (all in {folder.path / 'families.csv'}):\n"
-        )
+        more = f" (all in {folder.path / 'families.csv'})" if written else ""
+        click.echo(f"\nBest of each family under {budget:g}, likewise{more}:\n")
         click.echo(frontier_table(best_rows(results.families, budget), measure))
     click.echo(f"\n{_saving_text(saving)}")
     if not math.isnan(tau):

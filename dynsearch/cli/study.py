@@ -6,12 +6,47 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from dynsearch.cli import options
 
 
-@click.command(
-    short_help="Search plans and thresholds under a budget; resume a study.",
+class _StudyGroup(click.Group):
+    """The command that runs a study, and beside it those that list and remove studies."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return ["list", "delete", "restart"]
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        from dynsearch.cli.studies import delete, list_, restart
+
+        return {"list": list_, "delete": delete, "restart": restart}.get(cmd_name)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if self.get_command(ctx, args[0]) is None:
+            raise click.UsageError(
+                f"No such command {args[0]!r}. A study is begun or resumed with --dataset DATASET --name NAME; beside "
+                f"that there are {', '.join(self.list_commands(ctx))}.",
+                ctx,
+            )
+        given = [
+            param.opts[0]
+            for param in self.params
+            if param.name != "studies_root"
+            and ctx.get_parameter_source(str(param.name)) is ParameterSource.COMMANDLINE
+        ]
+        if given:
+            raise click.UsageError(f"{given[0]} is for running a study; {args[0]} does not take it.", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_StudyGroup,
+    invoke_without_command=True,
+    subcommand_metavar="[list | delete | restart]",
+    short_help="Search plans and thresholds under a budget; resume a study; list and delete studies.",
     epilog="Killed at any moment, the same command goes on where the study stopped.\n\n"
     "Example: dynsearch study --dataset sthv2 --data-root ~/sthv2 --max-gflops 40",
 )
@@ -75,7 +110,9 @@ from dynsearch.cli import options
 @options.quiet
 @options.verbose
 @options.as_json
+@click.pass_context
 def study(
+    ctx: click.Context,
     dataset: str | None,
     recipe_file: str | None,
     name: str | None,
@@ -97,6 +134,8 @@ def study(
     promising ones alone, calibrates their thresholds on videos that neither training nor testing sees, and
     writes the frontier of accuracy against GFLOPs per video to studies/NAME/.
     """
+    if ctx.invoked_subcommand is not None:
+        return
     if dataset is None and recipe_file is None:
         raise click.UsageError("Give --dataset (for instance motions) or --recipe.")
     import shlex
@@ -104,7 +143,7 @@ def study(
 
     from dynsearch.training.stopping import stopped_by_sigterm
 
-    click.get_current_context().with_resource(stopped_by_sigterm())
+    ctx.with_resource(stopped_by_sigterm())
 
     from dynsearch.plugins import imported
     from dynsearch.study.folder import StudyFolder

@@ -50,15 +50,6 @@ class Claims:
         self.held.discard(number)
         fcntl.lockf(self._handle, fcntl.LOCK_UN, 1, number)
 
-    def others(self) -> bool:
-        """Return whether other drivers have trials."""
-        try:
-            fcntl.lockf(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        fcntl.lockf(self._handle, fcntl.LOCK_UN)
-        return False
-
     def close(self) -> None:
         """Give all claims back."""
         os.close(self._handle)

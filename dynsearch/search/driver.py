@@ -16,7 +16,7 @@ from dynsearch.search.claims import Claims
 from dynsearch.search.engines import End, Engine, Job, Outcome, Rung
 from dynsearch.search.halving import goes_on, stopped_at, values
 from dynsearch.search.interrupts import Interrupts
-from dynsearch.search.proposals import Proposals
+from dynsearch.search.proposals import Proposals, cheapest_cost
 from dynsearch.search.turns import take_turns
 from dynsearch.space import SearchSpace
 from dynsearch.study.folder import StudyFolder
@@ -179,13 +179,16 @@ class Driver:
             raise StudyFailedError(
                 f"every trial failed; the last: {failed[-1].user_attrs['error']}",
                 where=self.folder.name,
-                hint="Mend the cause, and begin anew with another --name",
+                hint=f"Mend the cause, then begin anew: dynsearch study restart {self.folder.name}",
             )
         if exhausted:
+            measure, budget = self.recipe.measure, self.recipe.budget
+            cheapest = measure.text(cheapest_cost(self.space, measure, self.num_classes))
             raise StudyError(
-                f"no proposal in a long row keeps within {self.recipe.measure.budget_name}={self.recipe.budget:g}",
+                f"no proposal in a long row keeps within {measure.budget_name}={budget:g}; the cheapest exit of any "
+                f"plan costs {cheapest}",
                 where=self.folder.name,
-                hint=f"Raise {self.recipe.measure.budget_name}, or run again for more proposals",
+                hint=f"Raise {measure.budget_name}: under the same name, as nothing was trained",
             )
 
     def _submit(self, trial: Trial, plan: Plan) -> None:

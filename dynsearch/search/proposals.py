@@ -127,6 +127,11 @@ def check_budget(space: SearchSpace, budget: float, measure: CostMeasure, num_cl
         InfeasibleBudgetError: Every plan's cheapest exit costs more.
         PlanError: A backbone is unknown or can't be used.
     """
-    cheapest = min(measure.cost_E(plan, num_classes)[0] for plan in space.cheapest_plans())
+    cheapest = cheapest_cost(space, measure, num_classes)
     if not fits(cheapest, budget):
         raise measure.too_low(budget, cheapest)
+
+
+def cheapest_cost(space: SearchSpace, measure: CostMeasure, num_classes: int) -> float:
+    """Return the cost of the cheapest exit of any plan of the space."""
+    return min(measure.cost_E(plan, num_classes)[0] for plan in space.cheapest_plans())

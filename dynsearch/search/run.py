@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from dynsearch import resources
-from dynsearch.errors import RecipeError
-from dynsearch.search.claims import Claims
+from dynsearch.errors import DynsearchError, OtherSettingsError, RecipeError
 from dynsearch.search.driver import Driver, Observer
 from dynsearch.search.engines import Engine, Evaluator, Job, LocalEngine, RayEngine
 from dynsearch.search.evaluator import Pruning, TrainingEvaluator
@@ -24,6 +23,7 @@ from dynsearch.study.origin import Origin
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import check_together
 from dynsearch.study.record import open_record
+from dynsearch.study.removal import empty, in_use, was_trained
 from dynsearch.study.results import StudyResults
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.loop import EpochReport
@@ -67,6 +67,7 @@ def run_study(
     *,
     run: RunSettings = DEFAULT_RUN,
     data: Mapping[str, Any] | None = None,
+    anew: bool = False,
 ) -> StudyResults:
     """Run a study, go on with one that was interrupted, or join one that runs, and write its frontier.
 
@@ -79,6 +80,7 @@ def run_study(
         origin: The command and the data set, to be kept in the study's folder.
         run: How to do it.
         data: What ``study.yaml`` records of the data.
+        anew: Whether what the study has is removed first.
 
     Raises:
         RecipeError: The run can't carry out the recipe.
@@ -104,15 +106,18 @@ def run_study(
         recipe.measure,
     )
     engine = ENGINES[run.engine](run, recipe.workers_per_trial, evaluator, on_epoch)
-    with contextlib.closing(engine):
+    with contextlib.closing(engine), folder.running() as alone:
         with folder.prepared():
-            folder.checked(recipe, space, run)
-            with contextlib.closing(Claims(folder.path)) as claims:
-                if said := keep_data(folder, source.identity, in_use=claims.others()):
-                    observer.noted(said)
-            _say_where(folder.record(recipe, space, data, run).storage, run.storage, observer)
-            study = open_record(folder, create=recipe.measure)
-            note_study(study, recipe, origin.add_to(folder) if origin else None)
+            with _begun_or_not(folder):
+                with alone() as is_alone:
+                    _make_room(folder, recipe, space, run, observer, anew=anew, is_alone=is_alone)
+                    if said := keep_data(folder, source.identity, in_use=not is_alone):
+                        observer.noted(said)
+                    kept = folder.record(recipe, space, data, run)
+                _say_where(kept.storage, run.storage, observer)
+                whence = origin.add_to(folder) if origin else None
+                study = open_record(folder, create=recipe.measure)
+            note_study(study, recipe, whence)
             to_train, hours = recipe, run.max_hours
             if recipe.strategy == "one-shot":
                 to_train, hours = line_up(study, recipe, folder, space, source, observer, run)
@@ -131,6 +136,43 @@ def run_study(
         )
         driver.run()
         return frontier.end()
+
+
+@contextlib.contextmanager
+def _begun_or_not(folder: StudyFolder) -> Iterator[None]:
+    """Leave no study behind whose record could not be made: it would stay where it was asked for first."""
+    was_there = folder.study_file.is_file()
+    try:
+        yield
+    except DynsearchError:
+        if not was_there:
+            for name in ("origin.yaml", "data.json", "study.yaml"):
+                (folder.path / name).unlink(missing_ok=True)
+        raise
+
+
+def _make_room(
+    folder: StudyFolder,
+    recipe: StudyRecipe,
+    space: SearchSpace,
+    run: RunSettings,
+    observer: Observer,
+    *,
+    anew: bool,
+    is_alone: bool,
+) -> None:
+    """Remove what the study has if it is to begin ``anew``, or is another now and nothing was trained yet."""
+    if anew:
+        if not is_alone:
+            raise in_use(folder)
+        empty(folder)
+    try:
+        folder.checked(recipe, space, run)
+    except OtherSettingsError as error:
+        if not is_alone or was_trained(folder):
+            raise
+        observer.noted(f"the study {error.problem}; nothing was trained, so it begins anew")
+        empty(folder)
 
 
 def _say_where(kept: str | None, asked: str | None, observer: Observer) -> None:

@@ -18,12 +18,6 @@ from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
 
 HELD_OUT = ("calibration", "test")
-_TRAINED = (
-    "trials/*/*.safetensors",
-    "trials/*/scores-*.npz",
-    "bases/*/*.safetensors",
-    "one-shot/*/*.safetensors",
-)
 
 
 def recorded_data(folder: StudyFolder) -> DataIdentity | None:
@@ -64,7 +58,7 @@ def keep_data(folder: StudyFolder, now: DataIdentity, *, in_use: bool) -> str | 
     if folder.study_file.is_file():
         before = recorded_data(folder)
         changes = before.differences(now) if before else _unlike_all_trials(folder, now)
-        trained = in_use or any(next(folder.path.glob(pattern), None) for pattern in _TRAINED)
+        trained = in_use or folder.is_trained
         if changes and trained:
             raise StudyError(
                 f"its data set has changed since it began: {'; '.join(changes)}",

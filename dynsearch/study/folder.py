@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import platform
 import re
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dynsearch.errors import StudyError, named, shown
+from dynsearch.errors import OtherSettingsError, StudyError, named, shown
 from dynsearch.files import read_yaml, write_yaml
-from dynsearch.locks import held_lock
+from dynsearch.locks import held_lock, is_in_use, shared_lock
 from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import checked
@@ -21,6 +24,7 @@ from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 
 _RECORDED = ("dynsearch", "torch", "torchvision", "timm", "optuna", "numpy", "decord")
 _MAY_CHANGE = ("num_trials", "one_shot.retrain", "plugins")
+_RUNNING = ".running.lock"
 
 
 @dataclass(frozen=True)
@@ -35,13 +39,23 @@ class StudyFolder:
 
     @classmethod
     def named(cls, name: str, root: Path = Path("studies")) -> StudyFolder:
-        """Return the folder of the study ``name``, which may also be given as a path.
+        """Return the folder of the study ``name``: of one that is there, also given as a path, or of a new one.
+
+        A bare name means a study below ``root`` before a folder here.
 
         Raises:
             StudyError: The name can't be a folder's.
         """
-        if (Path(name) / "study.yaml").is_file():
-            return cls(Path(name))
+        given = Path(os.path.expanduser(name))
+        places = (
+            [given, root / given] if name.startswith(".") or len(given.parts) > 1 else [root / given, given]
+        )
+        for path in places if name else ():
+            inside = path.parent if os.path.isfile(path) else path  # One of its files means the study.
+            if os.path.isfile(inside / "study.yaml"):
+                return cls(inside)
+        if len(given.parts) > 1 and given.parent.absolute() == root.absolute():
+            name = given.name
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
             raise StudyError(
                 f"{name!r} can't name a study", where="--name", hint="Use letters, digits, '.', '_' and '-'"
@@ -50,24 +64,31 @@ class StudyFolder:
 
     @classmethod
     def existing(cls, name: str, root: Path = Path("studies")) -> StudyFolder:
-        """Return the folder of a study that has been started.
+        """Return the folder of a study that has been started, given by its name or as a path.
 
         Raises:
             StudyError: There is none; the message lists those there are.
         """
-        folder = cls.named(name, root)
-        if not folder.study_file.is_file():
-            there = sorted(path.parent.name for path in root.glob("*/study.yaml"))
-            raise StudyError(
-                f"there is no study {name!r} in {root}",
-                hint=f"Studies: {', '.join(there)}" if there else "Run `dynsearch study` first",
-            )
-        return folder
+        with contextlib.suppress(StudyError):
+            folder = cls.named(name, root)
+            if os.path.isfile(folder.study_file):
+                return folder
+        there = [folder.path.name for folder in cls.all_in(root)]
+        raise StudyError(
+            f"there is no study {name!r} in {root}",
+            hint=f"Studies: {', '.join(there)}" if there else "Run `dynsearch study` first",
+        )
+
+    @classmethod
+    def all_in(cls, root: Path) -> list[StudyFolder]:
+        """Return the studies below ``root``, or of this folder where there is no such root, by name."""
+        place = root if os.path.isdir(root) else Path()
+        return [cls(path.parent) for path in sorted(place.glob("*/study.yaml"))]
 
     @property
     def name(self) -> str:
-        """The study's name."""
-        return self.path.name
+        """The study's name: its folder's, whatever it was called when it began."""
+        return Path(os.path.abspath(self.path)).name
 
     @property
     def study_file(self) -> Path:
@@ -77,6 +98,22 @@ class StudyFolder:
     def trial(self, number: int) -> Path:
         """Return the folder of a trial."""
         return self.path / "trials" / str(number)
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether anything that was trained lies in it: weights, scores, or the state of an interrupted training."""
+        kinds = ("**/*.safetensors", "**/scores-*.npz")
+        places = [self.path / name for name in ("trials", "bases", "one-shot")]
+        return any(next(place.glob(kind), None) for place in places for kind in kinds)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether a driver is at work on it, here or on a machine that shares the folder."""
+        return is_in_use(self.path / _RUNNING)
+
+    def running(self) -> AbstractContextManager[Callable[[], AbstractContextManager[bool]]]:
+        """Say during the block that a driver is at work; see :func:`dynsearch.locks.shared_lock`."""
+        return shared_lock(self.path / _RUNNING)
 
     @contextlib.contextmanager
     def prepared(self) -> Iterator[None]:
@@ -92,10 +129,11 @@ class StudyFolder:
         before = {"recipe": earlier.resolved(), "space": self.read_study_file().get("space", {})}
         differences = list(_differences(before, _settings_of(recipe, space)))
         if differences:
-            raise StudyError(
+            raise OtherSettingsError(
                 f"was begun with other settings: {'; '.join(differences)}",
                 where=str(self.study_file),
-                hint="Use the settings it began with, or give another --name",
+                hint="Use the settings it began with, or give another --name; `dynsearch study restart` and "
+                "`delete` make room",
             )
         return run.model_copy(update={"storage": ran.storage})
 
@@ -118,15 +156,31 @@ class StudyFolder:
             ``run`` with the storage that the record lies in, which stays where it was first.
 
         Raises:
-            StudyError: A setting differs that would change the meaning of earlier trials; all are listed.
+            OtherSettingsError: A setting differs that would change the meaning of earlier trials; all are listed.
         """
         run = self.checked(recipe, space, run)
         now = _settings_of(recipe, space)
+        begun = self.study_file.is_file()
+        identity = self.identity() if begun else {"name": self.name, "id": uuid.uuid4().hex}
         versions = {name: version(name) for name in _RECORDED} | {"python": platform.python_version()}
         facts = {} if data is None else {"data": dict(data)}
         run_too = {"recipe": now["recipe"], "run": run.resolved(), "space": now["space"]}
-        write_yaml(self.study_file, {"name": self.name, **run_too, **facts, "versions": versions})
+        about = {"name": self.name, "record": identity}
+        write_yaml(self.study_file, {**about, **run_too, **facts, "versions": versions})
         return run
+
+    def identity(self) -> dict[str, str]:
+        """Return what the study's record is known by: the ``name`` it began with and, if it has one, an ``id``."""
+        values = self.read_study_file() if os.path.isfile(self.study_file) else {}
+        recorded = values.get("record")
+        recorded = recorded if isinstance(recorded, dict) else {"name": values.get("name")}
+        return {key: str(recorded[key]) for key in ("name", "id") if recorded.get(key)}
+
+    def keep_identity(self, identity: Mapping[str, str]) -> None:
+        """Write down what the study's record is known by."""
+        if self.identity() != identity:
+            values = self.read_study_file()
+            write_yaml(self.study_file, {"name": self.name, **values, "record": dict(identity)})
 
     def recipe(self) -> StudyRecipe:
         """Return the recipe recorded in ``study.yaml``.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -62,6 +64,32 @@ class Origin(Settings):
         both = self.model_copy(update={"commands": commands})
         write_yaml(_path(folder), both.model_dump(mode="json"))
         return both
+
+
+def way_on(folder: StudyFolder) -> str:
+    """Return what to do about a study that has no results yet: wait where a driver runs, else how to go on."""
+    if folder.is_running:
+        return "Wait for the first trial; `dynsearch dashboard` shows how far it is"
+    command = last_command(folder)
+    if command is None:
+        return f"Nothing runs. Run `dynsearch study` with the settings it began with and --name {_quoted(folder)}"
+    if folder.identity().get("name") != folder.name:  # The command alone would begin another study.
+        command += (
+            f" --name {_quoted(folder)}" if command.startswith("dynsearch study") else f", as {folder.path}"
+        )
+    return f"Nothing runs. It goes on with: {command}"
+
+
+def last_command(folder: StudyFolder) -> str | None:
+    """Return the command that ran the study last, as far as that is known."""
+    with contextlib.suppress(StudyError):
+        origin = Origin.of_study(folder)
+        return origin.commands[-1] if origin and origin.commands else None
+    return None
+
+
+def _quoted(folder: StudyFolder) -> str:
+    return shlex.quote(str(folder.path))
 
 
 def _path(folder: StudyFolder) -> Path:

@@ -18,8 +18,11 @@ from dynsearch.errors import DynsearchError, StudyError
 from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan, family_name
 from dynsearch.study.folder import StudyFolder
-from dynsearch.study.storage import open_storage
+from dynsearch.study.identity import Records
+from dynsearch.study.storage import no_trials, open_storage, record_file
 from dynsearch.thresholds import OperatingPoint
+
+_log = logging.getLogger(__name__)
 
 
 def open_record(
@@ -36,22 +39,10 @@ def open_record(
         StudyError: There is no record, or it can't be read.
     """
     optuna.logging.set_verbosity(logging.WARNING)
-    storage = open_storage(folder, create=create is not None)
     try:
-        name = folder.name if part is None else f"{folder.name}/{part}"
-        if create is not None:
-            study = optuna.create_study(
-                study_name=name,
-                storage=storage,
-                directions=["maximize", "minimize"],
-                load_if_exists=True,
-            )
-        else:
-            study = optuna.load_study(study_name=name, storage=storage)
-    except KeyError as error:
-        raise StudyError(
-            "the study has no trials yet", where=folder.name, hint="Run `dynsearch study` first"
-        ) from error
+        study = _opened(records_of(folder, create=create is not None), create is not None, part)
+    except DynsearchError:
+        raise
     except Exception as error:  # SQLAlchemy and alembic raise errors of many unrelated types.
         raise StudyError(
             f"its record can't be opened: {' '.join(str(error).split())[:200]}", where=folder.name
@@ -60,6 +51,44 @@ def open_record(
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
             study.set_metric_names(names)
+    return study
+
+
+def records_of(folder: StudyFolder, *, create: bool = False) -> Records:
+    """Open the storage of the study's record.
+
+    Args:
+        folder: The study's folder.
+        create: Make it if there is none.
+
+    Raises:
+        StudyError: There is none, or it can't be opened.
+    """
+    file, storage = record_file(folder), open_storage(folder, create=create)
+    return Records(folder, storage, own=file is not None and file.parent == folder.path.resolve())
+
+
+def _opened(records: Records, create: bool, part: str | None) -> optuna.Study:
+    found, folder = records.find(part), records.folder
+    original = records.copied_from(found) if found is not None else None
+    if original is not None and create:
+        raise StudyError(
+            f"is a copy of {original}, and both have one record: the files of its trials would lie apart",
+            where=str(folder.path),
+            hint="Go on there, or take that folder away first",
+        )
+    if original is not None:
+        _log.warning("%s is a copy of %s; both have one record.", folder.path, original)
+    if found is not None:
+        study = optuna.load_study(study_name=found.study_name, storage=records.storage)
+    elif not create:
+        raise no_trials(folder)
+    else:
+        study = optuna.create_study(
+            study_name=records.name(part), storage=records.storage, directions=["maximize", "minimize"]
+        )
+    if create:
+        records.mark(study, part)
     return study
 
 

@@ -18,6 +18,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.scores.pairing import places_in
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.gathering import Gathering, Part
+from dynsearch.study.origin import way_on
 from dynsearch.study.predictions import agreement, expected_top1
 from dynsearch.study.saved_scores import SavedScores
 from dynsearch.thresholds import full_inference
@@ -76,7 +77,7 @@ class StudyResults:
             raise StudyError(
                 "no trial has finished yet",
                 where=gathering.folder.name,
-                hint="Wait for the first one; `dynsearch dashboard` shows how far it is",
+                hint=way_on(gathering.folder),
             )
 
         def measured_on_test(part: Part) -> list[MergedPoint[int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -28,10 +29,10 @@ def without_password(storage: str) -> str:
     """
     kind, _, path = storage.partition(":")
     if kind == "journal":
-        return f"journal:{Path(path).resolve()}" if path else "journal"
+        return f"journal:{Path(os.path.expanduser(path)).resolve()}" if path else "journal"
     url = parsed(storage)
     if url.get_backend_name() == "sqlite":
-        return f"sqlite:///{Path(url.database or '').resolve()}"
+        return f"sqlite:///{_sqlite_file(storage).resolve()}"
     password = _password(url)
     if password is not None:
         os.environ["PGPASSWORD"] = password
@@ -77,6 +78,14 @@ def parsed(storage: str) -> URL:
     if kind not in ("sqlite", "postgresql"):  # What was given may hold a password, so it is not repeated.
         raise RecipeError("is no storage that is known", where="storage", hint=_FORMS)
     return url
+
+
+def _sqlite_file(storage: str) -> Path:
+    """Return the file of ``sqlite:///FILE``, whatever letters its name has: it is no part of an address."""
+    _, _, name = storage.partition(":///")
+    if not name or name == ":memory:" or re.search(r"\?\w+=[^/]*$", name):
+        raise RecipeError("SQLite needs a file, and takes no options", where="storage", hint=_FORMS)
+    return Path(os.path.expanduser(name))
 
 
 def _password(url: URL) -> str | None:

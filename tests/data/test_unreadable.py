@@ -1,17 +1,14 @@
 """Files and folders that this user may not read or write, or that are no folders."""
 
-import os
 import subprocess
 import sys
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from dynsearch.data import DATASETS, open_dataset
 from dynsearch.errors import DataError
+from tests.users import NOBODY, needs_root
 
-NOBODY = 65534
 # All is imported before the rights are given up: what the interpreter lies in may be closed to others.
 PROGRAM = """
 import os, sys
@@ -39,21 +36,13 @@ for act in (
 """
 
 
-@pytest.fixture
-def open_folder():
-    """A folder that everybody can look into, unlike pytest's own."""
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        yield Path(folder)
-
-
 @pytest.mark.reliability(
     "Files",
     "files and folders that may not be read or written",
     happens="are named in one message",
     sees="`can't be listed: ...`, `can't be opened: ...`, `can't be read: ...`, `can't write: ...`",
 )
-@pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+@needs_root
 def test_what_may_not_be_read_is_named(open_folder):
     for name in ("closed", "data"):
         (open_folder / name).mkdir()

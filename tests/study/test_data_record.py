@@ -12,7 +12,6 @@ from dynsearch.api.report import make_report
 from dynsearch.data.identity import DataIdentity, VideoIdentity
 from dynsearch.errors import StudyError
 from dynsearch.scores import ExitScores
-from dynsearch.search.claims import Claims
 from dynsearch.study.data_record import keep_data, recorded_data
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import open_record
@@ -83,13 +82,6 @@ def test_a_new_study_records_its_data_and_is_then_held_to_them(tmp_path):
     (folder.path / "data.json").write_text("[]")
     with pytest.raises(StudyError, match="holds no identity of a data set"):
         keep_data(folder, data, in_use=False)
-
-
-def test_other_drivers_are_noticed(folder):
-    mine, others = Claims(folder.path), Claims(folder.path)
-    assert not mine.others()
-    mine.close()
-    others.close()
 
 
 CHANGES = st.sampled_from(("gone", "new", "relabelled", "replaced", "renamed", "moved", "reordered"))

@@ -26,10 +26,11 @@ _CONTEXT.set_forkserver_preload(["dynsearch.search.evaluator"])
 def warm_up() -> None:
     """Let a process import torch in the background; workers are then forked from it in milliseconds.
 
-    A batch system's SIGTERM to the whole group passes it by, as it does its workers: their end is the driver's matter.
+    Ctrl-C, and a batch system's SIGTERM to the whole group, pass it by, also while it imports, as they do its workers:
+    their end is the driver's matter.
     """
-    resource_tracker.ensure_running()  # If the next call started it, that would let SIGTERM through again.
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    resource_tracker.ensure_running()  # If the next call started it, that would let signals through again.
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         forkserver.ensure_running()
     finally:
