@@ -17,7 +17,7 @@ _yes = click.option("--yes", is_flag=True, help="Don't ask.")
 _root = click.option(
     "--studies",
     "studies_root",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=options.UserPath(path_type=Path, file_okay=False),
     callback=lambda ctx, param, root: (
         root or (ctx.parent.params["studies_root"] if ctx.parent else Path("studies"))
     ),
