@@ -68,12 +68,11 @@ def predict(
     from dynsearch.export.loaded import LoadedNetwork
     from dynsearch.files import check_outputs
 
+    videos = tuple(map(os.path.expanduser, videos))
     paths = [] if stream else find_videos(videos)
     check_outputs([(annotate, OWN_VIDEO)], [bundle, *videos, *paths], force=force)
     if stream:
-        predict_run.label_stream(
-            LoadedNetwork(bundle), os.path.expanduser(videos[0]), window, annotate, as_json=as_json
-        )
+        predict_run.label_stream(LoadedNetwork(bundle), videos[0], window, annotate, as_json=as_json)
         return
     if annotate and len(paths) > 1:
         raise click.UsageError(f"--annotate takes one VIDEO, got {len(paths)}.")

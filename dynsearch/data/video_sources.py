@@ -28,7 +28,6 @@ def find_videos(sources: Iterable[str]) -> list[Path]:
 
 
 def _videos(source: str) -> Iterator[Path]:
-    source = os.path.expanduser(source)
     path = Path(source)
     if path.is_dir():
         found = [path] if holds_frames(path) else _inside(path)
