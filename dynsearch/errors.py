@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 
@@ -127,6 +128,12 @@ def within(where: object) -> Iterator[None]:
         place = f"{where}, {error.where}" if error.where else str(where)
         same_kind = type(error)
         raise same_kind(error.problem, where=place, hint=error.hint) from error
+
+
+def did_you_mean(name: object, known: Iterable[str]) -> str:
+    """Return ``Did you mean X? `` for the nearest known name; nothing where none is near."""
+    near = difflib.get_close_matches(name, list(known), n=1) if isinstance(name, str) else []
+    return f"Did you mean {near[0]}? " if near else ""
 
 
 def shown(value: object) -> str:

@@ -128,6 +128,12 @@ def _says(path: Path, own: str) -> bool:
         return not size or re.search(own.encode(), head + file.read()) is not None
 
 
+def at_home(text: str) -> str:
+    """Return a path whose ``~`` is a home folder, also after a storage's ``journal:`` or ``sqlite:///``."""
+    start = re.match(r"(journal:|sqlite:///)?(?=~)", text)
+    return start[0] + os.path.expanduser(text[start.end() :]) if start else text
+
+
 def system_error(error: Exception) -> OSError | None:
     """Return what the operating system said; writers in Rust, such as safetensors, tell it in their text only."""
     if isinstance(error, OSError):

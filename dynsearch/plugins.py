@@ -37,7 +37,7 @@ def import_plugins(names: Iterable[str], *, where: str = "--plugin") -> None:
             continue
         try:
             if _is_file(name):
-                _import_file(Path(name))
+                _import_file(Path(os.path.expanduser(name)))
             else:
                 importlib.import_module(name)
         except InputError as error:

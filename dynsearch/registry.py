@@ -6,12 +6,11 @@ values are given as ``module:attribute``, so that a package can look up what lie
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar, overload
 
-from dynsearch.errors import InputError, shown
+from dynsearch.errors import InputError, did_you_mean, shown
 from dynsearch.plugins import import_from_environment
 
 Value = TypeVar("Value")
@@ -62,12 +61,11 @@ class Registry(Generic[Value]):
         if name not in self._values:
             import_from_environment()
         if name not in self._values:
-            near = difflib.get_close_matches(name, self._values, n=1) if isinstance(name, str) else []
             error = self._error
             raise error(
                 f"there is no {self.kind} {shown(name)}",
                 where=self._where,
-                hint=f"{'Did you mean ' + near[0] + '? ' if near else ''}Known: {', '.join(self._values)}",
+                hint=f"{did_you_mean(name, self._values)}Known: {', '.join(self._values)}",
             )
         return name
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dynsearch.errors import InputError
+from dynsearch.errors import InputError, did_you_mean
+from dynsearch.files import at_home
 
 _PACKAGE = Path(__file__).parent
 _KINDS = {"search_spaces": "search space", "studies": "study recipe", "studies/paper": "plan"}
@@ -23,6 +24,7 @@ def find(kind: str, name: str) -> Path:
     Raises:
         InputError: There is no such file; the message lists the shipped names.
     """
+    name = at_home(name)
     if name.endswith((".yaml", ".yml")):
         candidates = [Path(name)]
     else:
@@ -32,7 +34,7 @@ def find(kind: str, name: str) -> Path:
             return path
     raise InputError(
         f"there is no {_KINDS[kind]} {name!r}",
-        hint=f"Shipped: {', '.join(names(kind))}; or give the path of a .yaml file",
+        hint=f"{did_you_mean(name, names(kind))}Shipped: {', '.join(names(kind))}; or give the path of a .yaml file",
     )
 
 

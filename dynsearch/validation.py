@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
-from dynsearch.errors import InputError, shown
+from dynsearch.errors import InputError, did_you_mean, shown
 
 _MAX_PROBLEMS = 10
 
@@ -58,6 +58,28 @@ def accepted_by(check: Callable[[str], object]) -> AfterValidator:
     return AfterValidator(same)
 
 
+def _fields(model: str, place: Sequence[int | str]) -> list[str]:
+    """Return the names of the fields at a place in the settings called ``model``."""
+    found: Any = next((kind for kind in _kinds(Settings) if kind.__name__ == model), None)
+    for part in place:
+        inside = found.model_fields.get(part) if found is not None else None
+        found = next(_kinds_in(inside.annotation), None) if inside is not None else None
+    return list(found.model_fields) if found is not None else []
+
+
+def _kinds(kind: type[BaseModel]) -> Iterator[type[BaseModel]]:
+    yield kind
+    for inner in kind.__subclasses__():
+        yield from _kinds(inner)
+
+
+def _kinds_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _kinds_in(part)
+
+
 def describe(
     error: ValidationError, *, inside: str | None = None, names: Mapping[str, str] = MappingProxyType({})
 ) -> str:
@@ -76,7 +98,8 @@ def describe(
         if item["type"] == "missing":
             problems.append(f"{field}: is missing")
         elif item["type"] in ("extra_forbidden", "unexpected_keyword_argument"):
-            problems.append(f"{field}: unknown field")
+            known = [names.get(name, name) for name in _fields(error.title, item["loc"][:-1])]
+            problems.append(f"{field}: unknown field. {did_you_mean(place[-1], known)}".rstrip(". "))
         else:
             message = item["msg"].removeprefix("Value error, ")
             got = "" if isinstance(item["input"], dict) else f" (got {shown(item['input'])})"

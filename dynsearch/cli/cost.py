@@ -50,6 +50,7 @@ def cost(
     if (plan_file is None) == (backbone is None):
         raise click.UsageError("Give either a plan file or --backbone.")
     from dynsearch import resources
+    from dynsearch.errors import InputError
     from dynsearch.plan import Plan
 
     if plan_file is None:
@@ -57,7 +58,11 @@ def cost(
     elif plan_file.endswith((".yaml", ".yml")):
         plan = Plan.load(plan_file)
     else:
-        plan = Plan.load(resources.find("studies/paper", plan_file))
+        try:
+            plan = Plan.load(resources.find("studies/paper", plan_file))
+        except InputError as error:
+            hint = f"If it is a backbone: --backbone {plan_file}. {error.hint}"
+            raise InputError(error.problem, where=error.where, hint=hint) from error
 
     from dynsearch.families import cost_table
     from dynsearch.families.grid.cost import CostTable

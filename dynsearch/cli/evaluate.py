@@ -44,12 +44,18 @@ def evaluate(
     """
     from dataclasses import asdict
 
+    from dynsearch.data.catalogue import check_root
+    from dynsearch.export import Bundle
+
+    opened = Bundle.load(bundle)  # What is wrong with names is said before torch is imported.
+    check_root(dataset or opened.recipe.dataset, data_root)
+
     from dynsearch.api.bars import counting
     from dynsearch.api.evaluate import evaluate as measure
     from dynsearch.export.loaded import LoadedNetwork
     from dynsearch.study.run_settings import RunSettings
 
-    loaded = LoadedNetwork(bundle)
+    loaded = LoadedNetwork(opened)
     plan = loaded.bundle.plan
     with counting("evaluating", quiet=quiet or as_json) as progress:
         measured = measure(

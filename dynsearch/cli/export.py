@@ -93,12 +93,14 @@ def _from_study(
     force: bool,
 ) -> Bundle:
     """Write a study's best point as a bundle, and say what it is."""
-    from dynsearch.api.export import export_point
     from dynsearch.study.folder import StudyFolder
+
+    folder = StudyFolder.existing(name, studies_root)
+
+    from dynsearch.api.export import export_point
     from dynsearch.study.record import open_record
     from dynsearch.study.results import read_results
 
-    folder = StudyFolder.existing(name, studies_root)
     recipe = folder.recipe()
     limit = options.budget_of(recipe, max_gflops, budget)
     results = read_results(open_record(folder), folder, solver=recipe.solver)

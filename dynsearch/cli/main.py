@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import click
 
 from dynsearch import __version__
-from dynsearch.errors import DynsearchError, Stopped
+from dynsearch.errors import DynsearchError, Stopped, did_you_mean
 
 _COMMANDS = (
     "study", "frontier", "calibrate", "export", "train", "evaluate", "predict", "cost", "data", "dashboard", "report",
@@ -22,6 +22,14 @@ class _LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the subcommand, or name the nearest one."""
+        if args[0] not in _COMMANDS and not args[0].startswith("-"):
+            ctx.fail(f"No such command {args[0]!r}. {did_you_mean(args[0], _COMMANDS)}See dynsearch --help.")
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:

@@ -62,6 +62,9 @@ def predict(
         raise click.UsageError("'-' is standard input, which needs --stream.")
     if stream and reader is not None:
         raise click.UsageError("--reader is for files; a stream is always read by PyAV.")
+    from dynsearch.export import Bundle
+
+    Bundle.load(bundle)  # What is wrong with it is said before torch is imported.
     from dynsearch.cli import predict_run
     from dynsearch.data.video_sources import find_videos
     from dynsearch.export.annotate import OWN_VIDEO

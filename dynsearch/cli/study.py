@@ -163,6 +163,10 @@ def study(
     recipe, run = load_recipe(recipe_file or str(dataset), settings=settings, overrides=overrides)
     folder = StudyFolder.named(name or recipe_name(recipe_file or str(dataset)), studies_root)
 
+    from dynsearch.data.catalogue import check_root
+
+    check_root(recipe.dataset, data_root)
+
     from dynsearch.api.study import run_recipe
 
     study = run_recipe(

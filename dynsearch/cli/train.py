@@ -72,6 +72,7 @@ def train(
 
     A bundle brings its recipe; for a plan file give --dataset, whose shipped recipe is used.
     """
+    from dynsearch.data.catalogue import check_root
     from dynsearch.plugins import imported
     from dynsearch.training.launcher import is_rank, launch, prepare_rank, rendezvous_file
     from dynsearch.training.stopping import stopped_by_sigterm
@@ -83,6 +84,7 @@ def train(
     settings += (f"training.weights={weights}",) if weights else ()
     overrides |= {"dataset": dataset, "loggers": loggers or None, "plugins": imported() or None}
     plan, recipe, run, trained = _what_to_train(what, dataset, settings, overrides)
+    check_root(recipe.dataset, data_root)
     if warm_start and trained is None:
         raise click.UsageError("--warm-start needs a bundle; a plan file has no weights.")
 

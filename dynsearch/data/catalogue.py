@@ -47,6 +47,20 @@ def flip_rule(name: str) -> FlipRule:
     return DATASETS[base].flip if base in DATASETS else "plain"
 
 
+def check_root(name: str, root: str | os.PathLike[str] | None = None) -> None:
+    """Refuse a data set that there is not, or whose folder is not there, before anything slow is imported.
+
+    Raises:
+        InputError: The name is unknown.
+        DataError: There is no such folder, and dynsearch can't make it.
+    """
+    info, folder = get_info(name), dataset_root(name, root)
+    if DATASETS.is_shipped(name.partition("@")[0]) and info.generate is None and not folder.is_dir():
+        raise DataError(
+            f"there is no such folder, with {info.layout}", where=str(folder), hint=info.how_to_get
+        )
+
+
 def read_annotations(
     name: str,
     root: str | os.PathLike[str] | None = None,

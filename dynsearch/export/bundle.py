@@ -23,7 +23,6 @@ from dynsearch.export.ownership import (
     marked,
     weights_digest,
 )
-from dynsearch.families import cost_table
 from dynsearch.files import read_json, read_yaml, write_text, written_whole, yaml_text
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
@@ -155,6 +154,8 @@ def write_bundle(
     if not weights.is_file():
         raise DynsearchError("the trained weights are gone", where=str(weights), hint="Train the plan again")
     recipe = recipe.model_copy(update={"plugins": portable(recipe.plugins)})
+    from dynsearch.families import cost_table  # With torch, which reading a bundle does without.
+
     table = cost_table(plan, len(class_names))
     facts = CardFacts(plan, point, full, frontier, table, recipe, class_names)
     texts = {

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import yaml
 
-from dynsearch.cost import NetworkCost
 from dynsearch.frontier import MergedPoint
 from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.thresholds import OperatingPoint
+
+if TYPE_CHECKING:
+    from dynsearch.cost import NetworkCost
 
 _POINTS_SHOWN = 12
 

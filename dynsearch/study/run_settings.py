@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
+from dynsearch.files import at_home
 from dynsearch.validation import Settings
 
 _GIGABYTE = 10**9
@@ -27,7 +28,7 @@ class RunSettings(Settings):
     """Trials under way at once; with several GPUs they take turns on them."""
     max_hours: float | None = Field(default=None, gt=0)
     """No further trial begins after this time; none means no limit."""
-    storage: str | None = None
+    storage: Annotated[str, AfterValidator(at_home)] | None = None
     """Where the record is kept: ``sqlite:///FILE``, ``journal``, ``journal:FILE`` or ``postgresql://USER@HOST/DATABASE``.
     None is SQLite in the study's folder, ``journal`` a journal file there. A record that is there stays where it is."""
     reader: Literal["auto", "decord", "pyav"] = "auto"

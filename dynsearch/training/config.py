@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field, field_validator
 
 from dynsearch.families import part_names
+from dynsearch.files import at_home
 from dynsearch.validation import Settings
 
 
@@ -89,4 +90,4 @@ class TrainingConfig(Settings):
     def _is_named(cls, value: Any) -> Any:
         if value == "":
             raise ValueError("must name a file")
-        return value
+        return at_home(value) if isinstance(value, str) else value

@@ -79,7 +79,10 @@ def test_finer_stages_on_a_backbone():
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("joint-msdnet",), "there is no plan 'joint-msdnet'. Shipped: adafocus-activitynet-128"),
+        (
+            ("joint-msdnet",),
+            "there is no plan 'joint-msdnet'. If it is a backbone: --backbone joint-msdnet. Did you mean ",
+        ),
         (
             ("joint-resnet50", "--exit-share", "1 2"),
             "exit_share: needs one non-negative number for each of the 4",

@@ -21,7 +21,7 @@ def work(tmp_path_factory):
         (("study",), "Give --dataset"),
         (
             ("study", "--dataset", "sthv3"),
-            "there is no study recipe 'sthv3'. Shipped: activitynet, ",
+            "there is no study recipe 'sthv3'. Did you mean sthv2? Shipped: activitynet, ",
         ),
         (
             arguments("--set", "training.epochs=0"),

@@ -87,7 +87,10 @@ def test_wrong_settings_are_named(settings, says):
 
 
 def test_unknown_recipes_list_the_shipped_ones():
-    with pytest.raises(InputError, match="there is no study recipe 'kinetics'. Shipped: activitynet, "):
+    with pytest.raises(
+        InputError,
+        match="there is no study recipe 'kinetics'. Did you mean kinetics400. Shipped: activitynet, ",
+    ):
         load_recipe("kinetics")[0]
 
 
