@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, get_args, get_origin
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
-from dynsearch.errors import InputError, did_you_mean, shown
+from dynsearch.errors import InputError, did_you_mean, named, shown
 
 _MAX_PROBLEMS = 10
 
@@ -32,6 +32,17 @@ class Settings(BaseModel):
         if wants_truth and _holds(parts, int | float | str, other_than=bool):
             raise ValueError("must be true or false")
         return value
+
+
+def differences(before: Any, now: Any, may_change: Collection[str] = (), path: str = "") -> Iterator[str]:
+    """Yield ``field was X, now Y`` for all fields of nested mappings that differ, but those that ``may_change``."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in {**before, **now}:
+            name = f"{path}.{key}" if path else str(key)
+            if name not in may_change:
+                yield from differences(before.get(key), now.get(key), may_change, name)
+    elif before != now:
+        yield f"{path.removeprefix('recipe.')} was {named(str(before))}, now {named(str(now))}"
 
 
 def _mentions(annotation: Any, kind: type) -> bool:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from dynsearch.data.catalogue import open_dataset
+from dynsearch.errors import BundleError
 from dynsearch.export.bundle import Bundle, write_bundle
 from dynsearch.export.ownership import check_export
 from dynsearch.frontier import MergedPoint
@@ -14,6 +15,7 @@ from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
 from dynsearch.study.results import StudyResults
 from dynsearch.thresholds import full_inference
+from dynsearch.training.made import SCORES, WEIGHTS, key_in
 
 
 def export_point(
@@ -40,21 +42,27 @@ def export_point(
         force: Write over what is not an untouched exported bundle too.
 
     Raises:
-        BundleError: ``output`` is a file, or holds what would be lost.
+        BundleError: ``output`` is a file, or holds what would be lost; or the trial's weights are not its scores'.
         DataError: The study recorded no classes, and its data set can't be read.
     """
     check_export(output, [folder.path, *([data_root] if data_root else [])], force=force)
     recipe = folder.recipe()
     if budget is not None:
         recipe = recipe.model_copy(update={"budget": budget})
-    test = results.scores[point.key][1]
+    test, trial = results.scores[point.key][1], folder.trial(point.key)
+    if key_in(trial / WEIGHTS) != key_in(trial / SCORES["test"]):
+        raise BundleError(
+            "is of another training than the scores beside it",
+            where=str(trial / WEIGHTS),
+            hint="Put the trial's own weights back",
+        )
     return write_bundle(
         output,
         plan=results.plans[point.key],
         point=point,
         full=full_inference(test),
         frontier=[(results.plans[other.key], other) for other in results.points],
-        weights=folder.trial(point.key) / "weights.safetensors",
+        weights=trial / WEIGHTS,
         class_names=_class_names(folder, data_root, allow_outside=allow_outside),
         recipe=recipe,
         anew=True,

@@ -95,7 +95,7 @@ def train(
 
     from dynsearch.cli.train_progress import training_progress
     from dynsearch.export.ownership import check_training
-    from dynsearch.export.train import train_bundle
+    from dynsearch.export.train import train_bundle, trained_already
     from dynsearch.search.loggers import open_loggers
     from dynsearch.training.ranks import joined_ranks
 
@@ -103,6 +103,10 @@ def train(
         if ranks.is_first:
             check_training(output, plan, [what, weights, data_root])
         source = _open(recipe, run, data_root, ranks, quiet=quiet or as_json)
+        start = trained if warm_start else None
+        already = ranks.from_first(
+            lambda: trained_already(plan, recipe, source, output, start_from=start, processes=ranks.count)
+        )
         trackers = open_loggers(run.loggers, output.name, recipe) if ranks.is_first else []
         silent = quiet or as_json or not ranks.is_first
         with training_progress(plan, recipe.training.epochs, quiet=silent, loggers=trackers) as progress:
@@ -111,7 +115,7 @@ def train(
                 recipe,
                 source,
                 output,
-                start_from=trained if warm_start else None,
+                start_from=start,
                 save_every_steps=run.save_every_steps,
                 ranks=ranks,
                 on_epoch=progress.epoch,
@@ -120,20 +124,22 @@ def train(
             if trained_bundle is not None:
                 progress.ended(trained_bundle[1].calibration)
     if trained_bundle is not None:
-        _print(*trained_bundle, as_json=as_json)
+        _print(*trained_bundle, already, as_json=as_json)
 
 
-def _print(bundle: Bundle, point: MergedPoint[int], *, as_json: bool) -> None:
-    """Print where the bundle is, and what it achieves on test."""
+def _print(bundle: Bundle, point: MergedPoint[int], already: str | None, *, as_json: bool) -> None:
+    """Print where the bundle is, whether it was trained before, and what it achieves on test."""
     if not as_json:
+        before = f"{already}, " if already else ""
         click.echo(
-            f"{bundle.folder}: top-1 {100 * point.test.top1:.1f}% at {point.test.cost:.4g} {point.measure.per_video} "
-            "on test"
+            f"{bundle.folder}: {before}top-1 {100 * point.test.top1:.1f}% at {point.test.cost:.4g} "
+            f"{point.measure.per_video} on test"
         )
         return
     values = {
         "bundle": str(bundle.folder),
         "plan_id": bundle.plan.plan_id,
+        "trained_already": already is not None,
         "test_top1": point.test.top1,
         "test_top1_low": point.test_interval.low,
         "test_top1_high": point.test_interval.high,

@@ -27,6 +27,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.study.saved_frontiers import solved_once
 from dynsearch.thresholds import ExitPolicy
 from dynsearch.training.device import Device, checked_device, pick_device
+from dynsearch.training.made import Made, facts_in
 from dynsearch.training.source import TEST_RESIZE
 
 if TYPE_CHECKING:
@@ -271,7 +272,15 @@ def load_network(bundle: Bundle) -> MultiExitNetwork:
 
     Raises:
         WeightsError: The weights are damaged or of another network.
+        BundleError: They were not made as the recipe says.
     """
+    found = facts_in(bundle.weights) or {}
+    if others := Made(bundle.recipe.facts()).differences(found):
+        raise BundleError(
+            f"its weights were not made as recipe.yaml says: in them {'; '.join(others)}",
+            where=str(bundle.folder),
+            hint="Put back the file that was changed or exchanged",
+        )
     network = build_network(bundle.plan, len(bundle.class_names), measure=bundle.recipe.measure)
     load_weights(network, bundle.weights)
     return network

@@ -6,16 +6,49 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dynsearch.budget import last_that_fits
+from dynsearch.errors import BundleError
 from dynsearch.export.bundle import Bundle, write_bundle
+from dynsearch.files import read_yaml
 from dynsearch.frontier import MergedPoint, merge
 from dynsearch.plan import Plan
 from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe_file import checked
 from dynsearch.thresholds import full_inference
 from dynsearch.training.loop import EpochReport
+from dynsearch.training.made import WEIGHTS, file_digest
 from dynsearch.training.progress import OnStep
 from dynsearch.training.ranks import ALONE, Ranks
-from dynsearch.training.run import train_and_score
+from dynsearch.training.run import found_scores, plan_made, train_and_score
 from dynsearch.training.source import DatasetClips
+
+
+def trained_already(
+    plan: Plan,
+    recipe: StudyRecipe,
+    source: DatasetClips,
+    folder: Path,
+    *,
+    start_from: Path | None = None,
+    processes: int = 1,
+) -> str | None:
+    """Return in a few words that ``folder`` holds the plan trained as :func:`train_bundle` would; None if not.
+
+    Raises:
+        InputError: It holds what another plan, other settings or videos made.
+        WeightsError: The weights that training starts from are not there.
+    """
+    start = {"weights": file_digest(start_from)} if start_from else None
+    own = (plan, source, recipe.training, recipe.seed)
+    made = plan_made(*own, measure=recipe.measure, processes=processes, start=start)
+    found_scores(folder, plan, source, made)
+    if not (unknown := made.check(folder)):
+        return "trained already" if (folder / WEIGHTS).is_file() else None
+    recorded = folder / "recipe.yaml"
+    if not recorded.is_file():
+        return f"trained already ({unknown[0].name} does not say by which settings)"
+    before, _ = checked(read_yaml(recorded, BundleError), error=BundleError, where=str(recorded))
+    made.refuse_others(before.facts(), recorded)
+    return "trained already (as far as recipe.yaml tells)"
 
 
 def train_bundle(
@@ -50,6 +83,7 @@ def train_bundle(
         The bundle and its operating point in the first process, None in others.
 
     Raises:
+        InputError: ``folder`` holds what another plan, other settings or videos made.
         InfeasibleBudgetError: The plan's cheapest point is over the budget.
     """
     scores = train_and_score(
@@ -75,7 +109,7 @@ def train_bundle(
         point=chosen,
         full=full_inference(scores.test),
         frontier=[(plan, point) for point in points],
-        weights=folder / "weights.safetensors",
+        weights=folder / WEIGHTS,
         class_names=source.dataset.class_names,
         recipe=recipe,
         data=source.identity,

@@ -324,14 +324,16 @@ class ExitScores:
                 hint=validation.EVERY_EXIT,
             )
 
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the scores to ``path`` as ``.npz``, whole or not at all."""
+    def save(self, path: str | os.PathLike[str], made: str = "") -> None:
+        """Write the scores to ``path`` as ``.npz``, whole or not at all; ``made`` says what made them."""
         arrays = {self.measure.array: self.cost_E}
         arrays |= {key: getattr(self, field) for key, field in _FILE_KEYS.items()}
         arrays = {key: value for key, value in arrays.items() if value is not None}
         arrays |= {"plan_id": np.array(self.plan_id), "split": np.array(self.split)}
         if self.measure != COUNTED:
             arrays["measure"] = np.array(self.measure.name)
+        if made:
+            arrays["made"] = np.array(made)
         if self.several_labels:
             arrays["labels"] = arrays["labels"].astype(np.uint8)
         # Logits hardly shrink, and compressing them takes longer than writing them.

@@ -31,6 +31,7 @@ from dynsearch.study.record import (
 )
 from dynsearch.study.saved_frontiers import solved_once
 from dynsearch.thresholds import OperatingPoint
+from dynsearch.training.made import SCORES, WEIGHTS, key_in
 
 _RETRIED = (End.MEMORY, End.DIED, End.DEVICE)  # once for each kind
 _TICK_SECONDS = 0.5  # how often signals are looked for
@@ -151,6 +152,8 @@ class Driver:
             elif found:
                 self.notes.begun(*found)
                 self.observer.started(found[0].number, found[1])
+                if (self.folder.trial(found[0].number) / WEIGHTS).is_file():
+                    self.observer.noted(f"trial {found[0].number} is trained already")
                 self._submit(*found)
             elif self._running:
                 ended = self._collect()
@@ -248,7 +251,7 @@ class Driver:
         recipe, calibration = self.recipe, outcome.scores.calibration
         curve = solved_once(outcome.job.folder, calibration, recipe.solver, recipe.confidence)
         point = curve.best_under(self.recipe.budget)
-        describe_point(trial, point)
+        describe_point(trial, point, key_in(outcome.job.folder / SCORES["test"]))
         self.notes.finished(trial, outcome.job.plan, outcome.scores.calibration, curve, point)
         self.study.tell(trial, (point.top1, point.cost))
         self.observer.ended(trial.number, point, None)

@@ -14,12 +14,17 @@ from dynsearch.scores import ExitScores
 from dynsearch.search.engines.engine import Job, Monitor
 from dynsearch.search.halving import rungs
 from dynsearch.training.config import TrainingConfig
+from dynsearch.training.made import Made
 from dynsearch.training.ranks import Ranks
 from dynsearch.training.run import ClipSource, TrainedScores, train_and_score
 
 
 class Start(Protocol):
     """Where the training of a plan begins, if not as its settings say. It is sent to other processes."""
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What makes these weights, besides what makes the study's results; plain values by name."""
 
     def write(self, plan: Plan, path: Path) -> None:
         """Write the weights that the plan's network begins with to ``path``."""
@@ -89,11 +94,13 @@ class TrainingEvaluator:
         scores = train_and_score(
             job.plan,
             self.source,
-            self.config_for(job.halvings),
+            self.config,
             job.folder,
+            halvings=job.halvings,
             seed=self.seed,
             bases=job.folder.parents[1] / "bases",
             start_from=start_from,
+            start=self.start.facts if self.start else None,
             save_every_steps=self.save_every_steps,
             measure=self.measure,
             ranks=ranks,
@@ -120,8 +127,10 @@ class TrainingEvaluator:
             self.start.write(job.plan, path)
         return path
 
-    def config_for(self, halvings: int) -> TrainingConfig:
-        """Return the settings with the batch halved so often, and as many more accumulated for each step."""
-        parts = min(2**halvings, self.config.batch_size)
-        batch_size, accumulate = -(-self.config.batch_size // parts), self.config.accumulate * parts
-        return self.config.model_copy(update={"batch_size": batch_size, "accumulate": accumulate})
+    def made(self, processes: int, **more: Any) -> Made:
+        """Return what makes the results of all its jobs, each trained by so many processes; ``more`` are facts too."""
+        start = self.start.facts if self.start else None
+        return Made.by(
+            self.source.key, self.config, self.seed, processes=processes, measure=self.measure.name, start=start,
+            **more,
+        )  # fmt: skip

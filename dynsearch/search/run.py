@@ -22,7 +22,7 @@ from dynsearch.study.notes import DashboardNotes, note_study
 from dynsearch.study.origin import Origin
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import check_together
-from dynsearch.study.record import open_record
+from dynsearch.study.record import check_begun, keep_settings, open_record
 from dynsearch.study.removal import empty, in_use, was_trained
 from dynsearch.study.results import StudyResults
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
@@ -85,6 +85,7 @@ def run_study(
     Raises:
         RecipeError: The run can't carry out the recipe.
         StudyError: The study began with other settings or other data.
+        InputError: The folder holds results that other settings or videos made.
         StudyFailedError: Every trial failed.
         InfeasibleBudgetError: No plan of the space has an exit within the budget.
     """
@@ -105,18 +106,28 @@ def run_study(
         run.save_every_steps,
         recipe.measure,
     )
+    one_shot = {"one_shot": recipe.one_shot.facts()} if recipe.strategy == "one-shot" else {}
+    made = evaluator.made(recipe.workers_per_trial, **one_shot)
     engine = ENGINES[run.engine](run, recipe.workers_per_trial, evaluator, on_epoch)
     with contextlib.closing(engine), folder.running() as alone:
         with folder.prepared():
             with _begun_or_not(folder):
                 with alone() as is_alone:
                     _make_room(folder, recipe, space, run, observer, anew=anew, is_alone=is_alone)
+                    if not folder.study_file.is_file():  # What an earlier study left may be of other data.
+                        check_begun(folder, recipe, space, made)
                     if said := keep_data(folder, source.identity, in_use=not is_alone):
                         observer.noted(said)
+                    if unknown := check_begun(folder, recipe, space, made):
+                        observer.noted(
+                            f"{len(unknown)} files of results don't say what made them, first {unknown[0]}; they are "
+                            "taken as made by these settings"
+                        )
                     kept = folder.record(recipe, space, data, run)
                 _say_where(kept.storage, run.storage, observer)
                 whence = origin.add_to(folder) if origin else None
                 study = open_record(folder, create=recipe.measure)
+            keep_settings(study, recipe, space)
             note_study(study, recipe, whence)
             to_train, hours = recipe, run.max_hours
             if recipe.strategy == "one-shot":
@@ -141,13 +152,17 @@ def run_study(
 @contextlib.contextmanager
 def _begun_or_not(folder: StudyFolder) -> Iterator[None]:
     """Leave no study behind whose record could not be made: it would stay where it was asked for first."""
-    was_there = folder.study_file.is_file()
+    new = [
+        path
+        for name in ("origin.yaml", "data.json", "study.yaml")
+        if not (path := folder.path / name).is_file()
+    ]
     try:
         yield
     except DynsearchError:
-        if not was_there:
-            for name in ("origin.yaml", "data.json", "study.yaml"):
-                (folder.path / name).unlink(missing_ok=True)
+        if folder.study_file in new:
+            for path in new:
+                path.unlink(missing_ok=True)
         raise
 
 

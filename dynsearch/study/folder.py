@@ -14,16 +14,17 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from dynsearch.errors import OtherSettingsError, StudyError, named, shown
+from dynsearch.errors import OtherSettingsError, StudyError, shown
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.locks import held_lock, is_in_use, shared_lock
 from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import checked
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
+from dynsearch.validation import differences
 
 _RECORDED = ("dynsearch", "torch", "torchvision", "timm", "optuna", "numpy", "decord")
-_MAY_CHANGE = ("num_trials", "one_shot.retrain", "plugins")
+_MAY_CHANGE = tuple(f"recipe.{name}" for name in ("num_trials", "one_shot.retrain", "plugins"))
 _RUNNING = ".running.lock"
 
 
@@ -125,17 +126,16 @@ class StudyFolder:
         """Check that the study, if it has begun, goes on with its settings; see :meth:`record`, which writes them."""
         if not self.study_file.is_file():
             return run
-        earlier, ran = self._settings()
-        before = {"recipe": earlier.resolved(), "space": self.read_study_file().get("space", {})}
-        differences = list(_differences(before, _settings_of(recipe, space)))
-        if differences:
-            raise OtherSettingsError(
-                f"was begun with other settings: {'; '.join(differences)}",
-                where=str(self.study_file),
-                hint="Use the settings it began with, or give another --name; `dynsearch study restart` and "
-                "`delete` make room",
-            )
-        return run.model_copy(update={"storage": ran.storage})
+        refuse_other_settings(self.settings(), settings_of(recipe, space), str(self.study_file))
+        return run.model_copy(update={"storage": self.run_settings().storage})
+
+    def settings(self) -> dict[str, Any]:
+        """Return what ``study.yaml`` says of the recipe and the space, all fields resolved.
+
+        Raises:
+            StudyError: The file has wrong fields.
+        """
+        return {"recipe": self.recipe().resolved(), "space": self.read_study_file().get("space", {})}
 
     def record(
         self,
@@ -159,7 +159,7 @@ class StudyFolder:
             OtherSettingsError: A setting differs that would change the meaning of earlier trials; all are listed.
         """
         run = self.checked(recipe, space, run)
-        now = _settings_of(recipe, space)
+        now = settings_of(recipe, space)
         begun = self.study_file.is_file()
         identity = self.identity() if begun else {"name": self.name, "id": uuid.uuid4().hex}
         versions = {name: version(name) for name in _RECORDED} | {"python": platform.python_version()}
@@ -217,15 +217,23 @@ class StudyFolder:
         return values
 
 
-def _settings_of(recipe: StudyRecipe, space: SearchSpace) -> dict[str, Any]:
+def settings_of(recipe: StudyRecipe, space: SearchSpace) -> dict[str, Any]:
+    """Return all that decides a study's results, as plain values."""
     return {"recipe": recipe.resolved(), "space": space.model_dump(mode="json")}
 
 
-def _differences(before: Any, now: Any, path: str = "") -> Iterator[str]:
-    if isinstance(before, dict) and isinstance(now, dict):
-        for key in {**before, **now}:
-            name = f"{path}.{key}" if path else str(key)
-            if name not in (f"recipe.{field}" for field in _MAY_CHANGE):
-                yield from _differences(before.get(key), now.get(key), name)
-    elif before != now:
-        yield f"{path.removeprefix('recipe.')} was {named(str(before))}, now {named(str(now))}"
+def refuse_other_settings(before: Mapping[str, Any], now: Mapping[str, Any], where: str) -> None:
+    """Refuse settings that would change the meaning of earlier trials, whose settings were found ``where``.
+
+    Raises:
+        OtherSettingsError: Some differ; all are listed. Fields that came later count as at their defaults.
+    """
+    recipe, _ = checked(before["recipe"], error=StudyError, where=where)
+    found = {"recipe": recipe.resolved(), "space": before["space"]}
+    if others := list(differences(found, dict(now), _MAY_CHANGE)):
+        raise OtherSettingsError(
+            f"was begun with other settings: {'; '.join(others)}",
+            where=where,
+            hint="Use the settings it began with, or give another --name; `dynsearch study restart` and "
+            "`delete` make room",
+        )

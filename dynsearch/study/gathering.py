@@ -8,6 +8,7 @@ import optuna
 from optuna.trial import FrozenTrial
 
 from dynsearch.data.catalogue import get_metrics
+from dynsearch.errors import ScoresError
 from dynsearch.frontier import Merging, hypervolume
 from dynsearch.plan import Plan, family_name
 from dynsearch.plugins import require
@@ -16,10 +17,11 @@ from dynsearch.scores.pairing import of_same_videos
 from dynsearch.study.data_record import OwnVideos
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import one_shot_folder, read_prediction
-from dynsearch.study.record import finished, plan_of
+from dynsearch.study.record import MADE, finished, plan_of
 from dynsearch.study.saved_frontiers import SavedFrontiers
 from dynsearch.study.saved_scores import SavedScores
 from dynsearch.thresholds import full_inference
+from dynsearch.training.made import SCORES, key_in
 
 
 @dataclass
@@ -104,6 +106,14 @@ class Gathering:
     def _add(self, trial: FrozenTrial) -> None:
         number, plan = trial.number, plan_of(trial)
         calibration = self.scores.of(number, "calibration")
+        made = trial.user_attrs.get(MADE)
+        for path in (self.folder.trial(number) / name for name in SCORES.values()):
+            if calibration.plan_id != plan.plan_id or made not in (None, key_in(path)):
+                raise ScoresError(
+                    f"is of another training than the record's trial {number}",
+                    where=str(path),
+                    hint="Put the trial's own files back, or run the study under another --name",
+                )
         curve = self.curves[number]
         for part in (self.whole, self.families.setdefault(family_name(plan), Part())):
             part.merging.add(number, curve)

@@ -29,6 +29,10 @@ class OneShotConfig(Settings):
     warm_start: Literal["one-shot", "backbone"] = "one-shot"
     """What they start from: the one-shot network's weights, or the backbone's as in ``training``."""
 
+    def facts(self) -> dict[str, object]:
+        """Return what decides the one-shot network, as results that come of it carry it."""
+        return self.model_dump(mode="json", exclude={"retrain", "warm_start"})
+
     def training(self, config: TrainingConfig) -> TrainingConfig:
         """Return how the one-shot network is trained where a plan's own is trained as ``config`` says.
 

@@ -27,10 +27,7 @@ def one_shot_folder(folder: StudyFolder) -> Path:
 
 def save_prediction(folder: Path, plan: Plan, grid: ScoreGrid) -> None:
     """Write what the one-shot network says of ``plan`` on calibration, as exit scores."""
-    path = prediction_file(folder, plan)
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        grid.exit_scores(plan.exits, plan_id=plan.plan_id).save(path)
+    grid.exit_scores(plan.exits, plan_id=plan.plan_id).save(prediction_file(folder, plan))
 
 
 def read_prediction(folder: Path, plan: Plan) -> ExitScores | None:

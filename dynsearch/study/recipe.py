@@ -11,6 +11,7 @@ from dynsearch.measures import COST_MEASURES, COUNTED, CostMeasure
 from dynsearch.space import FamilyName
 from dynsearch.study.one_shot_config import OneShotConfig
 from dynsearch.training.config import TrainingConfig
+from dynsearch.training.made import settings_facts
 from dynsearch.validation import Settings
 
 
@@ -104,6 +105,17 @@ class StudyRecipe(Settings):
     def resolved(self) -> dict[str, Any]:
         """Return all fields, defaults included, as plain values."""
         return self.model_dump(mode="json")
+
+    def facts(self) -> dict[str, Any]:
+        """Return what decides a trained network, as far as a recipe says it, as its results carry it."""
+        frames = self.frame_cache and self.frame_cache.model_dump()
+        own = {
+            "dataset": self.dataset,
+            "seed": self.seed,
+            "measure": self.measure.name,
+            "frame_cache": frames,
+        }
+        return {**own, "training": settings_facts(self.training)}
 
 
 def budgets_in(values: Mapping[str, Any]) -> dict[str, CostMeasure]:

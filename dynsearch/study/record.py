@@ -7,6 +7,7 @@ import json
 import logging
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import optuna
@@ -14,13 +15,19 @@ from optuna.exceptions import StorageInternalError
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy.exc import SQLAlchemyError
 
-from dynsearch.errors import DynsearchError, StudyError
+from dynsearch.errors import DynsearchError, OtherSettingsError, StudyError
 from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan, family_name
-from dynsearch.study.folder import StudyFolder
+from dynsearch.space import SearchSpace
+from dynsearch.study.folder import StudyFolder, refuse_other_settings, settings_of
 from dynsearch.study.identity import Records
+from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.storage import no_trials, open_storage, record_file
 from dynsearch.thresholds import OperatingPoint
+from dynsearch.training.made import Made
+
+MADE = "made"  # a trial's attribute: the key of what made its results
+_SETTINGS = "settings"  # the study's attribute with all that decides its results
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +44,7 @@ def open_record(
 
     Raises:
         StudyError: There is no record, or it can't be read.
+        OtherSettingsError: It began with other settings than ``study.yaml`` has.
     """
     optuna.logging.set_verbosity(logging.WARNING)
     try:
@@ -47,6 +55,8 @@ def open_record(
         raise StudyError(
             f"its record can't be opened: {' '.join(str(error).split())[:200]}", where=folder.name
         ) from error
+    if folder.study_file.is_file() and (begun := study.user_attrs.get(_SETTINGS)):
+        refuse_other_settings(json.loads(begun), folder.settings(), f"{folder.study_file} and the record")
     if create is not None and study.metric_names != (names := ["top1", create.name]):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
@@ -92,6 +102,41 @@ def _opened(records: Records, create: bool, part: str | None) -> optuna.Study:
     return study
 
 
+def check_begun(folder: StudyFolder, recipe: StudyRecipe, space: SearchSpace, made: Made) -> list[Path]:
+    """Refuse to go on with a study that other settings began, before anything is written.
+
+    Args as of :meth:`StudyFolder.record`; ``made`` is what makes the results of all trials. Returns those in the folder
+    that don't say what made them.
+
+    Raises:
+        OtherSettingsError: The study's record began with other settings.
+        StudyError: Nobody knows by which settings it began.
+        InputError: The folder holds results that others made.
+    """
+    try:
+        study = open_record(folder)
+    except OtherSettingsError:
+        raise
+    except StudyError:  # There is none yet; one that can't be opened is told of when it is written.
+        study = None
+    if begun := study and study.user_attrs.get(_SETTINGS):
+        refuse_other_settings(json.loads(begun), settings_of(recipe, space), f"{folder.name}, its record")
+    unknown = made.check_study(folder.path)
+    known = begun or folder.study_file.is_file()
+    if not known and (unknown or (study and study.get_trials(deepcopy=False))):
+        raise StudyError(
+            "its study.yaml is gone, and what is left does not say by which settings it was made",
+            where=str(folder.path),
+            hint="Put study.yaml back, or give another --name",
+        )
+    return unknown
+
+
+def keep_settings(study: optuna.Study, recipe: StudyRecipe, space: SearchSpace) -> None:
+    """Record the settings that the study began with, or goes on with."""
+    study.set_user_attr(_SETTINGS, json.dumps(settings_of(recipe, space)))
+
+
 @contextlib.contextmanager
 def told_of_full_disks(name: str) -> Iterator[None]:
     """Say in one message why a record can't be written any more.
@@ -134,8 +179,10 @@ def describe_plan(trial: Trial, plan: Plan) -> None:
     trial.set_user_attr("frame_order", str(plan.frame_order))
 
 
-def describe_point(trial: Trial, point: OperatingPoint) -> None:
-    """Record the thresholds and exit shares of the trial's operating point under the budget."""
+def describe_point(trial: Trial, point: OperatingPoint, made: str | None) -> None:
+    """Record the thresholds and exit shares of the trial's operating point under the budget, and its results' key."""
+    if made is not None:
+        trial.set_user_attr(MADE, made)
     trial.set_user_attr("thresholds", [round(value, 6) for value in point.thresholds[:-1]])
     trial.set_user_attr("exit_share", [round(value, 4) for value in point.exit_share])
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 from pathlib import Path
 
-from dynsearch.errors import StudyError
+from dynsearch.errors import OtherSettingsError, StudyError
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.identity import PARTS
 from dynsearch.study.record import finished, open_record, records_of
@@ -61,9 +60,10 @@ def was_trained(folder: StudyFolder) -> bool:
     """Return whether anything was trained in a study: what it left in the folder or in the record."""
     if folder.is_trained:
         return True
-    with contextlib.suppress(StudyError):
+    try:
         return bool(finished(open_record(folder)))
-    return False
+    except StudyError as error:
+        return isinstance(error, OtherSettingsError)
 
 
 def in_use(folder: StudyFolder) -> StudyError:

@@ -41,12 +41,12 @@ def solved_once(folder: Path, scores: ExitScores, solver: str, confidence: str |
         ScoresError: The scores are unlabelled.
     """
     with contextlib.suppress(DynsearchError):
-        return _read(folder / FILE, scores, solver, confidence)
+        return _read(folder / FILE, scores, f"{solver} {confidence}")
     frontier = solve_thresholds(scores, solver, confidence=confidence)
     with contextlib.suppress(
         DynsearchError
     ):  # A full disk, or somebody else's study: solved again next time.
-        _write(folder / FILE, frontier, scores, solver)
+        _write(folder / FILE, frontier, scores, f"{solver} {confidence}")
     return frontier
 
 
@@ -75,30 +75,28 @@ class SavedFrontiers(Mapping[int, Frontier]):
         return len(self._scores)
 
 
-def _read(path: Path, scores: ExitScores, solver: str, confidence: str | None) -> Frontier:
+def _read(path: Path, scores: ExitScores, asked: str) -> Frontier:
     arrays = read_arrays(path, ("thresholds", "measure", "digest"))
     if len(arrays) < 3:
         raise ScoresError("lacks an array", where=str(path))
     thresholds_PE, measure = np.atleast_2d(arrays["thresholds"]), str(arrays["measure"])
-    if confidence not in (None, measure):
-        raise ScoresError("is of another confidence measure", where=str(path))
-    if str(arrays["digest"]) != _digest(thresholds_PE, measure, scores, solver):
-        raise ScoresError("is of other scores or of another solver", where=str(path))
+    if str(arrays["digest"]) != _digest(thresholds_PE, measure, scores, asked):
+        raise ScoresError("is of other scores, or of another solver or confidence measure", where=str(path))
     policies = [ExitPolicy(tuple(row), measure, scores.plan_id) for row in thresholds_PE.tolist()]
     return Frontier(evaluate_policies(policies, scores))
 
 
-def _write(path: Path, frontier: Frontier, scores: ExitScores, solver: str) -> None:
+def _write(path: Path, frontier: Frontier, scores: ExitScores, asked: str) -> None:
     thresholds_PE = np.array([point.thresholds for point in frontier])
     measure = frontier[0].policy.confidence
-    digest = _digest(thresholds_PE, measure, scores, solver)
+    digest = _digest(thresholds_PE, measure, scores, asked)
     arrays = {"thresholds": thresholds_PE, "measure": np.array(measure), "digest": np.array(digest)}
     write_arrays(path, arrays, compressed=True)
 
 
-def _digest(thresholds_PE: NDArray[np.float64], measure: str, scores: ExitScores, solver: str) -> str:
+def _digest(thresholds_PE: NDArray[np.float64], measure: str, scores: ExitScores, asked: str) -> str:
     """Return a digest of all that the thresholds depend on, and of themselves."""
-    digest = hashlib.sha256(f"{_VERSION} {solver} {measure} {scores.plan_id}".encode())
+    digest = hashlib.sha256(f"{_VERSION} {asked} {measure} {scores.plan_id}".encode())
     for array in (thresholds_PE, scores.cost_E, scores.confidence(measure), scores.correct()):
         digest.update(f"{array.dtype.str} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)

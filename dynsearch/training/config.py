@@ -85,6 +85,12 @@ class TrainingConfig(Settings):
     """Share of the training videos that may be unreadable. They are replaced by others and named; more end the
     training. Calibration and test never replace a video."""
 
+    def halved(self, times: int) -> TrainingConfig:
+        """Return the settings with the batch halved so often, and as many more accumulated for each step."""
+        parts = min(2**times, self.batch_size)
+        batch_size, accumulate = -(-self.batch_size // parts), self.accumulate * parts
+        return self.model_copy(update={"batch_size": batch_size, "accumulate": accumulate})
+
     @field_validator("weights", mode="before")
     @classmethod
     def _is_named(cls, value: Any) -> Any:

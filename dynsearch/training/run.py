@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -26,15 +25,15 @@ from dynsearch.scores import ExitScores
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.loop import EpochReport, train
+from dynsearch.training.made import SCORES, STATE, WEIGHTS, Made, file_digest, former_text, hashed
 from dynsearch.training.metrics_log import MetricsLog
 from dynsearch.training.progress import OnStep
 from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.scorer import score
 from dynsearch.training.seeding import seed_torch
-from dynsearch.training.settings_key import settings_text
 from dynsearch.training.state import TrainingState
 
-HELD_OUT = ("calibration", "test")
+HELD_OUT = tuple(SCORES)
 
 
 class ClipSource(Protocol):
@@ -51,6 +50,10 @@ class ClipSource(Protocol):
     @property
     def identity(self) -> DataIdentity:
         """What results on these clips hang on."""
+
+    @property
+    def key(self) -> dict[str, Any]:
+        """Facts that decide the clips, plain values by name; results carry them."""
 
     def loader(
         self,
@@ -102,6 +105,8 @@ def train_and_score(
     *,
     seed: int = 0,
     start_from: Path | None = None,
+    start: Mapping[str, Any] | None = None,
+    halvings: int = 0,
     bases: Path | None = None,
     save_every_steps: int | None = 1000,
     measure: CostMeasure = COUNTED,
@@ -123,6 +128,8 @@ def train_and_score(
         folder: Where the files go.
         seed: Decides initial weights, order of the videos, augmentation and dropout.
         start_from: Weights of the whole network to start from, as written by an earlier training.
+        start: What made these, as facts of the result; None takes a digest of the file.
+        halvings: How often the batch is halved, and twice as many accumulated for a step.
         bases: Where trained networks lie that others are built on, by ``plan_id``; one that is not there is
             trained first, by the same settings. Default: ``bases`` in ``folder``.
         save_every_steps: Steps after which the state is saved within an epoch; None saves it after each epoch only.
@@ -133,15 +140,19 @@ def train_and_score(
         probe: Shown the network's scores on calibration after some epochs.
 
     Raises:
-        InputError: An interrupted training had another number of processes.
+        InputError: ``folder`` holds results, or an interrupted training, that other settings or videos made.
         PlanError: The plan's network can't be built.
         WeightsError: The starting weights can't be had.
         TrainingError: The loss is not a finite number.
     """
-    finished = ranks.from_first(lambda: read_scores(folder, plan))
+    if start is None and start_from is not None:
+        start = {"weights": file_digest(start_from)}
+    own = (plan, source, config, seed)
+    made = plan_made(*own, measure=measure, processes=ranks.count, start=start, halvings=halvings)
+    finished = ranks.from_first(lambda: found_scores(folder, plan, source, made))
     if finished is not None:
         return finished
-    device = pick_device()
+    given, config, device = config, config.halved(halvings), pick_device()
     on_step = on_step if ranks.is_first else None
     seed_torch(seed, "init")
     network = build_network(plan, source.num_classes, dropout=config.dropout, measure=measure)
@@ -151,9 +162,8 @@ def train_and_score(
         ids = source.video_ids(split)
         return score(network, loader, video_ids=ids, split=split, device=device, ranks=ranks, on_step=on_step)
 
-    weights = folder / "weights.safetensors"
-    key = _key(plan, source, config, seed)
-    state = TrainingState(folder / "training-state.safetensors", key, ranks.count, every=save_every_steps)
+    weights = folder / WEIGHTS
+    state = TrainingState(folder / STATE, made, every=save_every_steps)
     if ranks.from_first(weights.is_file):
         if ranks.is_first:
             load_weights(network, weights)
@@ -161,8 +171,12 @@ def train_and_score(
     else:
         if ranks.is_first:
             plan.save(folder / "plan.yaml")
-        homes = bases or folder / "bases"
-        _give_starting_weights(network, source, config, start_from, homes, seed, ranks, save_every_steps)
+
+        def train_base(base: Plan, home: Path) -> None:
+            how = {"halvings": halvings, "save_every_steps": save_every_steps}
+            train_and_score(base, source, given, home, seed=seed, ranks=ranks, **how)  # type: ignore[arg-type]
+
+        _give_starting_weights(network, config, start_from, train_base, bases or folder / "bases", ranks)
         loader = source.loader("train", plan, config, training=True, seed=seed, ranks=ranks)
 
         def look(epoch: int) -> None:
@@ -174,46 +188,37 @@ def train_and_score(
                 on_epoch(report)
             look(report.epoch)
 
+        how = {"device": device, "seed": seed, "state": state, "ranks": ranks, "on_step": on_step}
         with MetricsLog(folder, tell_and_look, writes=ranks.is_first) as log:
-            train(
-                network,
-                loader,
-                config,
-                device=device,
-                seed=seed,
-                state=state,
-                ranks=ranks,
-                on_epoch=log.add,
-                on_resume=look,
-                on_step=on_step,
-            )
+            train(network, loader, config, on_epoch=log.add, on_resume=look, **how)  # type: ignore[arg-type]
         if ranks.is_first:
-            save_weights(network, weights)
+            save_weights(network, weights, made.text)
     scores = {split: scored(split) for split in HELD_OUT}
     if ranks.is_first:
         state.delete()
         for split, measured in scores.items():
-            measured.save(folder / f"scores-{split}.npz")
+            measured.save(folder / SCORES[split], made.text)
     return TrainedScores(**scores)
 
 
 def _give_starting_weights(
     network: MultiExitNetwork,
-    source: ClipSource,
     config: TrainingConfig,
     start_from: Path | None,
+    train_base: Callable[[Plan, Path], object],
     bases: Path,
-    seed: int,
     ranks: Ranks,
-    save_every_steps: int | None,
 ) -> None:
     """Give the first process's ``network`` what training starts from."""
     family = family_of(network.plan)
     base = family.base(network.plan)
     if start_from is None and base is not None:
-        weights = _trained_base(base, source, config, bases, seed, ranks, save_every_steps)
+        home = bases / base.plan_id
+        # Trials that wait for the same one train it once.
+        with held_lock(bases / f"{home.name}.lock") if ranks.is_first else contextlib.nullcontext():
+            train_base(base, home)
         if ranks.is_first:
-            family.load_base(network, weights)
+            family.load_base(network, home / WEIGHTS)
     elif ranks.is_first:
         if start_from is not None:
             load_weights(network, start_from)
@@ -221,34 +226,59 @@ def _give_starting_weights(
             family.start(network, pretrained=config.pretrained, weights=config.weights)
 
 
-def _trained_base(
-    base: Plan,
+def plan_made(
+    plan: Plan,
     source: ClipSource,
     config: TrainingConfig,
-    bases: Path,
     seed: int,
-    ranks: Ranks,
-    save_every_steps: int | None,
-) -> Path:
-    """Return the weights of the plan ``base``, trained; trials that wait for the same one train it once."""
-    home = bases / base.plan_id
-    with held_lock(bases / f"{home.name}.lock") if ranks.is_first else contextlib.nullcontext():
-        train_and_score(base, source, config, home, seed=seed, save_every_steps=save_every_steps, ranks=ranks)
-    return home / "weights.safetensors"
+    *,
+    measure: CostMeasure = COUNTED,
+    processes: int = 1,
+    start: Mapping[str, Any] | None = None,
+    halvings: int = 0,
+) -> Made:
+    """Return what makes the results of :func:`train_and_score`, which takes the same.
+
+    Raises:
+        WeightsError: The weights that training starts from are not there.
+    """
+    made = Made.by(
+        source.key, config, seed, plan=plan, processes=processes, measure=measure.name,
+        start=start and dict(start), halvings=halvings, torch=str(torch.__version__),
+    )  # fmt: skip
+    settings = former_text(config.halved(halvings))
+    former = hashed(plan.plan_id, source.fingerprint, settings, seed, torch.__version__)
+    return replace(made, former=(former,))
+
+
+def found_scores(folder: Path, plan: Plan, source: ClipSource, made: Made) -> TrainedScores | None:
+    """Return the scores of a training that has finished in ``folder``; None if it has not.
+
+    Raises:
+        InputError: What is there, finished or not, other settings or videos made.
+    """
+    unknown = made.check(folder)
+    scores = _read(folder)
+    for split, own in [] if scores is None else zip(SCORES, (scores.calibration, scores.test), strict=True):
+        made.refuse_others({"plan": own.plan_id}, folder / SCORES[split])
+        if unknown and (own.video_ids_N is None or {*own.video_ids_N} != {*source.video_ids(split)}):
+            raise InputError(
+                f"is of other videos than those of {split} now",
+                where=str(folder / SCORES[split]),
+                hint=f"Use the videos it was made with, or delete the folder {folder} to train anew",
+            )
+    return scores
 
 
 def read_scores(folder: Path, plan: Plan) -> TrainedScores | None:
     """Return the exit scores that ``train_and_score`` left in ``folder``; None if it has not finished."""
-    paths = [folder / f"scores-{split}.npz" for split in HELD_OUT]
-    if not all(path.is_file() for path in paths):
-        return None
+    scores = _read(folder)
+    ids = set() if scores is None else {scores.calibration.plan_id, scores.test.plan_id}
+    return scores if ids == {plan.plan_id} else None
+
+
+def _read(folder: Path) -> TrainedScores | None:
     try:
-        scores = TrainedScores(*map(ExitScores.load, paths))
+        return TrainedScores(*(ExitScores.load(folder / name) for name in SCORES.values()))
     except InputError:
         return None
-    return scores if scores.calibration.plan_id == scores.test.plan_id == plan.plan_id else None
-
-
-def _key(plan: Plan, source: ClipSource, config: TrainingConfig, seed: int) -> str:
-    facts = f"{plan.plan_id} {source.fingerprint} {settings_text(config)} {seed} {torch.__version__}"
-    return hashlib.sha256(facts.encode()).hexdigest()[:16]

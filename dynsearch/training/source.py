@@ -81,7 +81,8 @@ class DatasetClips:
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what is sent to another process: neither opened caches nor a way to write to this terminal."""
-        return self.__dict__ | {"_write": None, "_cache": None}
+        kept = {name: value for name, value in self.__dict__.items() if name != "identity"}
+        return kept | {"_write": None, "_cache": None}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -141,6 +142,17 @@ class DatasetClips:
     def identity(self) -> DataIdentity:
         """What results on these clips hang on."""
         return DataIdentity.of(self.dataset)
+
+    @cached_property
+    def key(self) -> dict[str, Any]:
+        """Facts that decide the clips, plain values by name; results carry them."""
+        frames, splits = self._cache_settings, self.dataset.splits.items()
+        sizes = ", ".join(f"{len(records)} {split}" for split, records in splits)
+        return {
+            "dataset": self.dataset.name,
+            "videos": f"{sizes} ({self.identity.digest})",
+            "frame_cache": frames and {"num_frames": frames.num_frames, "size": frames.size},
+        }
 
     def facts(self) -> dict[str, Any]:
         """Return what a study records of the data: sizes of the splits, and the groups that are held out."""

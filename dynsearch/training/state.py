@@ -13,9 +13,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
-from dynsearch.errors import InputError
 from dynsearch.files import written_whole
 from dynsearch.training import optimizer_state
+from dynsearch.training.made import Made, facts_in
 
 
 @dataclass(frozen=True)
@@ -78,26 +78,14 @@ class TrainingState:
 
     Args:
         path: The file.
-        key: Describes the plan, the settings and the data; a state with another key is not resumed.
-        num_ranks: Processes that train together. Batches are theirs, so others can't go on.
+        made: What makes the training.
         every: Steps after which it is saved within an epoch; None saves it after each epoch only.
-        former_key: What an earlier version called the same training.
     """
 
-    def __init__(
-        self,
-        path: str | os.PathLike[str],
-        key: str,
-        num_ranks: int = 1,
-        *,
-        every: int | None = 1000,
-        former_key: str | None = None,
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], made: Made, *, every: int | None = 1000) -> None:
         self.path = Path(path)
-        self.key = key
-        self.num_ranks = num_ranks
+        self.made = made
         self.every = every
-        self._keys = (key, former_key)
 
     def save(
         self,
@@ -122,37 +110,38 @@ class TrainingState:
         tensors |= optimizer_state.tensors_of(optimizer)
         tensors = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
         facts = {
-            "key": self.key,
-            "num_ranks": self.num_ranks,
             "scaler": scaler.state_dict(),
             "optimizer": optimizer_state.numbers_of(optimizer),
             "progress": asdict(progress),
         }
         with written_whole(self.path) as temporary:
-            safetensors.torch.save_file(tensors, temporary, metadata={"dynsearch": json.dumps(facts)})
+            safetensors.torch.save_file(
+                tensors, temporary, metadata={"dynsearch": json.dumps(facts), "made": self.made.text}
+            )
 
     def read(self) -> SavedTraining | None:
         """Return what was saved; None if there is nothing of this training, which then begins anew.
 
         Raises:
-            InputError: It was saved by another number of processes.
+            InputError: It is of another training: other settings, other videos, another number of processes.
         """
         if not self.path.is_file():
             return None
         try:
             with safe_open(self.path, framework="pt") as file:
                 facts = json.loads((file.metadata() or {}).get("dynsearch", "{}"))
-                if facts.get("key") not in self._keys:
-                    return None
+                found = facts_in(self.path)
+                if found is None and facts.get("key") in self.made.former:
+                    found = json.loads(self.made.text)
+                    found |= {"processes": facts["num_ranks"]} if "processes" in found else {}
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         except (SafetensorError, OSError, ValueError):
             return None
-        if facts["num_ranks"] != self.num_ranks:
-            raise InputError(
-                f"was saved by a training on {facts['num_ranks']} processes, this one has {self.num_ranks}",
-                where=str(self.path),
-                hint="Go on with as many as before, or delete the file to begin anew",
-            )
+        if found is None:
+            return None
+        self.made.refuse_others(found, self.path)
+        if found != json.loads(self.made.text):  # By another version of torch, or with larger batches.
+            return None
         return SavedTraining(tensors, facts["scaler"], Progress(**facts["progress"]), facts.get("optimizer"))
 
     def delete(self) -> None:

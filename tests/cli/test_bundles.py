@@ -9,7 +9,8 @@ import yaml
 
 from dynsearch.scores import ExitScores
 from tests.cli.miniature_study import DATA, QUICK, prepared, study
-from tests.cli.runner import dynsearch
+from tests.cli.runner import dynsearch, dynsearch_here
+from tests.training.test_made import contents, stripped
 
 TESTS = ("dynsearch.cli.evaluate", "dynsearch.cli.train")
 
@@ -56,6 +57,46 @@ def test_export_train_evaluate_and_predict_close_the_circle(work):
     assert answer["label"] == classes[scores.logits_ENK[exit_N[index], index].argmax()]
     assert answer["gflops"] == pytest.approx(scores.cost_E[exit_N[index]])
     assert len(answer["top5"]) == 3
+
+
+@pytest.mark.reliability(
+    "Determinism",
+    "`dynsearch train` again with the same --output and other settings, after it has ended",
+    happens="is refused, and nothing is recorded; with the same settings it says so, and trains nothing",
+    sees="`...: trained already, top-1 ...`",
+)
+def test_training_again_is_refused_or_said(work):
+    dynsearch("export", "sthv2", "--output", "net", "--data-root", "data", cwd=work)
+    train = ("train", "net", "--output", "once", "--data-root", "data", "--epochs", "1")
+    told = dynsearch_here(*train, cwd=work).out
+    assert "trained already" not in told
+    before = contents(work / "once")
+    for options, says in (
+        (("--epochs", "2"), "training.epochs was 1, now 2"),
+        (("--seed", "3"), "seed was 0, now 3"),
+        (("--set", "training.dropout=0.1"), "training.dropout was 0.5, now 0.1"),
+        (("--set", "calibration_fraction=0.5"), "videos was "),
+        (("--weights", "nope.pth"), "nope.pth: there is no such weights file"),
+        (("--warm-start",), "start was None, now {'weights'"),
+    ):
+        assert says in dynsearch_here(*train, *options, cwd=work, code=2).err
+        assert contents(work / "once") == before
+    assert (
+        "once: trained already, top-1" in dynsearch_here(*train, "--set", "run.num_workers=1", cwd=work).out
+    )
+    assert contents(work / "once") == before
+    # The budget decides thresholds, which are solved again, but no weights.
+    assert dynsearch_here(*train, "--max-gflops", "30", "--json", cwd=work).json["trained_already"]
+    assert yaml.safe_load((work / "once" / "recipe.yaml").read_text())["max_gflops"] == 30
+    shutil.rmtree(work / "old", ignore_errors=True)
+    stripped(work / "once", work / "old")
+    (work / "old" / "README.md").unlink()  # It says that the weights are others now.
+    train = (*train[:3], "old", *train[4:])
+    assert (
+        "recipe.yaml: was made otherwise: training.epochs was 1, now 2"
+        in dynsearch_here(*train, "--epochs", "2", cwd=work, code=2).err
+    )
+    assert "trained already (as far as recipe.yaml tells), top-1" in dynsearch_here(*train, cwd=work).out
 
 
 def test_warm_start_begins_with_the_bundles_weights(work):

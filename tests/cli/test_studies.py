@@ -178,7 +178,7 @@ def run_toy(tmp_path, monkeypatch):
             space=str(tmp_path / "space.yaml"), strategy="retrain", num_trials=2, dataset="motions",
             **{"storage": "journal"} | changes,
         )  # fmt: skip
-        source, observer = SimpleNamespace(num_classes=4, identity=toy_identity()), Silent()
+        source, observer = SimpleNamespace(num_classes=4, identity=toy_identity(), key={}), Silent()
         run_study(chosen, StudyFolder(tmp_path / "studies" / "s"), source, observer, run=how, anew=anew)
         return observer
 

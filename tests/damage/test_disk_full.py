@@ -15,6 +15,7 @@ from dynsearch.files import write_text
 from dynsearch.network.weights.files import save_weights
 from dynsearch.scores import ExitScores, RectangleSteps, ScoreGrid, grid_files
 from dynsearch.study.record import finished
+from dynsearch.training.made import Made
 from dynsearch.training.state import Progress, TrainingState
 from tests.data.videos import encode
 from tests.disks import SIZE, small_disk
@@ -31,7 +32,7 @@ def save_large_weights(folder):
 def save_large_state(folder):
     network = nn.Linear(LARGE // 4, 1)
     optimizer = torch.optim.SGD(network.parameters(), lr=0.1)
-    TrainingState(folder / "state.safetensors", "key").save(
+    TrainingState(folder / "state.safetensors", Made({})).save(
         Progress(epoch=1), network, optimizer, torch.amp.GradScaler("cpu", enabled=False)
     )
 

@@ -1,10 +1,12 @@
 """A bundle in use from Python: files, arrays and lists of them, in batches, on a device, under another budget."""
 
 import dataclasses
+import shutil
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
 import dynsearch
 from dynsearch.data.augmentation import IMAGENET_MEAN, IMAGENET_STD
@@ -12,14 +14,18 @@ from dynsearch.data.clips import ClipDataset
 from dynsearch.data.frame_cache import make_frame_cache
 from dynsearch.data.reader import read_frames
 from dynsearch.data.records import VideoRecord
-from dynsearch.errors import BundleError, InfeasibleBudgetError, InputError
+from dynsearch.errors import BundleError, InfeasibleBudgetError, InputError, WeightsError
 from dynsearch.export.graphs import runner
+from dynsearch.export.loaded import LoadedNetwork
 from dynsearch.frontier import solve_thresholds
 from dynsearch.measures import CostMeasure
+from dynsearch.network.weights.files import save_weights
 from dynsearch.scores.confidence import confidence_from_logits
 from dynsearch.thresholds import ExitPolicy
+from dynsearch.training.made import Made
 from tests.cli.miniature import write_webm
-from tests.export.bundles import toy_bundle
+from tests.export.bundles import CLASSES, toy_bundle
+from tests.network.nets import lively_network
 from tests.plans import small_plan
 from tests.search.toy import ToyEvaluator
 
@@ -169,3 +175,40 @@ def test_a_budget_in_another_measure_is_refused(net, videos):
     assert other.predict(videos[0]).cost in (1.0, 2.0, 3.0)
     with pytest.raises(InputError, match="in J, not in gflops"):
         other.predict(videos[0], max_gflops=2)
+
+
+@pytest.mark.reliability(
+    "Files",
+    "a bundle with the weights of another one, or a plan.yaml or recipe.yaml edited by hand",
+    happens="is refused wherever its network is loaded",
+    sees="`its weights were not made as recipe.yaml says: in them ...`",
+)
+def test_a_bundles_files_belong_together(tmp_path):
+    def bundle(name, plan=None, **changes):
+        made = toy_bundle(tmp_path / name, plan, **changes)
+        save_weights(lively_network(made.plan, len(CLASSES)), made.weights, Made(made.recipe.facts()).text)
+        LoadedNetwork(made.folder)
+        return made
+
+    ours, seven = bundle("ours"), bundle("seven", seed=7)
+    other = bundle("other", small_plan(image_size=48, order="sequential"))
+    for theirs, error, says in (
+        (seven, BundleError, "not made as recipe.yaml says: in them seed was 7, now 3"),
+        (other, WeightsError, f"they are plan {other.plan.plan_id}'s, not plan {ours.plan.plan_id}'s"),
+    ):
+        shutil.copyfile(theirs.weights, tmp_path / "ours" / "weights.safetensors")
+        with pytest.raises(error, match=says):
+            LoadedNetwork(ours.folder)
+    for name in ("plan.yaml", "policy.yaml"):
+        shutil.copyfile(other.folder / name, seven.folder / name)
+    with pytest.raises(WeightsError, match="weights of another network: they are plan"):
+        LoadedNetwork(seven.folder)
+    recipe = other.folder / "recipe.yaml"
+    values = yaml.safe_load(recipe.read_text())
+    for change in (
+        {"training": values["training"] | {"epochs": 3}},
+        {"frame_cache": {"num_frames": 4, "size": 64}},
+    ):
+        recipe.write_text(yaml.safe_dump(values | change))
+        with pytest.raises(BundleError, match="not made as recipe.yaml says"):
+            LoadedNetwork(other.folder)

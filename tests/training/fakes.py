@@ -65,6 +65,10 @@ class ArraySource:
             },
         )
 
+    @property
+    def key(self):
+        return {"videos": self.identity.digest}
+
     def video_ids(self, split):
         return [f"{split}-{i}" for i in range(self.sizes[split])]
 

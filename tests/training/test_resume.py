@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from dynsearch.errors import InputError
+from dynsearch.training.made import Made
 from dynsearch.training.run import train_and_score
 from dynsearch.training.state import Progress, TrainingState
 from tests.training.fakes import ArraySource, Steps
@@ -51,9 +52,9 @@ def test_a_state_is_for_as_many_processes_as_saved_it(tmp_path):
     network = torch.nn.Linear(3, 2)
     optimizer, scaler = torch.optim.SGD(network.parameters()), torch.amp.GradScaler("cpu", enabled=False)
     progress = Progress(epoch=3, batch=4, loss_sum=0.1, num_right=5, num_videos=6, seconds=7.0)
-    path = tmp_path / "state.safetensors"
-    TrainingState(path, "key", num_ranks=2).save(progress, network, optimizer, scaler)
-    assert TrainingState(path, "key", num_ranks=2).read().progress == progress
-    assert TrainingState(path, "other", num_ranks=2).read() is None
-    with pytest.raises(InputError, match=r"state\.safetensors: .*on 2 processes, this one has 1.*as many"):
-        TrainingState(path, "key").read()
+    path, two, one = tmp_path / "state.safetensors", Made({"processes": 2}), Made({"processes": 1})
+    TrainingState(path, two).save(progress, network, optimizer, scaler)
+    assert TrainingState(path, two).read().progress == progress
+    assert TrainingState(path, Made({"processes": 2, "torch": "9"})).read() is None
+    with pytest.raises(InputError, match=r"state\.safetensors: .*processes was 2, now 1"):
+        TrainingState(path, one).read()

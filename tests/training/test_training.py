@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from dynsearch.errors import TrainingError, WeightsError
+from dynsearch.errors import InputError, TrainingError, WeightsError
 from dynsearch.network.losses import sum_of_cross_entropies
 from dynsearch.network.weights.files import load_weights, read_tensors, save_weights
 from dynsearch.scores import ExitScores
@@ -119,24 +119,37 @@ def test_a_finished_trial_is_only_read(tmp_path):
 
 @pytest.mark.reliability(
     "Files",
-    "a training state cut short or of other settings",
-    happens="is not resumed: training begins again",
+    "an interrupted training's state that is cut short, or of other settings",
+    happens="cut short it is not resumed: training begins again; of other settings it is refused, and kept",
+    sees="`was made otherwise: ...`",
 )
-def test_a_damaged_state_or_one_of_other_settings_is_not_resumed(tmp_path):
+def test_a_damaged_state_begins_anew_and_one_of_other_settings_is_kept(tmp_path):
     def interrupt(report):
         raise KeyboardInterrupt
 
-    for name, damage in (("cut", True), ("other", False)):
-        folder = tmp_path / name
-        with pytest.raises(KeyboardInterrupt):
-            train_and_score(PLAN, ArraySource(), CONFIG, folder, on_epoch=interrupt)
-        state = folder / "training-state.safetensors"
-        if damage:
-            state.write_bytes(state.read_bytes()[:1000])
-        changed = CONFIG if damage else CONFIG.model_copy(update={"learning_rate": 0.06})
+    with pytest.raises(KeyboardInterrupt):
+        train_and_score(PLAN, ArraySource(), CONFIG, tmp_path, on_epoch=interrupt)
+    state = tmp_path / "training-state.safetensors"
+    saved = state.read_bytes()
+    changed = CONFIG.model_copy(update={"learning_rate": 0.06})
+    with pytest.raises(InputError, match=r"training\.learning_rate was 0\.05, now 0\.06.*delete the folder"):
+        train_and_score(PLAN, ArraySource(), changed, tmp_path)
+    assert state.read_bytes() == saved
+    for damaged in (saved[:1000], saved):
+        state.write_bytes(damaged)
         epochs = []
-        train_and_score(PLAN, ArraySource(), changed, folder, on_epoch=lambda r, e=epochs: e.append(r.epoch))
+        halvings = int(damaged == saved)  # It ran out of memory: with smaller batches it begins anew.
+        train_and_score(
+            PLAN,
+            ArraySource(),
+            CONFIG,
+            tmp_path,
+            halvings=halvings,
+            on_epoch=lambda r, e=epochs: e.append(r.epoch),
+        )
         assert epochs == [1, 2, 3]
+        for path in (*tmp_path.glob("scores-*"), tmp_path / "weights.safetensors"):
+            path.unlink()
 
 
 @pytest.mark.reliability(

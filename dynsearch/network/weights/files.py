@@ -12,24 +12,37 @@ from torch import nn
 
 from dynsearch.errors import WeightsError
 from dynsearch.files import written_whole
+from dynsearch.network.multi_exit import PlannedNetwork
 
-_CHECKSUM = "crc32"
+_CHECKSUM, _PLAN = "crc32", "plan_id"
 
 
-def save_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
-    """Write all parameters and buffers of ``network`` to ``path`` as safetensors."""
+def save_weights(network: nn.Module, path: str | os.PathLike[str], made: str = "") -> None:
+    """Write all parameters and buffers of ``network`` to ``path`` as safetensors, with its plan and what made it."""
     tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    facts = {"format": "pt", _CHECKSUM: _checksum(tensors)} | ({"made": made} if made else {})
+    if isinstance(network, PlannedNetwork):
+        facts[_PLAN] = network.plan.plan_id
     with written_whole(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, {"format": "pt", _CHECKSUM: _checksum(tensors)})
+        safetensors.torch.save_file(tensors, temporary, facts)
 
 
 def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
     """Load what :func:`save_weights` wrote into ``network``.
 
     Raises:
-        WeightsError: The file is missing, damaged, or of another network.
+        WeightsError: The file is missing, damaged, or of another network; of another plan, though all shapes fit.
     """
     load_strictly(network, read_tensors(path), path)
+    if isinstance(network, PlannedNetwork) and Path(path).suffix == ".safetensors":
+        with safetensors.safe_open(path, framework="pt") as file:
+            plan_id = (file.metadata() or {}).get(_PLAN, network.plan.plan_id)
+        if plan_id != network.plan.plan_id:
+            raise WeightsError(
+                f"weights of another network: they are plan {plan_id}'s, not plan {network.plan.plan_id}'s",
+                where=str(path),
+                hint="Put back the plan's own weights, or the plan that they belong to",
+            )
 
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:

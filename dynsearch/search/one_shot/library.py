@@ -75,7 +75,7 @@ class Library:
             max_bytes=self.run.max_grid_bytes,
             measure=self.measure,
         )
-        if not folder.is_dir():
+        if writer.num_done < writer.num_videos:
             self.observer.noted(
                 f"scoring order {trunk.frame_order}, {trunk.temporal_shift}, on {writer.num_videos} calibration "
                 f"videos: {writer.num_bytes / 1e6:,.1f} MB"

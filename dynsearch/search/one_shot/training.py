@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -21,10 +22,10 @@ from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.loop import EpochReport, train
+from dynsearch.training.made import STATE, WEIGHTS, Made, first_text, former_text, hashed
 from dynsearch.training.metrics_log import MetricsLog
 from dynsearch.training.run import ClipSource
 from dynsearch.training.seeding import seed_torch
-from dynsearch.training.settings_key import former_settings_text, settings_text
 from dynsearch.training.state import TrainingState
 
 
@@ -67,6 +68,7 @@ def trained_one_shot(
         on_epoch: Called after every epoch.
 
     Raises:
+        InputError: ``folder`` holds a network, trained or not, that other settings or videos made.
         WeightsError: The starting weights can't be had.
         TrainingError: The loss is not a finite number.
     """
@@ -74,15 +76,19 @@ def trained_one_shot(
     trunk, part = shape.finest_trunk(space), shape.within(space)
     seed_torch(seed, "init")
     network = build_one_shot(trunk, space, source.num_classes, settings, dropout=config.dropout)
-    weights = folder / "weights.safetensors"
+    weights = folder / WEIGHTS
+    facts: dict[str, Any] = {
+        "space": part.fingerprint,
+        "one_shot": settings.facts(),
+        "torch": str(torch.__version__),
+    }
+    made = Made.by(source.key, plans_config, seed, trunk, **facts)
+    made.check(folder)
     drawn = (settings.cells_per_step, settings.heads, seed, torch.__version__)
     paced = (run.num_workers, run.save_every_steps, run.timeout)
-    keys = [
-        _key(part.fingerprint, source.fingerprint, text, *drawn)
-        for text in (settings_text(config), former_settings_text(config, *paced))
-    ]
-    path = folder / "training-state.safetensors"
-    state = TrainingState(path, keys[0], every=run.save_every_steps, former_key=keys[1])
+    texts = (former_text(config), first_text(config, *paced))
+    former = tuple(hashed(part.fingerprint, source.fingerprint, text, *drawn) for text in texts)
+    state = TrainingState(folder / STATE, replace(made, former=former), every=run.save_every_steps)
     if weights.is_file():
         load_weights(network, weights)
     else:
@@ -100,10 +106,6 @@ def trained_one_shot(
                 on_epoch=log.add,
                 loss=weighted(EXIT_LOSSES[config.exit_loss], num_depths),
             )
-        save_weights(network, weights)
+        save_weights(network, weights, made.text)
     state.delete()
     return network.eval()
-
-
-def _key(*facts: object) -> str:
-    return hashlib.sha256(" ".join(map(str, facts)).encode()).hexdigest()[:16]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dynsearch.families import build_network
 from dynsearch.network.weights.files import load_weights, save_weights
@@ -32,6 +33,11 @@ class WarmStart:
     num_classes: int
     settings: OneShotConfig
     seed: int
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What makes these weights, besides what makes the study's results."""
+        return {"one_shot": self.settings.facts()}
 
     def write(self, plan: Plan, path: Path) -> None:
         """Write the weights of ``plan``'s network to ``path``.

@@ -283,4 +283,6 @@ def rename_key(path, key):
     with safetensors.safe_open(path, "pt") as file:
         facts = json.loads(file.metadata()["dynsearch"])
     tensors = safetensors.torch.load_file(path)
-    safetensors.torch.save_file(tensors, path, {"dynsearch": json.dumps(facts | {"key": key})})
+    safetensors.torch.save_file(
+        tensors, path, {"dynsearch": json.dumps(facts | {"key": key, "num_ranks": 1})}
+    )
