@@ -48,7 +48,10 @@ def frontier(
 
     Points are chosen on the calibration split; what is shown was measured on the test split.
     """
+    import errno
+
     from dynsearch.display.figures import OWN_PICTURE, check_picture
+    from dynsearch.errors import DynsearchError
     from dynsearch.files import check_outputs
     from dynsearch.study.folder import StudyFolder
     from dynsearch.study.frontier_files import draw_frontier, draw_grid, write_frontier
@@ -61,7 +64,14 @@ def frontier(
     check_outputs([(plot, OWN_PICTURE), (plot_grid, OWN_PICTURE)], [folder.path], force=force)
     recipe = folder.recipe()
     results = read_results(open_record(folder), folder, solver=recipe.solver)
-    written = options.unless_read_only(lambda: write_frontier(folder, recipe, results))
+    written = True
+    try:
+        write_frontier(folder, recipe, results)
+    except DynsearchError as error:
+        if getattr(error.__cause__, "errno", None) not in (errno.EACCES, errno.EPERM, errno.EROFS):
+            raise
+        written = False
+        click.echo(f"not written: {error}", err=True)
     limit = options.budget_of(recipe, budget, any_budget)
     if plot is not None:
         draw_frontier(plot, folder.name, recipe, results)

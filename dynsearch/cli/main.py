@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import importlib
 import os
 import sys
@@ -61,9 +63,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     except DynsearchError as error:
         click.echo(f"dynsearch: {error}", err=True)
         code = error.exit_code
-    except (click.Abort, KeyboardInterrupt):
+    except (click.Abort, KeyboardInterrupt) as error:
         click.echo("\ndynsearch: interrupted; run the same command again to go on", err=True)
         code = 130
+        if isinstance(error.__cause__ or error, KeyboardInterrupt):
+            _end(code)
     except Stopped:
         click.echo("dynsearch: stopped on request, resumable; run the same command again to go on", err=True)
         code = 0
@@ -72,3 +76,12 @@ def main(argv: Sequence[str] | None = None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(code: int) -> None:
+    """End with ``code`` after Ctrl-C: where that came while a library was loaded, Python would end by the signal."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError):
+            stream.flush()
+    os._exit(code)

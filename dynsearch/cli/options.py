@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from dynsearch.errors import DynsearchError, shown
+from dynsearch.errors import shown
 
 if TYPE_CHECKING:
     from dynsearch.study.recipe import StudyRecipe
@@ -102,21 +101,6 @@ def budget_of(recipe: StudyRecipe, max_gflops: float | None, budget: float | Non
     if max_gflops is not None:
         return recipe.measure.only("gflops", max_gflops)
     return recipe.budget if budget is None else budget
-
-
-def unless_read_only(write: Callable[[], object]) -> bool:
-    """Write into a study's folder, or say that it may not be written to; return which."""
-    import errno
-
-    try:
-        write()
-    except DynsearchError as error:
-        cause = error.__cause__
-        if not isinstance(cause, OSError) or cause.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
-            raise
-        click.echo(f"{error.where}: not written, {cause.strerror}", err=True)
-        return False
-    return True
 
 
 class _Budget(click.ParamType):

@@ -1,8 +1,13 @@
 """``dynsearch study list``, ``delete`` and ``restart``, and what is said of studies that have no results yet."""
 
 import contextlib
+import io
 import os
 import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -81,9 +86,12 @@ def test_wrong_words_after_study(tmp_path, arguments, says):
 def test_a_study_is_removed(tmp_path, storage, monkeypatch):
     place = {"sqlite": None, "journal": "journal", "shared": f"journal:{tmp_path / 'log'}"}[storage]
     folder, other = (study_in(tmp_path / "studies" / name, storage=place) for name in ("s", "other"))
-    assert (
-        "nothing was removed. Give --yes" in dynsearch_here("study", "delete", "s", cwd=tmp_path, code=2).err
-    )
+    for answer, code, words in (
+        ("", 2, "nothing was removed. Give --yes"),
+        ("n\n", 1, "Nothing was removed"),
+    ):
+        monkeypatch.setattr(sys, "stdin", io.StringIO(answer))
+        assert words in dynsearch_here("study", "delete", "s", cwd=tmp_path, code=code).err
     with at_work(folder):
         assert (
             "a driver is at work" in dynsearch_here("study", "delete", "s", "--yes", cwd=tmp_path, code=2).err
@@ -228,3 +236,47 @@ def test_a_study_begins_anew_only_when_no_driver_is_at_work(tmp_path, run_toy):
     assert folder.identity() != first
     assert [t.params for t in finished(open_record(folder))] == expected
     assert (folder.path / "notes.txt").read_text() == "mine"
+
+
+@pytest.mark.slow
+@pytest.mark.reliability(
+    "Processes",
+    "Ctrl-C while a study starts and its processes import",
+    happens="one line, and exit code 130",
+    sees="`interrupted; run the same command again to go on`",
+)
+def test_interrupted_while_starting(tmp_path):
+    command = [
+        sys.executable,
+        "-m",
+        "dynsearch",
+        "study",
+        "--dataset",
+        "motions",
+        "--data-root",
+        tmp_path / "data",
+    ]
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    while not any(b"forkserver" in command_line for command_line in command_lines(process.pid)):
+        assert process.poll() is None
+    os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to all processes
+    _, told = process.communicate(timeout=300)
+    assert (process.returncode, told.split("\n")) == (
+        130,
+        ["", "", "dynsearch: interrupted; run the same command again to go on", ""],
+    )
+
+
+def command_lines(group):
+    """Yield the command lines of the processes of a group."""
+    for folder in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            if os.getpgid(int(folder.name)) == group:
+                yield (folder / "cmdline").read_bytes()

@@ -224,7 +224,7 @@ def test_a_sqlite_storage_is_a_file(given):
     "Files",
     "a study that may be read but not written, also with SQLite's write-ahead log",
     happens="`frontier` shows it, `report --output` writes elsewhere",
-    sees="`frontier.csv: not written, Permission denied`",
+    sees="`frontier.csv: can't write: Permission denied`",
 )
 def test_a_read_only_study_is_shown(open_folder, kind):
     folder = study_in(open_folder / "first", storage="journal" if kind == "journal" else None)
@@ -257,7 +257,7 @@ def test_a_read_only_study_is_shown(open_folder, kind):
 
     found, said, refused, listed = as_nobody(look)
     assert found["frontier"] == json.loads(expected.out)["frontier"]
-    assert "frontier.csv: not written, Permission denied" in said
+    assert "frontier.csv: can't write: Permission denied" in said
     assert "report.html: can't write: Permission denied" in refused
     assert (open_folder / "out" / "r.html").is_file()
     assert f"{1 if kind == 'journal' else 2} done" in listed
