@@ -76,7 +76,7 @@ def test_frontier_as_json_equals_the_file(work):
 def test_frontier_draws_a_vector_picture(work):
     dynsearch("frontier", "sthv2", "--plot", "frontier.svg", cwd=work)
     assert "<svg" in (work / "frontier.svg").read_text()
-    assert "--plot" in dynsearch("frontier", "sthv2", "--plot", "frontier.docx", cwd=work, code=2).err
+    assert "frontier.docx" in dynsearch("frontier", "sthv2", "--plot", "frontier.docx", cwd=work, code=2).err
 
 
 @pytest.mark.slow
