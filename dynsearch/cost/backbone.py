@@ -13,7 +13,7 @@ from dynsearch.network.backbone.backbone import covers
 from dynsearch.network.backbone.layout import Layout
 from dynsearch.network.backbone.stages import backbone_stages
 from dynsearch.network.backbone.timm_models import create_timm_model
-from dynsearch.network.heads import build_head
+from dynsearch.network.heads import build_head, reads_sequences
 
 
 @dataclass(frozen=True)
@@ -63,10 +63,20 @@ def backbone_cost(name: str, image_size: int, num_stages: int | None = None) -> 
     return BackboneCost(tuple(costs), cumulative, layouts)
 
 
+def head_cost(kind: str, layout: Layout, num_classes: int, num_frames: int, seen: int) -> PartCost:
+    """Return the cost of using an exit head once, on features of ``layout`` of ``seen`` of ``num_frames`` frames."""
+    return _head_cost(kind, layout, num_classes, *((num_frames, seen) if reads_sequences(kind) else (1, 1)))
+
+
 @lru_cache
-def head_cost(kind: str, layout: Layout, num_classes: int) -> PartCost:
-    """Return the cost of using an exit head once, on features of ``layout``."""
+def _head_cost(kind: str, layout: Layout, num_classes: int, num_frames: int, seen: int) -> PartCost:
+    channels = layout.channels
     with torch.device("meta"):
-        head = build_head(kind, layout.channels, num_classes, dropout=0.0).eval()
-        features = torch.empty(1, *(layout.map_shape if head.wants_maps else (layout.channels,)))
-    return PartCost(run_counted(head, features)[0], count_parameters(head))
+        head = build_head(kind, channels, num_classes, 0.0, num_frames).eval()
+        if head.reads == "sequence":
+            macs, _ = run_counted(head, torch.empty(1, seen, channels), range(seen))
+        else:
+            macs, _ = run_counted(
+                head, torch.empty(1, *(layout.map_shape if head.reads == "maps" else (channels,)))
+            )
+    return PartCost(macs, count_parameters(head))

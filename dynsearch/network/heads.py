@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 from torch import nn
@@ -16,11 +17,13 @@ class ExitHead(nn.Module):
     """From features of the frames seen to logits (B, K).
 
     Attributes:
-        wants_maps: Whether it reads maps averaged over frames, (B, C, H, W); else they are averaged over space
-            too, (B, C).
+        reads: What its ``forward`` takes. ``mean``: features averaged over frames and space, (B, C); ``maps``:
+            averaged over frames, (B, C, H, W); ``sequence``: averaged over space, (B, T', C), in the order in which
+            the T' frames were fed, and their T' positions among the plan's frames in time. A class of heads that
+            reads sequences says so itself, and is also given ``num_frames=T``.
     """
 
-    wants_maps = False
+    reads: Literal["mean", "maps", "sequence"] = "mean"
 
 
 class LinearHead(ExitHead):
@@ -41,6 +44,25 @@ class LinearHead(ExitHead):
         return self.linear(self.dropout(mean_BC))
 
 
+class MlpHead(ExitHead):
+    """Two linear layers, 64 numbers between them, on features averaged over space and over the frames seen."""
+
+    def __init__(self, channels: int, num_classes: int, dropout: float) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(
+            nn.Linear(channels, 64), nn.ReLU(), nn.Dropout(dropout), nn.Linear(64, num_classes)
+        )
+        nn.init.kaiming_normal_(self.layers[0].weight, nonlinearity="relu")
+        nn.init.normal_(self.layers[-1].weight, std=0.01)
+        for layer in (self.layers[0], self.layers[-1]):
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, mean_BC: torch.Tensor) -> torch.Tensor:
+        """Return logits (B, K) for features averaged over space and frames, (B, C)."""
+        logits: torch.Tensor = self.layers(mean_BC)
+        return logits
+
+
 class ConvHead(ExitHead):
     """Two stride-2 3x3 convolutions, average pool, linear layer, on maps averaged over the frames seen.
 
@@ -53,7 +75,7 @@ class ConvHead(ExitHead):
         dropout: Dropout before the linear layer.
     """
 
-    wants_maps = True
+    reads = "maps"
 
     def __init__(self, channels: int, width: int | None, num_classes: int, dropout: float) -> None:
         super().__init__()
@@ -109,13 +131,23 @@ def head_slots(plan: Plan) -> tuple[HeadSlot, ...]:
     return tuple(slots)
 
 
-def build_head(kind: str, channels: int, num_classes: int, dropout: float) -> ExitHead:
-    """Return an exit head of the given kind, freshly initialised.
+def reads_sequences(kind: str) -> bool:
+    """Return whether heads of this kind read the frames one by one.
+
+    Raises:
+        PlanError: There is no such kind.
+    """
+    return getattr(HEADS[kind], "reads", None) == "sequence"
+
+
+def build_head(kind: str, channels: int, num_classes: int, dropout: float, num_frames: int = 1) -> ExitHead:
+    """Return an exit head of the given kind, freshly initialised, for clips of ``num_frames``.
 
     Raises:
         PlanError: There is no such kind, or what was registered makes no exit head.
     """
-    head = HEADS[kind](channels, num_classes, dropout)
+    of_clips = {"num_frames": num_frames} if reads_sequences(kind) else {}
+    head = HEADS[kind](channels, num_classes, dropout, **of_clips)
     if not isinstance(head, ExitHead):
         raise PlanError(
             f"what is registered as {kind} makes a {type(head).__name__}, and no exit head",

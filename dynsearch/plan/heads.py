@@ -7,18 +7,20 @@ from collections.abc import Callable
 from dynsearch.errors import PlanError, shown
 from dynsearch.registry import Registry
 
-HEADS: Registry[Callable[[int, int, float], object]] = Registry(
+HEADS: Registry[Callable[..., object]] = Registry(
     "exit head",
     {
         "linear": "dynsearch.network.heads:LinearHead",
+        "mlp": "dynsearch.network.heads:MlpHead",
+        "slots": "dynsearch.network.slots:SlotsHead",
         "conv": "dynsearch.network.heads:conv_head",
         "conv128": "dynsearch.network.heads:conv_head_128",
     },
     error=PlanError,
     where="head",
 )
-"""Exit heads by name: (channels, classes, dropout) -> :class:`dynsearch.network.heads.ExitHead`. ``conv`` keeps the
-channels, ``conv128`` has 128.
+"""Exit heads by name: (channels, classes, dropout) -> :class:`dynsearch.network.heads.ExitHead`. ``mlp`` has a hidden
+layer, ``slots`` also knows the order of the frames, ``conv`` keeps the channels, ``conv128`` has 128.
 
 A plan's ``head`` is one of them, or two joined by ``+``: all exits but the last one, and the last."""
 

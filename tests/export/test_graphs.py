@@ -31,6 +31,9 @@ PLANS = {
     "in time's order, convolutional heads": small_plan(
         "1x4", "2x4", "4x4", order="sequential", image_size=48, head="conv128+linear", share_heads=True
     ),
+    "heads that know the order, exits at one depth": small_plan(
+        "1x4", "2x4", "4x4", "4x5", image_size=48, head="slots"
+    ),
     "no shift, one exit": small_plan("4x5", image_size=48, temporal_shift=TemporalShift("none")),
 }
 

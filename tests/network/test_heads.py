@@ -2,13 +2,14 @@ import pytest
 import torch
 from torch import nn
 
+from dynsearch.cost.backbone import head_cost
 from dynsearch.errors import PlanError
 from dynsearch.families import build_network
 from dynsearch.network.heads import ExitHead, build_head, head_slots
 from dynsearch.plan import HEADS
 from tests.families.grid.test_progressive import stop_at
 from tests.network.nets import lively_network, random_clips
-from tests.plans import small_plan
+from tests.plans import compressed_plan, small_plan
 
 
 @pytest.mark.parametrize(
@@ -32,6 +33,53 @@ def test_a_conv_head_is_two_strided_convolutions_average_and_linear():
     assert out.shape == (2, 128, 2, 2)
     expected = head.linear(nn.functional.avg_pool2d(out, 2).flatten(1))
     torch.testing.assert_close(head(x), expected)
+
+
+def slots_by_hand(head, frames_BTC, times, num_frames):
+    """The head as one linear layer on the slots of all positions in time, those not seen zero."""
+    slots = torch.zeros(len(frames_BTC), num_frames, 32)
+    for frame, time in zip(frames_BTC.unbind(dim=1), times, strict=True):
+        slots[:, time] = nn.functional.layer_norm(head.of_frame[0](frame), (32,)).relu()
+    hidden = (slots.flatten(1) @ head.slots.flatten(0, 1) + head.bias).relu()
+    return head.of_mean(frames_BTC.mean(dim=1)) + hidden @ head.last[-1].weight.T
+
+
+def test_slots_are_a_layer_on_all_positions_in_time_of_which_those_not_seen_are_zero():
+    head = build_head("slots", 6, 5, 0.5, 8).eval()
+    nn.init.normal_(head.last[-1].weight)
+    frames = torch.randn(3, 4, 6)
+    expected = slots_by_hand(head, frames, (5, 0, 7, 2), 8)
+    torch.testing.assert_close(head(frames, (5, 0, 7, 2)), expected)
+    assert (head(frames, (0, 5, 7, 2)) - expected).abs().max() > 0.01
+    fed_otherwise = head(frames[:, [2, 1, 0, 3]], (7, 0, 5, 2))
+    torch.testing.assert_close(fed_otherwise, expected)
+
+
+def test_the_order_of_frames_teaches_the_backbone_nothing():
+    head, frames = build_head("slots", 6, 5, 0.0, 4), torch.randn(2, 4, 6, requires_grad=True)
+    nn.init.normal_(head.last[-1].weight)
+    head(frames, range(4))[:, 0].sum().backward()
+    own = frames.detach().requires_grad_()
+    head.of_mean(own.mean(dim=1))[:, 0].sum().backward()
+    torch.testing.assert_close(frames.grad, own.grad)
+    assert head.slots.grad.abs().sum() > 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "of_a_frame", "once"), [("mlp", 0, 96 * 64), ("slots", 96 * 32 + 32 * 64, 96 * 64 + 64 * 5)]
+)
+def test_heads_cost_what_their_layers_multiply(kind, of_a_frame, once):
+    layout = build_network(small_plan("4x5", head=kind), 5).backbone.stages[-1].layout
+    assert layout.channels == 96
+    for seen in (1, 3):
+        assert head_cost(kind, layout, 5, 8, seen).macs == seen * of_a_frame + once + 64 * 5
+
+
+def test_compressed_frames_have_no_position_in_time():
+    with pytest.raises(
+        PlanError, match="head: slots reads frames at their positions in time, which compressed frames"
+    ):
+        build_network(compressed_plan(head="slots"), 5)
 
 
 def test_the_last_exit_can_have_another_head():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,23 +19,46 @@ class Reader:
     Attributes:
         layout: Of the stage's features.
         maps: Whether some exit there needs maps; else features are averaged over space at once.
+        sequence: Whether some exit there reads the frames one by one.
     """
 
     layout: Layout
     maps: bool
+    sequence: bool
 
-    def __post_init__(self) -> None:
-        if self.maps:
-            _ = self.layout.map_shape  # Says so if there is no map.
+    @classmethod
+    def of(cls, layout: Layout, heads: Iterable[ExitHead]) -> Reader:
+        """Return what reads for these heads."""
+        read = {head.reads for head in heads}
+        if "maps" in read:
+            _ = layout.map_shape  # Says so if there is no map.
+        return cls(layout, "maps" in read, "sequence" in read)
 
     def read(self, state: State) -> torch.Tensor:
         """Return the features per frame, (B x T, C) or (B x T, C, H, W)."""
         features = features_of(state)
         return self.layout.to_map(features) if self.maps else self.layout.pool(features)
 
-    def for_head(self, mean: torch.Tensor, *, maps: bool) -> torch.Tensor:
-        """Return features averaged over frames as a head wants them: maps, or averaged over space too."""
-        return mean.mean(dim=(2, 3)) if self.maps and not maps else mean
+    def vectors(self, read: torch.Tensor) -> torch.Tensor:
+        """Return what was read of T' frames, (B, T', C) or (B, T', C, H, W), averaged over space."""
+        return read.mean(dim=(3, 4)) if self.maps else read
+
+    def answer(
+        self, head: ExitHead, mean: torch.Tensor, vectors: torch.Tensor | None, times: Sequence[int]
+    ) -> torch.Tensor:
+        """Return the logits (B, K) of a head.
+
+        Args:
+            head: The head.
+            mean: What was read, averaged over the T' frames seen.
+            vectors: What was read, averaged over space, (B, T', C); needed by heads that read sequences.
+            times: Positions in time of the T' frames.
+        """
+        if head.reads == "sequence":
+            logits: torch.Tensor = head(vectors, times)
+        else:
+            logits = head(mean.mean(dim=(2, 3)) if self.maps and head.reads == "mean" else mean)
+        return logits
 
 
 def take_frames(clips_BTCHW: torch.Tensor, frames: Sequence[int]) -> torch.Tensor:
@@ -48,7 +71,7 @@ def read_cells(
     backbone: Backbone,
     readers: Sequence[Reader],
     state: State,
-    num_frames: int,
+    times: Sequence[int],
     cells: Sequence[tuple[int, int]],
     heads: Sequence[ExitHead],
 ) -> list[torch.Tensor]:
@@ -58,7 +81,7 @@ def read_cells(
         backbone: The backbone, as deep as there are readers.
         readers: Of each depth stage.
         state: The frames fed, (B x T', C, H, W).
-        num_frames: T', how many each video has.
+        times: Positions in time of the T' frames that each video has.
         cells: Of each cell the number of frames seen and the depth.
         heads: Of each cell.
     """
@@ -68,10 +91,12 @@ def read_cells(
         state = backbone.forward_stage(state, depth - 1)
         here = [k for k, cell in enumerate(cells) if cell[1] == depth]
         if here:
-            read = reader.read(state).unflatten(0, (-1, num_frames))
+            read = reader.read(state).unflatten(0, (-1, len(times)))
+            vectors = reader.vectors(read) if reader.sequence else None
             for k in here:
-                mean = mean_of_first(read, cells[k][0])
-                logits[k] = heads[k](reader.for_head(mean, maps=heads[k].wants_maps))
+                seen = cells[k][0]
+                first = None if vectors is None else vectors[:, :seen]
+                logits[k] = reader.answer(heads[k], mean_of_first(read, seen), first, times[:seen])
     return [logits[k] for k in range(len(cells))]
 
 

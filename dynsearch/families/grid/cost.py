@@ -71,8 +71,13 @@ def grid_cost(plan: Plan, num_classes: int) -> CostTable:
     backbone = backbone_cost(plan.backbone, plan.image_size, plan.stages)
     check_depth(plan.backbone, plan.exits.last.depth, len(backbone.stages))
     slots = head_slots(plan)
-    heads = tuple(head_cost(slot.kind, backbone.layouts[slot.depth - 1], num_classes) for slot in slots)
     exits = plan.exits.exits
+    heads = tuple(
+        head_cost(
+            slot.kind, backbone.layouts[slot.depth - 1], num_classes, plan.num_frames, plan.frames_seen(exit_)
+        )
+        for slot, exit_ in zip(slots, exits, strict=True)
+    )
     parts = []
     for depth, stage in enumerate(backbone.stages[: plan.exits.last.depth], start=1):
         frames_E = tuple(plan.frames_seen(exit_) if exit_.depth >= depth else 0 for exit_ in exits)

@@ -8,8 +8,9 @@ from dynsearch.families.grid.parts import GridParts
 from dynsearch.families.grid.progressive import GridPass
 from dynsearch.network.graph_step import FRAMES, NEXT, GraphStep
 
-ROW, TOTAL, TAIL = "row", "total", "tail"
-"""Names of what goes in besides frames: the deepest stage's output, the exits' sum, and the shift's tails."""
+ROW, TOTAL, VECTORS, TAIL = "row", "total", "vectors", "tail"
+"""Names of what goes in besides frames: the deepest stage's output, what its exits read of all frames and of each, and
+the shift's tails."""
 
 Tensors = dict[str, torch.Tensor]
 
@@ -19,7 +20,8 @@ class GridStep(GraphStep):
 
     What :class:`GridPass` keeps between exits goes in and comes out as tensors, videos along the first axis:
     ``frames`` (B, T', C, H, W) fed newly, ``row0`` ... (B, T'', ...) the output of the deepest stage (one
-    tensor, or one for each scale), ``total`` (B, ...) and ``tail0`` ... (B, C/div, H, W), one for each shift.
+    tensor, or one for each scale), ``total`` (B, ...), ``vectors`` (B, T'', C) and ``tail0`` ... (B, C/div, H, W),
+    one for each shift.
 
     Args:
         network: A grid network in eval mode.
@@ -37,7 +39,7 @@ class GridStep(GraphStep):
         self.stop = network.plan.frames_seen(exits[k])
         self.shifts = {branch.name: f"{TAIL}{i}" for i, branch in enumerate(network.backbone.branches)}
         deeper = self.before is None or exits[k].depth > self.before.depth
-        wanted = (ROW,) + ((TAIL,) if self.stop > self.start else ()) + (() if deeper else (TOTAL,))
+        wanted = (ROW,) + ((TAIL,) if self.stop > self.start else ()) + (() if deeper else (TOTAL, VECTORS))
         self.inputs = ([FRAMES] if self.stop > self.start else []) + [
             name for name in carried if name.startswith(wanted)
         ]
@@ -59,9 +61,10 @@ class GridStep(GraphStep):
         # One tensor, or a list of several scales: what the stage handed on.
         grid_pass.row = (rows[0] if len(rows) == 1 else rows) if rows else None
         grid_pass.total = given.get(TOTAL, grid_pass.total)
+        grid_pass.vectors = given.get(VECTORS)
         frames = given[FRAMES].flatten(0, 1) if FRAMES in given else None
-        mean = grid_pass.extend_to(exits[self.k], exits[self.k + 1 :], frames)
-        results = {"logits": grid_pass.logits(self.k, mean)}
+        grid_pass.extend_to(exits[self.k], exits[self.k + 1 :], frames)
+        results = {"logits": grid_pass.logits(self.k)}
         if self.k + 1 < len(exits):
             results |= {NEXT + name: value for name, value in self._kept(grid_pass).items()}
         history.tails = {}
@@ -77,6 +80,8 @@ class GridStep(GraphStep):
         exits = self.network.plan.exits.exits
         if exits[self.k + 1].depth == exits[self.k].depth:
             kept[TOTAL] = grid_pass.total
+            if grid_pass.vectors is not None:
+                kept[VECTORS] = grid_pass.vectors
         if exits[-1].sets > exits[self.k].sets:
             tails = self.network.history.tails
             kept |= {short: tails[name] for name, short in self.shifts.items() if name in tails}

@@ -32,12 +32,12 @@ class GridNetwork(GridParts):
         """
         check_clips(clips_BTCHW, self.plan)
         plan = self.plan
-        num_frames = plan.frames_seen(plan.exits.last)
-        state = self.frames(clips_BTCHW, 0, num_frames)
-        self.begin_pass(0, num_frames)
+        times = self.frames_in_order[: plan.frames_seen(plan.exits.last)]
+        state = self.frames(clips_BTCHW, 0, len(times))
+        self.begin_pass(0, len(times))
         cells = [(plan.frames_seen(exit_), exit_.depth) for exit_ in plan.exits.exits]
         heads = [self.head(k) for k in range(len(cells))]
-        return torch.stack(read_cells(self.backbone, self.readers, state, num_frames, cells, heads))
+        return torch.stack(read_cells(self.backbone, self.readers, state, times, cells, heads))
 
     def begin(self, clips_BTCHW: torch.Tensor) -> GridExits:
         """Return what goes from exit to exit on these clips."""

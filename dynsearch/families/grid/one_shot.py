@@ -60,10 +60,13 @@ class OneShotNetwork(PlannedNetwork):
             cells = [(sets * trunk.frames_per_set, depth) for sets in range(1, trunk.num_sets + 1)]
             for cell in cells if depth >= first_depth else ():
                 if self._name(cell) not in self.heads:
-                    head = build_head(self._kind(cell), stage.layout.channels, num_classes, dropout)
+                    head = build_head(
+                        self._kind(cell), stage.layout.channels, num_classes, dropout, trunk.num_frames
+                    )
                     self.heads[self._name(cell)] = head
-            wanted = (self.head(cell) for cell in cells if depth >= first_depth)
-            readers.append(Reader(stage.layout, maps=any(head.wants_maps for head in wanted)))
+            readers.append(
+                Reader.of(stage.layout, (self.head(cell) for cell in cells if depth >= first_depth))
+            )
         self.readers = tuple(readers)
 
     @property
@@ -94,12 +97,12 @@ class OneShotNetwork(PlannedNetwork):
         ):
             raise PlanError(f"the trunk has {plan.temporal_shift}, asked for {shift}", where="temporal_shift")
         frame_cells = [(cell.sets * frames_per_set, cell.depth) for cell in cells]
-        num_frames = max(frames for frames, _ in frame_cells)
-        self.history.begin(0, num_frames, shift.restarts(order, frames_per_set))
+        times = order.frame_indices(frames_per_set)[: max(frames for frames, _ in frame_cells)]
+        self.history.begin(0, len(times), shift.restarts(order, frames_per_set))
         self.history.still = shift.kind == "none"
-        state = take_frames(clips_BTCHW, order.frame_indices(frames_per_set)[:num_frames])
+        state = take_frames(clips_BTCHW, times)
         heads = [self.head(cell) for cell in frame_cells]
-        return torch.stack(read_cells(self.backbone, self.readers, state, num_frames, frame_cells, heads))
+        return torch.stack(read_cells(self.backbone, self.readers, state, times, frame_cells, heads))
 
     def frames_per_set(self, order: FrameOrder) -> int:
         """Return how many frames a set of ``order`` holds.

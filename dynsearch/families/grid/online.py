@@ -67,17 +67,17 @@ class OnlineClip:
             target = exit_ if reached else Exit(sets, exit_.depth)
             if new is not None or target.depth > self._pass.depth_done or reached:
                 later = plan.exits.exits[self._next + 1 if reached else self._next :]
-                mean = self._pass.extend_to(target, later, new)
+                self._pass.extend_to(target, later, new)
                 new = None
                 if reached:
-                    self._answer(mean)
+                    self._answer()
                     continue
             break
 
-    def _answer(self, mean: torch.Tensor) -> None:
+    def _answer(self) -> None:
         """Take the answer of the next exit, and decide whether it is the clip's."""
         k = self._next
-        logits = self._pass.logits(k, mean).cpu()
+        logits = self._pass.logits(k).cpu()
         sure = bool(self._walk.meet(logits.numpy())[0])
         self.last = ExitAnswer(logits[0], k, sure)
         self._next += 1

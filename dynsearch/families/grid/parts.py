@@ -36,14 +36,11 @@ class GridParts(MultiExitNetwork):
         layouts = [stage.layout for stage in self.backbone.stages]
         distinct = {slot.index: slot for slot in self.slots}
         self.heads = nn.ModuleList(
-            build_head(slot.kind, layouts[slot.depth - 1].channels, num_classes, dropout)
+            build_head(slot.kind, layouts[slot.depth - 1].channels, num_classes, dropout, plan.num_frames)
             for slot in distinct.values()
         )
         self.readers = tuple(
-            Reader(
-                layout,
-                maps=any(self.head(k).wants_maps for k, slot in enumerate(self.slots) if slot.depth == d),
-            )
+            Reader.of(layout, (self.head(k) for k, slot in enumerate(self.slots) if slot.depth == d))
             for d, layout in enumerate(layouts, start=1)
         )
         self.frames_in_order = list(plan.frame_order.frame_indices(plan.frames_per_set))

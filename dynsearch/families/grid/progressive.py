@@ -22,6 +22,7 @@ class GridPass:
         depth_done: Depth stages done for all of them.
         row: Output of the deepest stage done, (B x T', ...), if a later exit is deeper; else None.
         total: What that stage's exits read, summed over frames, (B, C) or (B, C, H, W).
+        vectors: It frame by frame and averaged over space, (B, T, C), if an exit there reads sequences; else None.
     """
 
     def __init__(self, network: GridParts, num_videos: int) -> None:
@@ -31,10 +32,9 @@ class GridPass:
         self.depth_done = 0
         self.row: State = None
         self.total = torch.zeros(())
+        self.vectors: torch.Tensor | None = None
 
-    def extend_to(
-        self, exit_: Exit, later: tuple[Exit, ...], new_frames: torch.Tensor | None
-    ) -> torch.Tensor:
+    def extend_to(self, exit_: Exit, later: tuple[Exit, ...], new_frames: torch.Tensor | None) -> None:
         """Compute the cells up to ``exit_`` that are not done yet.
 
         Args:
@@ -42,9 +42,6 @@ class GridPass:
             later: The exits after it; they decide what is kept.
             new_frames: The frames not fed yet that the exit sees, in feeding order, (B x T', C, H, W); None if
                 it sees no more than the last one.
-
-        Returns:
-            What the exit's stage reads, averaged over all frames seen, (B, C) or (B, C, H, W).
         """
         frames_now = self.network.plan.frames_seen(exit_)
         more_frames = bool(later) and later[-1].sets > exit_.sets
@@ -56,24 +53,29 @@ class GridPass:
         if exit_.depth > self.depth_done:
             self.network.begin_pass(0, frames_now, keep_tails=more_frames)
             row = self._run(self._join(self.row, new), self.depth_done, exit_.depth)
-            self.total = self._summed(row, exit_.depth)
+            self.total, self.vectors = self._read(row, exit_.depth)
             self.row = row if deeper else None
         elif new is not None:
-            self.total = self.total + self._summed(new, exit_.depth)
+            total, vectors = self._read(new, exit_.depth)
+            self.total = self.total + total
+            self.vectors = (
+                None if self.vectors is None or vectors is None else torch.cat([self.vectors, vectors], 1)
+            )
             self.row = self._join(self.row, new) if deeper else None
         self.frames_done, self.depth_done = frames_now, exit_.depth
-        return self.total / frames_now
 
-    def logits(self, k: int, mean: torch.Tensor) -> torch.Tensor:
-        """Return the logits (B, K) of exit ``k`` for what :meth:`extend_to` returned there."""
-        slot = self.network.slots[k]
-        head, reader = self.network.head(k), self.network.readers[slot.depth - 1]
-        logits: torch.Tensor = head(reader.for_head(mean, maps=head.wants_maps))
-        return logits.float()
+    def logits(self, k: int) -> torch.Tensor:
+        """Return the logits (B, K) of exit ``k``, up to which the cells have been computed."""
+        reader, times = (
+            self.network.readers[self.depth_done - 1],
+            self.network.frames_in_order[: self.frames_done],
+        )
+        return reader.answer(self.network.head(k), self.total / self.frames_done, self.vectors, times).float()
 
     def keep(self, rows: torch.Tensor) -> None:
         """Drop every video but those at the positions ``rows``."""
         self.total = self.total[rows]
+        self.vectors = None if self.vectors is None else self.vectors[rows]
         if self.row is not None:
             self.row = map_state(
                 lambda x: x.unflatten(0, (self.num_videos, -1))[rows].flatten(0, 1), self.row
@@ -98,10 +100,11 @@ class GridPass:
 
         return map_state(join, old, new)
 
-    def _summed(self, state: State, depth: int) -> torch.Tensor:
-        """Return what the exits at ``depth`` read, summed over frames."""
-        read = self.network.readers[depth - 1].read(state)
-        return read.unflatten(0, (self.num_videos, -1)).sum(dim=1)
+    def _read(self, state: State, depth: int) -> tuple[torch.Tensor, torch.Tensor | None]:
+        """Return what the exits at ``depth`` read: summed over frames, and frame by frame where one needs that."""
+        reader = self.network.readers[depth - 1]
+        read = reader.read(state).unflatten(0, (self.num_videos, -1))
+        return read.sum(dim=1), reader.vectors(read) if reader.sequence else None
 
 
 class GridExits(ExitPass):
@@ -118,7 +121,8 @@ class GridExits(ExitPass):
         exits = self.network.plan.exits.exits
         done, now = self.grid_pass.frames_done, self.network.plan.frames_seen(exits[k])
         new_frames = self.network.frames(self.clips_BTCHW, done, now) if now > done else None
-        return self.grid_pass.logits(k, self.grid_pass.extend_to(exits[k], exits[k + 1 :], new_frames))
+        self.grid_pass.extend_to(exits[k], exits[k + 1 :], new_frames)
+        return self.grid_pass.logits(k)
 
     def keep(self, rows: torch.Tensor) -> None:
         """Drop every video but those at the positions ``rows``."""

@@ -38,6 +38,12 @@ class CompressedNetwork(MultiExitNetwork):
         self.options = options
         self.base = GridNetwork(options.base(plan), num_classes).requires_grad_(False)
         self.layout = self.base.backbone.stages[options.split - 1].layout
+        if self.base.readers[-1].sequence:
+            raise PlanError(
+                f"{plan.head} reads frames at their positions in time, which compressed frames have not",
+                where="head",
+                hint="Use one that reads their mean: linear, conv",
+            )
         is_map = len(self.layout.shape) == 4
         if not is_map and options.side_ratio > 1:
             raise PlanError(
@@ -107,8 +113,7 @@ class CompressedNetwork(MultiExitNetwork):
             state = base.backbone.forward_stage(state, stage)
         reader, head = base.readers[-1], base.head(0)
         mean = reader.read(state).unflatten(0, (-1, num_frames)).mean(dim=1)
-        logits: torch.Tensor = head(reader.for_head(mean, maps=head.wants_maps))
-        return logits
+        return reader.answer(head, mean, None, ())
 
     def _to_state(self, rows_RPC: torch.Tensor) -> torch.Tensor:
         """Return compressed places as the tail's first stage takes them."""

@@ -107,7 +107,13 @@ def grid_steps(
     cells = grid_cells(trunk, first_depth)
     kinds = [last if cell == trunk.exits.last else early for cell in cells]
     heads = [
-        head_cost(kind, table.backbone.layouts[cell.depth - 1], num_classes).macs
+        head_cost(
+            kind,
+            table.backbone.layouts[cell.depth - 1],
+            num_classes,
+            trunk.num_frames,
+            trunk.frames_seen(cell),
+        ).macs
         for kind, cell in zip(kinds, cells, strict=True)
     ]
     trunks = [in_units(table.cell_macs(cell.sets, cell.depth)) for cell in cells]

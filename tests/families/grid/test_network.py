@@ -88,7 +88,10 @@ def _trained_once(network):
         ({"stages": 4}, "exits: the exit 4x5 lies outside the grid: the plan has 4 stages"),
         ({"stages": 6}, "stages: test_resnet can be cut into at most 5 stages, one per block; with 6"),
         ({"exits": ExitPlacement.of("4x6")}, "exits: an exit at depth 6 lies outside the grid"),
-        ({"head": "quantum"}, "head: there is no exit head 'quantum'. Known: linear, conv, conv128"),
+        (
+            {"head": "quantum"},
+            "head: there is no exit head 'quantum'. Known: linear, mlp, slots, conv, conv128",
+        ),
         ({"head": "conv+linear+linear"}, "or two joined by '+'"),
         (
             {"backbone": "test_efficientnet"},

@@ -43,7 +43,7 @@ def test_a_plans_own_network_with_the_same_weights_gives_the_same_logits(plan, s
     torch.testing.assert_close(got, expected, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("head", ["conv128", "conv+linear"])
+@pytest.mark.parametrize("head", ["conv128", "conv+linear", "slots", "mlp+slots"])
 @pytest.mark.parametrize("share_heads", [False, True])
 def test_heads_of_every_kind(head, share_heads):
     plan = small_plan("1x3", "2x3", "2x4", "4x5", head=head, image_size=64)

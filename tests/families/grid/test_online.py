@@ -1,8 +1,11 @@
 """Frames that arrive one by one give what progressive inference gives on the finished clip."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import assume, given, settings
+from hypothesis import strategies as st
 
 from dynsearch.errors import PlanError
 from dynsearch.families.grid.online import OnlineClip, feeds_in_time
@@ -24,9 +27,10 @@ def fed(network, policy, clip_TCHW):
 
 
 @settings(max_examples=25, deadline=None)
-@given(plans())
-def test_every_exit_answers_as_soon_as_its_frames_are_there_with_its_dense_logits(plan):
+@given(plans(), st.sampled_from(["linear", "slots"]))
+def test_every_exit_answers_as_soon_as_its_frames_are_there_with_its_dense_logits(plan, head):
     assume(feeds_in_time(plan))
+    plan = replace(plan, head=head)
     network, clips = lively_network(plan), random_clips(plan, batch=1)
     with torch.inference_mode():
         logits_EBK = network(clips)

@@ -25,7 +25,9 @@ def stop_at(k, num_exits):
 
 @st.composite
 def plans_with_heads(draw):
-    head = draw(st.sampled_from(["linear", "conv", "conv128", "conv128+linear"]))
+    head = draw(
+        st.sampled_from(["linear", "mlp", "slots", "conv", "conv128+linear", "conv+slots", "slots+linear"])
+    )
     return dataclasses.replace(draw(plans()), head=head, share_heads=draw(st.booleans()))
 
 
@@ -78,13 +80,13 @@ def test_an_exit_depends_on_no_frame_fed_later(plan, k):
     ("name", "fields"),
     [
         ("vit_tiny_patch16_224", {"stages": 4}),
-        ("test_vit3", {"head": "conv128+linear"}),
+        ("test_vit3", {"head": "conv128+slots"}),
         ("convnext_tiny", {}),
         ("efficientnet_b0", {"stages": 7}),
         ("densenet121", {"head": "conv128"}),
         ("swin_tiny_patch4_window7_224", {"head": "conv", "share_heads": True}),
         ("msdnet38", {"head": "conv"}),
-        ("ghostnet_100", {}),
+        ("ghostnet_100", {"head": "slots"}),
         ("resnet18", {"stages": 9}),
     ],
 )

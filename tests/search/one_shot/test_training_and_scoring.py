@@ -3,6 +3,7 @@
 import hashlib
 import itertools
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from dynsearch.plan import Exit, ExitPlacement, FrameOrder
 from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.norms import reestimate_norms
 from dynsearch.search.one_shot.sandwich import SandwichTraining, drawn_cells, grid_cells, weighted
+from dynsearch.search.one_shot.scoring import grid_steps
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import trained_one_shot
 from dynsearch.search.one_shot.warm_start import WarmStart
@@ -171,10 +173,14 @@ def test_a_grid_is_the_networks_own_answers_under_statistics_of_its_order(traine
 
 def test_a_placements_cost_is_the_plans(trained):
     _, trunk, grid, _ = trained
-    for head in ("linear", "conv128+linear"):
-        plan = trunk.from_dict(trunk.to_dict() | {"exits": ["1x3", "3x4", "4x5"], "head": head})
-        if head == "linear":
-            assert tuple(grid.cost_E(plan.exits)) == cost_table(plan, 3).cost_E
+    plan = trunk.from_dict(trunk.to_dict() | {"exits": ["1x3", "3x4", "4x5"]})
+    assert tuple(grid.cost_E(plan.exits)) == cost_table(plan, 3).cost_E
+    for head in ("conv128+linear", "slots"):
+        other = replace(trunk, head=head)
+        steps = grid_steps(other, 3, 3)
+        plan = replace(plan, head=head, exits=ExitPlacement.of("1x3", "3x4", "4x5"))
+        cells = [list(map(str, grid_cells(other, 3))).index(str(exit_)) for exit_ in plan.exits.exits]
+        np.testing.assert_allclose(steps.cost_E(cells), cost_table(plan, 3).cost_E, rtol=1e-12)
 
 
 def test_an_interrupted_scoring_goes_on_where_it_stopped(trained, tmp_path):

@@ -1,0 +1,49 @@
+"""An exit head that knows when each frame was: every position in time has weights of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import nn
+
+from dynsearch.network.heads import ExitHead, MlpHead
+
+_FRAME_WIDTH, _WIDTH = 32, 64
+
+
+class SlotsHead(ExitHead):
+    """What :class:`MlpHead` says of the frames' mean, plus what their order in time says.
+
+    Each frame's features become 32 numbers (linear, LayerNorm, ReLU), which its position in time weighs; their sum
+    over the frames seen gives 64, and a linear layer the logits. A position not seen adds nothing, so that heads
+    which have seen different frames can be one. No gradient goes from this branch to the backbone: it would learn
+    each video's order by heart before it has learned to see.
+
+    Args:
+        channels: C.
+        num_classes: K.
+        dropout: Dropout before the last layers.
+        num_frames: T, the positions in time.
+    """
+
+    reads = "sequence"
+
+    def __init__(self, channels: int, num_classes: int, dropout: float, *, num_frames: int) -> None:
+        super().__init__()
+        self.of_mean = MlpHead(channels, num_classes, dropout)
+        self.of_frame = nn.Sequential(
+            nn.Linear(channels, _FRAME_WIDTH), nn.LayerNorm(_FRAME_WIDTH), nn.ReLU()
+        )
+        self.slots = nn.Parameter(torch.empty(num_frames, _FRAME_WIDTH, _WIDTH))
+        self.bias = nn.Parameter(torch.zeros(_WIDTH))
+        self.last = nn.Sequential(nn.ReLU(), nn.Dropout(dropout), nn.Linear(_WIDTH, num_classes, bias=False))
+        nn.init.normal_(self.slots, std=(2 / (num_frames * _FRAME_WIDTH)) ** 0.5)
+        nn.init.normal_(self.last[-1].weight, std=0.01)
+
+    def forward(self, frames_BTC: torch.Tensor, times: Sequence[int]) -> torch.Tensor:
+        """Return logits (B, K) for the features (B, T', C) of the frames at these positions in time."""
+        seen = self.of_frame(frames_BTC.detach()).flatten(1)
+        hidden = seen @ self.slots[list(times)].flatten(0, 1) + self.bias
+        logits: torch.Tensor = self.of_mean(frames_BTC.mean(dim=1)) + self.last(hidden)
+        return logits
