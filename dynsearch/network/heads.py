@@ -25,6 +25,13 @@ class ExitHead(nn.Module):
 
     reads: Literal["mean", "maps", "sequence"] = "mean"
 
+    def first_layers(self) -> tuple[nn.Linear, ...]:
+        """Return the layers that read the features, if nothing else does; none where they are others than linear.
+
+        Heads that are fitted alone are fitted on standardised features, which these layers then absorb.
+        """
+        return ()
+
 
 class LinearHead(ExitHead):
     """Dropout and one linear layer on features averaged over space and over the frames seen.
@@ -39,6 +46,10 @@ class LinearHead(ExitHead):
         nn.init.normal_(self.linear.weight, std=0.01)
         nn.init.zeros_(self.linear.bias)
 
+    def first_layers(self) -> tuple[nn.Linear, ...]:
+        """Return the one layer."""
+        return (self.linear,)
+
     def forward(self, mean_BC: torch.Tensor) -> torch.Tensor:
         """Return logits (B, K) for features averaged over space and frames, (B, C)."""
         return self.linear(self.dropout(mean_BC))
@@ -49,18 +60,20 @@ class MlpHead(ExitHead):
 
     def __init__(self, channels: int, num_classes: int, dropout: float) -> None:
         super().__init__()
-        self.layers = nn.Sequential(
-            nn.Linear(channels, 64), nn.ReLU(), nn.Dropout(dropout), nn.Linear(64, num_classes)
-        )
-        nn.init.kaiming_normal_(self.layers[0].weight, nonlinearity="relu")
-        nn.init.normal_(self.layers[-1].weight, std=0.01)
-        for layer in (self.layers[0], self.layers[-1]):
+        self.hidden, self.dropout = nn.Linear(channels, 64), nn.Dropout(dropout)
+        self.linear = nn.Linear(64, num_classes)
+        nn.init.kaiming_normal_(self.hidden.weight, nonlinearity="relu")
+        nn.init.normal_(self.linear.weight, std=0.01)
+        for layer in (self.hidden, self.linear):
             nn.init.zeros_(layer.bias)
+
+    def first_layers(self) -> tuple[nn.Linear, ...]:
+        """Return the hidden layer."""
+        return (self.hidden,)
 
     def forward(self, mean_BC: torch.Tensor) -> torch.Tensor:
         """Return logits (B, K) for features averaged over space and frames, (B, C)."""
-        logits: torch.Tensor = self.layers(mean_BC)
-        return logits
+        return self.linear(self.dropout(self.hidden(mean_BC).relu()))
 
 
 class ConvHead(ExitHead):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import Any
 
 import torch
 from torch import nn
@@ -10,6 +11,7 @@ from torch import nn
 from dynsearch.network.backbone.backbone import Backbone
 from dynsearch.network.costed import Costed
 from dynsearch.network.exit_loop import ExitPass, run_exits
+from dynsearch.network.heads import ExitHead
 from dynsearch.network.progress import ProgressiveResult
 from dynsearch.plan import Plan
 from dynsearch.thresholds import ExitPolicy
@@ -70,3 +72,26 @@ class MultiExitNetwork(Costed, PlannedNetwork, ABC):
             return run_exits(exit_pass, self.plan, self.cost_E, policy, self.measure)
         finally:
             exit_pass.end()
+
+
+class HeadedNetwork(MultiExitNetwork):
+    """A network whose exits have heads on features of single frames, which can be fitted without the rest."""
+
+    @abstractmethod
+    def head(self, exit_: int) -> ExitHead:
+        """Return the head of an exit, counted from 0; exits may share one."""
+
+    @abstractmethod
+    def new_head(self, exit_: int) -> ExitHead:
+        """Return a head like that of an exit, freshly initialised."""
+
+    @abstractmethod
+    def frame_vectors(self, clips_BTCHW: torch.Tensor) -> dict[int, torch.Tensor]:
+        """Return for each depth with exits the features of the T' frames seen there, (B, T', C).
+
+        They are averaged over space, in the order in which the frames are fed.
+        """
+
+    @abstractmethod
+    def head_input(self, exit_: int, vectors_BTC: torch.Tensor) -> tuple[Any, ...]:
+        """Return what an exit's head is called with, from what :meth:`frame_vectors` gives for its depth."""

@@ -32,18 +32,20 @@ class SlotsHead(ExitHead):
     def __init__(self, channels: int, num_classes: int, dropout: float, *, num_frames: int) -> None:
         super().__init__()
         self.of_mean = MlpHead(channels, num_classes, dropout)
-        self.of_frame = nn.Sequential(
-            nn.Linear(channels, _FRAME_WIDTH), nn.LayerNorm(_FRAME_WIDTH), nn.ReLU()
-        )
+        self.of_frame, self.norm = nn.Linear(channels, _FRAME_WIDTH), nn.LayerNorm(_FRAME_WIDTH)
         self.slots = nn.Parameter(torch.empty(num_frames, _FRAME_WIDTH, _WIDTH))
         self.bias = nn.Parameter(torch.zeros(_WIDTH))
-        self.last = nn.Sequential(nn.ReLU(), nn.Dropout(dropout), nn.Linear(_WIDTH, num_classes, bias=False))
+        self.dropout, self.linear = nn.Dropout(dropout), nn.Linear(_WIDTH, num_classes, bias=False)
         nn.init.normal_(self.slots, std=(2 / (num_frames * _FRAME_WIDTH)) ** 0.5)
-        nn.init.normal_(self.last[-1].weight, std=0.01)
+        nn.init.normal_(self.linear.weight, std=0.01)
+
+    def first_layers(self) -> tuple[nn.Linear, ...]:
+        """Return the layer on each frame, and that on their mean."""
+        return (self.of_frame, *self.of_mean.first_layers())
 
     def forward(self, frames_BTC: torch.Tensor, times: Sequence[int]) -> torch.Tensor:
         """Return logits (B, K) for the features (B, T', C) of the frames at these positions in time."""
-        seen = self.of_frame(frames_BTC.detach()).flatten(1)
-        hidden = seen @ self.slots[list(times)].flatten(0, 1) + self.bias
-        logits: torch.Tensor = self.of_mean(frames_BTC.mean(dim=1)) + self.last(hidden)
+        seen_BTD = self.norm(self.of_frame(frames_BTC.detach())).relu()
+        hidden = (seen_BTD.flatten(1) @ self.slots[list(times)].flatten(0, 1) + self.bias).relu()
+        logits: torch.Tensor = self.of_mean(frames_BTC.mean(dim=1)) + self.linear(self.dropout(hidden))
         return logits

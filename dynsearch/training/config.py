@@ -22,6 +22,17 @@ Part = Annotated[str, AfterValidator(_known_part)]
 """Name of a part that networks of some family have."""
 
 
+class RefitConfig(Settings):
+    """How heads are fitted on a backbone that is trained."""
+
+    passes: int = Field(default=4, ge=1)
+    """Times that the training videos are looked at: once as in testing, then with clips drawn as in training."""
+    seeds: int = Field(default=2, ge=1)
+    """Heads of different first weights that are fitted for each exit; the best on held-out training videos stays."""
+    epochs: int = Field(default=60, ge=1)
+    """At most so many passes over the features."""
+
+
 class TrainingConfig(Settings):
     """Training settings; a recipe's ``training`` section. Unknown fields are refused.
 
@@ -69,6 +80,8 @@ class TrainingConfig(Settings):
     """Train on, but keep an exponential moving average of all weights with this decay per step."""
     exit_loss: Literal["sum", "linear", "distill"] = "sum"
     """How the exits' losses add up: as they are (the paper), more for later exits, or taught by the last exit."""
+    refit_heads: RefitConfig | None = None
+    """Fit the exits' heads anew on the trained backbone, by these settings; ``{}`` takes the defaults."""
     freeze_batch_norm: bool = False
     """Keep the statistics of batch normalisation. The paper trains them."""
     sync_batch_norm: bool = False

@@ -29,6 +29,7 @@ from dynsearch.training.made import SCORES, STATE, WEIGHTS, Made, file_digest, f
 from dynsearch.training.metrics_log import MetricsLog
 from dynsearch.training.progress import OnStep
 from dynsearch.training.ranks import ALONE, Ranks
+from dynsearch.training.refit import refit_heads
 from dynsearch.training.scorer import score
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
@@ -69,6 +70,10 @@ class ClipSource(Protocol):
 
     def video_ids(self, split: str) -> Sequence[str]:
         """Return the names of the split's videos; the loader's indices point into them."""
+
+    def groups(self, split: str) -> Sequence[str]:
+        """Return what each of the split's videos belongs to: its group, or itself."""
+        ...
 
     def labels(self, split: str) -> npt.NDArray[np.generic]:
         """Return the labels of the split's videos, (N,), or (N, K) where they may have several."""
@@ -191,6 +196,7 @@ def train_and_score(
         how = {"device": device, "seed": seed, "state": state, "ranks": ranks, "on_step": on_step}
         with MetricsLog(folder, tell_and_look, writes=ranks.is_first) as log:
             train(network, loader, config, on_epoch=log.add, on_resume=look, **how)  # type: ignore[arg-type]
+        _refit(network, source, config, device, seed, ranks)
         if ranks.is_first:
             save_weights(network, weights, made.text)
     scores = {split: scored(split) for split in HELD_OUT}
@@ -224,6 +230,26 @@ def _give_starting_weights(
             load_weights(network, start_from)
         else:
             family.start(network, pretrained=config.pretrained, weights=config.weights)
+
+
+def _refit(
+    network: MultiExitNetwork,
+    source: ClipSource,
+    config: TrainingConfig,
+    device: torch.device,
+    seed: int,
+    ranks: Ranks,
+) -> None:
+    """Fit the heads anew, if the settings ask for it; the first process does."""
+    if config.refit_heads is None:
+        return
+    if ranks.is_first:
+        loaders = [
+            source.loader("train", network.plan, config, training=training, seed=seed) for training in (False, True)
+        ]
+        groups, distil = source.groups("train"), config.exit_loss == "distill"
+        refit_heads(network, loaders, groups, config.refit_heads, distil=distil, device=device, seed=seed)
+    ranks.share(network)
 
 
 def plan_made(

@@ -180,6 +180,10 @@ class DatasetClips:
         """Return the names of the split's videos; the loader's indices point into them."""
         return [record.video_id for record in self.dataset.splits[split]]
 
+    def groups(self, split: str) -> Sequence[str]:
+        """Return what each of the split's videos belongs to: its group, or its file where it has none."""
+        return [record.group or str(record.path) for record in self.dataset.splits[split]]
+
     def labels(self, split: str) -> npt.NDArray[np.generic]:
         """Return the labels of the split's videos, int64 (N,), or uint8 (N, K) where they may have several."""
         return label_tensor(self.dataset.splits[split], self.num_classes).numpy()

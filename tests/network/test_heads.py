@@ -39,14 +39,14 @@ def slots_by_hand(head, frames_BTC, times, num_frames):
     """The head as one linear layer on the slots of all positions in time, those not seen zero."""
     slots = torch.zeros(len(frames_BTC), num_frames, 32)
     for frame, time in zip(frames_BTC.unbind(dim=1), times, strict=True):
-        slots[:, time] = nn.functional.layer_norm(head.of_frame[0](frame), (32,)).relu()
+        slots[:, time] = nn.functional.layer_norm(head.of_frame(frame), (32,)).relu()
     hidden = (slots.flatten(1) @ head.slots.flatten(0, 1) + head.bias).relu()
-    return head.of_mean(frames_BTC.mean(dim=1)) + hidden @ head.last[-1].weight.T
+    return head.of_mean(frames_BTC.mean(dim=1)) + hidden @ head.linear.weight.T
 
 
 def test_slots_are_a_layer_on_all_positions_in_time_of_which_those_not_seen_are_zero():
     head = build_head("slots", 6, 5, 0.5, 8).eval()
-    nn.init.normal_(head.last[-1].weight)
+    nn.init.normal_(head.linear.weight)
     frames = torch.randn(3, 4, 6)
     expected = slots_by_hand(head, frames, (5, 0, 7, 2), 8)
     torch.testing.assert_close(head(frames, (5, 0, 7, 2)), expected)
@@ -57,7 +57,7 @@ def test_slots_are_a_layer_on_all_positions_in_time_of_which_those_not_seen_are_
 
 def test_the_order_of_frames_teaches_the_backbone_nothing():
     head, frames = build_head("slots", 6, 5, 0.0, 4), torch.randn(2, 4, 6, requires_grad=True)
-    nn.init.normal_(head.last[-1].weight)
+    nn.init.normal_(head.linear.weight)
     head(frames, range(4))[:, 0].sum().backward()
     own = frames.detach().requires_grad_()
     head.of_mean(own.mean(dim=1))[:, 0].sum().backward()

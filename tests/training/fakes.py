@@ -72,6 +72,8 @@ class ArraySource:
     def video_ids(self, split):
         return [f"{split}-{i}" for i in range(self.sizes[split])]
 
+    groups = video_ids
+
     def labels(self, split):
         return torch.arange(self.sizes[split]).remainder(3).numpy()
 

@@ -7,6 +7,7 @@ import torch
 from dynsearch.families.grid.cells import read_cells
 from dynsearch.families.grid.parts import GridParts
 from dynsearch.families.grid.progressive import GridExits
+from dynsearch.network.backbone.layout import State
 from dynsearch.network.clips import check_clips
 
 
@@ -38,6 +39,21 @@ class GridNetwork(GridParts):
         cells = [(plan.frames_seen(exit_), exit_.depth) for exit_ in plan.exits.exits]
         heads = [self.head(k) for k in range(len(cells))]
         return torch.stack(read_cells(self.backbone, self.readers, state, times, cells, heads))
+
+    def frame_vectors(self, clips_BTCHW: torch.Tensor) -> dict[int, torch.Tensor]:
+        """Return for each depth with exits the features of the T' frames seen there, (B, T', C)."""
+        check_clips(clips_BTCHW, self.plan)
+        seen = {exit_.depth: self.plan.frames_seen(exit_) for exit_ in self.plan.exits.exits}
+        num_frames = max(seen.values())
+        state: State = self.frames(clips_BTCHW, 0, num_frames)
+        self.begin_pass(0, num_frames)
+        vectors = {}
+        for depth, reader in enumerate(self.readers, start=1):
+            state = self.backbone.forward_stage(state, depth - 1)
+            if depth in seen:
+                read = reader.read(state).unflatten(0, (-1, num_frames))
+                vectors[depth] = reader.vectors(read)[:, : seen[depth]]
+        return vectors
 
     def begin(self, clips_BTCHW: torch.Tensor) -> GridExits:
         """Return what goes from exit to exit on these clips."""

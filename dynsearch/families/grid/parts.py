@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from dynsearch.families.grid.cells import Reader, take_frames
-from dynsearch.network import ExitHead, MultiExitNetwork
+from dynsearch.network import ExitHead
 from dynsearch.network.backbone.backbone import Backbone, check_branches
 from dynsearch.network.backbone.shift import attach_shifts
 from dynsearch.network.heads import build_head, head_slots
+from dynsearch.network.multi_exit import HeadedNetwork
 from dynsearch.plan import Plan
 
 
-class GridParts(MultiExitNetwork):
+class GridParts(HeadedNetwork):
     """The layers of a grid network, and what feeds them; :class:`GridNetwork` runs them.
 
     Args:
@@ -33,15 +34,12 @@ class GridParts(MultiExitNetwork):
         check_branches(plan.temporal_shift, plan.backbone, plan.image_size)
         self.backbone = Backbone(plan.backbone, plan.image_size, plan.exits.last.depth, plan.stages)
         self.history = attach_shifts(self.backbone.residual_branches(), plan)
-        layouts = [stage.layout for stage in self.backbone.stages]
-        distinct = {slot.index: slot for slot in self.slots}
-        self.heads = nn.ModuleList(
-            build_head(slot.kind, layouts[slot.depth - 1].channels, num_classes, dropout, plan.num_frames)
-            for slot in distinct.values()
-        )
+        self.dropout = dropout
+        first = {slot.index: k for k, slot in reversed(list(enumerate(self.slots)))}
+        self.heads = nn.ModuleList(self.new_head(first[index]) for index in sorted(first))
         self.readers = tuple(
-            Reader.of(layout, (self.head(k) for k, slot in enumerate(self.slots) if slot.depth == d))
-            for d, layout in enumerate(layouts, start=1)
+            Reader.of(stage.layout, (self.head(k) for k, slot in enumerate(self.slots) if slot.depth == d))
+            for d, stage in enumerate(self.backbone.stages, start=1)
         )
         self.frames_in_order = list(plan.frame_order.frame_indices(plan.frames_per_set))
 
@@ -53,6 +51,19 @@ class GridParts(MultiExitNetwork):
     def head(self, exit_: int) -> ExitHead:
         """Return the head of an exit, counted from 0."""
         return cast(ExitHead, self.heads[self.slots[exit_].index])
+
+    def new_head(self, exit_: int) -> ExitHead:
+        """Return a head like that of an exit, freshly initialised."""
+        slot, plan = self.slots[exit_], self.plan
+        channels = self.backbone.stages[slot.depth - 1].layout.channels
+        return build_head(slot.kind, channels, self.num_classes, self.dropout, plan.num_frames)
+
+    def head_input(self, exit_: int, vectors_BTC: torch.Tensor) -> tuple[Any, ...]:
+        """Return what an exit's head is called with, from the vectors of the frames that its depth sees."""
+        seen = self.plan.frames_seen(self.plan.exits.exits[exit_])
+        if self.head(exit_).reads == "sequence":
+            return vectors_BTC[:, :seen], self.frames_in_order[:seen]
+        return (vectors_BTC[:, :seen].mean(dim=1),)
 
     def frames(self, clips_BTCHW: torch.Tensor, start: int, stop: int) -> torch.Tensor:
         """Return the frames fed from position ``start`` up to ``stop``, as a batch (B x T', C, H, W)."""

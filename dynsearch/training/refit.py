@@ -1,0 +1,246 @@
+"""Fitting exit heads on a backbone that stays as it is: its features are computed once, heads take seconds.
+
+Videos of the training split are all they see: a tenth of them, whole groups where there are groups, says when to stop
+and which of several heads is best.
+"""
+
+from __future__ import annotations
+
+import copy
+import functools
+import tempfile
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from dynsearch.data.loader import Batches, begin_epoch
+from dynsearch.errors import InputError, Stopped
+from dynsearch.network import ExitHead, MultiExitNetwork
+from dynsearch.network.losses import distilled_cross_entropies, sum_of_cross_entropies
+from dynsearch.network.multi_exit import HeadedNetwork
+from dynsearch.training.config import RefitConfig
+from dynsearch.training.seeding import seed_from, seed_torch
+from dynsearch.training.stopping import stop_wanted
+
+_BATCH, _RATE, _DECAY, _PATIENCE, _HELD_OUT = 128, 2e-3, 1e-2, 8, 0.1
+_TEMPERATURES = (1.0, 2.0, 4.0)
+"""Of which the one that teaches best is taken."""
+
+
+def refit_heads(
+    network: MultiExitNetwork,
+    loaders: Sequence[Batches],
+    groups_N: Sequence[str],
+    config: RefitConfig,
+    *,
+    distil: bool,
+    device: torch.device,
+    seed: int,
+) -> dict[int, float]:
+    """Fit the heads of ``network`` anew, in place; its other parameters and its statistics stay as they are.
+
+    Args:
+        network: Trained.
+        loaders: Of the N training videos: one as in testing, and one that draws clips as in training.
+        groups_N: What each video belongs to; a group is held out whole.
+        config: How.
+        distil: Whether the last exit, fitted first, teaches the others.
+        device: Where to compute.
+        seed: Of the heads' first weights, dropout, the order of videos, and who is held out.
+
+    Returns:
+        By exit, counted from 0, the mean negative log-likelihood on the held-out training videos. Exits whose heads
+        read maps keep them, and are not among these.
+
+    Raises:
+        InputError: The network's family has no heads that could be fitted alone.
+        Stopped: This process was asked to stop.
+    """
+    if not isinstance(network, HeadedNetwork):
+        raise InputError(
+            f"heads of the family {network.plan.family} can't be fitted alone",
+            where="training.refit_heads",
+            hint="Leave it out, or take plans of the family grid",
+        )
+    network.to(device).eval()
+    exits_of: dict[ExitHead, list[int]] = {}
+    for k in reversed(range(len(network.plan.exits))):  # The last exit first: it may teach the others.
+        if network.head(k).reads != "maps":
+            exits_of.setdefault(network.head(k), []).append(k)
+    losses: dict[int, float] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        fit = _Fit(network, _features(network, loaders, groups_N, config, device, seed, Path(folder)), device)
+        for head, exits in exits_of.items():
+            teaches = distil and len(network.plan.exits) - 1 not in exits and len(losses) > 0
+            tried = product(range(config.seeds), _TEMPERATURES if teaches else (None,))
+            found = [
+                fit.fitted(exits, config.epochs, temperature, seed_from(seed, "refit", exits, draw))
+                for draw, temperature in tried
+            ]
+            loss, best = min(found, key=lambda one: one[0])
+            head.load_state_dict(best)
+            losses |= dict.fromkeys(exits, loss)
+    return losses
+
+
+@dataclass(frozen=True)
+class _Features:
+    """What heads read of every training video, in P passes of clips drawn differently, the first as in testing.
+
+    Attributes:
+        by_depth: For each depth with exits (P x N, T', C), float16, in a file that memory is mapped to.
+        labels: (P x N,) classes, or (P x N, K) 0/1.
+        fitted: The rows that heads are fitted on.
+        held_out: Those, of the first pass, that say when to stop.
+    """
+
+    by_depth: dict[int, np.ndarray]
+    labels: torch.Tensor
+    fitted: np.ndarray
+    held_out: np.ndarray
+
+
+@torch.inference_mode()
+def _features(
+    network: HeadedNetwork,
+    loaders: Sequence[Batches],
+    groups_N: Sequence[str],
+    config: RefitConfig,
+    device: torch.device,
+    seed: int,
+    folder: Path,
+) -> _Features:
+    count, by_depth, labels = len(groups_N), {}, torch.empty(0)
+    for number in range(config.passes):
+        loader = loaders[min(number, 1)]
+        begin_epoch(loader, number)
+        for clips, labels_B, indices_B in loader:
+            rows = number * count + indices_B.numpy()
+            for depth, vectors_BTC in network.frame_vectors(clips.to(device)).items():
+                if depth not in by_depth:
+                    shape = (config.passes * count, *vectors_BTC.shape[1:])
+                    by_depth[depth] = np.lib.format.open_memmap(
+                        folder / f"{depth}.npy", mode="w+", dtype=np.float16, shape=shape
+                    )
+                by_depth[depth][rows] = vectors_BTC.cpu().numpy()
+            if not len(labels):
+                labels = torch.zeros(config.passes * count, *labels_B.shape[1:], dtype=labels_B.dtype)
+            labels[rows] = labels_B
+            if stop_wanted():
+                raise Stopped
+    names, group_N = np.unique(np.asarray(groups_N), return_inverse=True)
+    drawn = np.random.default_rng(seed_from(seed, "held out")).permutation(len(names))
+    share_N = np.cumsum(np.bincount(group_N)[drawn])
+    num_out = max(1, int(np.searchsorted(share_N, _HELD_OUT * count, side="right")))
+    out_N = np.isin(group_N, drawn[:num_out]) if len(names) > 1 else np.zeros(count, bool)
+    fitted = np.flatnonzero(np.tile(~out_N, config.passes))
+    return _Features(by_depth, labels, fitted, np.flatnonzero(out_N) if out_N.any() else fitted[:count])
+
+
+class _Fit:
+    """Fits one head after the other on the same features.
+
+    Args:
+        network: Whose heads they are.
+        features: What they read.
+        device: Where to compute.
+    """
+
+    def __init__(self, network: HeadedNetwork, features: _Features, device: torch.device) -> None:
+        self.network, self.features, self.device = network, features, device
+
+    def fitted(
+        self, exits: Sequence[int], epochs: int, temperature: float | None, seed: int
+    ) -> tuple[float, dict[str, torch.Tensor]]:
+        """Return the held-out loss and the weights of a head for ``exits``.
+
+        It is fitted on standardised features, where it says which of its layers can take back what that changed.
+
+        Args:
+            exits: They share the head.
+            epochs: Most passes over the features.
+            temperature: Softens what the last exit teaches; None: it teaches nothing.
+            seed: Of weights, dropout and the order of videos.
+        """
+        seed_torch(seed)
+        head = self.network.new_head(exits[0]).to(self.device)
+        self._standardised = (
+            self._scale(exits[0]) if head.first_layers() else (torch.zeros(()), torch.ones(()))
+        )
+        optimizer = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=_DECAY)
+        order = np.random.default_rng(seed)
+        best, weights, since = np.inf, copy.deepcopy(head.state_dict()), 0
+        for _ in range(epochs):
+            head.train()
+            for logits_EBK, teacher_BK, labels_B in self._batches(
+                head, exits, order.permutation(self.features.fitted), taught=temperature is not None
+            ):
+                if teacher_BK is None or temperature is None:
+                    loss = sum_of_cross_entropies(logits_EBK, labels_B)
+                else:
+                    with_teacher = torch.cat([logits_EBK, teacher_BK[None]])
+                    loss = distilled_cross_entropies(with_teacher, labels_B, temperature=temperature)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+            held_out = self._loss(head.eval(), exits)
+            since += 1
+            if held_out < best:
+                best, weights, since = held_out, copy.deepcopy(head.state_dict()), 0
+            if since == _PATIENCE:
+                break
+            if stop_wanted():
+                raise Stopped
+        head.load_state_dict(weights)
+        _absorb(head, *self._standardised)
+        return best, head.state_dict()
+
+    @functools.cache  # noqa: B019  # As long-lived as the features.
+    def _scale(self, k: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return mean and spread of each channel that exit ``k`` reads, over frames and the videos fitted on."""
+        values = self._rows(k, self.features.fitted[: 20 * _BATCH]).flatten(0, 1)
+        spread_C = values.std(dim=0, correction=0)
+        return values.mean(dim=0), spread_C.clamp(min=1e-3 * float(spread_C.max()) + 1e-12)
+
+    @torch.no_grad()
+    def _loss(self, head: ExitHead, exits: Sequence[int]) -> float:
+        rows = self.features.held_out
+        losses = [
+            float(sum_of_cross_entropies(logits_EBK, labels_B)) * len(labels_B)
+            for logits_EBK, _, labels_B in self._batches(head, exits, rows, taught=False)
+        ]
+        return sum(losses) / len(rows) / len(exits)
+
+    def _batches(
+        self, head: ExitHead, exits: Sequence[int], rows: np.ndarray, *, taught: bool
+    ) -> Iterator[tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]]:
+        """Yield the logits of ``exits`` by ``head``, those of the last exit if it teaches, and labels."""
+        last = len(self.network.plan.exits) - 1
+        for start in range(0, len(rows), _BATCH):
+            batch = np.sort(rows[start : start + _BATCH])
+            logits = [head(*self.network.head_input(k, self._vectors(k, batch))) for k in exits]
+            teacher = None
+            if taught:
+                with torch.no_grad():
+                    teacher = self.network.head(last)(*self.network.head_input(last, self._rows(last, batch)))
+            yield torch.stack(logits), teacher, self.features.labels[batch].to(self.device)
+
+    def _vectors(self, k: int, rows: np.ndarray) -> torch.Tensor:
+        mean, scale = self._standardised
+        return (self._rows(k, rows) - mean.to(self.device)) / scale.to(self.device)
+
+    def _rows(self, k: int, rows: np.ndarray) -> torch.Tensor:
+        by_depth = self.features.by_depth[self.network.plan.exits.exits[k].depth]
+        return torch.from_numpy(by_depth[rows]).float().to(self.device)
+
+
+@torch.no_grad()
+def _absorb(head: ExitHead, mean_C: torch.Tensor, scale_C: torch.Tensor) -> None:
+    """Make of a head for (x - mean) / scale one for x."""
+    for layer in head.first_layers():
+        layer.weight /= scale_C
+        layer.bias -= layer.weight @ mean_C
