@@ -26,7 +26,7 @@ class ExitHead(nn.Module):
     reads: Literal["mean", "maps", "sequence"] = "mean"
 
     def first_layers(self) -> tuple[nn.Linear, ...]:
-        """Return the layers that read the features, if nothing else does; none where they are others than linear.
+        """Return the layers that read the features, linear with a bias; none where something else reads them too.
 
         Heads that are fitted alone are fitted on standardised features, which these layers then absorb.
         """

@@ -114,7 +114,8 @@ def _features(
     seed: int,
     folder: Path,
 ) -> _Features:
-    count, by_depth, labels = len(groups_N), {}, torch.empty(0)
+    count, labels = len(groups_N), torch.empty(0)
+    by_depth: dict[int, np.ndarray] = {}
     for number in range(config.passes):
         loader = loaders[min(number, 1)]
         begin_epoch(loader, number)
@@ -242,5 +243,5 @@ class _Fit:
 def _absorb(head: ExitHead, mean_C: torch.Tensor, scale_C: torch.Tensor) -> None:
     """Make of a head for (x - mean) / scale one for x."""
     for layer in head.first_layers():
-        layer.weight /= scale_C
-        layer.bias -= layer.weight @ mean_C
+        layer.weight.div_(scale_C)
+        layer.bias.sub_(layer.weight @ mean_C)
