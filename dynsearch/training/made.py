@@ -22,7 +22,7 @@ STATE = "training-state.safetensors"
 SCORES = {split: f"scores-{split}.npz" for split in ("calibration", "test")}
 RESULTS = (WEIGHTS, *SCORES.values(), STATE)
 """Files of a training, finished or not, that carry the facts that made them."""
-_LATER: frozenset[str] = frozenset({"optimizer"})
+_LATER: frozenset[str] = frozenset({"optimizer", "refit_heads"})
 """Training settings that came after 0.1. At their defaults they are not in its keys."""
 _DO_NOT_BLOCK = ("torch", "halvings")
 """What finished results may differ in: an interrupted training begins anew, and its result stands for the same."""

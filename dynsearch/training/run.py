@@ -245,7 +245,8 @@ def _refit(
         return
     if ranks.is_first:
         loaders = [
-            source.loader("train", network.plan, config, training=training, seed=seed) for training in (False, True)
+            source.loader("train", network.plan, config, training=training, seed=seed)
+            for training in (False, True)
         ]
         groups, distil = source.groups("train"), config.exit_loss == "distill"
         refit_heads(network, loaders, groups, config.refit_heads, distil=distil, device=device, seed=seed)
