@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from dynsearch.errors import InputError, WeightsError
 from dynsearch.network.weights.files import load_weights, save_weights
 from dynsearch.scores import ExitScores
-from dynsearch.training.config import TrainingConfig
+from dynsearch.training.config import RefitConfig, TrainingConfig
 from dynsearch.training.made import RESULTS, Made, facts_in, first_text, former_text
 from dynsearch.training.run import train_and_score
 from tests.network.nets import lively_network
@@ -22,6 +22,7 @@ from tests.training.test_training import CONFIG, PLAN
 
 ONE = CONFIG.model_copy(update={"epochs": 1})
 OTHERS = {
+    "refit_heads": [RefitConfig(), RefitConfig(passes=1)],
     "epochs": [2, 9], "batch_size": [6], "accumulate": [2], "optimizer": ["adamw"], "learning_rate": [0.06],
     "momentum": [0.8], "nesterov": [True], "weight_decay": [0.0], "schedule": ["step", "poly"],
     "milestones": [(1,)], "gamma": [0.5], "warmup_epochs": [1.0], "part_rates": [{"policy": 2.0}],
