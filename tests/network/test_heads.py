@@ -6,6 +6,7 @@ from dynsearch.cost.backbone import head_cost
 from dynsearch.errors import PlanError
 from dynsearch.families import build_network
 from dynsearch.network.heads import ExitHead, build_head, head_slots
+from dynsearch.network.slots import SlotsHead
 from dynsearch.plan import HEADS
 from tests.families.grid.test_progressive import stop_at
 from tests.network.nets import lively_network, random_clips
@@ -46,6 +47,7 @@ def slots_by_hand(head, frames_BTC, times, num_frames):
 
 def test_slots_are_a_layer_on_all_positions_in_time_of_which_those_not_seen_are_zero():
     head = build_head("slots", 6, 5, 0.5, 8).eval()
+    assert isinstance(head, SlotsHead)
     nn.init.normal_(head.linear.weight)
     frames = torch.randn(3, 4, 6)
     expected = slots_by_hand(head, frames, (5, 0, 7, 2), 8)
