@@ -71,6 +71,14 @@ class DataIdentity:
         text = json.dumps([self.class_names, splits], sort_keys=True)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:16]
 
+    def without_content(self) -> DataIdentity:
+        """Return which videos the splits hold, under which labels, whatever is in their files."""
+        splits = {
+            split: {name: video._replace(content="") for name, video in videos.items()}
+            for split, videos in self.splits.items()
+        }
+        return DataIdentity(self.class_names, splits)
+
     def differences(self, now: DataIdentity) -> list[str]:
         """Return what differs in ``now``, each change in a few words with the first videos; empty where nothing."""
         found = _class_changes(self.class_names, now.class_names)

@@ -22,6 +22,8 @@ STATE = "training-state.safetensors"
 SCORES = {split: f"scores-{split}.npz" for split in ("calibration", "test")}
 RESULTS = (WEIGHTS, *SCORES.values(), STATE)
 """Files of a training, finished or not, that carry the facts that made them."""
+CONTENT = "content of the videos"
+"""A fact of its own, for an interrupted training goes on when a broken file has been mended."""
 _LATER: frozenset[str] = frozenset({"optimizer", "refit_heads"})
 """Training settings that came after 0.1. At their defaults they are not in its keys."""
 _DO_NOT_BLOCK = ("torch", "halvings")
@@ -84,7 +86,8 @@ class Made:
         Raises:
             InputError: They differ; it says in what.
         """
-        if others := self.differences(found):
+        unfinished = path.name == STATE
+        if others := self.differences({k: v for k, v in found.items() if not (unfinished and k == CONTENT)}):
             raise InputError(
                 f"was made otherwise: {'; '.join(others)}",
                 where=str(path),

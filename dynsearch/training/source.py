@@ -23,6 +23,7 @@ from dynsearch.data.records import VideoDataset, without_group, without_group_te
 from dynsearch.data.views import views_of
 from dynsearch.plan import Plan
 from dynsearch.training.config import TrainingConfig
+from dynsearch.training.made import CONTENT
 from dynsearch.training.ranks import ALONE, Ranks
 
 TEST_RESIZE = 256 / 224
@@ -150,7 +151,8 @@ class DatasetClips:
         sizes = ", ".join(f"{len(records)} {split}" for split, records in splits)
         return {
             "dataset": self.dataset.name,
-            "videos": f"{sizes} ({self.identity.digest})",
+            "videos": f"{sizes} ({self.identity.without_content().digest})",
+            CONTENT: self.identity.digest,
             "frame_cache": frames and {"num_frames": frames.num_frames, "size": frames.size},
         }
 

@@ -15,7 +15,7 @@ from torch import nn
 
 from dynsearch.files import written_whole
 from dynsearch.training import optimizer_state
-from dynsearch.training.made import Made, facts_in
+from dynsearch.training.made import CONTENT, Made, facts_in
 
 
 @dataclass(frozen=True)
@@ -140,7 +140,8 @@ class TrainingState:
         if found is None:
             return None
         self.made.refuse_others(found, self.path)
-        if found != json.loads(self.made.text):  # By another version of torch, or with larger batches.
+        # By another version of torch, or with larger batches; files of videos may have been mended.
+        if found | {CONTENT: None} != json.loads(self.made.text) | {CONTENT: None}:
             return None
         return SavedTraining(tensors, facts["scaler"], Progress(**facts["progress"]), facts.get("optimizer"))
 
