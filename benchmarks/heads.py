@@ -5,25 +5,35 @@
 
 Trains one plan with each kind of head and several seeds, and prints test top-1 of every exit and the frontier's mean:
 top-1 at 20 budgets evenly spaced from the first exit's cost to full inference with linear heads, of the point that
-calibration chooses under each. On gestures, every seed has other people in test; intervals resample people there,
-videos on motions, and gains are paired with linear heads. What FOLDER holds is not trained again, so that heads can be
-added. The result goes into benchmarks/results/heads.json.
+calibration chooses under each. ``A>B`` among --heads fits heads B on the backbone that heads A trained. On gestures,
+every seed has other people in test; intervals resample people there, videos on motions, and gains are paired with
+linear heads. What FOLDER holds is not trained again, so that heads can be added. The result goes into
+benchmarks/results/heads.json.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import torch
+from safetensors.torch import load_file
 
+from dynsearch.families import build_network
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan, TemporalShift
 from dynsearch.scores import ExitScores
 from dynsearch.study.recipe_file import load_recipe
 from dynsearch.study.source import open_clips
 from dynsearch.thresholds import SOLVERS
+from dynsearch.training.config import RefitConfig, TrainingConfig
+from dynsearch.training.refit import refit_heads
 from dynsearch.training.run import TrainedScores, train_and_score
+from dynsearch.training.scorer import score
+from dynsearch.training.source import DatasetClips
 
 RESULTS = Path(__file__).parent / "results/heads.json"
 PLANS = {
@@ -41,7 +51,11 @@ PEOPLE = ("11+20+25", "10+19+22", "12+26+27")
 
 
 def trained(data: str, head: str, seed: int, arguments: argparse.Namespace) -> TrainedScores:
-    """Return the scores of one network, trained now if it has not been."""
+    """Return the scores of one network, trained now if it has not been.
+
+    ``A>B`` is the network trained with heads A, its backbone left as it is and heads B fitted on it.
+    """
+    head, _, fitted = head.partition(">")
     settings = [f"training.epochs={EPOCHS[data]}", f"seed={seed}"]
     if data == "gestures":
         settings += [f"dataset=csv@{PEOPLE[seed]}", f"training.weights={arguments.weights}"]
@@ -57,7 +71,33 @@ def trained(data: str, head: str, seed: int, arguments: argparse.Namespace) -> T
         temporal_shift=TemporalShift("online"),
         head=head,
     )
-    return train_and_score(plan, source, recipe.training, arguments.work / f"{data}-{head}-{seed}", seed=seed)
+    folder = arguments.work / f"{data}-{head}-{seed}"
+    scores = train_and_score(plan, source, recipe.training, folder, seed=seed)
+    if not fitted:
+        return scores
+    return refitted(replace(plan, head=fitted), folder, source, recipe.training, seed)
+
+
+def refitted(
+    plan: Plan, base: Path, source: DatasetClips, config: TrainingConfig, seed: int
+) -> TrainedScores:
+    """Return the scores of ``plan`` with the backbone trained in ``base``, and heads fitted on it."""
+    network = build_network(plan, source.num_classes, dropout=config.dropout)
+    weights = load_file(base / "weights.safetensors")
+    backbone = {name: value for name, value in weights.items() if name.startswith("backbone.")}
+    left = network.load_state_dict(backbone, strict=False)
+    assert all(name.startswith("heads.") for name in left.missing_keys)
+    loaders = [source.loader("train", plan, config, training=draws, seed=seed) for draws in (False, True)]
+    started = time.perf_counter()
+    how = {"distil": False, "device": torch.device("cpu"), "seed": seed}
+    refit_heads(network, loaders, source.groups("train"), RefitConfig(), **how)
+    print(f"  fitted {plan.head} on {base.name} in {time.perf_counter() - started:.0f} s", flush=True)
+    found = {}
+    for split in ("calibration", "test"):
+        loader = source.loader(split, plan, config, training=False, seed=seed)
+        ids = source.video_ids(split)
+        found[split] = score(network, loader, video_ids=ids, split=split, device=torch.device("cpu"))
+    return TrainedScores(**found)
 
 
 def right_on_frontier(scores: TrainedScores, budgets: np.ndarray) -> np.ndarray:
@@ -128,7 +168,7 @@ def main() -> None:
             "gain_high": more,
             "cost_over_linear": round(float(scores[0].test.cost_E[-1] / first[-1]), 4),
         }
-        print(head, json.dumps(table[head]), flush=True)
+        print(f"{head:14s}", json.dumps(table[head]), flush=True)
     known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
     RESULTS.write_text(json.dumps(known | {arguments.data: table}, indent=1) + "\n")
 

@@ -17,8 +17,7 @@ class SlotsHead(ExitHead):
 
     Each frame's features become 32 numbers (linear, LayerNorm, ReLU), which its position in time weighs; their sum
     over the frames seen gives 64, and a linear layer the logits. A position not seen adds nothing, so that heads
-    which have seen different frames can be one. No gradient goes from this branch to the backbone: it would learn
-    each video's order by heart before it has learned to see.
+    which have seen different frames can be one. No gradient goes from this branch to the backbone.
 
     Args:
         channels: C.

@@ -1,4 +1,4 @@
-"""Fitting exit heads on a backbone that stays as it is: its features are computed once, heads take seconds.
+"""Fitting exit heads on a backbone that stays as it is, whose features are computed once.
 
 Videos of the training split are all they see: a tenth of them, whole groups where there are groups, says when to stop
 and which of several heads is best.
