@@ -142,9 +142,9 @@ def shown(value: object) -> str:
     return text if len(text) <= 80 else f"{text[:77]}..."
 
 
-def named(text: str) -> str:
-    """Return a name as it stands in a message: as it is where that is one short line, quoted otherwise."""
-    return text if text.isprintable() and len(text) <= 80 else shown(text)
+def named(text: str, limit: int = 80) -> str:
+    """Return a name as it stands in a message: as it is where that is one line not over ``limit``, quoted otherwise."""
+    return text if text.isprintable() and len(text) <= limit else shown(text)
 
 
 def _rebuilt(kind: type[DynsearchError], args: tuple[Any, ...], values: dict[str, Any]) -> DynsearchError:

@@ -120,10 +120,6 @@ def _checked(video: VideoLike) -> Video:
         ) from error
     if not texts or not all(isinstance(text, str) and text.strip() for text in texts):
         raise InputError(f"must be a text, or texts, got {shown(found.label)}", where=f"label of {path}")
-    if not isinstance(found.group, str | None) or found.group == "":
-        raise InputError(
-            f"must be a text, or None where there is none, got {shown(found.group)}", where=f"group of {path}"
-        )
     if found.split not in _SPLITS:
         raise InputError(
             f"must be train or test, got {shown(found.split)}",

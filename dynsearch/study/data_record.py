@@ -13,6 +13,7 @@ import numpy as np
 from dynsearch.data.identity import DataIdentity, VideoIdentity
 from dynsearch.errors import InputError, ScoresError, StudyError
 from dynsearch.files import read_json, write_text
+from dynsearch.scores.labels import several_labels
 from dynsearch.scores.storage import read_arrays
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
@@ -140,7 +141,7 @@ def _measured_on(trial: Path, class_names: Sequence[str]) -> DataIdentity:
         if len(arrays) < 2:
             raise ScoresError("lacks video_ids or labels", where=str(path))
         labels, ids = arrays["labels"], arrays["video_ids"].astype(str).tolist()
-        rows = [np.flatnonzero(row) for row in labels] if labels.ndim == 2 else labels[:, None]
+        rows = [np.flatnonzero(row) for row in labels] if several_labels(labels) else labels[:, None]
         splits[split] = {
             video: VideoIdentity(tuple(_name(int(label), class_names) for label in row), "")
             for video, row in zip(ids, rows, strict=True)

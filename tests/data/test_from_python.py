@@ -50,11 +50,6 @@ def test_groups_of_a_table_are_text_and_blank_ones_are_none(tmp_path):
         ([("a.mp4", 3)], "a video is"),
         ([("a.mp4", "x", "calibration")], "split of a.mp4: must be train or test"),
         ([("a.mp4", " ")], "label of a.mp4: must be a text"),
-        (
-            [("a.mp4", "x", None, float("nan"))],
-            "group of a.mp4: must be a text, or None where there is none, got nan",
-        ),
-        ([("a.mp4", "x", None, "")], "group of a.mp4: must be a text"),
     ],
 )
 def test_lists_that_are_no_data_set(videos, says):

@@ -33,7 +33,7 @@ def check_inside(annotations: Annotations, root: Path, *, allow_outside: bool) -
         real = os.path.realpath(record.path) if is_link else os.path.join(real_of(folder), name)
         within = [real_root] if annotations.own else [real_root, real_of(folder)]
         if not any(_inside(real, place) for place in within):
-            outside.append(f"{named(record.video_id)} ({named(real)})")
+            outside.append(f"{named(record.video_id)} ({named(real, 300)})")
     if not outside:
         return annotations
     said = f"videos outside the data root: {len(outside)}, first {outside[0]}"
