@@ -250,6 +250,46 @@ def test_no_layout_no_list_and_no_seed_gives_a_file_to_two_splits(rows, form, te
                 assert min(end, stop) <= max(start, begin)
 
 
+placed = st.tuples(
+    st.integers(0, 2),
+    st.sampled_from("ab"),
+    st.integers(0, 9),
+    st.sampled_from(["file", "file", "hard link", "link"]),
+)
+
+
+@pytest.mark.reliability(
+    "Statistics", "parts of one file, or one file under two spellings, listed as videos of their own"
+)
+@given(
+    st.lists(placed, min_size=6, max_size=30),
+    st.sampled_from(
+        [("", "", ""), ("train/", "test/", "test/"), ("train/", "val/", "test/"), ("train/", "val/", "val/")]
+    ),
+    st.integers(0, 50),
+    st.floats(0.05, 0.6),
+)
+@settings(max_examples=80, deadline=None)
+def test_no_tree_of_class_folders_gives_a_file_to_two_splits(places, tops, seed, fraction):
+    with tempfile.TemporaryDirectory() as folder:
+        root, earlier = Path(folder), []
+        for top, label, number, kind in places:
+            path = root / f"{tops[top]}{label}/{number}.mp4"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                continue
+            if kind == "file" or not earlier:
+                path.write_bytes(str(path).encode())
+                earlier.append(path)
+            else:
+                (os.link if kind == "hard link" else os.symlink)(earlier[-1], path)
+        try:
+            dataset = open_dataset("folders", root, seed=seed, calibration_fraction=fraction)
+        except InputError:
+            return
+        assert all(len(splits) == 1 for splits in splits_of(dataset).values())
+
+
 def test_what_a_study_may_suffer_from_is_said_when_it_opens(root):
     header = "path,label,start,end,group,split\n"
     rows = [f"v/{n}.mp4,{'ab'[n % 2]},,,p{n % 3},{'test' if n > 3 else 'train'}" for n in range(6)]
