@@ -20,7 +20,6 @@ Kind = Literal[
     "unreadable",
     "too short",
     "duplicate",
-    "two labels",
     "shared",
     "two splits",
     "same time",

@@ -18,7 +18,6 @@ from dynsearch.export.ownership import (
     CONTENTS,
     FILES,
     HUB_WEIGHTS,
-    WEIGHTS,
     clear,
     marked,
     weights_digest,
@@ -30,6 +29,7 @@ from dynsearch.plugins import portable, require
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import checked
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
+from dynsearch.training.made import WEIGHTS
 
 if TYPE_CHECKING:
     import pandas

@@ -12,8 +12,9 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from dynsearch.errors import BundleError
 from dynsearch.export.bundle import Bundle
-from dynsearch.export.ownership import CARD, FILES, HUB_WEIGHTS, UNMARKED, WEIGHTS
+from dynsearch.export.ownership import CARD, FILES, HUB_WEIGHTS, UNMARKED
 from dynsearch.files import written_whole
+from dynsearch.training.made import WEIGHTS
 
 
 def write_hub_files(bundle: Bundle, folder: Path) -> None:

@@ -27,7 +27,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.study.saved_frontiers import solved_once
 from dynsearch.thresholds import ExitPolicy
 from dynsearch.training.device import Device, checked_device, pick_device
-from dynsearch.training.made import Made, facts_in
+from dynsearch.training.made import SCORES, Made, facts_in
 from dynsearch.training.source import TEST_RESIZE
 
 if TYPE_CHECKING:
@@ -189,7 +189,7 @@ class LoadedNetwork(ModelHubMixin):
             return self.bundle.policy
         self.bundle.recipe.measure.only("gflops", max_gflops)
         if max_gflops not in self._policies:
-            scores = self.bundle.folder / "scores-calibration.npz"
+            scores = self.bundle.folder / SCORES["calibration"]
             if not scores.is_file():
                 raise BundleError(
                     "has the thresholds of one budget",

@@ -11,8 +11,8 @@ from pathlib import Path
 from dynsearch.errors import BundleError
 from dynsearch.files import check_no_input
 from dynsearch.plan import Plan
+from dynsearch.training.made import SCORES, STATE, WEIGHTS
 
-WEIGHTS = "weights.safetensors"
 HUB_WEIGHTS = "model.safetensors"
 """The same under the name that model hubs look for."""
 FILES = ("plan.yaml", "labels.txt", "recipe.yaml", "policy.yaml")
@@ -21,9 +21,8 @@ CARD, RUNNER = "README.md", "run.py"
 CONTENTS = "contents.json"
 """What tells the content of the videos apart that it was trained and measured on, by split."""
 
-_SCORES = "scores-test.npz"
-_TRAINED = (_SCORES, "scores-calibration.npz", "frontier-calibration.npz", "training-state.safetensors",
-            "metrics.jsonl", "tensorboard", "bases", HUB_WEIGHTS, "config.json")  # fmt: skip
+_TRAINED = (*SCORES.values(), "frontier-calibration.npz", STATE, "metrics.jsonl", "tensorboard", "bases", HUB_WEIGHTS,
+            "config.json")  # fmt: skip
 """What trainings and model hubs leave beside a bundle."""
 _GRAPHS = ("onnx", "torch-export")
 _GRAPH_FILE = re.compile(r"step\d+\.(onnx|pt2)|weights\.bin|network\.json|run\.py|__pycache__")
@@ -84,7 +83,7 @@ def check_training(folder: Path, plan: Plan, inputs: Iterable[Path | None]) -> N
     others = names.difference(FILES, _TRAINED, _GRAPHS, (WEIGHTS, CARD, CONTENTS))
     if others and not ("plan.yaml" in names and names.intersection(_TRAINED)):
         problem = f"holds {min(others)}, which no training wrote"
-    elif "policy.yaml" in names and _SCORES not in names:
+    elif "policy.yaml" in names and SCORES["test"] not in names:
         problem = "is a bundle that was exported, and not trained here"
     elif CARD in names and not _untouched(folder):
         problem = f"its {CARD} or another file of the bundle was changed since it was trained"

@@ -14,7 +14,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.search.engines.engine import Job, Monitor
 from dynsearch.search.halving import rungs
 from dynsearch.training.config import TrainingConfig
-from dynsearch.training.made import Made
+from dynsearch.training.made import WEIGHTS, Made
 from dynsearch.training.ranks import Ranks
 from dynsearch.training.run import ClipSource, TrainedScores, train_and_score
 
@@ -121,7 +121,7 @@ class TrainingEvaluator:
 
     def _start_from(self, job: Job) -> Path | None:
         path = job.folder / "start.safetensors"
-        if self.start is None or (job.folder / "weights.safetensors").is_file():
+        if self.start is None or (job.folder / WEIGHTS).is_file():
             return None
         if not path.is_file():
             self.start.write(job.plan, path)

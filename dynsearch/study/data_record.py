@@ -17,8 +17,7 @@ from dynsearch.scores.labels import several_labels
 from dynsearch.scores.storage import read_arrays
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
-
-HELD_OUT = ("calibration", "test")
+from dynsearch.training.made import SCORES
 
 
 def recorded_data(folder: StudyFolder) -> DataIdentity | None:
@@ -102,7 +101,7 @@ class OwnVideos:
             measured = [self._of(number) for number in numbers]
             digest = Counter(found.digest for found in measured).most_common(1)[0][0]
             recorded = next(found for found in measured if found.digest == digest)
-        splits = {split: recorded.splits.get(split, {}) for split in HELD_OUT}
+        splits = {split: recorded.splits.get(split, {}) for split in SCORES}
         self._own = DataIdentity(self._class_names, splits)
 
     def differences(self, number: int) -> list[str]:
@@ -119,10 +118,10 @@ class OwnVideos:
 
 def _unlike_all_trials(folder: StudyFolder, now: DataIdentity) -> list[str]:
     """Return how the data differ from what the last trial was measured on, unless some trial was on these."""
-    held_out = DataIdentity(now.class_names, {split: now.splits[split] for split in HELD_OUT})
+    held_out = DataIdentity(now.class_names, {split: now.splits[split] for split in SCORES})
     origin = Origin.of_study(folder)
     changes: list[str] = []
-    for path in folder.path.glob("trials/*/scores-test.npz"):
+    for path in folder.path.glob(f"trials/*/{SCORES['test']}"):
         with contextlib.suppress(ScoresError):  # Scores that can't be read are made again.
             changes = _measured_on(
                 path.parent, origin.class_names if origin else now.class_names
@@ -135,8 +134,8 @@ def _unlike_all_trials(folder: StudyFolder, now: DataIdentity) -> list[str]:
 def _measured_on(trial: Path, class_names: Sequence[str]) -> DataIdentity:
     """Return the identity, without contents, of the held-out videos that a trial's scores are of."""
     splits = {}
-    for split in HELD_OUT:
-        path = trial / f"scores-{split}.npz"
+    for split, name in SCORES.items():
+        path = trial / name
         arrays = read_arrays(path, ("video_ids", "labels"))
         if len(arrays) < 2:
             raise ScoresError("lacks video_ids or labels", where=str(path))

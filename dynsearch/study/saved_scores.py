@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 from dynsearch.scores import ExitScores
 from dynsearch.study.folder import StudyFolder
+from dynsearch.training.made import SCORES
 
 _KEPT = 4  # files; those of large data sets take hundreds of MB each
 
@@ -29,7 +30,7 @@ class SavedScores(Mapping[int, tuple[ExitScores, ExitScores]]):
         Raises:
             ScoresError: They can't be read.
         """
-        return self._read(self._folder.trial(number) / f"scores-{split}.npz")
+        return self._read(self._folder.trial(number) / SCORES[split])
 
     def __getitem__(self, number: int) -> tuple[ExitScores, ExitScores]:
         return self.of(number, "calibration"), self.of(number, "test")

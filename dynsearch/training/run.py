@@ -34,8 +34,6 @@ from dynsearch.training.scorer import score
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
 
-HELD_OUT = tuple(SCORES)
-
 
 class ClipSource(Protocol):
     """Where a network's clips come from: one data set with its disjoint splits.
@@ -199,7 +197,7 @@ def train_and_score(
         _refit(network, source, config, device, seed, ranks)
         if ranks.is_first:
             save_weights(network, weights, made.text)
-    scores = {split: scored(split) for split in HELD_OUT}
+    scores = {split: scored(split) for split in SCORES}
     if ranks.is_first:
         state.delete()
         for split, measured in scores.items():

@@ -1,6 +1,7 @@
 """A study's folder with something deleted, edited or exchanged: refused, or right; nothing is taken up in silence."""
 
 import json
+import re
 import shutil
 
 import pytest
@@ -68,12 +69,13 @@ def copy(studies):
     return copied
 
 
-def refused(folder, says, error=StudyError, **changes):
-    """Check that going on is refused with ``says`` and leaves every byte as it was."""
+def refusal(folder, error=StudyError, **changes):
+    """Return with what words going on is refused, after checking that it leaves every byte as it was."""
     before = contents(folder)
-    with pytest.raises(error, match=says):
+    with pytest.raises(error) as caught:
         run(folder, **changes)
     assert contents(folder) == before
+    return str(caught.value)
 
 
 def trained(folder):
@@ -94,7 +96,7 @@ def edit(folder, field, value):
 
 
 OTHER = [
-    ({"training": {"epochs": 2}}, r"training\.epochs was 1, now 2"),
+    ({"training": {"epochs": 2}}, "training.epochs was 1, now 2"),
     ({"seed": 5}, "seed was 0, now 5"),
     ({"workers_per_trial": 2, "how": RunSettings(engine="ray")}, "processes was 1, now 2"),
 ]
@@ -113,7 +115,7 @@ def test_deleted_files_bring_no_results_under_other_settings(copy, gone, changes
     folder = copy()
     forget(folder, *gone)
     known = len(gone) == 1
-    refused(folder, "was begun with other settings" if known else says, InputError, **changes)
+    assert ("was begun with other settings" if known else says) in refusal(folder, InputError, **changes)
 
 
 @pytest.mark.reliability(
@@ -135,12 +137,9 @@ def test_under_the_same_settings_what_is_trained_is_taken_up(copy, gone):
 def test_the_record_knows_the_settings_that_no_network_does(copy):
     folder = copy()
     forget(folder, "study.yaml")
-    refused(
-        folder,
-        r"its record: was begun with other settings: solver was frontier, now geometric",
-        solver="geometric",
-    )
-    refused(folder, "max_gflops was 0.008, now 0.009", max_gflops=0.009)
+    said = refusal(folder, solver="geometric")
+    assert "its record: was begun with other settings: solver was frontier, now geometric" in said
+    assert "max_gflops was 0.008, now 0.009" in refusal(folder, max_gflops=0.009)
 
 
 @pytest.mark.reliability(
@@ -163,9 +162,9 @@ def test_an_edited_study_file_is_refused(copy, studies, field, value):
     edit(folder, field, value)
     with pytest.raises(StudyError, match=f"study.yaml and the record: .*{field}.* was .*, now "):
         Study.open(str(folder))
-    refused(folder, f"{field}.* was")
+    assert re.search(f"{field}.* was", refusal(folder))
     if field == "seed":
-        refused(folder, "the record: was begun with other settings: seed was 0, now 3", seed=3)
+        assert "the record: was begun with other settings: seed was 0, now 3" in refusal(folder, seed=3)
         shutil.copyfile(studies / "b" / "s" / "study.yaml", folder / "study.yaml")
         with pytest.raises(StudyError, match="seed was 0, now 3"):
             Study.open(str(folder))
@@ -190,7 +189,7 @@ def test_a_trial_of_another_study_is_refused(copy, studies):
     shutil.copytree(theirs, ours)
     with pytest.raises(ScoresError, match="is of another training than the record's trial"):
         Study.open(str(folder))
-    refused(folder, "seed was 3, now 0", InputError)
+    assert "seed was 3, now 0" in refusal(folder, InputError)
 
 
 def test_weights_of_another_trial_are_not_exported(copy, tmp_path):
@@ -217,7 +216,8 @@ def test_results_that_do_not_say_what_made_them_are_taken_with_a_line_or_refused
     notes = run(folder)
     assert any("6 files of results don't say what made them" in note for note in notes)
     forget(folder, "study.db", "study.yaml")
-    refused(folder, "study.yaml is gone, and what is left does not say by which settings it was made")
+    said = refusal(folder)
+    assert "study.yaml is gone, and what is left does not say by which settings it was made" in said
 
 
 @pytest.mark.reliability(
@@ -230,20 +230,15 @@ def test_one_shot_networks_belong_to_their_settings(copy):
     folder = copy("one-shot")
     forget(folder, "study.db", "study.yaml")
     one_shot = RECIPE["one_shot"]
-    for change in ({"epochs": 2}, {"norm_batches": 2}, {"heads": "cell"}):
-        field, value = next(iter(change.items()))
-        refused(
-            folder,
-            f"{field} was .*, now {value}",
-            InputError,
-            strategy="one-shot",
-            one_shot=one_shot | change,
-        )
-    refused(folder, "start was .*, now None", InputError, strategy="retrain")
+    for field, value in {"epochs": 2, "norm_batches": 2, "heads": "cell"}.items():
+        changes = {"strategy": "one-shot", "one_shot": one_shot | {field: value}}
+        assert re.search(f"{field} was .*, now {value}", refusal(folder, InputError, **changes))
+    assert re.search("start was .*, now None", refusal(folder, InputError, strategy="retrain"))
     run(folder, strategy="one-shot")
     forget(folder, "study.db", "study.yaml")
     shutil.rmtree(folder / "trials")
-    refused(folder, r"training\.epochs was 1, now 2", InputError, strategy="one-shot", training={"epochs": 2})
+    said = refusal(folder, InputError, strategy="one-shot", training={"epochs": 2})
+    assert "training.epochs was 1, now 2" in said
 
 
 def test_a_grid_of_other_weights_is_made_anew(studies, tmp_path):

@@ -22,6 +22,7 @@ from dynsearch.study.one_shot_config import OneShotConfig
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
+from dynsearch.training.made import WEIGHTS
 from dynsearch.training.run import ClipSource
 
 
@@ -63,7 +64,7 @@ class Library:
         """
         shape = Shape.of(trunk)
         folder = self.folder / shape.folder_name / "grids" / trunk.plan_id
-        weights = self.folder / shape.folder_name / "weights.safetensors"
+        weights = self.folder / shape.folder_name / WEIGHTS
         if not weights.is_file():
             self._network(shape)
         writer = open_grid(
@@ -103,7 +104,7 @@ class Library:
             self._last = None
             folder = self.folder / shape.folder_name
             epochs = self.settings.training(self.config).epochs
-            if not (folder / "weights.safetensors").is_file():
+            if not (folder / WEIGHTS).is_file():
                 self.observer.noted(f"one-shot network for {shape}: {epochs} epochs")
             network = trained_one_shot(
                 shape,

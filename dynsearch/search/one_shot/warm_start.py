@@ -13,6 +13,7 @@ from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import build_one_shot
 from dynsearch.space import SearchSpace
 from dynsearch.study.one_shot_config import OneShotConfig
+from dynsearch.training.made import WEIGHTS
 from dynsearch.training.seeding import seed_torch
 
 
@@ -48,7 +49,7 @@ class WarmStart:
         shape = Shape.of(plan)
         trunk = shape.finest_trunk(self.space)
         one_shot = build_one_shot(trunk, self.space, self.num_classes, self.settings)
-        load_weights(one_shot, self.folder / shape.folder_name / "weights.safetensors")
+        load_weights(one_shot, self.folder / shape.folder_name / WEIGHTS)
         seed_torch(self.seed, "init")
         network = build_network(plan, self.num_classes)
         own = network.state_dict()
