@@ -15,8 +15,9 @@ from dynsearch.errors import TrainingError
 from dynsearch.network.weights.files import load_weights, read_tensors
 from dynsearch.scores import ExitScores
 from dynsearch.training import TrainingConfig
+from dynsearch.training.made import SCORES
 from dynsearch.training.ranks import ALONE, joined_ranks
-from dynsearch.training.run import HELD_OUT, train_and_score
+from dynsearch.training.run import train_and_score
 from dynsearch.training.scorer import score
 from dynsearch.training.stepper import Stepper
 from tests.network.nets import lively_network, random_clips
@@ -160,7 +161,7 @@ def test_training_is_that_of_one_process_with_the_same_global_batch(pair, tmp_pa
         assert together["learning_rate"] == alone["learning_rate"]
 
 
-@pytest.mark.parametrize("split", HELD_OUT)
+@pytest.mark.parametrize("split", SCORES)
 def test_gathered_scores_are_those_of_one_process(pair, split):
     source, folder = ArraySource(), pair / "rank0" / "pair"
     network = lively_network(PLAN, num_classes=3)
