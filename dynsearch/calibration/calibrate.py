@@ -7,13 +7,14 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import starmap
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.calibration.request import Request
-from dynsearch.calibration.result import Calibration
+from dynsearch.calibration.result import Calibration, Measured
 from dynsearch.errors import InputError, ScoresError, within
 from dynsearch.frontier import (
     DEFAULT_SOLVER,
@@ -25,9 +26,8 @@ from dynsearch.frontier import (
 from dynsearch.frontier import cross_fit as cross_fitted
 from dynsearch.frontier.choose_confidence import choose_confidence
 from dynsearch.measures import CostMeasure, measure_called
-from dynsearch.scores import DEFAULT_MEASURE, ExitScores
+from dynsearch.scores import ExitScores
 from dynsearch.scores.calibration import calibrate_exits
-from dynsearch.scores.confidence import SEVERAL_LABELS_MEASURE
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.scores.foreign import meant
 from dynsearch.scores.groups import load_groups
@@ -35,10 +35,11 @@ from dynsearch.scores.overlap import check_disjoint, differences
 from dynsearch.scores.suspicions import from_probabilities, suspicions
 from dynsearch.scores.tables import is_table, load_scores
 from dynsearch.scores.validation import text_array
-from dynsearch.thresholds import OperatingPoint
+from dynsearch.thresholds import OperatingPoint, always_exit
 from dynsearch.thresholds.drift import check_drift
 from dynsearch.thresholds.drift import rematch as restored
 from dynsearch.thresholds.groups import GroupView, by_group
+from dynsearch.thresholds.operating_point import evaluate_points
 from dynsearch.thresholds.policy_metrics import policy_metric
 from dynsearch.thresholds.pvalues import enough_videos
 
@@ -57,6 +58,7 @@ def calibrate(
     costs: Sequence[float] | None = None,
     cost_unit: str | CostMeasure | None = None,
     probabilities: bool = False,
+    activation: str | None = None,
     solver: str = DEFAULT_SOLVER,
     confidence: str | None = None,
     allow_overlap: bool = False,
@@ -81,9 +83,11 @@ def calibrate(
         costs: For a CSV or Parquet table: cumulative cost of each exit.
         cost_unit: What costs are in, for instance ``ms``, where a file does not say; None means GFLOPs.
         probabilities: What ``logits`` hold are probabilities; their logarithm is taken.
+        activation: ``softmax`` or ``sigmoid``: what the network's loss made probabilities of the logits by; mAP ranks
+            these. None takes what the file says, or else sigmoid where videos have several labels.
         solver: A name of ``dynsearch.SOLVERS``.
         confidence: A measure's name, ``given``, ``learned-gain``, or ``auto``, which takes the best of them by
-            cross-validation; None takes the largest softmax probability, or sigmoid where videos have several labels.
+            cross-validation; None takes the largest probability by ``activation``.
         allow_overlap: Accept ``test`` scores that share videos with ``scores``.
         cross_fit: Also estimate accuracy and cost on new videos from ``scores`` alone.
         safe: Keep the budget on new videos too, with chance 1 - ``delta``.
@@ -127,7 +131,9 @@ def calibrate(
         ]:
             if wanted is not None and wanted is not False:
                 raise InputError(f"{name} is about one point", hint="Choose it with a budget")
-    read = functools.partial(_read, costs=costs, unit=cost_unit, probabilities=probabilities)
+    read = functools.partial(
+        _read, costs=costs, unit=cost_unit, probabilities=probabilities, activation=activation
+    )
     calibration = read(scores, labelled=True)
     if max_gflops is not None:
         calibration.measure.only("gflops", max_gflops)
@@ -157,9 +163,15 @@ def _found(
     options: dict[str, Any] = request.solver_options()
     confidence, values = request.confidence, None
     if confidence is None:
-        confidence = SEVERAL_LABELS_MEASURE if calibration.several_labels else DEFAULT_MEASURE
-    if calibration.several_labels and confidence not in (SEVERAL_LABELS_MEASURE, "auto", GIVEN_MEASURE):
-        notes.append("videos with several labels are usually judged by --confidence max-sigmoid")
+        confidence = calibration.default_confidence
+    usual = (calibration.default_confidence, "auto", GIVEN_MEASURE)
+    if calibration.several_labels and not calibration.activation:
+        notes.append(
+            "taken for sigmoids, which do not exclude each other: --confidence max-sigmoid, and so mAP ranks; for a"
+            " network trained with softmax say --activation softmax"
+        )
+    elif calibration.several_labels and confidence not in usual:
+        notes.append(f"videos with several labels are usually judged by --confidence {usual[0]}")
     if confidence == "auto":
         confidence, values = choose_confidence(calibration)
     curve = solve_thresholds(calibration, request.solver, confidence=confidence, **options)
@@ -185,6 +197,9 @@ def _found(
         frontier=curve,
         confidence=confidence,
         cost_E=calibration.cost_E,
+        always=_measured(always_exit(calibration), other),
+        schedule=_measured([point for point in curve.candidates if point.q is not None], other),
+        activation=calibration.activated_by,
         confidence_values=values,
         point=point,
         exceeding=exceeding,
@@ -196,12 +211,19 @@ def _found(
     )
 
 
+def _measured(points: list[OperatingPoint], other: ExitScores | None) -> list[Measured]:
+    """Return points with what they are worth on other scores."""
+    applied = [None] * len(points) if other is None else evaluate_points(points, other)
+    return list(starmap(Measured, zip(points, applied, strict=True)))
+
+
 def _read(
     scores: ScoresLike,
     *,
     costs: Sequence[float] | None,
     unit: str | CostMeasure | None,
     probabilities: bool,
+    activation: str | None,
     labelled: bool = False,
 ) -> ExitScores:
     """Return scores that may be given as a file; ``costs`` are those of a table, ``unit`` is theirs.
@@ -223,6 +245,7 @@ def _read(
             hint=(f"Did you mean {'; '.join(near)}? " if near else "")
             + "Add correct (exits, videos), or labels beside logits",
         )
+    scores = replace(scores, activation=activation) if activation else scores
     return from_probabilities(scores) if probabilities else scores
 
 

@@ -8,7 +8,13 @@ from dataclasses import dataclass, field
 from dynsearch.errors import InputError
 
 _RISK_DELTA = 0.05
-_OWN_OPTIONS = {"qs": "geometric", "ties": "geometric", "sampler": "optuna", "num_trials": "optuna"}
+_OWN_OPTIONS = {
+    "qs": "geometric",
+    "ties": "geometric",
+    "rule": "geometric",
+    "sampler": "optuna",
+    "num_trials": "optuna",
+}
 _TYPED = {"ties": "--stop-at-ties", "num_trials": "--trials"}
 
 

@@ -35,6 +35,18 @@ class Intervals(NamedTuple):
     cost: Interval
 
 
+class Measured(NamedTuple):
+    """A point on the calibration scores, and on the test scores if there are any."""
+
+    point: OperatingPoint
+    applied: OperatingPoint | None
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain values, those on the test scores under ``applied``."""
+        applied = {} if self.applied is None else {"applied": self.applied.to_dict()}
+        return self.point.to_dict() | applied
+
+
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Calibration:
     """What :func:`dynsearch.calibrate` found.
@@ -47,11 +59,14 @@ class Calibration:
         point: The chosen one, when one was asked for.
         exceeding: Chance that its cost on new videos is above the budget.
         cost_E: The exits' costs.
+        always: What each exit achieves if every video stops there; the last is the full network.
+        schedule: Every point of the geometric schedule, each with its q, with that solver.
         applied: The frontier's policies on the test scores, in the same order.
         applied_cost_E: The exits' costs there.
         cross_fitted: Honest estimates for the frontier's costs, in the same order.
         temperatures: Of each exit, fitted on calibration, when asked for.
         groups: The chosen point by class or other group.
+        activation: What made the probabilities that mAP ranks: ``softmax`` or ``sigmoid``.
         point_map: mAP of the chosen point, where videos have several labels.
         applied_map: The same on the test scores.
         drift: Of new videos under the chosen point.
@@ -63,6 +78,8 @@ class Calibration:
     frontier: Frontier
     confidence: str
     cost_E: NDArray[np.float64]
+    always: list[Measured]
+    schedule: list[Measured] = field(default_factory=list)
     confidence_values: dict[str, float] | None = None
     point: OperatingPoint | None = None
     exceeding: float | None = None
@@ -71,6 +88,7 @@ class Calibration:
     cross_fitted: list[CrossFitted] | None = None
     temperatures: list[ExitCalibration] | None = None
     groups: list[GroupView] | None = None
+    activation: str = "softmax"
     point_map: float | None = None
     applied_map: float | None = None
     drift: Drift | None = None
@@ -97,24 +115,34 @@ class Calibration:
 
     def applied_intervals(self, place: int) -> Intervals | None:
         """Return the 95% intervals of an applied point."""
-        if self.applied is None or self.applied_cost_E is None:
-            return None
-        point = self.applied[place]
-        return _intervals(point.top1, point.exit_share, self.applied_cost_E, point.num_videos)
+        return None if self.applied is None else self.intervals(self.applied[place], self.applied_cost_E)
 
     def cross_fitted_intervals(self, place: int) -> Intervals | None:
         """Return the 95% intervals of a cross-fitted estimate."""
-        if self.cross_fitted is None:
+        return None if self.cross_fitted is None else self.intervals(self.cross_fitted[place], self.cost_E)
+
+    def intervals(
+        self, measured: OperatingPoint | CrossFitted, cost_E: NDArray[np.float64] | None
+    ) -> Intervals | None:
+        """Return the 95% intervals of what was measured on scores whose exits cost ``cost_E``."""
+        if cost_E is None:
             return None
-        estimate = self.cross_fitted[place]
-        return _intervals(estimate.top1, estimate.exit_share, self.cost_E, estimate.num_videos)
+        return Intervals(
+            top1_interval(measured.top1, measured.num_videos, num_resamples=_RESAMPLES),
+            cost_interval(measured.exit_share, cost_E, measured.num_videos, num_resamples=_RESAMPLES),
+        )
 
     def to_dict(self) -> dict[str, object]:
         """Return everything as plain values, as ``dynsearch calibrate --json`` prints it."""
         values: dict[str, object] = {
             "point": None if self.point is None else self.point.to_dict(),
             "frontier": [point.to_dict() for point in self.frontier],
+            "always": [{"exit": k, **measured.to_dict()} for k, measured in enumerate(self.always)],
         }
+        if self.schedule:
+            values["schedule"] = [measured.to_dict() for measured in self.schedule]
+        if self.point_map is not None:
+            values["map_ranks"] = self.activation
         if self.applied is not None:
             applied = [
                 point.to_dict() | self._ends(self.applied_intervals(place))
@@ -214,15 +242,6 @@ class Calibration:
         from dynsearch.display.notebook import page
 
         return page(repr(self), *self.notes, table=self.to_pandas())
-
-
-def _intervals(
-    top1: float, exit_share: tuple[float, ...], cost_E: NDArray[np.float64], num_videos: int
-) -> Intervals:
-    return Intervals(
-        top1_interval(top1, num_videos, num_resamples=_RESAMPLES),
-        cost_interval(exit_share, cost_E, num_videos, num_resamples=_RESAMPLES),
-    )
 
 
 def _pairs(points: Sequence[OperatingPoint | CrossFitted] | Frontier) -> tuple[list[float], list[float]]:

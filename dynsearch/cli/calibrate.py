@@ -30,15 +30,14 @@ _FILE = UserPath(dir_okay=False, path_type=Path)
     "--solver",
     default="frontier",
     show_default=True,
-    help="How thresholds are chosen: frontier, geometric (the paper's schedule), shared, target-accuracy, "
+    help="How thresholds are chosen: frontier, shared, target-accuracy, geometric (the paper's schedule), "
     "risk (a promise, see --max-drop), or optuna (for comparison).",
 )
 @click.option(
     "--confidence",
-    default="max-softmax",
-    show_default=True,
     help="How sure an exit is: max-softmax, margin, neg-entropy, max-sigmoid (several labels a video), patience, "
-    "given (the file's own column), learned-gain (learned on SCORES), or auto (the best of them by cross-validation).",
+    "given (the file's own column), learned-gain (learned on SCORES), or auto (the best of them by cross-validation). "
+    "Default: the largest probability by --activation.",
 )
 @click.option(
     "--qs", help="With --solver geometric: its ratios q, as 0.8,1,1.2 or 0.05:1.95:200 (from, to, how many)."
@@ -48,6 +47,12 @@ _FILE = UserPath(dir_okay=False, path_type=Path)
     is_flag=True,
     help="With --solver geometric: videos that tie at a threshold stop (>=, MSDNet's code); else they go on (>, "
     "the paper).",
+)
+@click.option(
+    "--rule",
+    type=click.Choice(["paper", "msdnet"]),
+    help="With --solver geometric: msdnet takes thresholds as MSDNet's code does, on a confidence, and closes an exit "
+    "where fewer are left than wanted. Default: paper.",
 )
 @click.option(
     "--sampler", type=click.Choice(["tpe", "nsga2"]), help="With --solver optuna; the default is nsga2."
@@ -62,6 +67,12 @@ _FILE = UserPath(dir_okay=False, path_type=Path)
     help="For a CSV or Parquet table: the exits' cumulative GMACs (or other costs) per video, as 4,8,13.",
 )
 @click.option("--probabilities", is_flag=True, help="What the files call logits are probabilities.")
+@click.option(
+    "--activation",
+    type=click.Choice(["softmax", "sigmoid"]),
+    help="What made probabilities of logits in the network's loss; mAP ranks these. Default: as the file says, or else "
+    "sigmoid where videos have several labels.",
+)
 @click.option("--apply", "test", type=_FILE, help="Other scores (of test videos) to measure the points on.")
 @click.option("--allow-overlap", is_flag=True, help="Accept --apply scores that share videos with SCORES.")
 @click.option("--cross-fit", is_flag=True, help="Estimate accuracy and cost on new videos from SCORES alone.")
@@ -124,6 +135,7 @@ def calibrate(**options: Any) -> None:
     own = {
         "qs": None if qs is None else parse_grid(qs),
         "ties": ">=" if options.pop("stop_at_ties") else None,
+        "rule": options.pop("rule"),
         "sampler": options.pop("sampler"),
         "num_trials": options.pop("num_trials"),
     }

@@ -7,7 +7,7 @@ import math
 from dynsearch.calibration import Calibration
 from dynsearch.display.words import cost_text
 from dynsearch.errors import InputError
-from dynsearch.frontier import Interval
+from dynsearch.frontier import CrossFitted, Interval
 from dynsearch.scores.calibration import ExitCalibration
 from dynsearch.thresholds import OperatingPoint
 from dynsearch.thresholds.groups import GroupView
@@ -23,8 +23,14 @@ def to_text(result: Calibration) -> str:
     shown = set(result.frontier.thin(_ROWS)) if len(result.frontier) > _ROWS else set(result.frontier)
     for place, point in enumerate(result.frontier):
         if point in shown or place == result.chosen:
-            rows.append(_row(result, place, point))
-    lines = [f"{len(result.frontier)} points, {len(rows) - 1} shown", "", *_aligned(rows)]
+            estimate = None if result.cross_fitted is None else result.cross_fitted[place]
+            applied = None if result.applied is None else result.applied[place]
+            rows.append(_row(result, "*" * (place == result.chosen), point, estimate, applied))
+    lines = [f"{len(result.frontier)} points, {len(rows) - 1} shown; below them, all videos at one exit", ""]
+    for k, (point, applied) in enumerate(result.always):
+        name = "full network" if k == len(result.always) - 1 else f"exit {k}"
+        rows.append(_row(result, name, point, point, applied))
+    lines += _aligned(rows)
     if result.confidence_values is not None:
         values = ", ".join(f"{name} {100 * v:.2f}" for name, v in result.confidence_values.items())
         lines += ["", f"confidence {result.confidence} (mean cross-fitted top-1 %: {values})"]
@@ -47,17 +53,21 @@ def _header(result: Calibration) -> list[str]:
     return [*header, "% stopping at each exit"]
 
 
-def _row(result: Calibration, place: int, point: OperatingPoint) -> list[str]:
-    row = ["*" if place == result.chosen else "", cost_text(point.cost), f"{100 * point.top1:.2f}"]
-    if result.cross_fitted is not None:
-        estimate = result.cross_fitted[place]
+def _row(
+    result: Calibration,
+    mark: str,
+    point: OperatingPoint,
+    estimate: OperatingPoint | CrossFitted | None,
+    applied: OperatingPoint | None,
+) -> list[str]:
+    row = [mark, cost_text(point.cost), f"{100 * point.top1:.2f}"]
+    if result.cross_fitted is not None and estimate is not None:
         row += [cost_text(estimate.cost), f"{100 * estimate.top1:.2f}"]
-        intervals = result.cross_fitted_intervals(place)
-        if result.applied is None and intervals is not None:
+        intervals = result.intervals(estimate, result.cost_E)
+        if applied is None and intervals is not None:
             row.append(_percents(intervals.top1))
-    intervals = result.applied_intervals(place)
-    if result.applied is not None and intervals is not None:
-        applied = result.applied[place]
+    intervals = None if applied is None else result.intervals(applied, result.applied_cost_E)
+    if applied is not None and intervals is not None:
         row += [cost_text(applied.cost), "-".join(cost_text(end) for end in intervals.cost)]
         row += [f"{100 * applied.top1:.2f}", _percents(intervals.top1)]
     return [*row, " ".join(f"{100 * share:.0f}" for share in point.exit_share)]
@@ -88,7 +98,8 @@ def _point_lines(result: Calibration, point: OperatingPoint) -> list[str]:
     for what, value in (("calibration", result.point_map), ("applied", result.applied_map)):
         if value is not None:
             lines.append(
-                f"  mAP on the {what} scores: {100 * value:.2f}% (top-1 counts any label of a video as right)"
+                f"  mAP on the {what} scores: {100 * value:.2f}%, ranked by {result.activation} "
+                "(top-1 counts any label of a video as right)"
             )
     if result.drift is not None:
         moved = "moved beyond chance" if result.drift.moved() else "as expected"

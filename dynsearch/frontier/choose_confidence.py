@@ -25,7 +25,7 @@ def available_measures(scores: ExitScores) -> list[str]:
     if scores.logits_ENK is None:
         return [DEFAULT_MEASURE, *learned]
     given = [GIVEN_MEASURE] if scores.confidence_EN is not None else []
-    if scores.several_labels:
+    if scores.activated_by == "sigmoid":
         return [SEVERAL_LABELS_MEASURE, *given, *learned]
     return [
         *(name for name in CONFIDENCE_MEASURES if name != SEVERAL_LABELS_MEASURE),

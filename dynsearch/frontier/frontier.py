@@ -14,7 +14,8 @@ from dynsearch.frontier.dominance import pareto_mask
 from dynsearch.frontier.hypervolume import hypervolume
 from dynsearch.measures import one_measure
 from dynsearch.scores import ExitScores
-from dynsearch.thresholds import OperatingPoint, evaluate_policies
+from dynsearch.thresholds import OperatingPoint
+from dynsearch.thresholds.operating_point import evaluate_points
 
 if TYPE_CHECKING:
     import pandas
@@ -26,6 +27,7 @@ class Frontier(Sequence[OperatingPoint]):
 
     Attributes:
         measure: What the costs are in.
+        candidates: All points that it was made of.
 
     Args:
         points: Any operating points, at least one; dominated and repeated ones are dropped.
@@ -35,7 +37,7 @@ class Frontier(Sequence[OperatingPoint]):
     """
 
     def __init__(self, points: Iterable[OperatingPoint]) -> None:
-        candidates = list(points)
+        self.candidates = candidates = list(points)
         if not candidates:
             raise InputError("a frontier needs at least one operating point, got none")
         self.measure = one_measure(candidates)
@@ -135,8 +137,7 @@ class Frontier(Sequence[OperatingPoint]):
         Raises:
             InputError: Their costs are in another measure.
         """
-        one_measure([self, scores])
-        return evaluate_policies([point.policy for point in self._points], scores)
+        return evaluate_points(self, scores)
 
     def hypervolume(self, *, reference_cost: float, reference_top1: float = 0.0) -> float:
         """Return the area under the frontier, in cost times fraction."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from dynsearch.frontier.frontier import Frontier
 from dynsearch.frontier.learned import solve_learned
-from dynsearch.scores import DEFAULT_MEASURE, ExitScores
-from dynsearch.scores.confidence import SEVERAL_LABELS_MEASURE
+from dynsearch.scores import ExitScores
 from dynsearch.scores.gain import LEARNED_GAIN
 from dynsearch.thresholds import SOLVERS, OperatingPoint
 
@@ -24,8 +23,7 @@ def solve_thresholds(
     Args:
         scores: Labelled scores of videos that neither training nor testing touches.
         solver: A name of ``dynsearch.thresholds.SOLVERS``.
-        confidence: A measure's name, ``given``, or ``learned-gain``; None takes the largest softmax
-            probability, or the largest sigmoid where videos have several labels.
+        confidence: A measure's name, ``given``, or ``learned-gain``; None takes the largest probability of a class.
         options: The solver's own options.
 
     Raises:
@@ -34,7 +32,7 @@ def solve_thresholds(
     """
     solve_once = SOLVERS[solver]
     if confidence is None:
-        confidence = SEVERAL_LABELS_MEASURE if scores.several_labels else DEFAULT_MEASURE
+        confidence = scores.default_confidence
 
     def solve(labelled: ExitScores, measure: str) -> list[OperatingPoint]:
         return solve_once(labelled, confidence=measure, **options)

@@ -18,6 +18,8 @@ from dynsearch.scores.stop_rule import FIRST_CHOICE, MEASURES, first_choice, pat
 DEFAULT_MEASURE = "max-softmax"
 SEVERAL_LABELS_MEASURE = "max-sigmoid"
 """The measure where classes do not exclude each other."""
+ACTIVATIONS = {"softmax": DEFAULT_MEASURE, "sigmoid": SEVERAL_LABELS_MEASURE}
+"""What makes probabilities of logits, as the loss had it, and the measure that is the largest of them."""
 
 # Rows are worked on in blocks of about this many logits, so that memory stays flat.
 _BLOCK_LOGITS = 2_000_000

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from dynsearch.errors import InputError, ScoresError, within
+from dynsearch.errors import InputError, ScoresError, shown, within
 from dynsearch.measures import COUNTED, CostMeasure, measure_called
 from dynsearch.scores import foreign, validation
-from dynsearch.scores.confidence import DEFAULT_MEASURE, confidence_from_logits, patience
+from dynsearch.scores.confidence import ACTIVATIONS, DEFAULT_MEASURE, confidence_from_logits, patience
 from dynsearch.scores.labels import first_choice_is_label, several_labels
 from dynsearch.scores.stop_rule import FIRST_CHOICE, PATIENCE
 from dynsearch.scores.storage import read_arrays, write_arrays
@@ -54,6 +54,8 @@ class ExitScores:
         plan_id: The plan whose network made the scores; empty for a network of the user's own.
         split: ``calibration``, ``test``, or another name.
         measure: What the costs are in.
+        activation: ``softmax`` or ``sigmoid``: what made probabilities of logits in the network's loss. Empty is
+            unknown, and taken for ``sigmoid`` where videos have several labels.
 
     Raises:
         ScoresError: An array is missing, disagrees with another one, or holds impossible values.
@@ -68,6 +70,7 @@ class ExitScores:
     plan_id: str = ""
     split: str = ""
     measure: CostMeasure = COUNTED
+    activation: str = ""
     _computed: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -109,8 +112,12 @@ class ExitScores:
         if self.labels_N is not None:
             num_classes = None if self.logits_ENK is None else self.logits_ENK.shape[2]
             validation.check_labels(self.labels_N, num_classes)
-        for name in ("plan_id", "split"):
+        for name in ("plan_id", "split", "activation"):
             object.__setattr__(self, name, validation.one_text(name, getattr(self, name)))
+        if self.activation and self.activation not in ACTIVATIONS:
+            raise ScoresError(
+                f"must be {' or '.join(ACTIVATIONS)}, got {shown(self.activation)}", where="activation"
+            )
 
     @property
     def gmacs_E(self) -> NDArray[np.float64]:
@@ -144,6 +151,16 @@ class ExitScores:
     def has_truth(self) -> bool:
         """Whether it is known which exits are right."""
         return self.correct_EN is not None or (self.logits_ENK is not None and self.labels_N is not None)
+
+    @property
+    def activated_by(self) -> str:
+        """``activation``, or where it is not known what the labels speak for."""
+        return self.activation or ("sigmoid" if self.several_labels else "softmax")
+
+    @property
+    def default_confidence(self) -> str:
+        """The measure taken where none is named: the largest probability of a class."""
+        return DEFAULT_MEASURE if self.logits_ENK is None else ACTIVATIONS[self.activated_by]
 
     def confidence(self, measure: str = DEFAULT_MEASURE) -> NDArray[np.float64]:
         """Return the (E, N) confidence of each exit, float64, higher is surer.
@@ -263,6 +280,7 @@ class ExitScores:
         plan_id: str = "",
         split: str = "",
         measure: CostMeasure = COUNTED,
+        activation: str = "",
     ) -> ExitScores:
         """Return exit scores made of logits; see the class for shapes and units."""
         return cls(
@@ -273,6 +291,7 @@ class ExitScores:
             plan_id=plan_id,
             split=split,
             measure=measure,
+            activation=activation,
         )
 
     @classmethod
@@ -288,7 +307,7 @@ class ExitScores:
         """
         where = os.fspath(path)
         names = (COUNTED.array, "cost")
-        arrays = read_arrays(path, ("measure", *names, *_FILE_KEYS, "plan_id", "split"))
+        arrays = read_arrays(path, ("measure", *names, *_FILE_KEYS, "plan_id", "split", "activation"))
         said = measure_in(arrays, where)
         if said is not None and measure is not None and said != measure:
             raise ScoresError(f"its costs are in {said.unit}, not in {measure.unit}", where=where)
@@ -330,6 +349,8 @@ class ExitScores:
         arrays |= {key: getattr(self, field) for key, field in _FILE_KEYS.items()}
         arrays = {key: value for key, value in arrays.items() if value is not None}
         arrays |= {"plan_id": np.array(self.plan_id), "split": np.array(self.split)}
+        if self.activation:
+            arrays["activation"] = np.array(self.activation)
         if self.measure != COUNTED:
             arrays["measure"] = np.array(self.measure.name)
         if made:

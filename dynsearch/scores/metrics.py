@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from dynsearch.errors import ScoresError
 from dynsearch.scores.accuracy import mean_average_precision, mean_class_accuracy, top1, top_k
@@ -43,6 +44,8 @@ METRICS: Mapping[str, Callable[[NDArray[Any], NDArray[Any]], float]] = MappingPr
 def measure(name: str, scores: ExitScores, exit_N: NDArray[np.int64]) -> float:
     """Return one metric of the logits at the exits where the videos stop.
 
+    Average precision ranks probabilities as the loss had them, and softmax ranks videos otherwise than logits do.
+
     Args:
         name: A key of ``METRICS``.
         scores: Labelled scores with logits.
@@ -58,4 +61,6 @@ def measure(name: str, scores: ExitScores, exit_N: NDArray[np.int64]) -> float:
     if scores.several_labels and name not in ("map", "top1"):
         raise ScoresError(f"{TITLES[name]} is for one label a video", hint="Use mAP")
     logits_NK = scores.logits_ENK[exit_N, np.arange(scores.num_videos)]
+    if name == "map" and scores.activated_by == "softmax":
+        logits_NK = log_softmax(logits_NK.astype(np.float64), axis=1)
     return METRICS[name](logits_NK, scores.labels_N)

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
 from dynsearch.errors import ScoresError
 from dynsearch.measures import COUNTED
@@ -26,16 +27,18 @@ _SUM = 0.02
 
 def suspicions(scores: ExitScores) -> list[str]:
     """Return what looks wrong in scores, each in words."""
-    return [said for look in (_logits, _labels, _costs, _ids, _confidence, _order) for said in look(scores)]
+    looks = (_logits, _labels, _activation, _costs, _ids, _confidence, _order)
+    return [said for look in looks for said in look(scores)]
 
 
 def from_probabilities(scores: ExitScores) -> ExitScores:
     """Return scores whose ``logits`` hold probabilities or percents, with logits that give these.
 
-    Rows of sum 1 become log p, others (classes that do not exclude each other) log p / (1 - p).
+    Where ``activation`` is not known, rows of sum 1 are taken for softmax probabilities, which become log p, others
+    for sigmoid ones, log p / (1 - p).
 
     Raises:
-        ScoresError: There are none, or values below 0 or above 100.
+        ScoresError: There are none, or values below 0 or above 100, or they are no softmax probabilities and should be.
     """
     if scores.logits_ENK is None:
         raise ScoresError("there are no logits that could be probabilities")
@@ -47,9 +50,13 @@ def from_probabilities(scores: ExitScores) -> ExitScores:
     values /= _scale(values)
     with np.errstate(divide="ignore"):
         logits = np.log(values)
-        if not _sum_to_one(values):
+        one = _sum_to_one(values)
+        activation = scores.activation or ("softmax" if one else "sigmoid")
+        if activation == "sigmoid":
             logits -= np.log1p(-np.minimum(values, 1 - 2.0**-24))
-    return replace(scores, logits_ENK=logits)
+    if activation == "softmax" and not one:
+        raise ScoresError("are no softmax probabilities: not every row has the sum 1", where="logits")
+    return replace(scores, logits_ENK=logits, activation=activation)
 
 
 def _scale(values: NDArray[Any]) -> float:
@@ -115,6 +122,24 @@ def _labels(scores: ExitScores) -> Iterator[str]:
         yield (
             f"the last exit is right for {right:.1%} of the videos, and to say the commonest class for {most:.1%}:"
             " are the labels those of these videos?"
+        )
+
+
+def _activation(scores: ExitScores) -> Iterator[str]:
+    """Say where sigmoids tell the labels much worse than knowing no video does, and softmax better."""
+    if scores.activation or not scores.several_labels or scores.logits_ENK is None or scores.num_videos < 10:
+        return
+    logits_NK = np.maximum(scores.logits_ENK[-1], -1e4).astype(np.float64)
+    labels_NK = np.asarray(scores.labels_N)
+    often_K = (labels_NK.sum(axis=0) + 0.5) / (scores.num_videos + 1)
+    by_sigmoid = (np.logaddexp(0, logits_NK) - labels_NK * logits_NK).sum()
+    sigmoid_of_none = -(labels_NK * np.log(often_K) + (1 - labels_NK) * np.log1p(-often_K)).sum()
+    by_softmax = -(labels_NK * log_softmax(logits_NK, axis=1)).sum()
+    softmax_of_none = -(labels_NK * np.log(often_K / often_K.sum())).sum()
+    if by_sigmoid > 2 * sigmoid_of_none and by_softmax < softmax_of_none:
+        yield (
+            "as sigmoids the logits tell the labels much worse than their frequencies do, as softmax better: if the"
+            " network was trained with softmax, say --activation softmax (activation='softmax')"
         )
 
 

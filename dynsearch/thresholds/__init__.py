@@ -5,6 +5,7 @@ from dynsearch.thresholds.frontier_solver import frontier
 from dynsearch.thresholds.geometric import geometric
 from dynsearch.thresholds.operating_point import (
     OperatingPoint,
+    always_exit,
     evaluate_policies,
     evaluate_policy,
     full_inference,
@@ -34,6 +35,7 @@ __all__ = [
     "ExitPolicy",
     "OperatingPoint",
     "ThresholdSolver",
+    "always_exit",
     "evaluate_policies",
     "evaluate_policy",
     "frontier",

@@ -5,8 +5,9 @@ Shapes: E exits, N videos.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,6 +29,7 @@ class OperatingPoint:
         exit_share: Share of videos that stop at each exit; sums to 1.
         num_videos: How many videos it was measured on.
         measure: What the cost is in.
+        q: The ratio of the geometric schedule that it comes from, if it does.
     """
 
     policy: ExitPolicy
@@ -36,6 +38,7 @@ class OperatingPoint:
     exit_share: tuple[float, ...]
     num_videos: int
     measure: CostMeasure = COUNTED
+    q: float | None = field(default=None, compare=False)
 
     @property
     def gflops(self) -> float:
@@ -58,8 +61,7 @@ class OperatingPoint:
         Raises:
             InputError: Their costs are in another measure.
         """
-        one_measure([self, scores])
-        return evaluate_policy(self.policy, scores)
+        return evaluate_points([self], scores)[0]
 
     def to_dict(self) -> dict[str, object]:
         """Return plain values, for JSON and tables."""
@@ -68,13 +70,14 @@ class OperatingPoint:
             "top1": self.top1,
             self.measure.name: self.cost,
             "exit_share": list(self.exit_share),
-        }
+        } | ({} if self.q is None else {"q": self.q})
 
     def to_row(self) -> dict[str, float]:
         """Return a row of a table: cost, top-1, each exit's threshold and its share of the videos."""
         row = {self.measure.name: self.cost, "top1": self.top1}
         row |= {f"threshold_{k}": threshold for k, threshold in enumerate(self.thresholds)}
-        return row | {f"exit_share_{k}": share for k, share in enumerate(self.exit_share)}
+        row |= {f"exit_share_{k}": share for k, share in enumerate(self.exit_share)}
+        return row if self.q is None else row | {"q": self.q}
 
 
 def evaluate_policy(policy: ExitPolicy, scores: ExitScores) -> OperatingPoint:
@@ -87,9 +90,24 @@ def evaluate_policy(policy: ExitPolicy, scores: ExitScores) -> OperatingPoint:
     return evaluate_policies([policy], scores)[0]
 
 
+def evaluate_points(points: Iterable[OperatingPoint], scores: ExitScores) -> list[OperatingPoint]:
+    """Return the policies of ``points`` measured on other scores, in their order; errors as the points' own."""
+    points = list(points)
+    one_measure([*points, scores])
+    found = evaluate_policies([point.policy for point in points], scores)
+    return [replace(now, q=point.q) for now, point in zip(found, points, strict=True)]
+
+
 def full_inference(scores: ExitScores) -> OperatingPoint:
     """Return what sending every video to the last exit achieves on ``scores``; errors as :func:`evaluate_policy`."""
-    return evaluate_policy(ExitPolicy.never_early(scores.num_exits, plan_id=scores.plan_id), scores)
+    return always_exit(scores)[-1]
+
+
+def always_exit(scores: ExitScores) -> list[OperatingPoint]:
+    """Return what each exit achieves on ``scores`` if every video stops there; errors as :func:`evaluate_policy`."""
+    count = scores.num_exits
+    every = [(math.inf,) * k + (-math.inf,) * (count - k) for k in range(count)]
+    return evaluate_policies([ExitPolicy(each, plan_id=scores.plan_id) for each in every], scores)
 
 
 def evaluate_policies(policies: Iterable[ExitPolicy], scores: ExitScores) -> list[OperatingPoint]:

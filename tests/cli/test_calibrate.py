@@ -6,6 +6,7 @@ import sys
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from sklearn.metrics import average_precision_score
 
 from dynsearch.cli.calibrate import calibrate
 from dynsearch.errors import DynsearchError
@@ -211,11 +212,68 @@ def test_several_labels_a_video_are_reported_as_map(tmp_path):
     scores = ExitScores.from_logits(logits, labels, [1.0, 2.0])
     scores.select(np.arange(100)).save(path)
     scores.select(np.arange(100, 200)).save(new)
-    arguments = (path, "--confidence", "max-sigmoid", "--max-gflops", 1.5, "--apply", new)
+    arguments = (path, "--max-gflops", 1.5, "--apply", new)
     values = json.loads(run(*arguments, "--json").stdout)
     assert 0.4 < values["applied_map"] < 1
     assert "--confidence max-sigmoid" in run(path, "--json").stderr
-    assert f"mAP on the calibration scores: {100 * values['point_map']:.2f}%" in run(*arguments).stdout
+    shown = f"mAP on the calibration scores: {100 * values['point_map']:.2f}%, ranked by sigmoid"
+    assert shown in run(*arguments).stdout
+
+
+@pytest.mark.parametrize("spelled", ["option", "file", "probabilities"])
+def test_map_ranks_what_the_loss_trained_as_scikit_learn_does(tmp_path, spelled):
+    rng = np.random.default_rng(0)
+    labels = (rng.random((200, 6)) < 0.3).astype(np.uint8)
+    labels[:, 0] |= labels.sum(axis=1) == 0
+    logits = rng.normal(size=(2, 200, 6)) + 2.0 * labels + 3 * rng.normal(size=(2, 200, 1))
+    softmax = np.exp(logits) / np.exp(logits).sum(axis=2, keepdims=True)
+    path, options = tmp_path / "many.npz", []
+    if spelled == "probabilities":
+        np.savez(path, logits=softmax, labels=labels, gmacs=[1.0, 2.0])
+        options = ["--probabilities"]
+    else:
+        ExitScores.from_logits(logits, labels, [1.0, 2.0]).save(path)
+        options = ["--activation", "softmax"]
+        if spelled == "file":
+            with np.load(path) as arrays:
+                np.savez(path, **arrays, activation="softmax")
+            options = []
+    values = json.loads(run(path, *options, "--max-gflops", 1.5, "--json").stdout)
+    first = softmax[0].max(axis=1) > values["point"]["thresholds"][0]
+    assert first.mean() == pytest.approx(values["point"]["exit_share"][0])
+    ranked = np.where(first[:, None], softmax[0], softmax[1])
+    assert values["point_map"] == pytest.approx(average_precision_score(labels, ranked), abs=1e-6)
+    assert values["map_ranks"] == "softmax"
+    assert values["notes"] == []
+    command = (path, *options, "--max-gflops", 1.5, "--activation", "sigmoid", "--json")
+    same = spelled == "probabilities"  # as probabilities they are ranked as they are, whatever made them
+    ranked_alike = json.loads(run(*command).stdout)["point_map"] == pytest.approx(
+        values["point_map"], abs=1e-3
+    )
+    assert ranked_alike == same
+
+
+def test_every_exit_alone_is_in_the_table_and_every_q_in_the_json(files):
+    path, test = files
+    scores, other = ExitScores.load(path), ExitScores.load(test)
+    command = (path, "--apply", test, "--solver", "geometric", "--rule", "msdnet")
+    values = json.loads(run(*command, "--json").stdout)
+    for k, always in enumerate(values["always"]):
+        assert always["exit"] == k
+        assert always["top1"] == pytest.approx(scores.correct()[k].mean())
+        assert always["gflops"] == pytest.approx(scores.cost_E[k])
+        assert always["applied"]["top1"] == pytest.approx(other.correct()[k].mean())
+    assert [point["q"] for point in values["schedule"]] == [p / 20 for p in range(1, 40)]
+    assert all("applied" in point for point in values["schedule"])
+    points = {point["q"]: point["thresholds"] for point in values["schedule"]}
+    assert all(points[point["q"]] == point["thresholds"] for point in values["frontier"])
+    last = run(*command).stdout.splitlines()[-1]
+    assert last.split()[:4] == [
+        "full",
+        "network",
+        f"{scores.cost_E[-1]:.4g}",
+        f"{100 * scores.correct()[-1].mean():.2f}",
+    ]
 
 
 def test_confidence_auto_says_what_it_chose(files):

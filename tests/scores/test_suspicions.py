@@ -1,5 +1,7 @@
 """What looks wrong in scores is said, and nothing is said of scores that are right."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -118,3 +120,28 @@ def test_a_confidence_that_is_an_entropy_is_noticed():
         column = sign * scores.confidence()
         told = suspicions(ExitScores(cost_E=COSTS, confidence_EN=column, correct_EN=scores.correct()))
         assert " ".join(told).count("is surer where it is wrong") == len(told) == times
+
+
+def test_softmax_where_sigmoid_is_taken_is_noticed():
+    logits, labels = arrays(several=True, num_videos=300, num_classes=20)
+    labels = np.where(
+        np.arange(20) == labels.argmax(axis=1)[:, None], 1, labels * (labels.cumsum(axis=1) <= 2)
+    )
+    logits = 5 * labels + np.random.default_rng(0).normal(size=(3, 300, 20)) + 4
+    assert "--activation softmax" in said_of(logits, labels)
+    assert said_of(logits, labels, activation="softmax") == ""
+    assert said_of(logits - 7, labels) == ""
+
+
+@pytest.mark.reliability(
+    "Numbers",
+    "probabilities that are said to be softmax and do not sum to 1",
+    happens="are refused",
+    sees="are no softmax probabilities: ...",
+)
+def test_what_is_no_softmax_is_refused_as_such():
+    scores = ExitScores.from_logits(np.full((1, 2, 3), 0.5), [0, 1], [1.0])
+    with pytest.raises(ScoresError, match="no softmax probabilities"):
+        from_probabilities(dataclasses.replace(scores, activation="softmax"))
+    with pytest.raises(ScoresError, match="must be softmax or sigmoid"):
+        dataclasses.replace(scores, activation="tanh")

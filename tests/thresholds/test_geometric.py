@@ -75,3 +75,45 @@ def test_impossible_ratios_are_refused(q):
 def test_unknown_tie_rules_are_refused():
     with pytest.raises(InputError, match="ties must be"):
         geometric(random_scores(0), ties="=")
+
+
+def as_msdnets_code_does(confidence_EN, q):
+    """MSDNet's search for thresholds, from the description of its released code: video by video."""
+    num_exits, num_videos = confidence_EN.shape
+    weights = [q**k for k in range(1, num_exits + 1)]
+    left, thresholds, stopped = set(range(num_videos)), [], []
+    for k in range(num_exits - 1):
+        wanted = int(num_videos * weights[k] / sum(weights) + 1e-9)
+        rank = [n for n in sorted(range(num_videos), key=lambda n: -confidence_EN[k][n]) if n in left]
+        threshold = confidence_EN[k][rank[wanted - 1]] if 0 < wanted <= len(rank) else 1e8
+        gone = {n for n in left if confidence_EN[k][n] >= threshold}
+        thresholds.append(threshold)
+        stopped.append(len(gone))
+        left -= gone
+    return thresholds, [*stopped, len(left)]
+
+
+@given(st.integers(0, 300), st.sampled_from([None, 4, 30]), st.floats(0.05, 3))
+def test_msdnets_rule_is_that_of_its_released_code(seed, levels, q):
+    scores = random_scores(seed, num_exits=1 + seed % 6, num_videos=1 + seed % 40, levels=levels)
+    (point,) = geometric(scores, qs=[q], rule="msdnet")
+    thresholds, stopped = as_msdnets_code_does(scores.confidence(), q)
+    assert point.q == q
+    assert point.exit_share == pytest.approx(np.array(stopped) / scores.num_videos)
+    for ours, theirs in zip(point.thresholds, thresholds, strict=False):
+        assert ours == np.inf if theirs == 1e8 else ours == pytest.approx(theirs)
+
+
+def test_an_exit_with_fewer_left_than_wanted_is_closed():
+    """At q = 1, three of nine should stop at each; ties take seven at the first, so two are left for three."""
+    confidence = np.array([[0.9] * 7 + [0.5, 0.4], [0.8] * 9, [1.0] * 9])
+    scores = ExitScores(cost_E=[1.0, 2.0, 3.0], confidence_EN=confidence, correct_EN=np.ones((3, 9)))
+    (point,) = geometric(scores, qs=[1.0], rule="msdnet")
+    assert np.array(point.exit_share) * 9 == pytest.approx([7, 0, 2])
+    assert point.thresholds[1] == np.inf
+
+
+@pytest.mark.parametrize("options", [{"rule": "other"}, {"rule": "msdnet", "ties": ">"}])
+def test_unknown_rules_are_refused(options):
+    with pytest.raises(InputError, match="must be"):
+        geometric(random_scores(0), **options)
