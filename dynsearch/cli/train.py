@@ -118,6 +118,7 @@ def train(
                 start_from=start,
                 save_every_steps=run.save_every_steps,
                 ranks=ranks,
+                on_start=progress.write,
                 on_epoch=progress.epoch,
                 on_step=progress.step,
             )

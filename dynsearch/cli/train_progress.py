@@ -42,9 +42,12 @@ class TrainProgress:
         """Say what an epoch did."""
         for logger in self.loggers:
             logger.epoch(0, report)
+        self.write(epoch_line(report, self.num_epochs))
+
+    def write(self, text: str) -> None:
+        """Show a text beside the bars."""
         if not self.quiet:
-            write = self.bars.bars.console.print if self.bars else click.echo
-            write(epoch_line(report, self.num_epochs))
+            (self.bars.bars.console.print if self.bars else click.echo)(text)
 
     def ended(self, point: OperatingPoint) -> None:
         """Tell the trackers what came of it."""

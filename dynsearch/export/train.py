@@ -60,6 +60,7 @@ def train_bundle(
     start_from: Path | None = None,
     save_every_steps: int | None = 1000,
     ranks: Ranks = ALONE,
+    on_start: Callable[[str], None] | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
     on_step: OnStep | None = None,
 ) -> tuple[Bundle, MergedPoint[int]] | None:
@@ -76,6 +77,7 @@ def train_bundle(
         start_from: Weights to start from, of the same plan.
         save_every_steps: Steps after which the state is saved within an epoch; None saves it after each epoch only.
         ranks: The processes that train together.
+        on_start: Told, in the first process, what of starting weights was loaded.
         on_epoch: Called after every epoch, in every process.
         on_step: Called a few times a second, while training and scoring, in the first process.
 
@@ -96,6 +98,7 @@ def train_bundle(
         start_from=start_from,
         save_every_steps=save_every_steps,
         ranks=ranks,
+        on_start=on_start,
         on_epoch=on_epoch,
         on_step=on_step,
     )

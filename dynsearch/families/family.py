@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dynsearch.network.graph_step import GraphStep
     from dynsearch.network.losses import ExitLoss
     from dynsearch.network.online import ClipInTheMaking
+    from dynsearch.network.weights.loaded import Loaded
     from dynsearch.thresholds import ExitPolicy
 
 
@@ -102,7 +103,9 @@ class Family(SpaceFamily):
             f"the family {network.plan.family} does not say how it takes the weights of its base"
         )
 
-    def start(self, network: MultiExitNetwork, *, pretrained: bool, weights: Path | None) -> None:
+    def start(
+        self, network: MultiExitNetwork, *, pretrained: bool, weights: Path | None
+    ) -> tuple[Loaded, ...]:
         """Give ``network`` what its training begins with; by default its backbones timm's weights, or a file's.
 
         Args:
@@ -110,12 +113,15 @@ class Family(SpaceFamily):
             pretrained: Take timm's weights.
             weights: For the plan's backbone take this file instead.
 
+        Returns:
+            For each backbone that got weights what was loaded, and what was not.
+
         Raises:
             WeightsError: The weights can't be had, or are of another architecture.
         """
         from dynsearch.network.weights.start import start_backbones
 
-        start_backbones(network, pretrained=pretrained, weights=weights)
+        return start_backbones(network, pretrained=pretrained, weights=weights)
 
     def online(self, network: MultiExitNetwork, policy: ExitPolicy) -> ClipInTheMaking | None:
         """Return a clip of which ``network``, in eval mode, computes every frame when it arrives.

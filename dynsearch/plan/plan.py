@@ -183,7 +183,6 @@ class Plan:
         Fields that came later are left out at their defaults, so that the ids of older plans stay.
         """
         order = self.frame_order
-        shift = self.temporal_shift
         later: dict[str, Any] = {} if self.stages is None else {"stages": self.stages}
         if self.share_heads:
             later["share_heads"] = True
@@ -198,7 +197,7 @@ class Plan:
             "frame_order": order.name
             if order.name in FIRST_NAMES
             else {"sets": list(order.sets), "groups": list(order.group_sizes)},
-            "temporal_shift": {"kind": shift.kind, "div": shift.div, "across_groups": shift.across_groups},
+            "temporal_shift": self.temporal_shift.to_dict(),
             "exits": [str(exit_) for exit_ in self.exits.exits],
             "head": self.head,
         }

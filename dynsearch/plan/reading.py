@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from dynsearch.errors import PlanError, shown
@@ -103,20 +104,11 @@ def temporal_shift_of(value: object) -> TemporalShift:
     if isinstance(value, str):
         return TemporalShift(value)
     values = get({"temporal_shift": value}, "temporal_shift", dict)
-    unknown = sorted(set(map(str, values)) - {"kind", "div", "across_groups"})
+    default = asdict(TemporalShift())
+    unknown = sorted(set(map(str, values)) - set(default))
     if unknown:
         raise PlanError(
-            f"unknown field {shown(unknown[0])}",
-            where="temporal_shift",
-            hint="Fields: kind, div, across_groups",
+            f"unknown field {shown(unknown[0])}", where="temporal_shift", hint=f"Fields: {', '.join(default)}"
         )
-    default = TemporalShift()
-    try:
-        return TemporalShift(
-            kind=get(values, "kind", str, default.kind),
-            div=get(values, "div", int, default.div),
-            across_groups=get(values, "across_groups", bool, default.across_groups),
-        )
-    except PlanError as error:
-        where = error.where if error.where and "." in error.where else f"temporal_shift.{error.where}"
-        raise PlanError(error.problem, where=where, hint=error.hint) from error
+    typed = {name: checked(v, f"temporal_shift.{name}", type(default[name])) for name, v in values.items()}
+    return TemporalShift(**typed)

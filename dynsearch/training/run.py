@@ -16,6 +16,7 @@ from dynsearch.data.identity import DataIdentity
 from dynsearch.data.loader import Batches
 from dynsearch.errors import InputError
 from dynsearch.families import build_network, family_of
+from dynsearch.files import write_text
 from dynsearch.locks import held_lock
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network import MultiExitNetwork
@@ -114,13 +115,14 @@ def train_and_score(
     save_every_steps: int | None = 1000,
     measure: CostMeasure = COUNTED,
     ranks: Ranks = ALONE,
+    on_start: Callable[[str], None] | None = None,
     on_epoch: Callable[[EpochReport], None] | None = None,
     on_step: OnStep | None = None,
     probe: Probe | None = None,
 ) -> TrainedScores:
     """Train the plan's network and measure it on calibration and test.
 
-    Writes ``plan.yaml``, ``metrics.jsonl``, ``weights.safetensors``, ``scores-calibration.npz``,
+    Writes ``plan.yaml``, ``started.txt``, ``metrics.jsonl``, ``weights.safetensors``, ``scores-calibration.npz``,
     ``scores-test.npz`` and TensorBoard's event files into ``folder``; of several processes the first does. Called
     again after an interruption it goes on where it stopped; called again after the end it only reads the scores.
 
@@ -138,6 +140,7 @@ def train_and_score(
         save_every_steps: Steps after which the state is saved within an epoch; None saves it after each epoch only.
         measure: What the network's costs are in.
         ranks: The processes that train together; each returns the scores.
+        on_start: Told, in the first process, what of starting weights was loaded; ``started.txt`` has it too.
         on_epoch: Called after every epoch, in every process.
         on_step: Called a few times a second, while training and scoring, in the first process.
         probe: Shown the network's scores on calibration after some epochs.
@@ -179,7 +182,11 @@ def train_and_score(
             how = {"halvings": halvings, "save_every_steps": save_every_steps}
             train_and_score(base, source, given, home, seed=seed, ranks=ranks, **how)  # type: ignore[arg-type]
 
-        _give_starting_weights(network, config, start_from, train_base, bases or folder / "bases", ranks)
+        bases = bases or folder / "bases"
+        if told := _give_starting_weights(network, config, start_from, train_base, bases, ranks):
+            write_text(folder / "started.txt", f"{told}\n")
+            if on_start:
+                on_start(told)
         loader = source.loader("train", plan, config, training=True, seed=seed, ranks=ranks)
 
         def look(epoch: int) -> None:
@@ -212,8 +219,8 @@ def _give_starting_weights(
     train_base: Callable[[Plan, Path], object],
     bases: Path,
     ranks: Ranks,
-) -> None:
-    """Give the first process's ``network`` what training starts from."""
+) -> str:
+    """Give the first process's ``network`` what training starts from, and say what that was."""
     family = family_of(network.plan)
     base = family.base(network.plan)
     if start_from is None and base is not None:
@@ -227,7 +234,9 @@ def _give_starting_weights(
         if start_from is not None:
             load_weights(network, start_from)
         else:
-            family.start(network, pretrained=config.pretrained, weights=config.weights)
+            loaded = family.start(network, pretrained=config.pretrained, weights=config.weights)
+            return "\n".join(map(str, loaded or ()))
+    return ""
 
 
 def _refit(

@@ -25,7 +25,7 @@ def enliven(network):
 
 def start(network, *, pretrained, weights):
     """Give a network what its training begins with."""
-    family_of(network.plan).start(network, pretrained=pretrained, weights=weights)
+    return family_of(network.plan).start(network, pretrained=pretrained, weights=weights)
 
 
 def random_clips(plan, batch=3, seed=0):

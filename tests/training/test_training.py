@@ -241,6 +241,15 @@ class TestWeights:
             with pytest.raises(WeightsError, match=name):
                 read_tensors(tmp_path / name)
 
+    def test_what_was_loaded_is_told_and_written(self, tmp_path):
+        torch.save(lively_network(PLAN).backbone.model.state_dict(), tmp_path / "w.pth")
+        config = CONFIG.model_copy(update={"epochs": 1, "weights": tmp_path / "w.pth"})
+        told = []
+        train_and_score(PLAN, ArraySource(), config, tmp_path / "trial", on_start=told.append)
+        assert f"{tmp_path / 'w.pth'} (names as in timm):" in told[0]
+        assert "begin afresh: the heads of 1x3, 4x5" in told[0]
+        assert (tmp_path / "trial" / "started.txt").read_text() == f"{told[0]}\n"
+
     @pytest.mark.reliability(
         "Files",
         "pretrained weights that can't be downloaded",

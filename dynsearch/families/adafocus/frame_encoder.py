@@ -32,7 +32,7 @@ class FrameEncoder(nn.Module):
         check_branches(plan.temporal_shift, name, image_size)
         self.backbone = Backbone(name, image_size, len(backbone_stages(name, image_size, None)))
         self.layout = self.backbone.stages[-1].layout
-        self.history = attach_shifts(self.backbone.residual_branches(), plan)
+        self.history = attach_shifts(self.backbone, plan.temporal_shift)
         self._restarts = plan.temporal_shift.restarts(plan.frame_order, plan.frames_per_set)
 
     def forward(self, frames_BTCHW: torch.Tensor, start: int = 0, *, more: bool = False) -> torch.Tensor:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from dynsearch.families.grid.network import GridNetwork
     from dynsearch.families.grid.online import OnlineClip
     from dynsearch.network import MultiExitNetwork
+    from dynsearch.network.weights.loaded import Loaded
     from dynsearch.thresholds import ExitPolicy
 
 
@@ -39,15 +40,19 @@ class GridFamily(Family):
 
         return grid_cost(plan, num_classes)
 
-    def start(self, network: MultiExitNetwork, *, pretrained: bool, weights: Path | None) -> None:
+    def start(
+        self, network: MultiExitNetwork, *, pretrained: bool, weights: Path | None
+    ) -> tuple[Loaded, ...]:
         """Give the backbone its starting weights, and the heads theirs if the file has any that fit."""
-        from dynsearch.network.weights.start import load_fitting, start_backbones
+        from dynsearch.network.weights.loaded import HeadPlace
+        from dynsearch.network.weights.start import start_backbones
 
         grid = cast("GridNetwork", network)
-        for found in start_backbones(network, pretrained=pretrained, weights=weights):
-            for k, slot in enumerate(grid.slots):
-                depth = 0 if k == len(grid.slots) - 1 and 0 in found.heads else slot.depth
-                load_fitting(grid.head(k), found.heads.get(depth, {}))
+        places = [
+            HeadPlace(str(exit_), exit_.depth, exit_.depth == grid.backbone.num_stages, grid.head(k))
+            for k, exit_ in enumerate(grid.plan.exits.exits)
+        ]
+        return start_backbones(network, pretrained=pretrained, weights=weights, heads=places)
 
     def online(self, network: MultiExitNetwork, policy: ExitPolicy) -> OnlineClip | None:
         """Return a clip of which every frame is computed when it arrives, if the plan's order is that of time."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import cast
 
 import torch
@@ -53,7 +54,7 @@ class OneShotNetwork(PlannedNetwork):
         self.first_depth = first_depth
         self.share_heads = share_heads
         self.backbone = Backbone(trunk.backbone, trunk.image_size, last.depth, trunk.stages)
-        self.history = attach_shifts(self.backbone.residual_branches(), trunk)
+        self.history = attach_shifts(self.backbone, trunk.temporal_shift)
         self.heads = nn.ModuleDict()
         readers = []
         for depth, stage in enumerate(self.backbone.stages, start=1):
@@ -91,10 +92,7 @@ class OneShotNetwork(PlannedNetwork):
         plan = self.plan
         check_clips(clips_BTCHW, plan)
         frames_per_set = self.frames_per_set(order)
-        if shift.kind != "none" and (shift.kind, shift.div) != (
-            plan.temporal_shift.kind,
-            plan.temporal_shift.div,
-        ):
+        if shift.kind != "none" and shift != replace(plan.temporal_shift, across_groups=shift.across_groups):
             raise PlanError(f"the trunk has {plan.temporal_shift}, asked for {shift}", where="temporal_shift")
         frame_cells = [(cell.sets * frames_per_set, cell.depth) for cell in cells]
         times = order.frame_indices(frames_per_set)[: max(frames for frames, _ in frame_cells)]

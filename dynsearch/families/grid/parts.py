@@ -33,7 +33,7 @@ class GridParts(HeadedNetwork):
         self.slots = head_slots(plan)
         check_branches(plan.temporal_shift, plan.backbone, plan.image_size)
         self.backbone = Backbone(plan.backbone, plan.image_size, plan.exits.last.depth, plan.stages)
-        self.history = attach_shifts(self.backbone.residual_branches(), plan)
+        self.history = attach_shifts(self.backbone, plan.temporal_shift)
         self.dropout = dropout
         first = {slot.index: k for k, slot in reversed(list(enumerate(self.slots)))}
         self.heads = nn.ModuleList(self.new_head(first[index]) for index in sorted(first))

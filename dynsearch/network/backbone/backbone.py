@@ -6,7 +6,6 @@ import torch
 from torch import nn
 
 from dynsearch.errors import PlanError
-from dynsearch.network.backbone.branches import Branch
 from dynsearch.network.backbone.cutting import anatomy
 from dynsearch.network.backbone.layout import State
 from dynsearch.network.backbone.recompute import run_recomputed
@@ -29,6 +28,7 @@ class Backbone(nn.Module):
     Attributes:
         name: Name of the timm model.
         image_size: Side of the square input, in pixels.
+        num_stages: M; of these only the stages needed are there.
         recompute: Whether training keeps only what passes between stages, and computes the rest again for the
             backward pass: slower, in much less memory.
 
@@ -43,6 +43,7 @@ class Backbone(nn.Module):
         self.recompute = False
         stages = backbone_stages(name, image_size, num_stages)
         check_depth(name, depth, len(stages))
+        self.num_stages = len(stages)
         self.stages = stages[:depth]
         self.model = create_timm_model(name, image_size)
         used = frozenset[str]().union(*(stage.parts for stage in self.stages))
@@ -57,10 +58,6 @@ class Backbone(nn.Module):
         if self.recompute and torch.is_grad_enabled():
             return run_recomputed(run, self.model, state)
         return run(self.model, state)
-
-    def residual_branches(self) -> list[tuple[Branch, nn.Module]]:
-        """Return every residual branch and the layer at which it begins, in the order they run."""
-        return [(branch, self.model.get_submodule(branch.name)) for branch in self.branches]
 
 
 def check_branches(shift: TemporalShift, name: str, image_size: int) -> None:

@@ -9,13 +9,17 @@ channels-last map or of tokens. A block with two branches in a row (attention, t
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
+from dynsearch.errors import PlanError
 from dynsearch.network.backbone.layout import channel_axis
+from dynsearch.plan import TemporalShift
 
 _EXCEPTIONS = {"DenseLayer": "norm1", "MSDLayer": "same.scale4.squeeze.conv"}
 """By class, the shifted layer of blocks whose identity is a concatenation instead of a sum.
@@ -36,11 +40,39 @@ class Branch:
         name: Path of the layer in the backbone.
         axis: Axis of the channels of its input.
         channels: How many channels come in.
+        block: Path of the block around it.
+        block_input: Axis and number of the channels that enter the block; None where it adds no identity to the branch.
     """
 
     name: str
     axis: int
     channels: int
+    block: str = ""
+    block_input: tuple[int, int] | None = None
+
+
+def shifted_places(branches: Sequence[Branch], shift: TemporalShift) -> dict[str, Branch]:
+    """Return what ``shift`` shifts: paths of layers, or of blocks, each with its branch.
+
+    Raises:
+        PlanError: A block that should be shifted whole has no single input.
+    """
+    if shift.kind == "none":
+        return {}
+    places: dict[str, Branch] = {}
+    of_stage: Counter[str] = Counter()
+    for branch in branches:
+        stage = branch.block.rpartition(".")[0]
+        if of_stage[stage] % shift.blocks == 0:
+            if shift.place == "block" and branch.block_input is None:
+                raise PlanError(
+                    f"the block {branch.block} has no identity to shift",
+                    where="temporal_shift.place",
+                    hint="Write branch",
+                )
+            places[branch.block if shift.place == "block" else branch.name] = branch
+        of_stage[stage] += 1
+    return places
 
 
 def is_block(module: nn.Module) -> bool:
@@ -90,7 +122,11 @@ def find_branch(name: str, block: nn.Module, *inputs: Any) -> Branch | None:
                 if isinstance(module, nn.Conv2d)
                 else channel_axis(x.shape, prefer_last=isinstance(module, nn.Linear | nn.LayerNorm))
             )
-            return Branch(f"{name}.{path}", axis, x.shape[axis])
+            whole = None
+            if exception is None:
+                own = axis if x.ndim == inputs[0].ndim else channel_axis(inputs[0].shape)
+                whole = (own, inputs[0].shape[own])
+            return Branch(f"{name}.{path}", axis, x.shape[axis], name, whole)
     return None
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import nn
 
-from dynsearch.network.backbone.branches import Branch
-from dynsearch.plan import Plan
+from dynsearch.network.backbone.backbone import Backbone
+from dynsearch.network.backbone.branches import Branch, shifted_places
+from dynsearch.plan import TemporalShift
 
 
 @dataclass
@@ -45,14 +46,25 @@ class FrameHistory:
         self.restarts = tuple(position - start for position in restarts if start <= position < stop)
 
 
-class OnlineShift:
-    """Takes the first C/div channels from the frame fed before. A forward pre-hook of a branch's first layer."""
+class _Shift:
+    """A forward pre-hook of a branch's first layer, or of the block around it.
 
-    def __init__(self, branch: Branch, div: int, history: FrameHistory) -> None:
+    Args:
+        branch: The branch.
+        shift: The plan's.
+        history: Which frames pass.
+    """
+
+    def __init__(self, branch: Branch, shift: TemporalShift, history: FrameHistory) -> None:
+        at_block = branch.block_input if shift.place == "block" else None
         self.name = branch.name
-        self.axis = branch.axis
-        self.fold = branch.channels // div
+        self.axis, channels = at_block or (branch.axis, branch.channels)
+        self.fold = channels // shift.div
         self.history = history
+
+
+class OnlineShift(_Shift):
+    """Takes the first C/div channels from the frame fed before."""
 
     def __call__(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         """Return the shifted input (B x T, ...), frames of a video in feeding order."""
@@ -75,13 +87,8 @@ class OnlineShift:
         return (shifted, *inputs[1:])
 
 
-class BidirectionalShift:
+class BidirectionalShift(_Shift):
     """TSM's offline shift: C/div channels from the frame after, C/div from the frame before."""
-
-    def __init__(self, branch: Branch, div: int, history: FrameHistory) -> None:
-        self.axis = branch.axis
-        self.fold = branch.channels // div
-        self.history = history
 
     def __call__(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         """Return the shifted input (B x T, ...), frames of a video in feeding order."""
@@ -99,19 +106,14 @@ class BidirectionalShift:
         return (shifted, *inputs[1:])
 
 
-def attach_shifts(branches: list[tuple[Branch, nn.Module]], plan: Plan) -> FrameHistory:
-    """Attach the plan's temporal shift to the first layer of each residual branch.
-
-    The layers keep their place and their parameter names. The paper shifts at every residual block.
+def attach_shifts(backbone: Backbone, shift: TemporalShift) -> FrameHistory:
+    """Attach ``shift`` to the residual branches of ``backbone``, or to their blocks; they keep their names.
 
     Returns:
         The history that all of them share; set it before each pass.
     """
     history = FrameHistory()
-    shift = plan.temporal_shift
-    for branch, layer in branches:
-        if shift.kind == "online":
-            layer.register_forward_pre_hook(OnlineShift(branch, shift.div, history))
-        elif shift.kind == "bidirectional":
-            layer.register_forward_pre_hook(BidirectionalShift(branch, shift.div, history))
+    kind = OnlineShift if shift.kind == "online" else BidirectionalShift
+    for path, branch in shifted_places(backbone.branches, shift).items():
+        backbone.model.get_submodule(path).register_forward_pre_hook(kind(branch, shift, history))
     return history

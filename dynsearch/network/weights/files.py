@@ -87,11 +87,13 @@ def _checksum(tensors: dict[str, torch.Tensor]) -> str:
     return f"{value:08x}"
 
 
-def load_strictly(module: nn.Module, tensors: dict[str, torch.Tensor], path: str | os.PathLike[str]) -> None:
+def load_strictly(
+    module: nn.Module, tensors: dict[str, torch.Tensor], path: str | os.PathLike[str], hint: str | None = None
+) -> None:
     """Load ``tensors``, which come from ``path``, into ``module``.
 
     Raises:
-        WeightsError: They are of another network.
+        WeightsError: They are of another network; ``hint`` says what to do.
     """
     wanted = module.state_dict()
     missing = [name for name in wanted if name not in tensors]
@@ -103,5 +105,5 @@ def load_strictly(module: nn.Module, tensors: dict[str, torch.Tensor], path: str
         if names
     ]
     if problems:
-        raise WeightsError(f"weights of another network: {'; '.join(problems)}", where=str(path))
+        raise WeightsError(f"weights of another network: {'; '.join(problems)}", where=str(path), hint=hint)
     module.load_state_dict(tensors)

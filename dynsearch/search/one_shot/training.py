@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from dynsearch.families.grid.one_shot import OneShotNetwork
+from dynsearch.files import write_text
 from dynsearch.network.losses import EXIT_LOSSES
 from dynsearch.network.weights.files import load_weights, save_weights
 from dynsearch.network.weights.start import start_backbones
@@ -92,8 +93,10 @@ def trained_one_shot(
     if weights.is_file():
         load_weights(network, weights)
     else:
-        start_backbones(network, pretrained=config.pretrained, weights=config.weights)
+        loaded = start_backbones(network, pretrained=config.pretrained, weights=config.weights)
         folder.mkdir(parents=True, exist_ok=True)
+        if loaded:
+            write_text(folder / "started.txt", "".join(f"{one}\n" for one in loaded))
         num_depths = space.exits.max_depth - space.exits.min_depth + 1
         with MetricsLog(folder, on_epoch) as log:
             train(

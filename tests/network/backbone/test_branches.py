@@ -50,7 +50,7 @@ def test_the_projection_beside_a_branch_is_not_taken_for_it():
     order = []
     for name, module in block.named_modules():
         module.register_forward_hook(lambda *_, name=name: order.append(name))
-    assert find_branch("b", block, torch.zeros(3, 32, 8, 8)) == Branch("b.conv1", 1, 32)
+    assert find_branch("b", block, torch.zeros(3, 32, 8, 8)) == Branch("b.conv1", 1, 32, "b", (1, 32))
     assert order.index("downsample.conv") < order.index("conv1")
 
 
