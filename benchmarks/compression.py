@@ -21,11 +21,13 @@ import itertools
 import json
 import statistics
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch.profiler import ProfilerActivity, profile
+from views import score_views, views_of  # the file beside this one
 
 from dynsearch.families import build_network
 from dynsearch.families.sfc import CompressionOptions
@@ -37,7 +39,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import finished, open_record, plan_of
 from dynsearch.study.source import open_clips
-from dynsearch.training.views import score_views
+from dynsearch.training.source import TEST_RESIZE
 
 
 def peak_bytes(network: Any, clips: torch.Tensor) -> int:
@@ -77,6 +79,18 @@ def spent(base: Any, network: Any, views: torch.Tensor, video: torch.Tensor, rep
     }
 
 
+def views_for(source: Any, plan: Plan, **views: int) -> Iterator[torch.Tensor]:
+    """Yield the views of every test video, uncached, for ``plan``."""
+    size = plan.image_size
+    return views_of(
+        source.dataset.splits["test"],
+        num_frames=plan.num_frames,
+        image_size=size,
+        short_side=round(size * TEST_RESIZE),
+        **views,
+    )
+
+
 def compared(folder: StudyFolder, trial: Any, source: Any, options: argparse.Namespace) -> dict[str, Any]:
     """Return what one trial's network and 30 views of its base have cost and achieved."""
     plan, home = plan_of(trial), folder.trial(trial.number)
@@ -87,7 +101,7 @@ def compared(folder: StudyFolder, trial: Any, source: Any, options: argparse.Nam
     own = ExitScores.load(home / "scores-test.npz")
     count = options.videos or own.num_videos
     views = {"num_clips": options.clips, "num_crops": options.crops}
-    videos = itertools.islice(source.views("test", base.plan, **views), count)
+    videos = itertools.islice(views_for(source, base.plan, **views), count)
     dense = score_views(
         base,
         videos,
@@ -101,8 +115,8 @@ def compared(folder: StudyFolder, trial: Any, source: Any, options: argparse.Nam
     costs = spent(
         base,
         network,
-        next(source.views("test", base.plan, **views)),
-        next(source.views("test", plan, num_clips=1, num_crops=1)),
+        next(views_for(source, base.plan, **views)),
+        next(views_for(source, plan, num_clips=1, num_crops=1)),
         options.repeats,
     )
     return {

@@ -42,11 +42,7 @@ class Crop(NamedTuple):
 def draw_multi_scale_crop(height: int, width: int, image_size: int, rng: np.random.Generator) -> Crop:
     """Draw one of 10 pairs of sizes that differ by at most one step, and one of 13 places.
 
-    Args:
-        height: H of the picture in pixels.
-        width: W of the picture in pixels.
-        image_size: Side of the network's input; crop sizes within 3 pixels of it become it.
-        rng: Source of all randomness.
+    Crop sizes within 3 pixels of ``image_size``, the side of the network's input, become it.
     """
     short = min(height, width)
     sizes = [int(short * scale) for scale in CROP_SCALES]
@@ -61,16 +57,7 @@ def draw_multi_scale_crop(height: int, width: int, image_size: int, rng: np.rand
 
 
 def apply_crop(frames_TCHW: torch.Tensor, crop: Crop, image_size: int) -> torch.Tensor:
-    """Cut a rectangle out of all frames and resize it to a square.
-
-    Args:
-        frames_TCHW: uint8 (T, C, H, W).
-        crop: The rectangle.
-        image_size: Side of the result in pixels.
-
-    Returns:
-        uint8 (T, C, image_size, image_size).
-    """
+    """Cut a rectangle out of frames, uint8 (T, C, H, W), and resize it to (T, C, image_size, image_size)."""
     side = [image_size, image_size]
     return functional.resized_crop(frames_TCHW, *crop, side, v2.InterpolationMode.BILINEAR, antialias=True)
 

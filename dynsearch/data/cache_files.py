@@ -71,12 +71,9 @@ def list_caches(folder: Path | None = None) -> list[CacheFile]:
 def choose_caches(
     caches: Sequence[CacheFile], names: Collection[str] = (), *, older_than: float | None = None
 ) -> list[CacheFile]:
-    """Return the caches of some names that have not been used for some days.
+    """Return the caches of some names that have not been used for ``older_than`` days.
 
-    Args:
-        caches: Those there are.
-        names: Whole names, or how they begin up to a dash: ``motions``, ``motions-train``. None given: all.
-        older_than: Days since the last use.
+    Names are whole, or how they begin up to a dash: ``motions``, ``motions-train``. None given: all.
 
     Raises:
         InputError: No cache has one of the names.
@@ -95,11 +92,7 @@ def choose_caches(
 
 
 def remove_cache(cache: CacheFile) -> None:
-    """Remove a cache from the disk.
-
-    Raises:
-        DynsearchError: It can't be removed.
-    """
+    """Remove a cache from the disk; DynsearchError where that can't be."""
     try:
         # The facts first: without them nobody takes the frames for whole.
         if not is_torn(cache.path):

@@ -5,8 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 
-from dynsearch.data.catalogue_entries import DATASETS
-from dynsearch.data.dataset_info import DatasetInfo, FlipRule
+from dynsearch.data.dataset_info import DATASETS, DatasetInfo, FlipRule
 from dynsearch.data.home import dataset_root
 from dynsearch.data.layouts.outside import check_inside
 from dynsearch.data.layouts.video_tree import without_missing
@@ -70,11 +69,8 @@ def read_annotations(
 ) -> Annotations:
     """Read a data set's annotation files as they are, making the data set first where dynsearch can.
 
-    Args:
-        name: A key of ``DATASETS``, or ``NAME@VARIANT``.
-        root: The data set's own folder; None means ``$DYNSEARCH_HOME/data/<name>``.
-        allow_missing: Accept annotated videos without a file; their records have the path it should have.
-        allow_outside: Take videos that lie outside the root, by a link or a path in a list.
+    With ``allow_missing``, annotated videos without a file have the path it should have; for ``name``, ``root`` and
+    ``allow_outside`` see :func:`open_dataset`.
 
     Raises:
         InputError: The name is unknown.
@@ -125,14 +121,13 @@ def open_dataset(
     annotations = read_annotations(name, root, allow_outside=allow_outside)
     folder = dataset_root(name, root)
     said = check_disjoint(annotations.splits(), where=str(folder), split_files=split_files)
-    fraction = get_info(name).calibration_fraction if calibration_fraction is None else calibration_fraction
     notes = [*annotations.notes, *said]
     if annotations.calibration and calibration_fraction is not None:
         notes.append(
-            f"calibration_fraction {fraction:g} is not used: the data set has videos to calibrate on"
+            f"calibration_fraction {calibration_fraction:g} is not used: the data set has videos to calibrate on"
         )
     try:
-        splits = split_up(annotations, fraction, seed, split_files=split_files)
+        splits = split_up(name, annotations, calibration_fraction, seed, split_files=split_files)
     except DataError as error:
         raise DataError(error.problem, where=str(folder), hint=error.hint) from error
     return VideoDataset(
@@ -146,18 +141,14 @@ def open_dataset(
 
 
 def split_up(
-    annotations: Annotations, calibration_fraction: float, seed: int, *, split_files: bool = False
+    name: str, annotations: Annotations, fraction: float | None, seed: int, *, split_files: bool = False
 ) -> dict[str, list[VideoRecord]]:
-    """Return the three splits that a study makes of annotations, as :func:`open_dataset` says.
-
-    Raises:
-        InputError: The fraction is out of range.
-        DataError: There are too few videos.
-    """
+    """Return the three splits that a study makes of the annotations of ``name``, as :func:`open_dataset` says."""
     train, test = annotations.train, list(annotations.test)
     if not test:
         train, test = carve_calibration(train, TEST_FRACTION, 0, purpose="test", split_files=split_files)
     calibration = list(annotations.calibration)
     if not calibration:
-        train, calibration = carve_calibration(train, calibration_fraction, seed, split_files=split_files)
+        fraction = get_info(name).calibration_fraction if fraction is None else fraction
+        train, calibration = carve_calibration(train, fraction, seed, split_files=split_files)
     return {"train": list(train), "calibration": calibration, "test": test}

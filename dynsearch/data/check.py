@@ -6,10 +6,11 @@ import csv
 import dataclasses
 import functools
 import os
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import closing
 
-from dynsearch.data.catalogue import get_info, read_annotations, split_up
+from dynsearch.data.catalogue import read_annotations, split_up
 from dynsearch.data.check_journal import CheckJournal, Finding
 from dynsearch.data.check_problems import (
     Located,
@@ -62,8 +63,7 @@ class CheckReport:
 
     def counts(self) -> dict[str, int]:
         """Return the number of problems of each kind that was found."""
-        kinds = [problem.kind for problem in self.problems]
-        return {kind: kinds.count(kind) for kind in dict.fromkeys(kinds)}
+        return dict(Counter(problem.kind for problem in self.problems))
 
     def write_csv(self, path: str | os.PathLike[str]) -> None:
         """Write the problems, one row each.
@@ -96,21 +96,11 @@ def check_dataset(
 
     Each is decoded strictly, and 8 evenly spaced frames are taken, as a network would see them. A decoder
     that ends its process or hangs is named as that video's problem. What has been read is written down at
-    once, so an interrupted check goes on, and a later one reads changed files only.
+    once, so an interrupted check goes on, and a later one reads changed files only; ``fresh`` reads all.
+    Fraction, seed and ``split_files`` are those of the study whose splits are looked at; see :func:`open_dataset`.
 
-    Args:
-        name: A data set of the catalogue.
-        root: Its folder; None means the default.
-        min_frames: Videos with fewer frames are too short.
-        reader: The video reader's name.
-        num_workers: Worker processes; None means one per core, 0 means this process.
-        seconds_per_video: A video that takes longer is unreadable.
-        fresh: Read all videos, whatever earlier checks found.
-        calibration_fraction: Of the study whose splits are looked at; None means the data set's default.
-        seed: Of that study.
-        split_files: Whether its recipe lets parts of one file be in several splits.
-        allow_outside: Take videos that lie outside the root, by a link or a path in a list.
-        progress: Told after every video.
+    Videos with fewer than ``min_frames`` are too short, one that takes longer than ``seconds_per_video`` is unreadable.
+    ``num_workers`` None means one per core, 0 this process. ``progress`` is told after every video.
 
     Raises:
         InputError: The name or the reader is unknown, or ``min_frames`` below 1.
@@ -151,10 +141,7 @@ def check_dataset(
     }
     there = annotations.changed(lambda records: [each for each in records if each.video_id not in gone])
     try:
-        fraction = (
-            get_info(name).calibration_fraction if calibration_fraction is None else calibration_fraction
-        )
-        study = split_up(there, fraction, seed, split_files=split_files)
+        study = split_up(name, there, calibration_fraction, seed, split_files=split_files)
     except DataError as error:
         notes.append(f"No study can be made of them: {error}")
     few, rare = few_of_a_class(there, study)

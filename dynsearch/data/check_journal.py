@@ -35,10 +35,7 @@ _Known = dict[str, tuple[tuple[int, ...], Finding]]
 class CheckJournal:
     """Findings in a file, each valid as long as its video's file has the same size and time of change.
 
-    A line that a kill cut off is left out; its video is read again.
-
-    Raises:
-        DynsearchError: The file can't be written.
+    A line that a kill cut off is left out; its video is read again. DynsearchError where the file can't be written.
     """
 
     def __init__(self, path: Path, *, fresh: bool) -> None:
@@ -69,11 +66,7 @@ class CheckJournal:
         return finding if state is not None and state == record.state() else None
 
     def add(self, record: VideoRecord, finding: Finding) -> None:
-        """Write down what was found.
-
-        Raises:
-            DynsearchError: The file can't be written.
-        """
+        """Write down what was found; DynsearchError where the file can't be written."""
         state = record.state()
         if state is None:
             return

@@ -90,13 +90,9 @@ def _digest(path: Path) -> str:
 def duplicates(
     located: Located, keys: Sequence[Hashable], study: Splits, class_names: Sequence[str]
 ) -> list[Problem]:
-    """Return a problem for every video whose content an earlier one with another id has.
+    """Return a problem for every video whose content, ``keys``, an earlier one with another id has.
 
-    Args:
-        located: N records.
-        keys: The content of each; None for those that can't be read.
-        study: The splits that a study makes of them.
-        class_names: K names.
+    The key of those that can't be read is None; ``study`` are the splits that a study makes of them.
     """
     used = {record.video_id: split for split, records in study.items() for record in records}
     same: dict[Hashable, list[tuple[str, VideoRecord]]] = defaultdict(list)

@@ -18,7 +18,6 @@ from dynsearch.data.augmentation import (
 )
 from dynsearch.data.flips import flip_clip
 from dynsearch.data.frame_cache import FrameCache
-from dynsearch.data.labels import label_tensor
 from dynsearch.data.reader import get_reader
 from dynsearch.data.record_frames import read_record
 from dynsearch.data.records import VideoRecord
@@ -97,14 +96,7 @@ class ClipDataset:
         self.epoch = epoch
 
     def batch(self, indices: Sequence[int]) -> Batch:
-        """Return the clips, labels and indices of B videos.
-
-        Args:
-            indices: B positions in ``records``.
-
-        Raises:
-            VideoError: A video can't be read; it is named.
-        """
+        """Return clips, labels and indices of the videos at B positions; VideoError names one that can't be read."""
         batch, _ = self.read(indices, replace=False)
         return batch
 
@@ -114,12 +106,7 @@ class ClipDataset:
         """Return a batch, in which videos that can't be read are replaced by others if ``replace`` says so.
 
         What replaces a video depends on (seed, epoch, index) and on which videos are bad, so it is the same
-        with any number of workers.
-
-        Args:
-            indices: B positions in ``records``.
-            bad: Positions known to be bad, which are not tried.
-            replace: Otherwise the first video that can't be read is an error.
+        with any number of workers; those at the positions ``bad`` are not tried.
 
         Returns:
             The batch, its indices those of the videos in it, and by position what is wrong with further ones.
@@ -208,3 +195,19 @@ class ClipDataset:
 
     def _middle(self, frames_TCHW: torch.Tensor) -> torch.Tensor:
         return centre_crop(resize_short_side(frames_TCHW, self._side), self.image_size)
+
+
+def label_tensor(records: Sequence[VideoRecord], num_classes: int | None = None) -> torch.Tensor:
+    """Return the labels of N videos: int64 (N,), or uint8 0/1 (N, K) where videos may have several.
+
+    Raises:
+        InputError: There are several and ``num_classes`` is not given.
+    """
+    if not records[0].is_multi_label:
+        return torch.tensor([record.label for record in records], dtype=torch.int64)
+    if num_classes is None:
+        raise InputError("videos with several labels need num_classes")
+    labels_NK = torch.zeros(len(records), num_classes, dtype=torch.uint8)
+    for row, record in zip(labels_NK, records, strict=True):
+        row[list(record.labels)] = 1
+    return labels_NK

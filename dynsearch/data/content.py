@@ -23,12 +23,9 @@ _SETTLED_NS = 2 * 10**9  # a file that changed later than this before it was rea
 
 
 def content_digests(paths: Sequence[Path]) -> list[str]:
-    """Return what tells the content of each video apart: not its place, nor the time at which it was changed.
+    """Return what tells the content of each file or folder of frames apart: not its place, nor its time of change.
 
     What was found is kept below the data home, so that only new and touched files are read.
-
-    Args:
-        paths: N files, or folders of frames.
     """
     shared = os.path.commonpath([path.absolute().parent for path in paths]) if paths else ""
     kept = home() / "contents" / f"{hashlib.blake2b(os.fsencode(shared), digest_size=6).hexdigest()}.json"

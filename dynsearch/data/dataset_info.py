@@ -1,14 +1,18 @@
-"""What is known about a data set before it is opened."""
+"""What is known about a data set before it is opened: those that ship, from ``catalogue.yaml``, and registered ones."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+import functools
+from collections.abc import Callable, Mapping
+from importlib import import_module
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Any, Literal
 
 from dynsearch.data.records import Annotations
-from dynsearch.data.watched_workers import Progress
+from dynsearch.errors import InputError
+from dynsearch.files import read_yaml
+from dynsearch.registry import Registry
 
 FlipRule = Literal["plain", "exchange"]
 """``plain``: a mirrored video keeps its classes. ``exchange``: classes whose names tell directions change places."""
@@ -16,16 +20,6 @@ FlipRule = Literal["plain", "exchange"]
 
 Layout = Callable[[Path], Annotations]
 """Reads the annotation files below a data root. Videos without a file have the path that it should have."""
-
-
-class Generator(Protocol):
-    """Makes a data set at a folder unless it is complete there."""
-
-    def __call__(
-        self, root: Path, *, num_workers: int | None = None, progress: Progress | None = None
-    ) -> None:
-        """Make it, with ``num_workers`` processes, telling ``progress`` after every video."""
-        ...
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,7 +40,7 @@ class DatasetInfo:
         read: Reads its annotation files. ``how_to_get`` is added to its errors that have no hint.
         splits: In words, which split is meant without a variant, and which variants there are.
         variant: Gives the layout of a variant; None where there are none.
-        generate: Makes it where it is absent; None for data that has to be downloaded.
+        generate: Makes it at a folder unless it is there; None for data that has to be downloaded.
         metrics: What its results are measured by, keys of ``scores.metrics.METRICS``; the first leads.
         flip: What mirroring a video does to its classes.
         may_vanish: Whether videos without a file are left out and listed, instead of an error.
@@ -65,7 +59,48 @@ class DatasetInfo:
     read: Layout
     splits: str
     variant: Callable[[str], Layout] | None = None
-    generate: Generator | None = None
+    generate: Callable[..., None] | None = None
     metrics: tuple[str, ...] = ("top1", "top5")
     flip: FlipRule = "plain"
     may_vanish: bool = False
+
+
+def _entry(name: str, facts: Mapping[str, Any]) -> DatasetInfo:
+    """Return one entry of the file; see what is said of its fields there."""
+    written = dict(facts)
+    read = functools.partial(_call, written.pop("read"), **written.pop("options", {}))
+    argument, variants = written.pop("variant", None), written.pop("variants", None)
+    if argument is not None:
+        written["variant"] = functools.partial(_variant, name, read, argument, variants)
+    if "generate" in written:
+        written["generate"] = functools.partial(_call, written["generate"])
+    if "metrics" in written:
+        written["metrics"] = tuple(written["metrics"])
+    return DatasetInfo(name=name, read=read, **written)
+
+
+def _variant(
+    name: str, read: Callable[..., Any], argument: str, known: list[str] | None, variant: str
+) -> Layout:
+    """Return the layout of one of a data set's variants."""
+    if known is not None and variant not in known:
+        raise InputError(
+            f"{name} has no split {variant!r}", hint=f"Splits: {', '.join(f'{name}@{one}' for one in known)}"
+        )
+    return functools.partial(read, **{argument: variant})
+
+
+def _call(place: str, *args: Any, **options: Any) -> Any:
+    """Call the function at MODULE:NAME below this package, imported only now."""
+    module, _, function = place.partition(":")
+    return getattr(import_module(f"dynsearch.data.{module}"), function)(*args, **options)
+
+
+DATASETS: Registry[DatasetInfo] = Registry(
+    "data set",
+    {
+        name: _entry(name, facts)
+        for name, facts in read_yaml(Path(__file__).with_name("catalogue.yaml")).items()
+    },
+)
+"""Every data set by name."""

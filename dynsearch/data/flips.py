@@ -22,12 +22,7 @@ _NEVER = -1
 
 
 def mirrored_classes(class_names: Sequence[str], rule: FlipRule) -> torch.Tensor:
-    """Return the class that each class becomes, int64 (K,); -1 where there is none, so it must not be mirrored.
-
-    Args:
-        class_names: K names.
-        rule: What mirroring does to them.
-    """
+    """Return the class that each class becomes, int64 (K,); -1 where there is none, so it must not be mirrored."""
     labels = {name: label for label, name in enumerate(class_names)}
     if rule == "plain":
         return torch.arange(len(class_names))
@@ -39,10 +34,7 @@ def flip_clip(
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Return all frames mirrored, and the classes they have then; both unchanged where these do not exist.
 
-    Args:
-        clip_TCHW: Frames.
-        label: The class, (), or 0/1 for each class, (K,).
-        mirrored_K: From ``mirrored_classes``.
+    ``label`` is the class, (), or 0/1 for each class, (K,); ``mirrored_K`` comes from :func:`mirrored_classes`.
     """
     now = mirrored_K[label if label.ndim == 0 else label.nonzero()[:, 0]]
     if (now == _NEVER).any():

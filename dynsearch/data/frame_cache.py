@@ -92,21 +92,14 @@ def make_frame_cache(
 ) -> FrameCache:
     """Return the frame cache of a split, decoding its videos where it does not exist yet.
 
-    The file's name holds the settings and fingerprints of the videos' paths and of their sizes and times
-    of change. So other videos or settings are another file, and one made from older files of the same videos, or by a
-    process that was killed, is removed.
+    The file's name holds ``name`` (for instance ``motions-train``), the settings and fingerprints of the videos' paths
+    and of their sizes and times of change. So other videos or settings are another file, and one made from older files
+    of the same videos, or by a process that was killed, is removed. S = ``num_frames`` evenly spaced frames are kept of
+    each video, the short side resized to ``size`` pixels and the square in the middle taken.
 
-    Args:
-        records: N videos.
-        name: What to call it, for instance ``motions-train``.
-        num_frames: S, evenly spaced frames of each video.
-        size: Short side in pixels to resize to; the square in the middle is kept.
-        reader: The video reader's name.
-        folder: Where to keep it; None means ``$DYNSEARCH_HOME/frames``.
-        max_bad_videos: Share of the videos that may be unreadable; ``FrameCache.bad`` names them.
-        write: Told how large the file becomes, before it is made.
-        num_workers: Worker processes; None means one per core.
-        progress: Told after every video.
+    Args as of :func:`dynsearch.data.check.check_dataset`, and ``folder`` (None means ``$DYNSEARCH_HOME/frames``),
+    ``max_bad_videos`` (share that may be unreadable; ``FrameCache.bad`` names them), ``write`` (told how large the file
+    becomes, before it is made).
 
     Raises:
         VideoError: A video can't be read; it is named. With ``max_bad_videos``: the one too many.
@@ -147,11 +140,7 @@ def cache_bytes(num_videos: int, num_frames: int, size: int) -> int:
 
 
 def check_limit(sizes: Sequence[int], num_frames: int, size: int, max_gb: float) -> None:
-    """Make sure that the frame caches of splits with ``sizes`` videos take at most ``max_gb``.
-
-    Raises:
-        InputError: They would take more; the message says how much, and what would do.
-    """
+    """Raise InputError if the frame caches of splits with ``sizes`` videos take more than ``max_gb``."""
     needed = cache_bytes(sum(sizes), num_frames, size) / 1e9
     if needed > max_gb:
         fitting = int(size * (max_gb / needed) ** 0.5)

@@ -41,11 +41,7 @@ def holds_frames(folder: Path) -> bool:
 
 
 def _frame_files(path: Path) -> list[str]:
-    """Return the names of the folder's frames in order.
-
-    Raises:
-        VideoError: It has none, or numbers are missing, or a frame is a link.
-    """
+    """Return the names of the folder's frames in order; none may be missing or be a link."""
     numbered: dict[int, str] = {}
     with os.scandir(path) as entries:
         for entry in entries:

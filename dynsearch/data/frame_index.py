@@ -105,11 +105,6 @@ def remember(found: Mapping[FileState, FrameIndex]) -> None:
     _known.update(itertools.islice(found.items(), max(0, _MAX_KNOWN - len(_known))))
 
 
-def forget() -> None:
-    """Read every file anew."""
-    _known.clear()
-
-
 @contextlib.contextmanager
 def opened(
     source: Any,
@@ -121,12 +116,7 @@ def opened(
 ) -> Iterator[tuple[Any, Any]]:
     """Yield PyAV's container and the stream that is the video, and close them.
 
-    Args:
-        source: A file's path, or what else PyAV opens.
-        where: What messages call it; the path where nothing is given.
-        hint: What messages advise.
-        options: FFmpeg's, for opening.
-        more: PyAV's own.
+    ``where`` is what messages call it (its path if empty), ``hint`` what they advise. ``options`` are FFmpeg's.
 
     Raises:
         VideoError: The header can't be read, or there is no video stream; a cover picture is none.

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from dynsearch.data.catalogue_entries import DATASETS
-from dynsearch.data.dataset_info import DatasetInfo
+from dynsearch.data.dataset_info import DATASETS, DatasetInfo
 from dynsearch.data.records import Annotations, VideoRecord
 from dynsearch.errors import DataError, InputError, shown
 
@@ -105,11 +104,7 @@ def _group_name(group: object) -> str | None:
 
 
 def _checked(video: VideoLike) -> Video:
-    """Return the video; its label is a text, or texts.
-
-    Raises:
-        InputError: It is described wrongly.
-    """
+    """Return the video; InputError where it is described wrongly, for its label is a text, or texts."""
     try:
         found = Video(*video)
         path = os.fspath(found.path)

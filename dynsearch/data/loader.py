@@ -101,19 +101,6 @@ class Batches(Protocol):
         ...
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
-class BadVideos:
-    """What happens to videos that can't be read.
-
-    Attributes:
-        share: Share of the videos that may be replaced by others before it is an error; 0 replaces none.
-        write: Told of each in a line.
-    """
-
-    share: float = 0.0
-    write: Callable[[str], None] = lambda line: None
-
-
 @dataclasses.dataclass(eq=False)
 class ClipLoader:
     """Batches of clips, read here or in watched worker processes, the same with any number of them.
@@ -123,14 +110,15 @@ class ClipLoader:
     operation: ``num_workers=0`` is fastest then.
 
     A worker that dies or hangs is replaced, and the video it was reading is named. In training that video, like
-    one that can't be decoded, is replaced by another until ``bad_videos.share`` is used up.
+    one that can't be decoded, is replaced by another until ``max_bad_videos`` is used up.
 
     Args:
         dataset: The clips.
         batch_sampler: Which of them make a batch.
         num_workers: Worker processes, 0 for none. Without them a decoder that crashes or hangs takes this process
             with it.
-        bad_videos: What happens to videos that can't be read.
+        max_bad_videos: Share of the videos that may be replaced before it is an error; 0 replaces none.
+        write: Told of each in a line.
         seconds: A video that takes longer to read is bad.
 
     Attributes:
@@ -141,7 +129,8 @@ class ClipLoader:
     batch_sampler: EpochOrder
     _: dataclasses.KW_ONLY
     num_workers: int = 0
-    bad_videos: BadVideos = BadVideos()
+    max_bad_videos: float = 0.0
+    write: Callable[[str], None] = lambda line: None
     seconds: float = 300.0
 
     def __post_init__(self) -> None:
@@ -156,7 +145,7 @@ class ClipLoader:
 
     def __iter__(self) -> Iterator[Batch]:
         jobs = ((indices, frozenset(self.bad)) for indices in self.batch_sampler)
-        replace = self.bad_videos.share > 0
+        replace = self.max_bad_videos > 0
         if self.num_workers:
             results = map_in_order(
                 functools.partial(_read_in_worker, self.dataset, replace),
@@ -198,16 +187,16 @@ class ClipLoader:
     def _add(self, index: int, error: VideoError) -> None:
         if index in self.bad:
             return
-        if self.bad_videos.share == 0:
+        if self.max_bad_videos == 0:
             raise error
         self.bad[index] = error
-        self.bad_videos.write(f"left out of training: {error}")
+        self.write(f"left out of training: {error}")
         total = len(self.dataset)
-        if len(self.bad) > self.bad_videos.share * total:
+        if len(self.bad) > self.max_bad_videos * total:
             first = "; ".join(f"{bad.where}: {bad.problem}" for bad in list(self.bad.values())[:3])
             raise DataError(
                 f"{len(self.bad)} of {total} training videos can't be read, more than "
-                f"max_bad_videos={self.bad_videos.share:g} allows, first {first}",
+                f"max_bad_videos={self.max_bad_videos:g} allows, first {first}",
                 hint="Run `dynsearch data check`, or raise training.max_bad_videos",
             )
 
@@ -234,12 +223,9 @@ def _read_in_worker(
 
 
 def begin_epoch(loader: Batches, epoch: int, *, first_batch: int = 0) -> None:
-    """Say which epoch the next pass over ``loader`` is, and with which of its batches it begins.
+    """Say which epoch, which decides order, frames and crops, the next pass over ``loader`` is, and where it begins.
 
-    Args:
-        loader: A ``ClipLoader``, or one like it.
-        epoch: Decides the order, the frames and the crops.
-        first_batch: Batches before it are not even read.
+    Batches before ``first_batch`` are not even read.
     """
     loader.dataset.set_epoch(epoch)
     loader.batch_sampler.first_batch = first_batch

@@ -78,11 +78,7 @@ def _read_counted(path: Path, choose: Choose, *, strict: bool) -> Frames:
 
 
 def _decoded(path: Path, *, strict: bool) -> Iterator[Any]:
-    """Yield PyAV's frames in the order they are shown.
-
-    Raises:
-        VideoError: A frame can't be decoded, or has another size or pixel format than the first.
-    """
+    """Yield PyAV's frames in the order they are shown, all of the first one's size and pixel format."""
     import av
 
     count, first = 0, None

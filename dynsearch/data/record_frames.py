@@ -24,16 +24,7 @@ def num_record_frames(record: VideoRecord, *, reader: str = "auto") -> int:
 
 
 def read_record(record: VideoRecord, choose: Choose, *, strict: bool, reader: str = "auto") -> Frames:
-    """Return chosen frames of a record.
-
-    Args:
-        record: The video, or a part of it.
-        choose: Gives T frame indices from the record's number of frames.
-        strict: Fail on any damage in the file that can be noticed.
-        reader: The video reader's name.
-
-    Returns:
-        uint8 (T, H, W, 3), RGB.
+    """Return frames of a record, uint8 (T, H, W, 3), RGB; ``choose`` gives T indices from its number of frames.
 
     Raises:
         VideoError: The file can't be read, or none of its frames lie in the record's seconds.

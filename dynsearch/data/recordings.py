@@ -94,13 +94,10 @@ def units(records: Sequence[VideoRecord], *, split_files: bool = False) -> list[
 def overlaps(
     records: Sequence[VideoRecord], keys: Sequence[Hashable], splits: Sequence[str] = ()
 ) -> Iterator[tuple[int, int]]:
-    """Yield pairs of places whose records show some of the same time of one file.
+    """Yield pairs of places whose records show some of the same time of one file, as ``keys`` tell it.
 
-    Args:
-        records: N records.
-        keys: What tells the file of each from others.
-        splits: The split of each. Every record that shares time with an earlier part of a split is in a pair with
-            one of that split.
+    With the split of each record, every one that shares time with an earlier part of a split is in a pair with
+    one of that split.
     """
     count = Counter(keys)
     places: dict[Hashable, list[int]] = defaultdict(list)

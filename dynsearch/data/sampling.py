@@ -19,41 +19,18 @@ Indices = npt.NDArray[np.int64]
 
 
 def segment_centres(num_video_frames: int, num_frames: int) -> Indices:
-    """Return the middle frame of each segment: ``floor(N / T * (t + 1/2))``, int64 (T,), rising.
-
-    Args:
-        num_video_frames: N, the frames in the video.
-        num_frames: T, the frames to take.
+    """Return the middle frame of each of T segments of N frames: ``floor(N / T * (t + 1/2))``, int64 (T,), rising.
 
     Raises:
         InputError: One of the numbers is below 1.
     """
-    return clip_indices(num_video_frames, num_frames, 1)[0]
-
-
-def clip_indices(num_video_frames: int, num_frames: int, num_clips: int) -> Indices:
-    """Return the frames of clips at different times, int64 (V, T): ``floor(N / T * (t + (v + 1/2) / V))``.
-
-    Args:
-        num_video_frames: N, the frames in the video.
-        num_frames: T, the frames of a clip.
-        num_clips: V. One clip takes the middles of the segments.
-
-    Raises:
-        InputError: One of the numbers is below 1.
-    """
-    _check(num_video_frames, num_frames, num_clips)
-    parts = 2 * num_clips * np.arange(num_frames, dtype=np.int64) + 2 * np.arange(num_clips)[:, None] + 1
-    return parts * num_video_frames // (2 * num_clips * num_frames)
+    _check(num_video_frames, num_frames)
+    odd = 2 * np.arange(num_frames, dtype=np.int64) + 1
+    return odd * num_video_frames // (2 * num_frames)
 
 
 def random_in_segments(num_video_frames: int, num_frames: int, rng: np.random.Generator) -> Indices:
     """Return a uniformly drawn frame of each segment: ``floor(N / T * (t + u_t))``, int64 (T,), rising.
-
-    Args:
-        num_video_frames: N, the frames in the video.
-        num_frames: T, the frames to take.
-        rng: Source of the u_t in [0, 1).
 
     Raises:
         InputError: One of the numbers is below 1.
@@ -71,16 +48,11 @@ def sample_rng(
 ) -> np.random.Generator:
     """Return the random numbers of one sample in one epoch, the same in whichever process it is read.
 
-    Args:
-        seed: The training's seed.
-        epoch: The epoch.
-        index: The sample's position in its split.
-        purpose: What is drawn; numbers for one purpose do not depend on whether others are drawn.
+    Numbers for one purpose do not depend on whether others are drawn.
     """
     return np.random.default_rng((seed, epoch, index, *_PURPOSES[purpose]))
 
 
-def _check(num_video_frames: int, num_frames: int, num_clips: int = 1) -> None:
-    if min(num_video_frames, num_frames, num_clips) < 1:
-        clips = f"{num_clips} x " if num_clips != 1 else ""
-        raise InputError(f"sampling needs at least 1 frame, got {clips}{num_frames} of {num_video_frames}")
+def _check(num_video_frames: int, num_frames: int) -> None:
+    if min(num_video_frames, num_frames) < 1:
+        raise InputError(f"sampling needs at least 1 frame, got {num_frames} of {num_video_frames}")

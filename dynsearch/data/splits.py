@@ -28,20 +28,13 @@ def carve_calibration(
     Where videos share groups or files, whole units of them are taken (:func:`dynsearch.data.recordings.units`), those
     that bring each class nearest to its share, and at least the smallest one. A video's place depends on its id, its
     class, its unit and the seed only, so the order of the annotation file does not matter. Every class keeps at
-    least one training video.
-
-    Args:
-        records: N labelled training videos with distinct ids.
-        fraction: Share of each class that goes to calibration, strictly between 0 and 1.
-        seed: Another seed gives another split.
-        purpose: What the second part is for, in messages.
-        split_files: Keep only groups, and parts of a file that share time, together.
+    least one training video. ``purpose`` says in messages what the second part is for.
 
     Returns:
         Training and calibration videos, each sorted by class and then in an order drawn by the seed.
 
     Raises:
-        InputError: ``fraction`` is out of range.
+        InputError: ``fraction`` is not strictly between 0 and 1.
         DataError: There are too few videos to calibrate on any.
     """
     if not 0.0 < fraction < 1.0:
@@ -161,12 +154,7 @@ class SharedFile(NamedTuple):
 
 
 def shared_files(located: Sequence[tuple[str, VideoRecord]], keys: Sequence[Hashable]) -> list[SharedFile]:
-    """Return the files that are in two splits, each once, those at the same time of it first.
-
-    Args:
-        located: N records, each with its split.
-        keys: What tells the file of each from others.
-    """
+    """Return the files, as ``keys`` tell them, that are in two splits, each once, those of the same time first."""
     splits, records = [split for split, _ in located], [record for _, record in located]
     found: dict[Hashable, SharedFile] = {}
     for one, other in overlaps(records, keys, splits):

@@ -31,11 +31,7 @@ def thumbnails(records: Iterable[VideoRecord], wanted: Collection[str]) -> dict[
 
 
 def thumbnail(record: VideoRecord) -> bytes:
-    """Return four frames of a video, evenly spaced in time, side by side, as JPEG.
-
-    Raises:
-        VideoError: The video can't be read.
-    """
+    """Return four frames of a video, evenly spaced in time, side by side, as JPEG."""
     frames_THWC = read_record(
         record, lambda count: segment_centres(count, _NUM_FRAMES).tolist(), strict=False
     )

@@ -5,11 +5,11 @@ from __future__ import annotations
 import codecs
 import os
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
-from dynsearch.data.byproducts import is_byproduct
 from dynsearch.data.video_files import starts_like_video
-from dynsearch.errors import named
+from dynsearch.errors import DataError, named
 
 VIDEO_ENDINGS = (
     ".mp4", ".webm", ".avi", ".mkv", ".mov", ".m4v", ".qt", ".3gp", ".3g2", ".divx", ".ts", ".mts", ".m2ts", ".m2t",
@@ -18,6 +18,44 @@ VIDEO_ENDINGS = (
 """What videos are called that we read, in small or capital letters."""
 
 _NOT_READ = (".wmv", ".asf", ".rm", ".rmvb", ".mxf", ".dv", ".swf", ".gif", ".webp")
+
+
+_BYPRODUCTS = {
+    "__macosx", "@eadir", "@synoresource", "@recycle", "@tmp", "#recycle", "#snapshot", "$recycle.bin", "recycler",
+    "system volume information", "lost+found", "network trash folder", "temporary items", "__pycache__",
+    "thumbs.db", "desktop.ini",
+}  # fmt: skip
+"""What cameras, file servers and desktops leave beside videos, which is never a video of its own."""
+
+
+def is_byproduct(name: str) -> bool:
+    """Return whether a file or folder of this name, with all below it, is hidden, a preview, an index or a bin."""
+    return name.startswith((".", "~$")) or name.lower() in _BYPRODUCTS
+
+
+def entries_of(folder: str | os.PathLike[str]) -> list[os.DirEntry[str]]:
+    """Return what else there is in a folder, by name; DataError where it can't be listed."""
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(
+                (each for each in entries if not is_byproduct(each.name)), key=lambda each: each.name
+            )
+    except OSError as error:
+        raise DataError(f"can't be listed: {error.strerror or error}", where=str(folder)) from error
+
+
+def names_in(folder: str, wanted: Callable[[os.DirEntry[str]], bool] = lambda entry: True) -> set[str]:
+    """Return what there is in a folder; nothing where there is no folder."""
+    try:
+        with os.scandir(folder) as entries:
+            return {entry.name for entry in entries if wanted(entry)}
+    except OSError:
+        return set()
+
+
+def is_folder(entry: os.DirEntry[str]) -> bool:
+    """Return whether an entry is a folder or a link to one; a link to itself, at which ``is_dir`` fails, is none."""
+    return os.path.isdir(entry.path) if entry.is_symlink() else entry.is_dir()
 
 
 def ending_of(name: str) -> str:

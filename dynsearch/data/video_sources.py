@@ -7,9 +7,8 @@ import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from dynsearch.data.byproducts import is_byproduct
 from dynsearch.data.frame_folder import holds_frames
-from dynsearch.data.video_names import VIDEO_ENDINGS, is_video
+from dynsearch.data.video_names import VIDEO_ENDINGS, is_byproduct, is_video
 from dynsearch.errors import InputError
 
 

@@ -29,15 +29,9 @@ def map_watched(
 ) -> Iterator[tuple[int, Result | Lost]]:
     """Yield (position, ``function(item)`` or ``Lost``) for every item, as they are done.
 
-    Args:
-        function: A module-level function, because it is sent to the workers by name.
-        items: Its arguments.
-        num_workers: Worker processes; None means one per core, 0 means this process, unwatched.
-        seconds: Time limit of one item. Time in which this process did not run either is not counted.
-        progress: Told after every item.
-
-    Raises:
-        Exception: Whatever ``function`` raises.
+    ``function`` is a module-level one, because it is sent to the workers by name; what it raises is raised here.
+    ``num_workers`` None means one per core, 0 this process, unwatched. ``seconds`` is the time limit of one item; time
+    in which this process did not run either is not counted. ``progress`` is told after every item.
     """
     count = min(available_cores() if num_workers is None else num_workers, len(items))
     if count == 0:
@@ -71,15 +65,9 @@ def map_in_order(
 ) -> Iterator[Result]:
     """Yield ``function(item)`` for every item, in order, while workers work ahead.
 
-    Args:
-        function: A module-level function, or one that can be sent to the workers.
-        items: Its arguments, looked at shortly before they are needed.
-        num_workers: Worker processes, at least 1. Each has one item; up to two results for each may wait.
-        retry: Gives the item to try again with after its worker was lost, or raises.
-        seconds: Time limit of one item, or from one ``note`` to the next.
-
-    Raises:
-        Exception: Whatever ``function`` or ``retry`` raises.
+    ``function`` can be sent to the workers; items are looked at shortly before they are needed. Each worker has one; up
+    to two results for each may wait. ``retry`` gives the item to try again with after its worker was lost, or raises.
+    ``seconds`` is the time limit of one item, or from one ``note`` to the next.
     """
     waiting = iter(enumerate(items))
     given: dict[int, Item] = {}

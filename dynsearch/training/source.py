@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Protocol
@@ -13,14 +13,12 @@ import numpy.typing as npt
 import torch
 
 from dynsearch.data.catalogue import flip_rule, open_dataset
-from dynsearch.data.clips import ClipDataset
+from dynsearch.data.clips import ClipDataset, label_tensor
 from dynsearch.data.flips import mirrored_classes
 from dynsearch.data.frame_cache import FrameCache, check_limit, make_frame_cache
 from dynsearch.data.identity import DataIdentity
-from dynsearch.data.labels import label_tensor
-from dynsearch.data.loader import BadVideos, ClipLoader, EpochOrder
+from dynsearch.data.loader import ClipLoader, EpochOrder
 from dynsearch.data.records import VideoDataset, without_group, without_group_text
-from dynsearch.data.views import views_of
 from dynsearch.plan import Plan
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.made import CONTENT
@@ -164,20 +162,6 @@ class DatasetClips:
         notes = {"notes": list(self.dataset.notes)} if self.dataset.notes else {}
         return {"videos": sizes, "missing": len(self.dataset.missing), **held_out, **notes}
 
-    def views(self, split: str, plan: Plan, *, num_clips: int, num_crops: int) -> Iterator[torch.Tensor]:
-        """Yield, for every video of ``split``, ``num_clips`` x ``num_crops`` views (V, T, C, H, W) for ``plan``."""
-        cache = self._cache(split, 0.0) if self._cache_settings else None
-        return views_of(
-            self.dataset.splits[split],
-            num_frames=plan.num_frames,
-            image_size=plan.image_size,
-            num_clips=num_clips,
-            num_crops=num_crops,
-            short_side=cache.size if cache else round(plan.image_size * TEST_RESIZE),
-            cache=cache,
-            reader=self._reader,
-        )
-
     def video_ids(self, split: str) -> Sequence[str]:
         """Return the names of the split's videos; the loader's indices point into them."""
         return [record.video_id for record in self.dataset.splits[split]]
@@ -227,7 +211,8 @@ class DatasetClips:
                 clips, config.batch_size, shuffle=training, seed=seed, rank=ranks.rank, num_ranks=ranks.count
             ),
             num_workers=0 if in_one_go else self._num_workers,
-            bad_videos=BadVideos(share=share, write=self._write),
+            max_bad_videos=share,
+            write=self._write,
         )
 
     def _mirrored(self) -> torch.Tensor:

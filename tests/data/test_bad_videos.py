@@ -14,7 +14,6 @@ import torch
 
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.frame_cache import make_frame_cache
-from dynsearch.data.loader import BadVideos
 from dynsearch.data.reader import READERS
 from dynsearch.data.records import VideoRecord
 from dynsearch.errors import DataError, DynsearchError, VideoError
@@ -65,9 +64,9 @@ def make(tmp_path):
             reader="fake",
             multi_scale_crop=False,
         )
-        bad = BadVideos(share=share, write=(lines if lines is not None else []).append)
+        bad = {"max_bad_videos": share, "write": (lines if lines is not None else []).append}
         return make_loader(
-            clips, 6, shuffle=training, num_workers=num_workers, seed=2, bad_videos=bad, seconds=seconds
+            clips, 6, shuffle=training, num_workers=num_workers, seed=2, **bad, seconds=seconds
         )
 
     return make_loader_of
@@ -221,8 +220,8 @@ def test_bad_videos_of_a_frame_cache_are_replaced_too(make, tmp_path, crop):
         clips = ClipDataset(
             records, num_frames=2, image_size=8, training=training, seed=5, cache=cache, multi_scale_crop=crop
         )
-        bad = BadVideos(share=share, write=lines.append)
-        return list(make_loader(clips, 6, shuffle=training, seed=2, bad_videos=bad))
+        bad = {"max_bad_videos": share, "write": lines.append}
+        return list(make_loader(clips, 6, shuffle=training, seed=2, **bad))
 
     assert 3 not in [int(index) for _, _, indices in batches() for index in indices]
     assert "3.mp4" in lines[0]

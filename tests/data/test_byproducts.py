@@ -2,8 +2,8 @@
 
 import pytest
 
-from dynsearch.data.byproducts import is_byproduct
 from dynsearch.data.catalogue import read_annotations
+from dynsearch.data.video_names import is_byproduct
 from dynsearch.data.video_sources import find_videos
 
 BESIDE = (

@@ -108,7 +108,7 @@ def test_batches_are_the_same_with_no_and_two_workers(records, cache, cached, tr
 
 
 def test_workers_of_later_epochs_know_the_files_index(records, tmp_path, monkeypatch):
-    frame_index.forget()
+    frame_index._known.clear()
     read, log = frame_index._read, tmp_path / "log"
 
     def counted(path):
@@ -127,7 +127,7 @@ def test_workers_of_later_epochs_know_the_files_index(records, tmp_path, monkeyp
         (str(record.path), record.path.stat().st_size, record.path.stat().st_mtime_ns) for record in records
     }
     assert len(frame_index.known_since(frame_index.num_known() - 3)) == 3
-    frame_index.forget()
+    frame_index._known.clear()
     assert frame_index.num_known() == 0
 
 

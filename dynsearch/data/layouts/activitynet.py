@@ -32,9 +32,6 @@ _SUBSETS = {"training": "train", "validation": "test"}
 def read_activitynet(root: Path) -> Annotations:
     """Read ActivityNet 1.3; its validation videos are our test split.
 
-    Args:
-        root: The folder that holds the annotation file and, somewhere below it, the videos.
-
     Raises:
         DataError: The annotation file is missing or not in the format above.
     """

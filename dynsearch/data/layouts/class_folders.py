@@ -5,19 +5,16 @@ A CSV file beside the folders may give each video its group, so that a person or
 
 from __future__ import annotations
 
-import dataclasses
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path
-from typing import NamedTuple
 
-from dynsearch.data.byproducts import entries_of, is_byproduct, is_folder
 from dynsearch.data.layouts.groups import read_group_file, take_test_groups, video_key, with_groups
 from dynsearch.data.layouts.split_names import Role, annotations_of, pick
 from dynsearch.data.layouts.text_files import check_labels
 from dynsearch.data.layouts.video_tree import VideoTree
 from dynsearch.data.records import Annotations, VideoRecord
-from dynsearch.data.video_names import LeftOut, is_video
+from dynsearch.data.video_names import LeftOut, entries_of, is_byproduct, is_folder, is_video
 from dynsearch.errors import DataError, named
 
 Classes = dict[str, VideoTree]
@@ -25,54 +22,40 @@ Classes = dict[str, VideoTree]
 
 
 def read_class_folders(root: Path, *, test_groups: str | None = None) -> Annotations:
-    """Read the videos of every class folder.
+    """Read the videos of every class folder in ``root``, or in its ``train`` and ``test``.
 
-    A video is a file, or, where no class folder has such files, a folder of numbered JPEG frames.
-
-    Args:
-        root: The folder that holds the class folders, or ``train`` and ``test`` with class folders each.
-        test_groups: Groups joined by + that are the test split; None takes ``test/``, or leaves the test
-            split to be carved.
+    A video is a file, or, where no class folder has such files, a folder of numbered JPEG frames. ``test_groups`` are
+    groups joined by + that are the test split; None takes ``test/``, or leaves the test split to be carved.
 
     Raises:
         DataError: There are no class folders with videos, or training and test have other classes.
     """
     if not root.is_dir():
         raise DataError("there is no such folder", where=str(root))
-    found = _look(root, frames=False)
-    if not any(found.parts.values()):
-        found = _look(root, frames=True)
-    names = found.parts["train"]
+    folders, parts, notes = _look(root, frames=False)
+    if not any(parts.values()):
+        folders, parts, notes = _look(root, frames=True)
+    names = parts["train"]
     if len(names) < 2:
-        raise _too_few(found)
+        raise _too_few(folders["train"], names, notes)
     labels = {name: label for label, name in enumerate(names)}
-    for role, classes in found.parts.items():
+    for role, classes in parts.items():
         unknown = (name for name in classes if name not in labels)
-        check_labels(unknown, found.folders[role], found.folders["train"].name)
+        check_labels(unknown, folders[role], folders["train"].name)
     annotations = annotations_of(
         tuple(labels),
-        {role: _records(root, classes, labels) for role, classes in found.parts.items()},
-        {role: f"{folder.name}/" for role, folder in found.folders.items()},
+        {role: _records(root, classes, labels) for role, classes in parts.items()},
+        {role: f"{folder.name}/" for role, folder in folders.items()},
         where=str(root),
-        notes=[*found.notes, *found.left_out.notes()],
+        notes=notes,
     )
     return take_test_groups(_grouped(root, annotations), test_groups, where=root)
 
 
-class _Found(NamedTuple):
-    """The folder of each split, its classes, and what is said of the rest."""
+def _look(root: Path, *, frames: bool) -> tuple[dict[Role, Path], dict[Role, Classes], list[str]]:
+    """Return the folder and the classes of each split under a data root, and what is said of the rest.
 
-    folders: dict[Role, Path]
-    parts: dict[Role, Classes]
-    notes: list[str]
-    left_out: LeftOut
-
-
-def _look(root: Path, *, frames: bool) -> _Found:
-    """Return what is under a data root, whose folders are splits if the one called train has class folders.
-
-    Raises:
-        DataError: Folders are called as splits, but there are no class folders to train on.
+    Its folders are splits if the one called train has class folders.
     """
     left_out = LeftOut(root)
     picked, others = pick(_folders(root), words=False, where=str(root))
@@ -88,8 +71,7 @@ def _look(root: Path, *, frames: bool) -> _Found:
                 where=str(root),
                 hint="Put the videos in train/CLASS/ and test/CLASS/, or all in CLASS/",
             )
-        notes = _loose_notes(root)
-        return _Found({"train": root}, {"train": classes}, notes, left_out)
+        return {"train": root}, {"train": classes}, [*_loose_notes(root), *left_out.notes()]
     empty = [name for role, name in picked.items() if role not in parts]
     notes = [f"{name}/ is left out, for it has no class folders with videos" for name in empty]
     for name in others:
@@ -100,7 +82,7 @@ def _look(root: Path, *, frames: bool) -> _Found:
     folders = {role: root / picked[role] for role in parts}
     for folder in folders.values():
         notes += _loose_notes(folder)
-    return _Found(folders, parts, notes, left_out)
+    return folders, parts, [*notes, *left_out.notes()]
 
 
 def _folders(folder: Path) -> list[str]:
@@ -122,24 +104,22 @@ def _loose_notes(folder: Path) -> list[str]:
     return [text + ", ".join(map(named, names[:5]))] if names else []
 
 
-def _too_few(found: _Found) -> DataError:
+def _too_few(root: Path, classes: Classes, notes: list[str]) -> DataError:
     """Return the error for fewer than two classes, which says what there is instead."""
-    root, classes = found.folders["train"], found.parts["train"]
-    said = [*found.notes, *found.left_out.notes()]
     hint = None
     if classes:
         ((name, tree),) = classes.items()
         inner = {
             file.folder.relative_to(root / name).parts[:1] for each in tree.files.values() for file in each
         } - {()}
-        said.insert(0, f"all videos are in {name}/")
+        notes = [f"all videos are in {name}/", *notes]
         hint = (
             f"Give {root / name} as data root, if the folders in it are the classes"
             if len(inner) > 1
             else None
         )
     problem = f"holds {len(classes)} folders with videos, at least 2 classes are needed"
-    return DataError("; ".join([problem, *said]), where=str(root), hint=hint)
+    return DataError("; ".join([problem, *notes]), where=str(root), hint=hint)
 
 
 def _records(root: Path, classes: Classes, labels: Mapping[str, int]) -> list[VideoRecord]:
@@ -169,6 +149,5 @@ def _grouped(root: Path, annotations: Annotations) -> Annotations:
             where=str(root),
             hint="Call it groups.csv",
         )
-    notes = (*annotations.notes, *(note for _, said in found for note in said))
-    annotations = dataclasses.replace(annotations, notes=notes)
+    annotations = annotations.noting(*(note for _, said in found for note in said))
     return annotations.changed(lambda records: with_groups(records, groups[0])) if groups else annotations

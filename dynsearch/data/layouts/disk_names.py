@@ -6,16 +6,12 @@ import functools
 import os
 from pathlib import PurePosixPath
 
-from dynsearch.data.video_names import VIDEO_ENDINGS, ending_of
+from dynsearch.data.video_names import VIDEO_ENDINGS, ending_of, names_in
 from dynsearch.tables import composed
 
 
 class DiskNames:
-    """Names under some folders, each folder listed once.
-
-    Args:
-        roots: What the paths may be relative to, in order of preference.
-    """
+    """Names under some folders, in order of preference, each folder listed once."""
 
     def __init__(self, *roots: str | os.PathLike[str]) -> None:
         self._roots = roots
@@ -53,10 +49,7 @@ class DiskNames:
 
 def _names(folder: str) -> tuple[dict[str, str], dict[str, list[str]]]:
     """Return what there is in a folder by its name and its composed name, and the videos by theirs without ending."""
-    try:
-        listed = os.listdir(folder)
-    except OSError:
-        return {}, {}
+    listed = sorted(names_in(folder))
     stems: dict[str, list[str]] = {}
     for name in listed:
         if ending_of(name) in VIDEO_ENDINGS:

@@ -28,9 +28,6 @@ _SPLITS = ("train", "test")
 def read_fcvid(root: Path) -> Annotations:
     """Read FCVID in its standard split.
 
-    Args:
-        root: The folder that holds the two files and, somewhere below it, the class folders.
-
     Raises:
         DataError: A file is missing or not in the format above.
     """

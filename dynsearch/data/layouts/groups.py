@@ -17,12 +17,7 @@ GROUP_COLUMNS = (*_GROUP_WORDS, *(f"{word}_id" for word in _GROUP_WORDS))
 
 
 def take_test_groups(annotations: Annotations, names: str | None, *, where: Path) -> Annotations:
-    """Return the same videos with those of some groups as the test split, and all others to train on.
-
-    Args:
-        annotations: The videos, in any splits.
-        names: Groups joined by +, for instance ``3+9+14``; None leaves the splits as they are.
-        where: The data root, for the message.
+    """Return the same videos with those of some groups, joined by +, as the test split, and all others to train on.
 
     Raises:
         InputError: There is no such group, or they are all.
@@ -53,11 +48,8 @@ def take_test_groups(annotations: Annotations, names: str | None, *, where: Path
 def read_group_file(path: Path, names: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
     """Return the group of each video that a CSV file names, and what is to be said of it.
 
-    Args:
-        path: A file with a column of videos and one of groups. Only in a file called groups may the latter have any
-            name; other files without a column of groups are about something else.
-        names: Every way to name a video (relative path, file name, with and without ending), as ``video_key`` has
-            it -> the video's id.
+    Only in a file called groups may the column of groups have any name; others without one are about something else.
+    ``names`` has every way to name a video, as ``video_key`` has it -> the video's id.
 
     Raises:
         DataError: No column names the videos, or none the groups, or a video is in two groups.

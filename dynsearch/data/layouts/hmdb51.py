@@ -22,11 +22,7 @@ _TAKE = re.compile(r"_[a-z]_[a-z]+_np\d+_[a-z]+_[a-z]+_\d+$")
 
 
 def read_hmdb51(root: Path, *, split: str = "1") -> Annotations:
-    """Read one of the three official splits.
-
-    Args:
-        root: The folder that holds the class folders (or ``hmdb51/``) and ``testTrainMulti_7030_splits/``.
-        split: ``1``, ``2`` or ``3``.
+    """Read one of the three official splits, ``1``, ``2`` or ``3``.
 
     Raises:
         DataError: Files are missing, or a list is not in the format above.

@@ -58,9 +58,6 @@ class _Clip(NamedTuple):
 def read_kinetics400(root: Path) -> Annotations:
     """Read Kinetics-400; its validation videos are our test split.
 
-    Args:
-        root: The folder that holds the CSV files and, somewhere below it, the clips.
-
     Raises:
         DataError: Annotation files are missing, or one is not in the format above.
     """
@@ -80,9 +77,6 @@ def read_kinetics400(root: Path) -> Annotations:
 
 def read_mini_kinetics(root: Path) -> Annotations:
     """Read Mini-Kinetics from either form of its lists; its validation videos are our test split.
-
-    Args:
-        root: The folder that holds the lists and, somewhere below it, the clips.
 
     Raises:
         DataError: Lists are missing, or one is not in the format above.

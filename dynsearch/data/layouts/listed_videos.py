@@ -44,12 +44,10 @@ class ListedVideo(NamedTuple):
 
 
 def read_list(path: Path, root: Path) -> list[ListedVideo]:
-    """Return the rows of a list.
+    """Return the rows of a list, whose paths are relative to ``root`` or else to its own folder.
 
-    Args:
-        path: A table with columns of paths and labels, or without a header ``path,label[,start,end]``, or
-            ``path frames label`` with blanks between, as TSN's lists are.
-        root: The data root, which paths are relative to, or else to the list's folder.
+    It is a table with columns of paths and labels, or without a header ``path,label[,start,end]``, or
+    ``path frames label`` with blanks between, as TSN's lists are.
 
     Raises:
         DataError: It is no such table; the message has the line.
@@ -85,11 +83,7 @@ def _places(names: Sequence[str]) -> dict[str, int]:
 
 
 def _unnamed(table: Table, disk: DiskNames) -> dict[str, int]:
-    """Return the place of each column of a list without a header.
-
-    Raises:
-        DataError: The first row is an unknown header, or it is not clear which column is which.
-    """
+    """Return the place of each column of a list without a header; an unknown header in the first row is refused."""
     first, width = table.rows[0], len(table.rows[0])
     is_video = disk.find(first[0]) or ending_of(first[0]) in VIDEO_ENDINGS or re.search(r"[/\\]", first[0])
     if not is_video:

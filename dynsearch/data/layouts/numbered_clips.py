@@ -18,12 +18,7 @@ from dynsearch.data.records import Annotations, VideoRecord
 
 
 def read_numbered_clips(root: Path, *, prefix: str, folder: str) -> Annotations:
-    """Read the annotation files and find the clips.
-
-    Args:
-        root: The folder that holds the CSV files and the folder of clips.
-        prefix: How the CSV files' names begin, for instance ``jester-v1``.
-        folder: The folder of clips, for instance ``20bn-jester-v1``.
+    """Read ``PREFIX-*.csv`` (such as ``jester-v1``) and find the clips in ``folder`` (such as ``20bn-jester-v1``).
 
     Raises:
         DataError: Files or the folder of clips are missing, or a file is not in the format above.

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from dynsearch.data.records import Annotations
+from dynsearch.data.video_names import names_in
 from dynsearch.errors import DataError, named
 
 
@@ -16,16 +17,12 @@ def check_inside(annotations: Annotations, root: Path, *, allow_outside: bool) -
     Paths and links may lead anywhere inside the root. In layouts of public data sets, a folder may also be a link out
     of it.
 
-    Args:
-        annotations: Those of a layout.
-        root: The data root.
-        allow_outside: Take videos that lie elsewhere.
-
     Raises:
-        DataError: Some do and may not; the first is named.
+        DataError: Some lie elsewhere and may not; the first is named.
     """
     real_root = os.path.realpath(root)
-    real_of, links_in = functools.cache(os.path.realpath), functools.cache(_links)
+    real_of = functools.cache(os.path.realpath)
+    links_in = functools.cache(functools.partial(names_in, wanted=os.DirEntry.is_symlink))
     outside: list[str] = []
     for record in annotations.records():
         folder, name = os.path.split(record.path)
@@ -48,11 +45,3 @@ def check_inside(annotations: Annotations, root: Path, *, allow_outside: bool) -
 
 def _inside(path: str, folder: str) -> bool:
     return path == folder or path.startswith(os.path.join(folder, ""))
-
-
-def _links(folder: str) -> set[str]:
-    try:
-        with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if entry.is_symlink()}
-    except OSError:
-        return set()

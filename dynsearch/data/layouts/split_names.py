@@ -38,12 +38,8 @@ def role_in(name: str) -> Role | None:
 def pick(names: Iterable[str], *, words: bool, where: str) -> tuple[dict[Role, str], list[str]]:
     """Return the name that stands for each split, and those that stand for none.
 
-    A plain name goes before others, of numbered ones (``trainlist01`` to ``03``) the first is taken.
-
-    Args:
-        names: Of files or folders, with endings or without.
-        words: Whether one word of a name is enough.
-        where: The data root, for the message.
+    A plain name goes before others, of numbered ones (``trainlist01`` to ``03``) the first is taken. With ``words``,
+    one word of a name is enough.
 
     Raises:
         DataError: Two names may stand for one split.
@@ -73,17 +69,10 @@ def annotations_of(
     where: str,
     notes: Iterable[str] = (),
 ) -> Annotations:
-    """Return the splits that lists or folders of these roles are, and say which is which.
+    """Return the splits that lists or folders of these roles, called ``names``, are, and say which is which.
 
     Where there are both, ``val`` calibrates and ``test`` is the test split; equal ones are one test split.
     ``val`` alone is the test split, as in Kinetics.
-
-    Args:
-        class_names: K names.
-        parts: The videos of each role.
-        names: What the list or folder of each role is called.
-        where: The data root, for the message.
-        notes: What else is said.
 
     Raises:
         DataError: There are videos to test on, but none to train on.

@@ -36,9 +36,6 @@ _PARTS = ("labels", "train", "validation")
 def read_sthv2(root: Path) -> Annotations:
     """Read the annotation files of a folder in this layout and find the video files.
 
-    Args:
-        root: The folder that holds ``20bn-something-something-v2``.
-
     Raises:
         DataError: Annotation files or the folder of videos are missing (one message for all), or an
             annotation file is not in the format above.

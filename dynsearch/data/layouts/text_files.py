@@ -13,12 +13,9 @@ ANNOTATION_FOLDERS = ("", "annotations", "labels")
 
 
 def find_files(root: Path, wanted: Mapping[str, Sequence[str]], *, videos: str = "") -> dict[str, Path]:
-    """Return the first existing file of each list of possible names.
+    """Return the first existing file of each part's possible names, relative paths in order of preference.
 
-    Args:
-        root: The data root.
-        wanted: For each part, relative paths in order of preference.
-        videos: The folder of the videos, where it has to have this name.
+    ``videos`` is the folder of the videos, where it has to have this name.
 
     Raises:
         DataError: Parts are missing; one message lists them all.
@@ -80,11 +77,7 @@ def frames_and_labels(
 
 
 def check_labels(unknown: Iterable[str], path: Path, listed_in: str) -> None:
-    """Make sure that no class is unknown.
-
-    Raises:
-        DataError: Some are; the first ten are named.
-    """
+    """Raise DataError if there are unknown classes, of which it names ten."""
     names = list(dict.fromkeys(unknown))
     if names:
         first = ", ".join(shown(name) for name in names[:10])

@@ -22,11 +22,7 @@ _GROUP = re.compile(r"_(g\d+)_c\d+$")
 
 
 def read_ucf101(root: Path, *, split: str = "1") -> Annotations:
-    """Read one of the three official splits.
-
-    Args:
-        root: The folder that holds the class folders (or ``UCF-101/``) and ``ucfTrainTestlist/``.
-        split: ``1``, ``2`` or ``3``.
+    """Read one of the three official splits, ``1``, ``2`` or ``3``.
 
     Raises:
         DataError: Files are missing, or a list is not in the format above.

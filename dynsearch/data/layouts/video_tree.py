@@ -10,24 +10,23 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from dynsearch.data.byproducts import entries_of, is_folder
 from dynsearch.data.frame_folder import holds_frames
 from dynsearch.data.records import Annotations
-from dynsearch.data.video_names import VIDEO_ENDINGS, LeftOut, ending_of, is_video
+from dynsearch.data.video_names import (
+    VIDEO_ENDINGS,
+    LeftOut,
+    ending_of,
+    entries_of,
+    is_folder,
+    is_video,
+    names_in,
+)
 from dynsearch.errors import DataError, named, shown
 from dynsearch.tables import composed
 
 
 def plain_name(video_id: str, *, where: str) -> None:
-    """Make sure that a video id is a plain file name.
-
-    Args:
-        video_id: The id from an annotation file.
-        where: That file, for the message.
-
-    Raises:
-        DataError: It would leave the folder of videos.
-    """
+    """Raise DataError if an id of the annotation file ``where`` is no plain file name, and so may leave the folder."""
     if video_id in ("", ".", "..") or any(mark in video_id for mark in ("/", "\\", "\0")):
         raise DataError(
             f"the video id {shown(video_id)} would leave the folder of videos",
@@ -71,16 +70,12 @@ class VideoTree:
             self.files[composed(os.path.splitext(file.name)[0] if known else file.name)].append(file)
 
     def find(self, name: str, *, where: str, suffix: str = ".mp4", folder: str | None = None) -> Path:
-        """Return the file of a video, or the path it could have where there is none.
+        """Return the file of a video, or the path, with ``suffix``, it could have where there is none.
 
-        Args:
-            name: Its file name without ending, from an annotation file.
-            where: That file, for the message.
-            suffix: Ending of the path for a video that is missing.
-            folder: Preferred name of the folder it lies in, where several have a file of that name.
+        Where several files have its name, one in a folder called ``folder`` is preferred.
 
         Raises:
-            DataError: The name would leave the root.
+            DataError: The name, from the annotation file ``where``, would leave the root.
         """
         plain_name(name, where=where)
         files = self.files.get(composed(name), [])
@@ -104,25 +99,22 @@ class VideoTree:
 
 
 def without_missing(annotations: Annotations, root: Path, *, may_vanish: bool) -> Annotations:
-    """Return annotations whose videos are all there.
-
-    Args:
-        annotations: Those of a layout.
-        root: The data root, for the message.
-        may_vanish: Leave missing videos out and list them, as for data sets whose videos vanish from the web.
+    """Return annotations whose videos are all there; with ``may_vanish``, missing ones are left out and listed.
 
     Raises:
         DataError: Videos are missing and may not be, or all of a part are; the first five are named.
     """
-    names_in = functools.cache(
-        _names
-    )  # Of folders as texts: a data set may have a quarter of a million records.
+
+    @functools.cache  # Of folders as texts: a data set may have a quarter of a million records.
+    def there_in(folder: str) -> set[str]:
+        return names_in(folder, lambda entry: not entry.is_symlink() or os.path.exists(entry.path))
+
     splits = [records for records in annotations.splits().values() if records]
     parts = splits if may_vanish else [[record for records in splits for record in records]]
     missing: dict[str, None] = {}
     for records in parts:
         placed = [(record, *os.path.split(record.path)) for record in records]
-        gone = [record.video_id for record, folder, name in placed if name not in names_in(folder)]
+        gone = [record.video_id for record, folder, name in placed if name not in there_in(folder)]
         if gone and (not may_vanish or len(gone) == len(records)):
             first = ", ".join(map(named, gone[:5]))
             raise DataError(
@@ -133,12 +125,3 @@ def without_missing(annotations: Annotations, root: Path, *, may_vanish: bool) -
         missing |= dict.fromkeys(gone)
     there = annotations.changed(lambda records: [each for each in records if each.video_id not in missing])
     return dataclasses.replace(there, missing=tuple(missing))
-
-
-def _names(folder: str) -> set[str]:
-    """Return what there is in a folder; nothing where there is no folder."""
-    try:
-        with os.scandir(folder) as entries:
-            return {entry.name for entry in entries if not entry.is_symlink() or os.path.exists(entry.path)}
-    except OSError:
-        return set()

@@ -68,16 +68,11 @@ def generate_motions(
     """Make the data set at ``root`` unless a complete one is there.
 
     It is made in a temporary folder beside ``root`` and renamed when complete, under a lock, so a kill at
-    any moment or a second process leaves no half data set. The same sizes give the same frames.
-
-    Args:
-        root: Its folder: a new or empty one, or one that this function made.
-        sizes: How much to make; None accepts any complete one, and else makes ``DEFAULT_SIZES``.
-        num_workers: Worker processes; None means one per core.
-        progress: Told after every video.
+    any moment or a second process leaves no half data set. The same sizes give the same frames; ``sizes`` None
+    accepts any complete one, and else makes ``DEFAULT_SIZES``.
 
     Raises:
-        DataError: ``root`` holds something else.
+        DataError: ``root`` is neither new, empty nor made by this function.
         DynsearchError: It can't be written there.
     """
     if _is_complete(root, sizes):

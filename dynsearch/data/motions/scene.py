@@ -52,13 +52,9 @@ class Track:
 
 
 def draw_track(motion: MotionClass, num_frames: int, jitter: float, rng: np.random.Generator) -> Track:
-    """Draw the object's track for a class.
+    """Draw the object's track of T frames for a class.
 
-    Args:
-        motion: The class.
-        num_frames: T.
-        jitter: Standard deviation of the object's trembling, as a share of the range a quantity wraps in.
-        rng: Source of all randomness.
+    ``jitter`` is the standard deviation of its trembling, as a share of the range a quantity wraps in.
     """
     start = dict(zip(("horizontal", "vertical", "scale", "rotation"), rng.random(4), strict=True))
     least, most = CHANGE_PER_VIDEO[motion.movement]
@@ -82,17 +78,7 @@ def draw_track(motion: MotionClass, num_frames: int, jitter: float, rng: np.rand
 def render(
     motion: MotionClass, num_frames: int, side: int, rng: np.random.Generator
 ) -> npt.NDArray[np.uint8]:
-    """Draw one video of a class.
-
-    Args:
-        motion: The class.
-        num_frames: T.
-        side: Height and width in pixels.
-        rng: Source of all randomness.
-
-    Returns:
-        uint8 (T, H, W, 3), RGB.
-    """
+    """Draw one video of a class, uint8 (T, H, W, 3), RGB, H = W = ``side``."""
     difficulty = rng.random()
     track = draw_track(motion, num_frames, 0.004 + 0.016 * difficulty, rng)
     shape = motion.shape or MOVING_SHAPES[rng.integers(len(MOVING_SHAPES))]

@@ -43,18 +43,9 @@ SHAPES: dict[str, Distance] = {
 def coverage(
     shape: str, x_T: Array, y_T: Array, size_T: Array, angle_T: Array, side: int
 ) -> npt.NDArray[np.float32]:
-    """Return how much of each pixel the shape covers.
+    """Return how much of each pixel the shape covers, float32 (T, H, W) from 0 to 1, edges about one pixel soft.
 
-    Args:
-        shape: A key of ``SHAPES``.
-        x_T: Centre from the left, as a share of the side.
-        y_T: Centre from the top, as a share of the side.
-        size_T: Radius, as a share of the side.
-        angle_T: Angle in radians, growing clockwise.
-        side: H = W in pixels.
-
-    Returns:
-        float32 (T, H, W), from 0 (outside) to 1 (inside), with edges about one pixel soft.
+    Centre and radius are shares of the side, H = W in pixels; angles are radians, growing clockwise.
     """
     centres = (np.arange(side) + 0.5) / side
     dx_TW = (centres[None, :] - x_T[:, None] + 0.5) % 1.0 - 0.5

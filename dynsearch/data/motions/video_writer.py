@@ -10,16 +10,11 @@ import numpy.typing as npt
 
 
 def write_h264(path: Path, frames: npt.NDArray[np.uint8], *, frames_per_second: int = 12) -> None:
-    """Write a video with libx264, always the same file for the same frames.
+    """Write frames, uint8 (T, H, W, 3), RGB, H and W even, with libx264: always the same file for the same frames.
 
     For that it is single-threaded and without libx264's look-ahead and adaptive quantisation, which give
     other bytes from run to run or from one processor to another, and colours are converted here, in whole
     numbers, because FFmpeg's converter rounds differently from one memory address to another.
-
-    Args:
-        path: The mp4 file to write.
-        frames: uint8 (T, H, W, 3), RGB; H and W even.
-        frames_per_second: Its frame rate.
     """
     import av
 

@@ -4,8 +4,7 @@ import pytest
 
 from dynsearch.data import open_dataset
 from dynsearch.data.catalogue import get_metrics, read_annotations
-from dynsearch.data.clips import ClipDataset
-from dynsearch.data.labels import label_tensor
+from dynsearch.data.clips import ClipDataset, label_tensor
 from dynsearch.errors import DataError, InputError
 from tests.data.layouts.several import CLASSES, write_activitynet, write_json
 

@@ -7,17 +7,26 @@ along the longer side; a square picture's along its diagonal.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import product
 
+import numpy as np
 import torch
 
 from dynsearch.data.augmentation import normalise, resize_short_side
 from dynsearch.data.frame_cache import FrameCache
 from dynsearch.data.record_frames import read_record
 from dynsearch.data.records import VideoRecord
-from dynsearch.data.sampling import clip_indices
 from dynsearch.errors import InputError
+from dynsearch.network import MultiExitNetwork
+from dynsearch.scores import ExitScores
+from dynsearch.scores.labels import several_labels
+
+
+def clip_indices(num_video_frames: int, num_frames: int, num_clips: int) -> np.ndarray:
+    """Return the frames of clips at different times, int64 (V, T): ``floor(N / T * (t + (v + 1/2) / V))``."""
+    parts = 2 * num_clips * np.arange(num_frames, dtype=np.int64) + 2 * np.arange(num_clips)[:, None] + 1
+    return parts * num_video_frames // (2 * num_clips * num_frames)
 
 
 def crop_corners(height: int, width: int, size: int, num_crops: int) -> list[tuple[int, int]]:
@@ -80,3 +89,42 @@ def views_of(
             for clip, (top, left) in product(clips_VTCHW, corners)
         ]
         yield normalise(torch.stack(views))
+
+
+@torch.inference_mode()
+def score_views(
+    network: MultiExitNetwork,
+    videos: Iterable[torch.Tensor],
+    labels_N: np.ndarray,
+    *,
+    video_ids: Sequence[str],
+    split: str,
+    device: torch.device,
+) -> ExitScores:
+    """Return the scores of the last exit, its probabilities averaged over all views; their costs add up.
+
+    Args:
+        network: A trained, costed multi-exit network.
+        videos: The views of each video, (V, T, C, H, W), as ``views_of`` yields them.
+        labels_N: Classes, or 0/1 (N, K).
+        video_ids: Names of the videos.
+        split: Name of the split.
+        device: Where to compute.
+    """
+    network.to(device).to(memory_format=torch.channels_last).eval()
+    several = several_labels(labels_N)
+    logits, num_views = [], 0
+    for views_VTCHW in videos:
+        num_views = len(views_VTCHW)
+        logits_VK = network(views_VTCHW.to(device))[-1].double()
+        mean_K = (logits_VK.sigmoid() if several else logits_VK.softmax(dim=1)).mean(dim=0)
+        logits.append((mean_K.logit() if several else mean_K.log()).float().cpu().numpy())
+    return ExitScores.from_logits(
+        np.stack(logits)[None],
+        labels_N,
+        np.asarray([num_views * network.cost_E[-1]]),
+        video_ids=np.asarray(video_ids),
+        plan_id=network.plan.plan_id,
+        split=split,
+        measure=network.measure,
+    )
