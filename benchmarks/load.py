@@ -35,14 +35,14 @@ from dynsearch.frontier import solve_thresholds
 from dynsearch.measures import COUNTED
 from dynsearch.search import proposals
 from dynsearch.search.driver import Driver
-from dynsearch.search.paced import Paced
+from dynsearch.search.run import Paced
 from dynsearch.study import saved_frontiers
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.frontier_files import LiveFrontier, write_frontier
-from dynsearch.study.notes import DashboardNotes, Notes
+from dynsearch.study.notes import DashboardNotes
 from dynsearch.study.record import open_record
 from dynsearch.study.results import read_results
-from tests.search.toy import NUM_CLASSES, SPACE, InlineEngine, Silent, ToyEvaluator, recipe
+from tests.search.toy import NUM_CLASSES, SPACE, InlineEngine, NoNotes, Silent, ToyEvaluator, recipe
 
 OURS, THRESHOLDS, OPTUNA, EVALUATOR = "ours", "thresholds", "optuna", "evaluator"
 OPTUNAS = {
@@ -130,7 +130,7 @@ def study(path: Path, num_trials: int, sampler: str, storage: str | None, *, pic
         folder.record(chosen, space)
         record = open_record(folder, create=COUNTED)
     marks = Marks(clock, Paced(LiveFrontier(record, folder, chosen).write))
-    notes = DashboardNotes(folder, chosen.budget) if pictures else Notes()
+    notes = DashboardNotes(folder, chosen.budget) if pictures else NoNotes()
     engine = InlineEngine(clock.timed(EVALUATOR, ToyEvaluator()))
     driver = Driver(record, chosen, space, engine, folder, NUM_CLASSES, Silent(), marks.after_trial, notes)
     random = mock.patch.object(

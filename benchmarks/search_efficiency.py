@@ -30,10 +30,9 @@ from dynsearch.families import cost_table
 from dynsearch.plan import Plan
 from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.shape import Shape
-from dynsearch.search.one_shot.shortlist import trunk_of
-from dynsearch.study.agreement import mean_tau, tau_by_budget
-from dynsearch.study.one_shot_config import OneShotConfig
-from dynsearch.study.predictions import expected_top1
+from dynsearch.search.one_shot.strategy import trunk_of
+from dynsearch.study.predictions import expected_top1, mean_tau, tau_by_budget
+from dynsearch.study.recipe import OneShotConfig
 from dynsearch.study.source import open_clips
 from dynsearch.training.source import DatasetClips
 

@@ -35,8 +35,7 @@ from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.search.one_shot.warm_start import WarmStart
 from dynsearch.space import SearchSpace
-from dynsearch.study.one_shot_config import OneShotConfig
-from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe import OneShotConfig, StudyRecipe
 from dynsearch.study.recipe_file import load_recipe
 from dynsearch.study.source import open_clips
 from dynsearch.training.device import pick_device

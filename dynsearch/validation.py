@@ -18,6 +18,10 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    def resolved(self) -> dict[str, Any]:
+        """Return all fields, defaults included, as plain values."""
+        return self.model_dump(mode="json")
+
     @field_validator("*", mode="before")
     @classmethod
     def _truth_is_no_number(cls, value: Any, info: ValidationInfo) -> Any:

@@ -27,7 +27,7 @@ from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
 from dynsearch.plugins import portable, require
 from dynsearch.study.recipe import StudyRecipe
-from dynsearch.study.recipe_file import checked
+from dynsearch.study.recipe_file import split_settings
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
 from dynsearch.training.made import WEIGHTS
 
@@ -111,7 +111,7 @@ class Bundle:
                 hint="Make one with `dynsearch export`",
             )
         path = folder / "recipe.yaml"
-        recipe, _ = checked(read_yaml(path, BundleError), error=BundleError, where=str(path))
+        recipe, _ = split_settings(read_yaml(path, BundleError), error=BundleError, where=str(path))
         require(recipe.plugins, str(folder))
         plan = Plan.load(folder / "plan.yaml")
         policy = ExitPolicy.load(folder / "policy.yaml")

@@ -12,7 +12,7 @@ from dynsearch.files import read_yaml
 from dynsearch.frontier import MergedPoint, merge
 from dynsearch.plan import Plan
 from dynsearch.study.recipe import StudyRecipe
-from dynsearch.study.recipe_file import checked
+from dynsearch.study.recipe_file import split_settings
 from dynsearch.thresholds import full_inference
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.made import WEIGHTS, file_digest
@@ -46,7 +46,7 @@ def trained_already(
     recorded = folder / "recipe.yaml"
     if not recorded.is_file():
         return f"trained already ({unknown[0].name} does not say by which settings)"
-    before, _ = checked(read_yaml(recorded, BundleError), error=BundleError, where=str(recorded))
+    before, _ = split_settings(read_yaml(recorded, BundleError), error=BundleError, where=str(recorded))
     made.refuse_others(before.facts(), recorded)
     return "trained already (as far as recipe.yaml tells)"
 

@@ -16,11 +16,10 @@ from dynsearch.search.claims import Claims
 from dynsearch.search.engines import End, Engine, Job, Outcome, Rung
 from dynsearch.search.halving import goes_on, stopped_at, values
 from dynsearch.search.interrupts import Interrupts
-from dynsearch.search.proposals import Proposals, cheapest_cost
-from dynsearch.search.turns import take_turns
+from dynsearch.search.proposals import Proposals, cheapest_cost, take_turns
 from dynsearch.space import SearchSpace
 from dynsearch.study.folder import StudyFolder
-from dynsearch.study.notes import Notes
+from dynsearch.study.notes import DashboardNotes
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import (
     add_fault,
@@ -91,7 +90,7 @@ class Driver:
     num_classes: int
     observer: Observer
     after_trial: Callable[[], None]
-    notes: Notes = field(default_factory=Notes)
+    notes: DashboardNotes
     max_hours: float | None = None
     _interrupts: Interrupts = field(default_factory=Interrupts)
     _running: dict[int, Trial] = field(default_factory=dict)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from dynsearch.frontier import solve_thresholds
 from dynsearch.measures import COUNTED, CostMeasure
-from dynsearch.plan import Plan
 from dynsearch.plugins import Imported, imported
 from dynsearch.scores import ExitScores
 from dynsearch.search.engines.engine import Job, Monitor
@@ -18,16 +17,8 @@ from dynsearch.training.made import WEIGHTS, Made
 from dynsearch.training.ranks import Ranks
 from dynsearch.training.run import ClipSource, TrainedScores, train_and_score
 
-
-class Start(Protocol):
-    """Where the training of a plan begins, if not as its settings say. It is sent to other processes."""
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        """What makes these weights, besides what makes the study's results; plain values by name."""
-
-    def write(self, plan: Plan, path: Path) -> None:
-        """Write the weights that the plan's network begins with to ``path``."""
+if TYPE_CHECKING:
+    from dynsearch.search.one_shot.warm_start import WarmStart
 
 
 @dataclass(frozen=True)
@@ -79,7 +70,7 @@ class TrainingEvaluator:
     source: ClipSource
     config: TrainingConfig
     seed: int
-    start: Start | None = None
+    start: WarmStart | None = None
     pruning: Pruning | None = None
     save_every_steps: int | None = 1000
     measure: CostMeasure = COUNTED

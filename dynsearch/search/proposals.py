@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import optuna
-from optuna.trial import Trial, TrialState
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from dynsearch.budget import excess, fits
 from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
-from dynsearch.search.known import KnownTrials
+from dynsearch.search.halving import stopped_at
 from dynsearch.search.sampler import SeededTPESampler
 from dynsearch.space import SearchSpace
 from dynsearch.study.record import describe_plan, set_budget, take_up
@@ -135,3 +135,60 @@ def check_budget(space: SearchSpace, budget: float, measure: CostMeasure, num_cl
 def cheapest_cost(space: SearchSpace, measure: CostMeasure, num_classes: int) -> float:
     """Return the cost of the cheapest exit of any plan of the space."""
     return min(measure.cost_E(plan, num_classes)[0] for plan in space.cheapest_plans())
+
+
+class KnownTrials:
+    """The trials of a study, its other drivers' too, as of the last ``update``.
+
+    Args:
+        study: The record.
+    """
+
+    def __init__(self, study: optuna.Study) -> None:
+        self._study = study
+        self._open: dict[int, FrozenTrial] = {}
+        self._num_seen = 0
+        self._num_ended = 0
+        self._plans: dict[str, int] = {}
+
+    def update(self) -> None:
+        """Look at the trials that were not over the last time, and at new ones."""
+        trials = self._study.get_trials(deepcopy=False)
+        changing = [trials[number] for number in (*self._open, *range(self._num_seen, len(trials)))]
+        self._num_seen = len(trials)
+        self._open = {}
+        for trial in changing:
+            if not trial.state.is_finished():
+                self._open[trial.number] = trial
+            refused = trial.state == TrialState.PRUNED and stopped_at(trial) is None
+            self._num_ended += trial.state.is_finished() and not refused
+            if "plan_id" in trial.user_attrs and not refused and trial.state != TrialState.WAITING:
+                self._plans.setdefault(trial.user_attrs["plan_id"], trial.number)
+
+    @property
+    def num_running(self) -> int:
+        """Trials under way, or left behind."""
+        return sum(1 for _ in self.running())
+
+    @property
+    def num_taken(self) -> int:
+        """Trials that count against the number wanted: all that trained or are training, however they ended."""
+        return self.num_running + self._num_ended
+
+    def running(self) -> Iterator[FrozenTrial]:
+        """Yield the trials under way, or left behind, by number."""
+        return (trial for trial in self._open.values() if trial.state == TrialState.RUNNING)
+
+    def with_plan(self, plan_id: str) -> int | None:
+        """Return the first trial that has this plan and was not refused; None where there is none."""
+        return self._plans.get(plan_id)
+
+
+def take_turns(study: optuna.Study, families: Sequence[str], num_trials: int) -> None:
+    """Line up trials so that the families take turns and each has its share; a single family needs none.
+
+    What else a trial proposes is the sampler's. Called again it lines up what is missing of ``num_trials``.
+    """
+    if len(families) > 1:
+        for number in range(len(study.get_trials(deepcopy=False)), num_trials):
+            study.enqueue_trial({"family": families[number % len(families)]})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
@@ -12,7 +13,6 @@ from dynsearch.search.driver import Driver, Observer
 from dynsearch.search.engines import Engine, Evaluator, Job, LocalEngine, RayEngine
 from dynsearch.search.evaluator import Pruning, TrainingEvaluator
 from dynsearch.search.one_shot.strategy import line_up, settled, warm_start
-from dynsearch.search.paced import Paced
 from dynsearch.search.proposals import check_budget
 from dynsearch.space import SearchSpace
 from dynsearch.study.data_record import keep_data
@@ -194,3 +194,34 @@ def _say_where(kept: str | None, asked: str | None, observer: Observer) -> None:
     """Say where the study's record lies, if it is not where it was asked for now."""
     if asked not in (None, kept):
         observer.noted(f"the study's record stays where it is, in {kept or 'SQLite in its folder'}")
+
+
+class Paced:
+    """Calls an action unless it has taken too much of the time so far: the longer it takes, the less often.
+
+    Args:
+        action: What to do.
+        share: The most of the time that it may take, 0..1.
+        clock: Seconds now.
+    """
+
+    def __init__(
+        self,
+        action: Callable[[], object],
+        *,
+        share: float = 0.05,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._action = action
+        self._share = share
+        self._clock = clock
+        self._not_before = float("-inf")
+
+    def __call__(self) -> None:
+        """Do it, if it is time."""
+        began = self._clock()
+        if began < self._not_before:
+            return
+        self._action()
+        ended = self._clock()
+        self._not_before = ended + (ended - began) * (1 / self._share - 1)

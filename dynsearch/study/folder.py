@@ -19,7 +19,7 @@ from dynsearch.files import read_yaml, write_yaml
 from dynsearch.locks import held_lock, is_in_use, shared_lock
 from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import StudyRecipe
-from dynsearch.study.recipe_file import checked
+from dynsearch.study.recipe_file import split_settings
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.validation import differences
 
@@ -203,7 +203,7 @@ class StudyFolder:
         recipe = values.get("recipe")
         if isinstance(recipe, dict) and "run" in values:
             recipe = recipe | {"run": values["run"]}
-        return checked(recipe, error=StudyError, where=f"{self.study_file}, recipe")
+        return split_settings(recipe, error=StudyError, where=f"{self.study_file}, recipe")
 
     def read_study_file(self) -> dict[str, Any]:
         """Return what ``study.yaml`` holds.
@@ -228,7 +228,7 @@ def refuse_other_settings(before: Mapping[str, Any], now: Mapping[str, Any], whe
     Raises:
         OtherSettingsError: Some differ; all are listed. Fields that came later count as at their defaults.
     """
-    recipe, _ = checked(before["recipe"], error=StudyError, where=where)
+    recipe, _ = split_settings(before["recipe"], error=StudyError, where=where)
     found = {"recipe": recipe.resolved(), "space": before["space"]}
     if others := list(differences(found, dict(now), _MAY_CHANGE)):
         raise OtherSettingsError(

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING
 
 import optuna
 
 from dynsearch.display.figures import own_axes
 from dynsearch.display.frontier_plot import plot_frontier
 from dynsearch.display.tables import write_csv
-from dynsearch.display.words import Unit
 from dynsearch.plan.grid_plot import plot_grid
 from dynsearch.report.family_plot import plot_families
 from dynsearch.study.folder import StudyFolder
@@ -73,38 +71,25 @@ def write_frontier(folder: StudyFolder, recipe: StudyRecipe, results: StudyResul
         )
 
 
-def draw_frontier(path: Path, name: str, recipe: StudyRecipe, results: StudyResults) -> None:
-    """Draw the study's frontier, its budget, the point chosen under it and full inference to ``path``."""
-    plot_frontier(path=path, **_drawn(name, recipe, results))
+def draw_frontier(where: Path | Axes, name: str, recipe: StudyRecipe, results: StudyResults) -> None:
+    """Draw the study's frontier, its budget, the point chosen under it and full inference to a file or on axes."""
+    saving, rows = results.saving, results.rows_under(recipe.budget)
+    plot_frontier(
+        rows,
+        where,
+        title=f"study {name} on {recipe.dataset}: {len(results.plans)} trained plans",
+        budget=recipe.budget,
+        unit=results.measure,
+        full=(saving.full_cost, saving.full_top1),
+        chosen=next((row for row in rows if row["chosen"]), None),
+    )
 
 
 def draw_on(axes: Axes | None, name: str, recipe: StudyRecipe, results: StudyResults) -> Axes:
     """Draw the same on ``axes``, or on those of a new figure, and return them."""
     axes = own_axes(5.6, 3.9) if axes is None else axes
-    plot_frontier(path=axes, **_drawn(name, recipe, results))
+    draw_frontier(axes, name, recipe, results)
     return axes
-
-
-class _Drawn(TypedDict):
-    rows: Sequence[Mapping[str, Any]]
-    title: str
-    budget: float
-    unit: Unit
-    full: tuple[float, float]
-    chosen: Mapping[str, Any] | None
-
-
-def _drawn(name: str, recipe: StudyRecipe, results: StudyResults) -> _Drawn:
-    saving = results.saving
-    rows = results.rows_under(recipe.budget)
-    return {
-        "rows": rows,
-        "title": f"study {name} on {recipe.dataset}: {len(results.plans)} trained plans",
-        "budget": recipe.budget,
-        "unit": results.measure,
-        "full": (saving.full_cost, saving.full_top1),
-        "chosen": next((row for row in rows if row["chosen"]), None),
-    }
 
 
 def draw_grid(path: Path, name: str, results: StudyResults, budget: float) -> None:

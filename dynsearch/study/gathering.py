@@ -18,8 +18,7 @@ from dynsearch.study.data_record import OwnVideos
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import one_shot_folder, read_prediction
 from dynsearch.study.record import MADE, finished, plan_of
-from dynsearch.study.saved_frontiers import SavedFrontiers
-from dynsearch.study.saved_scores import SavedScores
+from dynsearch.study.saved_frontiers import SavedFrontiers, SavedScores
 from dynsearch.thresholds import full_inference
 from dynsearch.training.made import SCORES, key_in
 

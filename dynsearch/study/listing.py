@@ -12,6 +12,10 @@ from dynsearch.errors import DynsearchError
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import open_record
 
+_COLUMNS = (
+    "dataset", "measure", "budget", "done", "running", "interrupted", "failed", "top1", "cost", "when", "problem",
+)  # fmt: skip
+
 
 def study_row(folder: StudyFolder) -> dict[str, Any]:
     """Return a study's name, data set, budget, trials by state, best point under its budget, and when it last changed.
@@ -19,22 +23,7 @@ def study_row(folder: StudyFolder) -> dict[str, Any]:
     A trial without an end counts as ``running`` while a driver is at work, else as ``interrupted``. What can't be read
     is None, with the reason in ``problem``.
     """
-    row: dict[str, Any] = dict.fromkeys(
-        (
-            "dataset",
-            "measure",
-            "budget",
-            "done",
-            "running",
-            "interrupted",
-            "failed",
-            "top1",
-            "cost",
-            "when",
-            "problem",
-        )
-    )
-    row = {"name": folder.name, **row, "path": str(folder.path)}
+    row: dict[str, Any] = {"name": folder.name, **dict.fromkeys(_COLUMNS), "path": str(folder.path)}
     try:
         recipe, changed = folder.recipe(), folder.study_file.stat().st_mtime
         row |= {"dataset": recipe.dataset, "measure": recipe.measure.name, "budget": recipe.budget}

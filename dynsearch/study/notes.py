@@ -29,26 +29,8 @@ from dynsearch.thresholds import OperatingPoint
 _POINTS_DRAWN = 200
 
 
-class Notes:
-    """Told of every trial before Optuna is; writes nothing."""
-
-    def refused(self, trial: Trial, plan: Plan, reason: str) -> None:
-        """The trial's plan will not be trained."""
-
-    def begun(self, trial: Trial, plan: Plan) -> None:
-        """The trial is being trained."""
-
-    def failed(self, trial: Trial, plan: Plan, error: str) -> None:
-        """The trial ended without scores."""
-
-    def finished(
-        self, trial: Trial, plan: Plan, scores: ExitScores, curve: Frontier, point: OperatingPoint
-    ) -> None:
-        """A trial was measured: its calibration scores, their frontier, and its point under the budget."""
-
-
-class DashboardNotes(Notes):
-    """Writes what optuna-dashboard shows.
+class DashboardNotes:
+    """Writes what optuna-dashboard shows; told of every trial before Optuna is.
 
     What can't be written is recorded in the trial's attribute ``notes_error`` and never ends a study.
 

@@ -118,20 +118,11 @@ def load_recipe(
     if given.get("budget") is not None:
         name = next(iter(budgets_in(values)), COUNTED.budget_name)
         values = {key: value for key, value in values.items() if key != "budget"} | {name: given["budget"]}
-    return checked(values, error=RecipeError, where=path.name, names=True)
+    return split_settings(values, where=path.name, names=True)
 
 
-def split_settings(values: Mapping[str, Any]) -> tuple[StudyRecipe, RunSettings]:
-    """Return a recipe and run settings from the fields of both, as a file has them.
-
-    Raises:
-        RecipeError: A field is wrong; all are listed.
-    """
-    return checked(values, error=RecipeError, where=None)
-
-
-def checked(
-    values: object, *, error: type[InputError], where: str | None, names: bool = False
+def split_settings(
+    values: object, *, error: type[InputError] = RecipeError, where: str | None = None, names: bool = False
 ) -> tuple[StudyRecipe, RunSettings]:
     """Return what the fields of a file mean.
 

@@ -20,7 +20,7 @@ from dynsearch.study.folder import StudyFolder
 from dynsearch.study.gathering import Gathering, Part
 from dynsearch.study.origin import way_on
 from dynsearch.study.predictions import agreement, expected_top1
-from dynsearch.study.saved_scores import SavedScores
+from dynsearch.study.saved_frontiers import SavedScores
 from dynsearch.thresholds import full_inference
 from dynsearch.thresholds.policy_metrics import policy_metric
 

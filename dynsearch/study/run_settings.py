@@ -54,10 +54,6 @@ class RunSettings(Settings):
         """The most that a score grid may take."""
         return int(self.max_grid_gb * _GIGABYTE)
 
-    def resolved(self) -> dict[str, object]:
-        """Return all fields, defaults included, as plain values."""
-        return self.model_dump(mode="json")
-
 
 DEFAULT_RUN = RunSettings()
 """Here, one trial after the other."""

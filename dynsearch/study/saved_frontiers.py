@@ -1,4 +1,4 @@
-"""The threshold frontier of a trial on calibration, solved once and kept beside its scores.
+"""What lies in a trial's folder: its exit scores, and their threshold frontier on calibration, solved once.
 
 Shapes: P points, E exits.
 """
@@ -6,8 +6,9 @@ Shapes: P points, E exits.
 from __future__ import annotations
 
 import contextlib
+import functools
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +19,11 @@ from dynsearch.frontier import Frontier, solve_thresholds
 from dynsearch.scores import ExitScores
 from dynsearch.scores.storage import read_arrays, write_arrays
 from dynsearch.study.folder import StudyFolder
-from dynsearch.study.saved_scores import SavedScores
 from dynsearch.thresholds import ExitPolicy, evaluate_policies
+from dynsearch.training.made import SCORES
 
 FILE = "frontier-calibration.npz"
+_KEPT = 4  # files of scores in memory; those of large data sets take hundreds of MB each
 _VERSION = 1  # of what the solvers find; a new one lets all be solved again
 
 
@@ -48,6 +50,39 @@ def solved_once(folder: Path, scores: ExitScores, solver: str, confidence: str |
     ):  # A full disk, or somebody else's study: solved again next time.
         _write(folder / FILE, frontier, scores, f"{solver} {confidence}")
     return frontier
+
+
+class SavedScores(Mapping[int, tuple[ExitScores, ExitScores]]):
+    """By trial number, exit scores on calibration and test; only the last few are kept in memory.
+
+    Args:
+        folder: The study's files.
+        numbers: The trials there are; may grow.
+    """
+
+    def __init__(self, folder: StudyFolder, numbers: Collection[int]) -> None:
+        self._folder, self._numbers = folder, numbers
+        self._read = functools.lru_cache(maxsize=_KEPT)(ExitScores.load)
+
+    def of(self, number: int, split: str) -> ExitScores:
+        """Return a trial's scores on one split.
+
+        Raises:
+            ScoresError: They can't be read.
+        """
+        return self._read(self._folder.trial(number) / SCORES[split])
+
+    def __getitem__(self, number: int) -> tuple[ExitScores, ExitScores]:
+        return self.of(number, "calibration"), self.of(number, "test")
+
+    def __contains__(self, number: object) -> bool:
+        return number in self._numbers
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._numbers)
+
+    def __len__(self) -> int:
+        return len(self._numbers)
 
 
 class SavedFrontiers(Mapping[int, Frontier]):

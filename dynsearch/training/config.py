@@ -22,6 +22,15 @@ Part = Annotated[str, AfterValidator(_known_part)]
 """Name of a part that networks of some family have."""
 
 
+class FrameCacheConfig(Settings):
+    """Which frames are kept decoded on disk."""
+
+    num_frames: int = Field(ge=1)
+    """Evenly spaced frames kept of every video."""
+    size: int = Field(ge=8)
+    """Side of the kept square, in pixels."""
+
+
 class RefitConfig(Settings):
     """How heads are fitted on a backbone that is trained."""
 

@@ -5,39 +5,26 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
-from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from dynsearch.data.catalogue import flip_rule, open_dataset
+from dynsearch.data.catalogue import flip_rule
 from dynsearch.data.clips import ClipDataset, label_tensor
 from dynsearch.data.flips import mirrored_classes
 from dynsearch.data.frame_cache import FrameCache, check_limit, make_frame_cache
 from dynsearch.data.identity import DataIdentity
 from dynsearch.data.loader import ClipLoader, EpochOrder
-from dynsearch.data.records import VideoDataset, without_group, without_group_text
+from dynsearch.data.records import VideoDataset
 from dynsearch.plan import Plan
-from dynsearch.training.config import TrainingConfig
+from dynsearch.training.config import FrameCacheConfig, TrainingConfig
 from dynsearch.training.made import CONTENT
 from dynsearch.training.ranks import ALONE, Ranks
 
 TEST_RESIZE = 256 / 224
 """Test pictures: the short side is resized to this many times the input's side, then the middle cropped."""
-
-
-class CacheSettings(Protocol):
-    """Which frames are kept decoded: how many of each video, and the side of the square kept."""
-
-    @property
-    def num_frames(self) -> int:
-        """Frames kept of each video."""
-
-    @property
-    def size(self) -> int:
-        """Side in pixels."""
 
 
 class DatasetClips:
@@ -60,7 +47,7 @@ class DatasetClips:
     def __init__(
         self,
         dataset: VideoDataset,
-        frame_cache: CacheSettings | None = None,
+        frame_cache: FrameCacheConfig | None = None,
         write: Callable[[str], None] | None = None,
         reader: str = "auto",
         num_workers: int = 4,
@@ -87,55 +74,6 @@ class DatasetClips:
         self.__dict__.update(state)
         self._write = lambda line: None
         self._cache = lru_cache(maxsize=None)(self._make_cache)
-
-    @classmethod
-    def open(
-        cls,
-        name: str,
-        data_root: Path | None,
-        *,
-        calibration_fraction: float | None,
-        seed: int,
-        split_files: bool = False,
-        frame_cache: CacheSettings | None = None,
-        write: Callable[[str], None] | None = None,
-        reader: str = "auto",
-        num_workers: int = 4,
-        max_cache_gb: float = 200.0,
-        allow_outside: bool = False,
-    ) -> DatasetClips:
-        """Open the data set ``name``; the embedded one is generated on first use.
-
-        Raises:
-            DataError: Its files are missing or can't be used.
-        """
-        if write:
-            write(f"Opening {name} ...")
-        dataset = open_dataset(
-            name,
-            data_root,
-            calibration_fraction=calibration_fraction,
-            seed=seed,
-            split_files=split_files,
-            allow_outside=allow_outside,
-        )
-        source = cls(dataset, frame_cache, write, reader, num_workers, max_cache_gb)
-        sizes = ", ".join(f"{len(records)} {split}" for split, records in dataset.splits.items())
-        source._write(f"{name}: {source.num_classes} classes, {sizes} videos in {dataset.root}")
-        for split in ("calibration", "test"):
-            if groups := dataset.groups(split):
-                shown = ", ".join(groups[:20]) + (", ..." if len(groups) > 20 else "")
-                source._write(f"{len(groups)} group{'s' if len(groups) > 1 else ''} for {split}: {shown}")
-        if alone := without_group([record for records in dataset.splits.values() for record in records]):
-            source._write(without_group_text(alone))
-        for note in dataset.notes:
-            source._write(note)
-        if dataset.missing:
-            source._write(
-                f"{len(dataset.missing)} annotated videos have no file and are left out, first "
-                f"{', '.join(dataset.missing[:5])}; `dynsearch data check --csv FILE` lists all"
-            )
-        return source
 
     @cached_property
     def identity(self) -> DataIdentity:

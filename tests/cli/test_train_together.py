@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from safetensors import safe_open
 
+from dynsearch.data.catalogue import open_dataset
 from dynsearch.training.source import DatasetClips
 from tests.cli.miniature import write_sthv2
 from tests.cli.runner import dynsearch
@@ -33,7 +34,7 @@ def work(tmp_path_factory):
 
 def last_video_of_the_first_epoch(data):
     """The second of two processes reads it, in the epoch's last step."""
-    source = DatasetClips.open("sthv2", data, calibration_fraction=0.25, seed=0)
+    source = DatasetClips(open_dataset("sthv2", data, calibration_fraction=0.25))
     records = source.dataset.splits["train"]
     assert len(records) == 18
     return records[np.random.default_rng((0, 0)).permutation(18)[-1]].path

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from dynsearch.data.catalogue import open_dataset
 from dynsearch.data.clips import ClipDataset
 from dynsearch.data.frame_cache import make_frame_cache
 from dynsearch.data.reader import READERS
@@ -241,9 +242,8 @@ def test_a_training_goes_on_without_a_bad_video_and_its_log_names_it(motions_roo
 
     shutil.copytree(motions_root, tmp_path / "motions")
     lines = []
-    source = DatasetClips.open(
-        "motions", tmp_path / "motions", calibration_fraction=None, seed=0, write=lines.append, num_workers=1
-    )
+    dataset = open_dataset("motions", tmp_path / "motions")
+    source = DatasetClips(dataset, write=lines.append, num_workers=1)
     bad = source.dataset.splits["train"][4]
     bad.path.write_bytes(bad.path.read_bytes()[:700])
     config = TrainingConfig(epochs=2, batch_size=12, pretrained=False, max_bad_videos=0.1)

@@ -1,6 +1,6 @@
 import pytest
 
-from dynsearch.search.paced import Paced
+from dynsearch.search.run import Paced
 
 
 @pytest.mark.parametrize("seconds", [0.0, 0.1, 7.0])

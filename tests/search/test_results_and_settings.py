@@ -15,8 +15,7 @@ from dynsearch.errors import InputError, ScoresError, StudyError
 from dynsearch.search.evaluator import TrainingEvaluator
 from dynsearch.search.run import run_study
 from dynsearch.study.folder import StudyFolder
-from dynsearch.study.one_shot_config import OneShotConfig
-from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe import OneShotConfig, StudyRecipe
 from dynsearch.study.record import finished, open_record
 from dynsearch.study.run_settings import RunSettings
 from tests.search.one_shot.test_training_and_scoring import SPACE
@@ -258,7 +257,7 @@ def test_a_grid_of_other_weights_is_made_anew(studies, tmp_path):
 
 
 def _trunks(studies):
-    from dynsearch.search.one_shot.shortlist import trunk_of
+    from dynsearch.search.one_shot.strategy import trunk_of
     from dynsearch.study.record import plan_of
 
     record = open_record(StudyFolder(studies / "one-shot" / "s"), part="screening")

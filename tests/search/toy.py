@@ -17,7 +17,6 @@ from dynsearch.search.engines import End, LocalEngine, Outcome, slot
 from dynsearch.search.proposals import check_budget
 from dynsearch.space import SearchSpace
 from dynsearch.study.folder import StudyFolder
-from dynsearch.study.notes import Notes
 from dynsearch.study.recipe_file import split_settings
 from dynsearch.study.record import open_record
 from dynsearch.training.run import TrainedScores
@@ -195,6 +194,12 @@ class Silent:
         self.was_exhausted = True
 
 
+class NoNotes:
+    """Writes nothing."""
+
+    refused = begun = failed = finished = lambda *told: None
+
+
 def run(
     path, evaluator=None, space=SPACE, after_trial=lambda: None, notes=None, engine=LocalEngine, **changes
 ):
@@ -207,7 +212,7 @@ def run(
         folder.record(chosen, space, run=how)
         study = open_record(folder, create=COUNTED)
     with contextlib.closing(engine(evaluator or ToyEvaluator(), num_slots=how.concurrent)) as running:
-        steps = (observer, after_trial, notes or Notes())
+        steps = (observer, after_trial, notes or NoNotes())
         Driver(study, chosen, space, running, folder, NUM_CLASSES, *steps, how.max_hours).run()
     return study, observer
 

@@ -10,7 +10,7 @@ from dynsearch.errors import StudyError
 from dynsearch.frontier import hypervolume, merge, solve_thresholds
 from dynsearch.measures import COUNTED
 from dynsearch.scores import ExitScores
-from dynsearch.search.known import KnownTrials
+from dynsearch.search.proposals import KnownTrials
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.frontier_files import LiveFrontier
 from dynsearch.study.gathering import Gathering

@@ -5,8 +5,8 @@ import yaml
 from dynsearch.data.reader import READERS
 from dynsearch.data.records import VideoDataset, VideoRecord
 from dynsearch.study.folder import StudyFolder
-from dynsearch.study.recipe import FrameCacheConfig
 from dynsearch.training import TrainingConfig
+from dynsearch.training.config import FrameCacheConfig
 from dynsearch.training.source import DatasetClips
 from tests.plans import small_plan
 from tests.search.toy import SPACE, recipe

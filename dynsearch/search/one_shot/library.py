@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from dynsearch.data.loader import Batches, begin_epoch
 from dynsearch.families.grid.one_shot import OneShotNetwork
@@ -12,13 +19,12 @@ from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.search.driver import Observer
-from dynsearch.search.one_shot.norms import reestimate_norms
 from dynsearch.search.one_shot.sandwich import grid_cells
 from dynsearch.search.one_shot.scoring import SPLIT, fill_grid, open_grid
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import trained_one_shot
 from dynsearch.space import SearchSpace
-from dynsearch.study.one_shot_config import OneShotConfig
+from dynsearch.study.recipe import OneShotConfig
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
@@ -119,3 +125,34 @@ class Library:
             )
             self._last = (shape, network)
         return self._last[1]
+
+
+@torch.no_grad()
+def reestimate_norms(
+    network: nn.Module, run: Callable[[torch.Tensor], Any], batches: Iterable[Any], num_batches: int
+) -> None:
+    """Set the statistics of all batch normalisations in ``network`` to their mean over some batches.
+
+    A one-shot network's own are a mixture over all the orders it was trained under, and right for none
+    (Yu & Huang, ICCV 2019, section 3.3).
+
+    Args:
+        network: Left in evaluation mode.
+        run: Runs the network on clips, under the order in question.
+        batches: Batches of (clips, labels, indices) of the training split; labels are not looked at.
+        num_batches: How many of them to take; with 0 everything stays.
+    """
+    network.eval()
+    norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]
+    if not norms or num_batches == 0:
+        return
+    momenta = [norm.momentum for norm in norms]
+    for norm in norms:
+        norm.reset_running_stats()
+        norm.momentum = None  # A plain mean over the batches.
+        norm.train()
+    for clips, _, _ in itertools.islice(batches, num_batches):
+        run(clips)
+    for norm, momentum in zip(norms, momenta, strict=True):
+        norm.momentum = momentum
+    network.eval()

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from dataclasses import replace
 
 import optuna
 from optuna.trial import TrialState
 
 from dynsearch.errors import RecipeError
+from dynsearch.frontier.placements import PlacementFrontier, PlacementPoint, rank_plans
+from dynsearch.plan import Exit, ExitPlacement, Plan
 from dynsearch.scores import CONFIDENCE_MEASURES, DEFAULT_MEASURE
+from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.search.driver import Observer
 from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.screening import Screening
-from dynsearch.search.one_shot.shortlist import shortlist, trunk_of
+from dynsearch.search.one_shot.screening_record import Screened, screened
 from dynsearch.search.one_shot.warm_start import WarmStart
 from dynsearch.space import SearchSpace, space_family
 from dynsearch.study.folder import StudyFolder
@@ -20,6 +25,7 @@ from dynsearch.study.predictions import one_shot_folder, save_prediction
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import open_record
 from dynsearch.study.run_settings import RunSettings
+from dynsearch.thresholds import evaluate_policy
 from dynsearch.training.run import ClipSource
 
 
@@ -110,3 +116,42 @@ def _confidence(recipe: StudyRecipe) -> str:
     """Return what judges a cell of the grid: the recipe's measure, if a cell alone can be judged by it."""
     measure = recipe.confidence
     return DEFAULT_MEASURE if measure is None or measure not in CONFIDENCE_MEASURES else measure
+
+
+def shortlist(
+    screening: optuna.Study,
+    space: SearchSpace,
+    grid: Callable[[Plan], ScoreGrid],
+    num_plans: int,
+    budget: float,
+) -> list[Screened]:
+    """Return at most ``num_plans`` screened plans that together keep most of the frontier, best first.
+
+    Args:
+        screening: The screening study.
+        space: The study's space.
+        grid: Returns the score grid of a trunk.
+        num_plans: How many at most.
+        budget: The budget; what costs more does not count.
+    """
+    by_trunk: dict[Plan, list[Screened]] = {}
+    for found in screened(screening):
+        by_trunk.setdefault(trunk_of(found.plan, space), []).append(found)
+    searched = {}
+    for trunk, plans in by_trunk.items():
+        scores = grid(trunk)
+        points = [
+            PlacementPoint(
+                found.plan.exits, evaluate_policy(found.policy, scores.exit_scores(found.plan.exits))
+            )
+            for found in plans
+        ]
+        searched[trunk] = (scores, PlacementFrontier(points))
+    by_id = {found.plan.plan_id: found for plans in by_trunk.values() for found in plans}
+    ranked = rank_plans(searched, num_plans, budget=budget)
+    return [by_id[replace(plan.key, exits=plan.placement).plan_id] for plan in ranked]
+
+
+def trunk_of(plan: Plan, space: SearchSpace) -> Plan:
+    """Return the trunk that stands for ``plan``: the last cell of its grid as its only exit."""
+    return replace(plan, exits=ExitPlacement((Exit(plan.num_sets, space.exits.max_depth),)))

@@ -18,7 +18,7 @@ from dynsearch.plan import Plan
 from dynsearch.search.one_shot.sandwich import SandwichTraining, weighted
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.space import SearchSpace
-from dynsearch.study.one_shot_config import OneShotConfig
+from dynsearch.study.recipe import OneShotConfig
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device

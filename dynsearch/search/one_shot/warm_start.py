@@ -12,7 +12,7 @@ from dynsearch.plan import Plan
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import build_one_shot
 from dynsearch.space import SearchSpace
-from dynsearch.study.one_shot_config import OneShotConfig
+from dynsearch.study.recipe import OneShotConfig
 from dynsearch.training.made import WEIGHTS
 from dynsearch.training.seeding import seed_torch
 

@@ -3,7 +3,7 @@ import itertools
 import numpy as np
 import pytest
 
-from dynsearch.study.agreement import mean_tau, tau_by_budget
+from dynsearch.study.predictions import mean_tau, tau_by_budget
 
 
 def tau_by_pairs(predicted, true):

@@ -11,7 +11,7 @@ from dynsearch.frontier.placements import search_placements
 from dynsearch.measures import COUNTED
 from dynsearch.search.one_shot.screening import Screening, promising
 from dynsearch.search.one_shot.screening_record import screened
-from dynsearch.search.one_shot.shortlist import shortlist, trunk_of
+from dynsearch.search.one_shot.strategy import shortlist, trunk_of
 from dynsearch.space import SearchSpace
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import open_record, plan_of

@@ -17,15 +17,14 @@ from dynsearch.families.grid.choices import sample_trunk, trunk_choices
 from dynsearch.network.losses import distilled_cross_entropies, sum_of_cross_entropies
 from dynsearch.network.weights.files import load_weights
 from dynsearch.plan import Exit, ExitPlacement, FrameOrder
-from dynsearch.search.one_shot.library import Library
-from dynsearch.search.one_shot.norms import reestimate_norms
+from dynsearch.search.one_shot.library import Library, reestimate_norms
 from dynsearch.search.one_shot.sandwich import SandwichTraining, drawn_cells, grid_cells, weighted
 from dynsearch.search.one_shot.scoring import grid_steps
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import trained_one_shot
 from dynsearch.search.one_shot.warm_start import WarmStart
 from dynsearch.space import SearchSpace
-from dynsearch.study.one_shot_config import OneShotConfig
+from dynsearch.study.recipe import OneShotConfig
 from dynsearch.study.run_settings import RunSettings
 from dynsearch.training.config import TrainingConfig
 from tests.search.one_shot.draws import ToyDraws
