@@ -12,13 +12,10 @@ from dynsearch.locks import held_lock
 
 
 class Claims:
-    """A driver's claims on trials: byte n of a file is locked by the driver that has trial n.
+    """A driver's claims on trials: byte n of a file in the study's folder is locked by the driver that has trial n.
 
     The operating system takes the locks back when a driver ends in any way, so a trial that is RUNNING in the
     record and claimed by nobody is an orphan. These locks also work on network file systems that have any.
-
-    Args:
-        folder: The study's folder, which all its drivers share.
 
     Attributes:
         held: The trials this driver has.

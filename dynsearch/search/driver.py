@@ -70,13 +70,7 @@ class Driver:
     """Runs a study to its end, alone or beside other drivers. Only drivers ask and tell.
 
     Attributes:
-        study: The record.
-        recipe: What the study is.
-        space: Which plans may be proposed.
-        engine: Where trials run.
-        folder: The study's files.
         num_classes: K of the data set; with it the cost of a plan is known before training.
-        observer: Told of every step.
         after_trial: Called after every finished trial, for instance to redraw the frontier.
         notes: Told of every trial before Optuna is, for what a dashboard shows.
         max_hours: No further trial begins after this time; None means no limit.

@@ -23,14 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Pruning:
-    """Measures a trial's top-1 at the budget while it trains.
-
-    Attributes:
-        pruner: ``none``, ``asha`` or ``hyperband``.
-        solver: Threshold solver.
-        budget: The budget.
-        confidence: Confidence measure; None means the usual one.
-    """
+    """Measures a trial's top-1 at the budget while it trains."""
 
     pruner: str
     solver: str
@@ -58,13 +51,10 @@ class TrainingEvaluator:
     """Trains a plan for the full schedule and scores it on calibration and test.
 
     Attributes:
-        source: The clips.
-        config: Training settings.
         seed: The study's seed; every plan starts from it, so a plan's result does not depend on its trial.
         start: Where trainings begin; None for as ``config`` says.
         pruning: How trials are stopped early; None for never.
         save_every_steps: Steps after which a training's state is saved; None saves it after each epoch only.
-        measure: What costs are in.
     """
 
     source: ClipSource

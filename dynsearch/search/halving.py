@@ -20,12 +20,9 @@ _RUNGS = "rungs"
 
 
 def rungs(pruner: str, epochs: int, number: int) -> tuple[int, ...]:
-    """Return the epochs after which a trial may be stopped: a ninth and a third of all.
+    """Return the epochs after which a trial may be stopped: a ninth and a third of all ``epochs``.
 
-    Args:
-        pruner: ``none``, ``asha`` or ``hyperband``.
-        epochs: Of a whole training.
-        number: The trial's; with ``hyperband`` it decides at which rung the trial begins.
+    With ``hyperband`` the trial's number decides at which rung it begins.
     """
     every = tuple(sorted({epochs // ETA**k for k in (1, 2)} - {0, epochs}))
     if pruner == "none":
@@ -34,15 +31,9 @@ def rungs(pruner: str, epochs: int, number: int) -> tuple[int, ...]:
 
 
 def goes_on(study: optuna.Study, trial: Trial, pruner: str, epochs: int, epoch: int, top1: float) -> bool:
-    """Record the trial's top-1 after ``epoch`` and return whether it goes on; asked again, the same.
+    """Record the trial's top-1 on calibration, at the budget, after ``epoch`` and return whether it goes on.
 
-    Args:
-        study: The record.
-        trial: The trial.
-        pruner: ``asha`` or ``hyperband``.
-        epochs: Of a whole training.
-        epoch: The rung.
-        top1: On calibration, at the budget.
+    Asked again, the answer is the same. ``epochs`` are those of a whole training.
     """
     if epoch in values(trial):
         return stopped_at(trial) != epoch

@@ -50,12 +50,7 @@ class Interrupts:
                 signal.signal(number, handler)
 
     def end(self) -> None:
-        """End as the signal wants it.
-
-        Raises:
-            KeyboardInterrupt: After Ctrl-C.
-            Stopped: After SIGTERM.
-        """
+        """End as the signal wants it: by KeyboardInterrupt after Ctrl-C, by Stopped after SIGTERM."""
         if self.received == signal.SIGINT:
             raise KeyboardInterrupt
         if self.received is not None:

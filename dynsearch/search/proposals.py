@@ -24,17 +24,8 @@ _MAX_REFUSALS = 100  # in a row; then the space is taken to hold no further plan
 class Proposals:
     """Takes trials up and asks for new ones, in turns with the other drivers of the study.
 
-    Attributes:
-        study: The record.
-        space: Which plans may be proposed.
-        claims: What this driver has.
-        num_trials: Trials wanted in all, by all drivers.
-        budget: The budget.
-        measure: What it is in.
-        num_classes: K of the data set.
-        seed: The study's seed.
-        refused: Told of every proposal that is not trained, with the reason, before Optuna is.
-        refusals: How many proposals in a row were refused.
+    ``num_trials`` are wanted in all, by all drivers. ``refused`` is told of every proposal that is not trained, with
+    the reason, before Optuna is; ``refusals`` counts those in a row.
     """
 
     study: optuna.Study
@@ -60,8 +51,7 @@ class Proposals:
     def next(self, *, anew: bool) -> tuple[Trial, Plan] | None:
         """Return a claimed trial and its plan; None if there is none to be had now.
 
-        Args:
-            anew: Whether new trials may begin; trials left behind are taken up in any case.
+        Only with ``anew`` new trials may begin; trials left behind are taken up in any case.
         """
         while not self.exhausted:
             with self.claims.turn():
@@ -138,11 +128,7 @@ def cheapest_cost(space: SearchSpace, measure: CostMeasure, num_classes: int) ->
 
 
 class KnownTrials:
-    """The trials of a study, its other drivers' too, as of the last ``update``.
-
-    Args:
-        study: The record.
-    """
+    """The trials of a study, its other drivers' too, as of the last ``update``."""
 
     def __init__(self, study: optuna.Study) -> None:
         self._study = study

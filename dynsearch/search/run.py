@@ -197,13 +197,7 @@ def _say_where(kept: str | None, asked: str | None, observer: Observer) -> None:
 
 
 class Paced:
-    """Calls an action unless it has taken too much of the time so far: the longer it takes, the less often.
-
-    Args:
-        action: What to do.
-        share: The most of the time that it may take, 0..1.
-        clock: Seconds now.
-    """
+    """Calls an action unless it has taken more than a share of the time so far: the longer it takes, the less often."""
 
     def __init__(
         self,

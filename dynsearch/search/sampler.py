@@ -17,13 +17,8 @@ class SeededTPESampler(BaseSampler):
     """Optuna's multivariate TPE, seeded anew for every trial and parameter.
 
     As Optuna's does, it draws the first ten trials at random.
-
     A study that is killed, even halfway through a proposal, and resumed therefore proposes what it would
-    have proposed undisturbed.
-
-    Args:
-        seed: The study's seed.
-        parallel: Whether proposals are made while other trials run; they then avoid these.
+    have proposed undisturbed. With ``parallel``, proposals avoid those of trials that run.
     """
 
     def __init__(self, seed: int, *, parallel: bool) -> None:

@@ -16,21 +16,13 @@ from dynsearch.study.folder import StudyFolder
 
 
 class LinkedFiles:
-    """An Optuna artifact store that holds hard links to the study's own files (copies where links can't be made).
-
-    Args:
-        folder: Where the links lie, named by artifact id.
-    """
+    """An Optuna artifact store of hard links to the study's own files (copies where links can't be made)."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def open_reader(self, artifact_id: str) -> BinaryIO:
-        """Return the artifact, opened.
-
-        Raises:
-            ArtifactNotFound: There is none of that id.
-        """
+        """Return the artifact, opened; ArtifactNotFound where there is none of that id."""
         try:
             return self._path(artifact_id).open("rb")
         except OSError as error:
@@ -47,11 +39,7 @@ class LinkedFiles:
                 shutil.copyfileobj(content_body, file)
 
     def remove(self, artifact_id: str) -> None:
-        """Forget an artifact; the file it was made of stays.
-
-        Raises:
-            ArtifactNotFound: There is none of that id.
-        """
+        """Forget an artifact; the file it was made of stays. ArtifactNotFound where there is none of that id."""
         try:
             self._path(artifact_id).unlink()
         except OSError as error:

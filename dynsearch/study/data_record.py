@@ -41,15 +41,7 @@ def keep_data(folder: StudyFolder, now: DataIdentity, *, in_use: bool) -> str | 
     """Record the data of a new study, or check that a study goes on with the data that it began with.
 
     A study of before this record is held to the videos that its trials were measured on. Where nothing has been
-    trained, the data may change.
-
-    Args:
-        folder: The study's.
-        now: The data's identity.
-        in_use: Whether other drivers are at work on the study.
-
-    Returns:
-        What is to be said; None where there is nothing.
+    trained, and no other driver is at work (``in_use``), the data may change. Returns what is to be said, if anything.
 
     Raises:
         StudyError: The data have changed; the message says how.
@@ -82,11 +74,8 @@ def keep_data(folder: StudyFolder, now: DataIdentity, *, in_use: bool) -> str | 
 class OwnVideos:
     """The held-out videos of a study, and how those that a trial was measured on differ from them.
 
-    They are those of the study's record; without one, those of most of its trials, of equally many the first ones'.
-
-    Args:
-        folder: The study's files.
-        numbers: Its finished trials.
+    They are those of the study's record; without one, those of most of its finished trials, of equally many the first
+    ones'.
 
     Raises:
         StudyError: The record can't be read.
@@ -105,11 +94,7 @@ class OwnVideos:
         self._own = DataIdentity(self._class_names, splits)
 
     def differences(self, number: int) -> list[str]:
-        """Return how a trial's videos differ; nothing where they are the study's.
-
-        Raises:
-            ScoresError: The trial's scores can't be read.
-        """
+        """Return how a trial's videos differ from the study's; ScoresError where its scores can't be read."""
         return self._own.differences(self._of(number))
 
     def _of(self, number: int) -> DataIdentity:

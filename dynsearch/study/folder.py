@@ -30,11 +30,7 @@ _RUNNING = ".running.lock"
 
 @dataclass(frozen=True)
 class StudyFolder:
-    """Where the files of one study lie.
-
-    Attributes:
-        path: ``studies/<name>``.
-    """
+    """Where the files of one study lie: ``path`` is ``studies/<name>``."""
 
     path: Path
 
@@ -130,11 +126,7 @@ class StudyFolder:
         return run.model_copy(update={"storage": self.run_settings().storage})
 
     def settings(self) -> dict[str, Any]:
-        """Return what ``study.yaml`` says of the recipe and the space, all fields resolved.
-
-        Raises:
-            StudyError: The file has wrong fields.
-        """
+        """Return what ``study.yaml`` says of recipe and space, all fields resolved; StudyError for wrong ones."""
         return {"recipe": self.recipe().resolved(), "space": self.read_study_file().get("space", {})}
 
     def record(
@@ -146,14 +138,8 @@ class StudyFolder:
     ) -> RunSettings:
         """Write ``study.yaml``, or check that the study goes on with the settings it began with.
 
-        Args:
-            recipe: What the study is.
-            space: Which plans may be proposed.
-            data: What is worth knowing of the data: sizes of the splits, groups that are held out.
-            run: How it is carried out this time.
-
-        Returns:
-            ``run`` with the storage that the record lies in, which stays where it was first.
+        ``data`` is what is worth knowing of the data: sizes of the splits, groups that are held out. Returns ``run``
+        with the storage that the record lies in, which stays where it was first.
 
         Raises:
             OtherSettingsError: A setting differs that would change the meaning of earlier trials; all are listed.
@@ -183,19 +169,11 @@ class StudyFolder:
             write_yaml(self.study_file, {"name": self.name, **values, "record": dict(identity)})
 
     def recipe(self) -> StudyRecipe:
-        """Return the recipe recorded in ``study.yaml``.
-
-        Raises:
-            StudyError: The file has wrong fields.
-        """
+        """Return the recipe recorded in ``study.yaml``; StudyError where it has wrong fields."""
         return self._settings()[0]
 
     def run_settings(self) -> RunSettings:
-        """Return how the study was carried out last, as recorded in ``study.yaml``.
-
-        Raises:
-            StudyError: The file has wrong fields.
-        """
+        """Return how the study was carried out last, as recorded; StudyError for wrong fields."""
         return self._settings()[1]
 
     def _settings(self) -> tuple[StudyRecipe, RunSettings]:
@@ -206,11 +184,7 @@ class StudyFolder:
         return split_settings(recipe, error=StudyError, where=f"{self.study_file}, recipe")
 
     def read_study_file(self) -> dict[str, Any]:
-        """Return what ``study.yaml`` holds.
-
-        Raises:
-            StudyError: It can't be read, or is no mapping.
-        """
+        """Return what ``study.yaml`` holds; StudyError where it can't be read, or is no mapping."""
         values = read_yaml(self.study_file, StudyError)
         if not isinstance(values, dict):
             raise StudyError(f"holds no mapping of fields, got {shown(values)}", where=str(self.study_file))

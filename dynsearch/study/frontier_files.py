@@ -22,13 +22,7 @@ if TYPE_CHECKING:
 
 
 class LiveFrontier:
-    """A running study's frontier, to which the trials that finish are added.
-
-    Args:
-        study: The record.
-        folder: Where the files go.
-        recipe: What the study is.
-    """
+    """A running study's frontier, to which the trials that finish are added."""
 
     def __init__(self, study: optuna.Study, folder: StudyFolder, recipe: StudyRecipe) -> None:
         self._folder, self._recipe = folder, recipe

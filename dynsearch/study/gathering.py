@@ -25,12 +25,7 @@ from dynsearch.training.made import SCORES, key_in
 
 @dataclass
 class Part:
-    """Trials and their common frontier.
-
-    Attributes:
-        plans: By trial number.
-        merging: Their points.
-    """
+    """Trials' plans, by number, and the points of their common frontier."""
 
     plans: dict[int, Plan] = field(default_factory=dict)
     merging: Merging[int] = field(default_factory=Merging)
@@ -39,24 +34,11 @@ class Part:
 class Gathering:
     """Takes in finished trials; what one costs does not grow with their number.
 
-    Args:
-        study: The record.
-        folder: The study's files.
-        solver: The threshold solver.
-
     Attributes:
-        confidence: The confidence measure; None means the usual one.
         whole: All trials.
         families: The same by network family, in the order of their first trials.
-        scores: By trial number, exit scores on calibration and test.
-        curves: By trial number, the threshold frontier on calibration.
-        predictions: By trial number, what the one-shot network says of the plan on calibration; empty where
-            there was none.
-        most_accurate: The trial whose full inference is most accurate on calibration, the cheaper of equals.
-        hypervolumes: The trials in order, each with the share of the rectangle up to the budget and to 100% that the
-            trials up to it dominate.
-        left_out: By number, trials that were measured on other videos than the study's, and how these differ.
-        metrics: What the data set's results are measured by, besides top-1.
+
+    The others are those of :class:`dynsearch.study.results.StudyResults`.
     """
 
     def __init__(self, study: optuna.Study, folder: StudyFolder, solver: str) -> None:
@@ -78,11 +60,7 @@ class Gathering:
         self._own: OwnVideos | None = None
 
     def update(self) -> None:
-        """Take in the trials that have finished since the last time.
-
-        Raises:
-            ScoresError: A trial's scores can't be read.
-        """
+        """Take in the trials that have finished since the last time; ScoresError where scores can't be read."""
         new = [
             trial
             for trial in finished(self.study)

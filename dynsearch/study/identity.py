@@ -29,10 +29,7 @@ _log = logging.getLogger(__name__)
 class Records:
     """The Optuna studies of a storage, seen from a study's folder.
 
-    Attributes:
-        folder: The study's folder.
-        storage: Where its record is.
-        own: Whether the storage is the study's alone: a file in its folder.
+    ``own`` is whether the storage is the study's alone: a file in its folder.
     """
 
     folder: StudyFolder
@@ -93,11 +90,7 @@ class Records:
             self.folder.keep_identity({"name": self.folder.name} | identity | {"id": own_id})
 
     def _may_be(self, study: FrozenStudy, identity: Mapping[str, str]) -> bool:
-        """Return whether a study with this folder's name is its record, though it does not say so.
-
-        Raises:
-            StudyError: It is another folder's.
-        """
+        """Return whether an unmarked study with this folder's name is its record; another folder's is refused."""
         path, is_marked = _mark(study).get("path"), bool(_mark(study))
         if path is not None and os.path.isdir(
             path

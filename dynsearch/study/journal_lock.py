@@ -16,9 +16,6 @@ class JournalLock(BaseJournalFileLock):
     Optuna's own lock files outlive a killed process (30 seconds' wait), and a line cut off by a kill or a full
     disk makes the journal unreadable once more lines follow. So the lock is the operating system's, and a torn
     last line is taken off before anything is appended; the file as it was is kept as ``<name>.torn``.
-
-    Args:
-        path: The journal.
     """
 
     def __init__(self, path: Path) -> None:

@@ -32,11 +32,8 @@ _POINTS_DRAWN = 200
 class DashboardNotes:
     """Writes what optuna-dashboard shows; told of every trial before Optuna is.
 
-    What can't be written is recorded in the trial's attribute ``notes_error`` and never ends a study.
-
-    Args:
-        folder: The study's files; pictures go into the trials' folders.
-        budget: The study's budget.
+    Pictures go into the trials' folders. What can't be written is recorded in the trial's attribute ``notes_error``
+    and never ends a study.
     """
 
     def __init__(self, folder: StudyFolder, budget: float) -> None:

@@ -41,11 +41,7 @@ class Origin(Settings):
 
     @classmethod
     def of_study(cls, folder: StudyFolder) -> Origin | None:
-        """Read the study's ``origin.yaml``; None where it has none.
-
-        Raises:
-            StudyError: The file has wrong fields.
-        """
+        """Read the study's ``origin.yaml``; None where it has none, StudyError where it has wrong fields."""
         path = _path(folder)
         if not path.is_file():
             return None

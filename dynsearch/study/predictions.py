@@ -64,16 +64,9 @@ def agreement(
 ) -> float:
     """Return Kendall's tau between predicted and reached top-1 at equal budgets, over plans that have both.
 
-    Thresholds were solved on calibration; what is reached is measured on test.
-
-    Args:
-        predictions: By trial, the one-shot network's scores on calibration.
-        trained: By trial, the trained network's on calibration and test.
-        curves: By trial, the trained network's threshold frontier on calibration.
-        confidence: The confidence measure; None means the usual one.
-
-    Returns:
-        NaN if fewer than three plans have both.
+    Thresholds (``curves``) were solved on calibration; what is reached is measured on test. ``predictions`` are the
+    one-shot network's scores on calibration, ``trained`` each trial's own on calibration and test. NaN if fewer than
+    three plans have both.
     """
     both = [number for number in predictions if number in trained]
     if len(both) < 3:
@@ -95,12 +88,10 @@ def agreement(
 
 
 def tau_by_budget(predicted_PB: ArrayLike, true_PB: ArrayLike, *, min_plans: int = 3) -> list[float]:
-    """Return Kendall's tau-b between prediction and truth at each budget.
+    """Return Kendall's tau-b between prediction and truth at each of B budgets.
 
-    Args:
-        predicted_PB: Of P plans the predicted top-1 at each of B budgets; NaN where a plan has no exit within.
-        true_PB: What they reached, likewise.
-        min_plans: Budgets that fewer plans keep give NaN, as do those at which one side is all ties.
+    Both are the top-1 of P plans at each, NaN where a plan has no exit within. Budgets that fewer than ``min_plans``
+    keep give NaN, as do those at which one side is all ties.
     """
     predicted, true = np.asarray(predicted_PB, dtype=float), np.asarray(true_PB, dtype=float)
     taus = []
@@ -113,11 +104,7 @@ def tau_by_budget(predicted_PB: ArrayLike, true_PB: ArrayLike, *, min_plans: int
 
 
 def mean_tau(predicted_PB: ArrayLike, true_PB: ArrayLike, *, min_plans: int = 3) -> float:
-    """Return the mean over budgets of Kendall's tau, each counting as often as it has pairs of plans.
-
-    Returns:
-        NaN if no budget has ``min_plans`` plans.
-    """
+    """Return the mean over budgets of Kendall's tau, each counting as often as it has pairs of plans, or NaN."""
     taus = np.array(tau_by_budget(predicted_PB, true_PB, min_plans=min_plans))
     plans_B = (np.isfinite(predicted_PB) & np.isfinite(true_PB)).sum(axis=0)
     pairs_B = plans_B * (plans_B - 1) / 2

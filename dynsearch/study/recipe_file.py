@@ -124,13 +124,10 @@ def load_recipe(
 def split_settings(
     values: object, *, error: type[InputError] = RecipeError, where: str | None = None, names: bool = False
 ) -> tuple[StudyRecipe, RunSettings]:
-    """Return what the fields of a file mean.
+    """Return a recipe and run settings from the fields of both, as the file ``where`` has them.
 
-    Args:
-        values: What it holds.
-        error: Raised for wrong fields; all are listed.
-        where: The file.
-        names: Whether names are looked up: data set, space, solver, confidence measure.
+    Wrong fields raise ``error``, which lists all. With ``names``, names are looked up: data set, space, solver,
+    confidence measure.
     """
     wrong: list[str] = []
     parts: dict[str, Any] = {"recipe": values}
@@ -170,11 +167,7 @@ def recipe_name(name: str) -> str:
 
 
 def _move(values: dict[str, Any], where: str | None = None) -> None:
-    """Move what stands in its former place to ``run``; ``where``: refuse what is in both.
-
-    Raises:
-        RecipeError: A field is in both places.
-    """
+    """Move what stands in its former place to ``run``; ``where``: refuse what is in both."""
     for place, field in FORMER_PLACES.items():
         *outer, name = place.split(".")
         section: Any = values.get(outer[0]) if outer else values

@@ -17,11 +17,7 @@ from dynsearch.training.optimizers import check_optimizer
 
 
 def wrong_names(values: Mapping[str, Any]) -> Iterator[str]:
-    """Yield, for each field that names what there is not, the field and what is wrong.
-
-    Args:
-        values: The fields of a recipe. What is no text is not looked at.
-    """
+    """Yield what is wrong for each field of a recipe that names what there is not; only texts are looked at."""
     for field, check in _CHECKS.items():
         value: Any = values
         for key in field.split("."):
@@ -37,11 +33,7 @@ def wrong_names(values: Mapping[str, Any]) -> Iterator[str]:
 
 
 def check_confidence(name: str) -> None:
-    """Refuse a confidence measure that thresholds can't be solved for.
-
-    Raises:
-        ScoresError: There is none of that name.
-    """
+    """Raise ScoresError for a confidence measure that thresholds can't be solved for."""
     if name not in (PATIENCE, LEARNED_GAIN):
         CONFIDENCE_MEASURES.checked(name)
 

@@ -35,12 +35,9 @@ _log = logging.getLogger(__name__)
 def open_record(
     folder: StudyFolder, *, create: CostMeasure | None = None, part: str | None = None
 ) -> optuna.Study:
-    """Open the study's record.
+    """Open the study's record, or that of its ``part``.
 
-    Args:
-        folder: The study's folder.
-        create: Make the record if there is none, of costs in this measure. Only drivers do so, one at a time.
-        part: Open the record ``<name>/<part>`` beside it instead.
+    With ``create``, make the record if there is none, of costs in this measure. Only drivers do so, one at a time.
 
     Raises:
         StudyError: There is no record, or it can't be read.
@@ -65,15 +62,7 @@ def open_record(
 
 
 def records_of(folder: StudyFolder, *, create: bool = False) -> Records:
-    """Open the storage of the study's record.
-
-    Args:
-        folder: The study's folder.
-        create: Make it if there is none.
-
-    Raises:
-        StudyError: There is none, or it can't be opened.
-    """
+    """Open the storage of the study's record, made if ``create`` says so; StudyError where that can't be."""
     file, storage = record_file(folder), open_storage(folder, create=create)
     return Records(folder, storage, own=file is not None and file.parent == folder.path.resolve())
 
@@ -139,11 +128,7 @@ def keep_settings(study: optuna.Study, recipe: StudyRecipe, space: SearchSpace) 
 
 @contextlib.contextmanager
 def told_of_full_disks(name: str) -> Iterator[None]:
-    """Say in one message why a record can't be written any more.
-
-    Raises:
-        DynsearchError: The disk is full, or the database fails.
-    """
+    """Raise one DynsearchError that says why a record can't be written any more: a full disk, or the database."""
     try:
         yield
     except (StorageInternalError, SQLAlchemyError, OSError) as error:

@@ -21,10 +21,7 @@ _LOCKS = (".claims", ".turn.lock", ".driver.lock", ".running.lock")
 
 
 def remove_study(folder: StudyFolder) -> list[str]:
-    """Remove a study; the folder stays if it holds anything else.
-
-    Returns:
-        What else it holds.
+    """Remove a study, and return what else its folder holds; it stays if there is anything.
 
     Raises:
         StudyError: A driver is at work on it, or its record can't be reached.

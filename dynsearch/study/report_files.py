@@ -30,11 +30,7 @@ _STATES = {
 
 
 def read_facts(folder: StudyFolder, results: StudyResults | None = None) -> StudyFacts:
-    """Return what the study's files tell.
-
-    Args:
-        folder: The study's.
-        results: What it found, where that was gathered already.
+    """Return what the study's files tell; ``results`` is what it found, where that was gathered already.
 
     Raises:
         StudyError: No trial has finished, or a file can't be read.
@@ -83,12 +79,9 @@ def videos_wanted(facts: StudyFacts) -> list[str]:
 
 
 def write_report(facts: StudyFacts, path: Path, thumbnails: Mapping[str, bytes]) -> None:
-    """Write the report to ``path``.
+    """Write the report to an HTML file.
 
-    Args:
-        facts: From :func:`read_facts`.
-        path: The HTML file.
-        thumbnails: JPEG pictures by video id; videos without one are shown in words.
+    ``thumbnails`` are JPEG pictures by video id; videos without one are shown in words.
     """
     write_text(path, render_report(replace(facts, thumbnails=dict(thumbnails))))
 

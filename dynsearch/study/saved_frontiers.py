@@ -28,15 +28,10 @@ _VERSION = 1  # of what the solvers find; a new one lets all be solved again
 
 
 def solved_once(folder: Path, scores: ExitScores, solver: str, confidence: str | None = None) -> Frontier:
-    """Return the frontier that ``solver`` finds on ``scores``; only thresholds are kept, points are measured anew.
+    """Return the frontier that ``solver`` finds on a trial's calibration scores, solved once.
 
-    A file that is damaged, or made of other scores or by another solver, counts as none.
-
-    Args:
-        folder: The trial's.
-        scores: Its calibration scores.
-        solver: A name of ``dynsearch.thresholds.SOLVERS``.
-        confidence: The confidence measure; None means the usual one.
+    Only thresholds are kept, in its folder; points are measured anew. A file that is damaged, or made of other scores
+    or by another solver, counts as none.
 
     Raises:
         InputError: There is no such solver.
@@ -53,23 +48,14 @@ def solved_once(folder: Path, scores: ExitScores, solver: str, confidence: str |
 
 
 class SavedScores(Mapping[int, tuple[ExitScores, ExitScores]]):
-    """By trial number, exit scores on calibration and test; only the last few are kept in memory.
-
-    Args:
-        folder: The study's files.
-        numbers: The trials there are; may grow.
-    """
+    """By trial number, exit scores on calibration and test; the last few are kept in memory, ``numbers`` may grow."""
 
     def __init__(self, folder: StudyFolder, numbers: Collection[int]) -> None:
         self._folder, self._numbers = folder, numbers
         self._read = functools.lru_cache(maxsize=_KEPT)(ExitScores.load)
 
     def of(self, number: int, split: str) -> ExitScores:
-        """Return a trial's scores on one split.
-
-        Raises:
-            ScoresError: They can't be read.
-        """
+        """Return a trial's scores on one split; ScoresError where they can't be read."""
         return self._read(self._folder.trial(number) / SCORES[split])
 
     def __getitem__(self, number: int) -> tuple[ExitScores, ExitScores]:
@@ -86,14 +72,7 @@ class SavedScores(Mapping[int, tuple[ExitScores, ExitScores]]):
 
 
 class SavedFrontiers(Mapping[int, Frontier]):
-    """By trial number, the threshold frontier on calibration, read when it is wanted.
-
-    Args:
-        folder: The study's files.
-        scores: Of its trials.
-        solver: A name of ``dynsearch.thresholds.SOLVERS``.
-        confidence: The confidence measure; None means the usual one.
-    """
+    """By trial number, the threshold frontier on calibration, read when it is wanted; see :func:`solved_once`."""
 
     def __init__(self, folder: StudyFolder, scores: SavedScores, solver: str, confidence: str | None) -> None:
         self._folder, self._scores = folder, scores

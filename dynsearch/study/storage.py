@@ -31,12 +31,8 @@ _log = logging.getLogger(__name__)
 def open_storage(folder: StudyFolder, *, create: bool = False) -> BaseStorage:
     """Open the storage that the study in ``folder`` was begun with; only for reading where it can't be written to.
 
-    Args:
-        folder: The study's folder.
-        create: Make it if there is none.
-
     Raises:
-        StudyError: It does not exist, or can't be opened.
+        StudyError: It does not exist and ``create`` does not say to make it, or it can't be opened.
     """
     storage, file = _recorded(folder), record_file(folder)
     if (

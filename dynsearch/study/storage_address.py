@@ -21,11 +21,8 @@ def without_password(storage: str) -> str:
     A password moves to ``PGPASSWORD``, from where PostgreSQL's own library takes it; without one there,
     ``~/.pgpass`` is asked. So it is never printed, logged or written.
 
-    Args:
-        storage: What the user gave: ``sqlite:///FILE``, ``journal``, ``journal:FILE``, ``postgresql://...``.
-
     Raises:
-        RecipeError: It has none of these forms.
+        RecipeError: It is none of ``sqlite:///FILE``, ``journal``, ``journal:FILE`` and ``postgresql://...``.
     """
     kind, _, path = storage.partition(":")
     if kind == "journal":
@@ -43,9 +40,7 @@ def without_password(storage: str) -> str:
 def hide_password(storage: str, recorded: str) -> None:
     """Start this command anew without the password in its command line, which every user of the machine can list.
 
-    Args:
-        storage: As it was given.
-        recorded: From :func:`without_password`, which has put the password into the environment.
+    ``recorded`` is from :func:`without_password`, which has put the password into the environment.
     """
     command = [argument.replace(storage, recorded) for argument in sys.orig_argv]
     if storage.startswith("postgresql") and command != sys.orig_argv:
@@ -53,11 +48,7 @@ def hide_password(storage: str, recorded: str) -> None:
 
 
 def check_storage(storage: str) -> None:
-    """Refuse a storage that can't be recorded.
-
-    Raises:
-        RecipeError: It has an unknown form, or names a password.
-    """
+    """Raise RecipeError for a storage that can't be recorded: of an unknown form, or with a password."""
     if storage.partition(":")[0] != "journal" and _password(parsed(storage)) is not None:
         raise RecipeError(
             "storage: a password would be written to study.yaml", hint="Use --storage, or PGPASSWORD"
@@ -65,11 +56,7 @@ def check_storage(storage: str) -> None:
 
 
 def parsed(storage: str) -> URL:
-    """Return the address of a database.
-
-    Raises:
-        RecipeError: It is none of SQLite or PostgreSQL.
-    """
+    """Return the address of a database; RecipeError if it is none of SQLite or PostgreSQL."""
     try:
         url = make_url(storage)
         kind = url.get_backend_name()

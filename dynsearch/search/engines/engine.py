@@ -18,12 +18,9 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Job:
-    """One plan to be evaluated.
+    """One plan to be evaluated; its files go to ``folder``.
 
     Attributes:
-        number: The trial's number.
-        plan: The plan.
-        folder: Where the trial's files go.
         halvings: How often the batch is halved, because the trial ran out of memory before.
     """
 
@@ -69,13 +66,7 @@ def outcome_of(job: Job, end: End, error: str | None) -> Outcome:
 
 @dataclass(frozen=True)
 class Rung:
-    """A job waits to be told whether it goes on.
-
-    Attributes:
-        job: The job.
-        epoch: Finished epochs.
-        top1: On calibration, at the budget.
-    """
+    """A job waits to be told whether it goes on: after ``epoch`` epochs, at ``top1`` on calibration at the budget."""
 
     job: Job
     epoch: int

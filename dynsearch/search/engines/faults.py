@@ -31,9 +31,8 @@ def describe(error: BaseException) -> tuple[End, str]:
 def describe_death(exit_code: int | None, *, out_of_memory: bool) -> tuple[End, str]:
     """Return the kind of a worker's end and the reason, in words.
 
-    Args:
-        exit_code: The process's; below zero it is minus the signal that ended it.
-        out_of_memory: Whether the kernel has killed processes for memory meanwhile.
+    An exit code below zero is minus the signal that ended it. ``out_of_memory`` is whether the kernel has killed
+    processes for memory meanwhile.
     """
     if exit_code is None or exit_code >= 0:
         return End.DIED, f"its process ended (exit code {exit_code})"

@@ -23,11 +23,8 @@ class LocalEngine:
 
     A job that fails, or whose process dies, is reported with its reason and the study goes on. A mistake in
     the user's input (a missing file, weights that can't be had) would fail every job alike, so it is raised.
-
-    Args:
-        evaluator: What evaluates a job.
-        num_slots: Jobs at once; with several GPUs they take turns on them.
-        on_epoch: Called with the job after every epoch, and with where it is a few times a second.
+    With several GPUs, jobs take turns on them. ``on_epoch`` is called with the job after every epoch, and with
+    where it is a few times a second.
     """
 
     def __init__(

@@ -36,8 +36,7 @@ class RayEngine:
         num_slots: Jobs at once.
         on_epoch: Called with the job after every epoch.
         address: A running cluster, ``auto`` or HOST:PORT; None starts Ray on this machine.
-        gpus_per_trial: GPUs that Ray sets aside for each job; None means one for each process, where the
-            cluster has any.
+        gpus_per_trial: GPUs set aside for each job; None means one for each process, where the cluster has any.
         workers_per_trial: Processes that train a job's network together.
         timeout: Seconds that one of them waits for another.
     """

@@ -31,13 +31,10 @@ def quieten() -> None:
 
 
 def start_ray(address: str | None, num_cpus: int) -> None:
-    """Connect to the cluster at ``address``, or start Ray here; one that runs already is used as it is.
+    """Connect to the cluster at ``address`` (``auto`` or HOST:PORT), or start Ray here; one that runs is used as it is.
 
-    Started here, it listens on the loopback interface only, and answers none without its token.
-
-    Args:
-        address: ``auto``, HOST:PORT, or None for this machine.
-        num_cpus: Jobs at once on this machine; each counts as one of Ray's CPUs.
+    Started here, it listens on the loopback interface only, and answers none without its token. Each of ``num_cpus``
+    jobs at once counts as one of Ray's CPUs.
 
     Raises:
         StudyError: Ray is not installed, or there is no cluster at ``address``.

@@ -37,13 +37,9 @@ _END_SECONDS = 20.0
 
 @dataclass(frozen=True)
 class Crew:
-    """What a group consists of.
+    """What a group consists of: ``workers`` processes that train together, to which the evaluator is sent once.
 
-    Attributes:
-        evaluator: Sent to its processes once.
-        workers: Processes that train together.
-        gpus: GPUs of each; None means one where the cluster has any.
-        timeout: Seconds that one waits for another.
+    ``gpus`` of each; None means one where the cluster has any. ``timeout`` is the seconds that one waits for another.
     """
 
     evaluator: Evaluator
@@ -53,13 +49,9 @@ class Crew:
 
 
 def run_groups(crew: Crew, wires: Wires, *, num_slots: int, folder: Path) -> None:
-    """Run jobs, each by a group of processes, until the wires are closed.
+    """Run jobs, each by one of ``num_slots`` groups of processes, until the wires are closed.
 
-    Args:
-        crew: What a group consists of.
-        wires: To the driver.
-        num_slots: Groups.
-        folder: Where Ray Train keeps its own record, which nobody reads.
+    ``folder`` is where Ray Train keeps its own record, which nobody reads.
     """
     groups = [_Group(crew, folder / str(index)) for index in range(num_slots)]
     while not wires.closing.is_set():
@@ -99,12 +91,7 @@ def _pass_on(group: _Group, wires: Wires) -> None:
 
 
 class _Group:
-    """The driver's side of processes that train together.
-
-    Args:
-        crew: What it consists of.
-        folder: For Ray Train's files.
-    """
+    """The driver's side of processes that train together."""
 
     def __init__(self, crew: Crew, folder: Path) -> None:
         self.job: Job | None = None
@@ -170,11 +157,7 @@ class _Group:
 class _Run:
     """One run of ``TorchTrainer``, in a thread of its own.
 
-    Attributes:
-        desk: Where its processes take jobs and leave messages.
-        over: Set when it has ended.
-        is_ending: Whether it was told to.
-        fault: Then, why.
+    ``desk`` is where its processes take jobs and leave messages; ``over`` is set when it has ended, with ``fault``.
     """
 
     def __init__(self, crew: Crew, folder: Path) -> None:

@@ -25,12 +25,8 @@ _PATIENCE_SECONDS = 0.5
 def run_tune(evaluator: Evaluator, wires: Wires, *, num_slots: int, gpus: float | None, folder: Path) -> None:
     """Run jobs as Tune trials until the wires are closed.
 
-    Args:
-        evaluator: Sent to the actors once.
-        wires: To the driver.
-        num_slots: Trials at once.
-        gpus: GPUs of a trial; None means one where the cluster has any.
-        folder: Where Tune keeps its own record, which nobody reads.
+    ``gpus`` of a trial; None means one where the cluster has any. ``folder`` is where Tune keeps its own record, which
+    nobody reads.
     """
     if gpus is None:
         gpus = min(1.0, ray.cluster_resources().get("GPU", 0.0))

@@ -21,12 +21,8 @@ Event = Outcome | Rung | tuple[Job, "EpochReport"] | DynsearchError
 class Wires:
     """The driver's thread puts jobs and answers in, Ray's puts events in.
 
-    Attributes:
-        jobs: What the driver submits.
-        events: What becomes of the jobs.
-        answers: To rungs, one after the other: whether the trial goes on.
-        stopping: Set when trials shall stop after the epoch under way.
-        closing: Set when no further job comes.
+    Answers are to rungs, one after the other. ``stopping`` is set when trials shall stop after the epoch under way,
+    ``closing`` when no further job comes.
     """
 
     jobs: queue.SimpleQueue[Job] = field(default_factory=queue.SimpleQueue)

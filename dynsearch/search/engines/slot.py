@@ -40,10 +40,7 @@ def warm_up() -> None:
 class Slot:
     """Room for one job at a time: a worker process that is kept from job to job, and replaced when it dies.
 
-    Args:
-        evaluator: Sent to the worker once.
-        environment: Changes of the worker's environment.
-        num_threads: Threads of torch in the worker; None leaves them.
+    ``environment`` are changes of its environment, ``num_threads`` torch's threads in it; None leaves them.
     """
 
     def __init__(

@@ -47,12 +47,7 @@ def serve(connection: Connection, environment: Mapping[str, str], num_threads: i
     """Take an evaluator and then jobs from ``connection`` until the driver is gone.
 
     Sends an ``EpochReport`` after every epoch, a ``StepReport`` a few times a second, and for every job ``Ended``
-    or the user's ``InputError``.
-
-    Args:
-        connection: To the driver.
-        environment: Changes of the environment, for instance which GPU to use.
-        num_threads: Threads of torch; None leaves them.
+    or the user's ``InputError``. See :class:`Slot` for the rest.
     """
     # Ctrl-C and batch systems signal every process of a group; what happens then is the driver's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -120,11 +115,7 @@ class _Desk:
 def evaluate(evaluator: Evaluator, job: Job, monitor: Monitor, *, locks: bool = True) -> Ended | InputError:
     """Evaluate ``job`` while no other process does, and return how it ended, or the user's mistake.
 
-    Args:
-        evaluator: What evaluates it.
-        job: The job.
-        monitor: Told how it goes.
-        locks: Whether this process keeps others away; of several that train together the first does.
+    ``locks`` is whether this process keeps others away; of several that train together the first does.
     """
     try:
         with _alone_in(job.folder) if locks else contextlib.nullcontext():

@@ -18,12 +18,7 @@ _TRIAL = "dynsearch.trial"
 
 
 class MlflowLogger:
-    """Reports to MLflow; MLFLOW_TRACKING_URI and its other variables count.
-
-    Args:
-        study: Name of the study: the experiment.
-        recipe: What the study is.
-    """
+    """Reports to MLflow, where the study is the experiment; MLFLOW_TRACKING_URI and its other variables count."""
 
     def __init__(self, study: str, recipe: StudyRecipe) -> None:
         self.recipe = recipe

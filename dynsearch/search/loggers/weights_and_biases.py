@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 
 class WandbLogger:
-    """Reports to Weights & Biases; WANDB_MODE, WANDB_DIR, WANDB_PROJECT and its other variables count.
-
-    Args:
-        study: Name of the study: the runs' group.
-        recipe: What the study is.
-    """
+    """Reports to Weights & Biases, where the study is the runs' group; WANDB_MODE, WANDB_PROJECT and others count."""
 
     def __init__(self, study: str, recipe: StudyRecipe) -> None:
         self.study = study

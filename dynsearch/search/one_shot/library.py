@@ -36,17 +36,8 @@ from dynsearch.training.run import ClipSource
 class Library:
     """Trains a network for each shape of the space's plans, and scores each frame order once.
 
-    Attributes:
-        folder: Where everything goes, a folder for each shape.
-        space: The study's space.
-        source: The clips. Networks learn from the training split and are scored on calibration; test is not
-            touched.
-        settings: The one-shot strategy's.
-        config: How plans are trained.
-        seed: The study's.
-        observer: Told what is done.
-        run: How it is carried out: how often a training's state is saved, and how large score grids may be.
-        measure: What the cells of a score grid cost.
+    Networks learn from the training split and are scored on calibration; test is not touched. ``folder`` has a folder
+    for each shape.
     """
 
     folder: Path
@@ -133,14 +124,9 @@ def reestimate_norms(
 ) -> None:
     """Set the statistics of all batch normalisations in ``network`` to their mean over some batches.
 
-    A one-shot network's own are a mixture over all the orders it was trained under, and right for none
-    (Yu & Huang, ICCV 2019, section 3.3).
-
-    Args:
-        network: Left in evaluation mode.
-        run: Runs the network on clips, under the order in question.
-        batches: Batches of (clips, labels, indices) of the training split; labels are not looked at.
-        num_batches: How many of them to take; with 0 everything stays.
+    A one-shot network's own are a mixture over all the orders it was trained under, and right for none (Yu & Huang,
+    ICCV 2019, section 3.3). ``run`` runs the network on clips, under the order in question; the labels of ``batches``,
+    of the training split, are not looked at. With 0 of them everything stays; the network is left in evaluation mode.
     """
     network.eval()
     norms = [module for module in network.modules() if isinstance(module, _BatchNorm)]

@@ -36,12 +36,7 @@ class SandwichTraining(PlannedNetwork):
     """Trains ``network`` by the sandwich rule (Yu & Huang, ICCV 2019; Once-for-All, ICLR 2020), for two axes.
 
     Each step draws a trunk of the space - frame order, groups, shift - and computes the last cell of every depth,
-    the first cell of all, and others. All share the backbone's one pass.
-
-    Args:
-        network: The one-shot network.
-        space: The space whose trunks it stands for.
-        num_others: Cells in a step besides the last one of every depth; None computes all.
+    the first cell of all, and others, ``num_others`` together; None computes all. All share the backbone's one pass.
     """
 
     def __init__(self, network: OneShotNetwork, space: SearchSpace, num_others: int | None) -> None:
@@ -84,10 +79,7 @@ def weighted(loss: ExitLoss, num_depths: int) -> ExitLoss:
 
     With equal weights the many cells that have seen little outweigh the few that can learn movements, and the
     whole network learns them late or never; with one last cell only, the stages before the last learn little.
-
-    Args:
-        loss: A sum over exits, of which the last may teach the others.
-        num_depths: How many of the cells, the last ones given, weigh 1.
+    ``loss`` is a sum over exits, of which the last may teach the others.
     """
 
     def total(logits_EBK: torch.Tensor, labels_B: torch.Tensor) -> torch.Tensor:

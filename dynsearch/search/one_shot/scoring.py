@@ -38,14 +38,8 @@ def open_grid(
 ) -> GridWriter:
     """Return the writer of the trunk's score grid, which knows how far an earlier one came.
 
-    Args:
-        folder: Where the grid goes.
-        trunk: Frame order, groups and shift; the grid's size.
-        source: The clips.
-        first_depth: The shallowest depth that has heads.
-        weights: A digest of the network's weights; other weights make another grid.
-        max_bytes: The most that the grid may take.
-        measure: What steps cost.
+    ``first_depth`` is the shallowest depth that has heads, ``weights`` a digest of the network's weights: other
+    weights make another grid.
 
     Raises:
         InputError: The measure can't say what a plan costs.
@@ -72,14 +66,9 @@ def open_grid(
 def fill_grid(
     writer: GridWriter, network: OneShotNetwork, trunk: Plan, loader: Batches, device: torch.device
 ) -> None:
-    """Compute what the grid lacks, batch by batch.
+    """Compute what the grid lacks, batch by batch of the calibration videos in their own order.
 
-    Args:
-        writer: Of :func:`open_grid`.
-        network: In evaluation mode, with statistics for the trunk's order.
-        trunk: Frame order, groups and shift.
-        loader: The calibration videos in their own order.
-        device: Where to compute.
+    The network is in evaluation mode, with statistics for the trunk's order.
 
     Raises:
         Stopped: This process was asked to stop.

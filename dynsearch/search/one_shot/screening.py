@@ -29,19 +29,10 @@ _MAX_REFUSALS = 30  # in a row; then the space is taken to hold no further trunk
 
 @dataclass
 class Screening:
-    """Proposes trunks (plans apart from their exits) and searches the exits of each.
+    """Proposes trunks (plans apart from their exits) and searches the exits of each on its score grid, from ``grid``.
 
-    Attributes:
-        study: The screening study, the only record of what has been screened.
-        space: Which plans may be proposed.
-        grid: Returns the score grid of a trunk.
-        num_classes: K.
-        budget: The budget.
-        num_trunks: How many to screen.
-        seed: Of the proposals.
-        observer: Told what was found.
-        measure: What the budget is in.
-        confidence: The confidence measure, of the logits of one exit alone.
+    ``study`` is the only record of what has been screened, ``num_trunks`` how many are to be. ``confidence`` is a
+    measure of the logits of one exit alone.
     """
 
     study: optuna.Study
@@ -93,11 +84,7 @@ class Screening:
             yield self.study.ask()
 
     def _screen(self, trial: Trial, known: set[str]) -> bool:
-        """Search the exits of the trunk that ``trial`` proposes, unless it is over budget or known already.
-
-        Returns:
-            Whether it was searched.
-        """
+        """Search the exits of the trunk of ``trial`` and return True, unless it is over budget or known already."""
         trunk = sample_trunk(self.space, trial)
         cheapest = replace(trunk, exits=cheapest_exits(self.space, trunk.num_sets))
         cost = self.measure.cost_E(cheapest, self.num_classes)[0]

@@ -24,12 +24,7 @@ TRUNK = "trunk_id"
 
 @dataclass
 class Replay:
-    """A trial with known parameters, which notes the distribution of each.
-
-    Attributes:
-        params: Value by name.
-        distributions: Of the parameters that were asked for.
-    """
+    """A trial with known parameters, which notes the distribution of each that is asked for."""
 
     params: dict[str, Any]
     distributions: dict[str, BaseDistribution] = field(default_factory=dict)
@@ -47,13 +42,7 @@ class Replay:
 
 @dataclass(frozen=True)
 class Screened:
-    """A recorded plan.
-
-    Attributes:
-        params: By which the space proposes it.
-        plan: The plan.
-        policy: The thresholds it was found with.
-    """
+    """A recorded plan, the parameters by which the space proposes it, and the thresholds it was found with."""
 
     params: dict[str, Any]
     plan: Plan
@@ -90,15 +79,8 @@ def record_plans(
 ) -> None:
     """Record ``points`` of the trunk that ``proposal`` asked for; the last and best of them as its own outcome.
 
-    Interrupted and called again, it records what is missing.
-
-    Args:
-        proposal: A running trial.
-        space: The space.
-        trunk: What the proposal proposed.
-        points: The placements worth having, each with its best point within the budget.
-        excess: Cost of the cheapest cell above the budget, not positive.
-        measure: What costs are in.
+    Each is a placement worth having with its best point within the budget. Interrupted and called again, it records
+    what is missing. ``excess`` is the cost of the cheapest cell above the budget, not positive.
     """
     study = proposal.study
     there = {

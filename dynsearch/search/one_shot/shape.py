@@ -11,14 +11,7 @@ from dynsearch.space import SearchSpace
 
 @dataclass(frozen=True)
 class Shape:
-    """What decides the shapes of a network's weights, exits apart.
-
-    Attributes:
-        backbone: Name of a timm model.
-        num_frames: T, frames sampled from a video.
-        image_size: Side of the square input, in pixels.
-        head: Kind of the exit heads.
-    """
+    """What decides the shapes of a network's weights, exits apart; see :class:`dynsearch.plan.Plan`."""
 
     backbone: str
     num_frames: int

@@ -65,15 +65,6 @@ def line_up(
 ) -> tuple[StudyRecipe, float | None]:
     """Screen the space and enqueue the plans to be trained alone in ``study``; done again, it adds what lacks.
 
-    Args:
-        study: The study's record.
-        recipe: What the study is.
-        folder: The study's files.
-        space: Which plans may be proposed.
-        source: The clips.
-        observer: Told of every step.
-        run: How it is carried out.
-
     Returns:
         The recipe for the driver that trains them, with as many trials as there are plans, and the hours left.
 
@@ -125,15 +116,7 @@ def shortlist(
     num_plans: int,
     budget: float,
 ) -> list[Screened]:
-    """Return at most ``num_plans`` screened plans that together keep most of the frontier, best first.
-
-    Args:
-        screening: The screening study.
-        space: The study's space.
-        grid: Returns the score grid of a trunk.
-        num_plans: How many at most.
-        budget: The budget; what costs more does not count.
-    """
+    """Return at most ``num_plans`` screened plans that keep most of the frontier under the budget, best first."""
     by_trunk: dict[Plan, list[Screened]] = {}
     for found in screened(screening):
         by_trunk.setdefault(trunk_of(found.plan, space), []).append(found)

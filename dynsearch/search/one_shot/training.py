@@ -57,16 +57,8 @@ def trained_one_shot(
 ) -> OneShotNetwork:
     """Return the one-shot network of ``shape``, trained; what is done already is read from ``folder``.
 
-    Args:
-        shape: Which of the space's plans it stands for.
-        space: The whole space.
-        source: The clips; only the training split is used.
-        settings: The one-shot strategy's.
-        plans_config: How plans are trained; the one-shot network is trained likewise.
-        folder: Where ``weights.safetensors`` and ``metrics.jsonl`` go.
-        seed: Decides initial weights, order of the videos, augmentation, and what is drawn.
-        run: How often the training's state is saved.
-        on_epoch: Called after every epoch.
+    ``space`` is the whole space, ``plans_config`` how plans are trained: the one-shot network is trained likewise. The
+    seed decides initial weights, order of the videos, augmentation, and what is drawn.
 
     Raises:
         InputError: ``folder`` holds a network, trained or not, that other settings or videos made.

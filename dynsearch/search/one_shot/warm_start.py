@@ -21,12 +21,7 @@ from dynsearch.training.seeding import seed_torch
 class WarmStart:
     """Cuts a plan's network out of the one-shot network that stood for it. Can be sent to another process.
 
-    Attributes:
-        folder: The study's one-shot networks.
-        space: The study's space.
-        num_classes: K.
-        settings: The one-shot strategy's.
-        seed: The study's; it decides what a head begins with that the one-shot network does not have.
+    The seed decides what a head begins with that the one-shot network does not have.
     """
 
     folder: Path
