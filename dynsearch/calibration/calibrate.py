@@ -38,9 +38,8 @@ from dynsearch.scores.validation import text_array
 from dynsearch.thresholds import OperatingPoint, always_exit
 from dynsearch.thresholds.drift import check_drift
 from dynsearch.thresholds.drift import rematch as restored
-from dynsearch.thresholds.groups import GroupView, by_group
+from dynsearch.thresholds.groups import GroupView, by_group, policy_metric
 from dynsearch.thresholds.operating_point import evaluate_points
-from dynsearch.thresholds.policy_metrics import policy_metric
 from dynsearch.thresholds.pvalues import enough_videos
 
 ScoresLike = ExitScores | str | os.PathLike[str]

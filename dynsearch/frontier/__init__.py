@@ -8,9 +8,8 @@ from dynsearch.frontier.bootstrap import (
     top1_interval,
 )
 from dynsearch.frontier.crossfit import CrossFitted, cross_fit
-from dynsearch.frontier.dominance import pareto_mask
+from dynsearch.frontier.dominance import hypervolume, pareto_mask
 from dynsearch.frontier.frontier import Frontier
-from dynsearch.frontier.hypervolume import hypervolume
 from dynsearch.frontier.merge import MergedPoint, Merging, merge
 from dynsearch.frontier.safe import chance_of_exceeding, cost_standard_error, safe_best_under
 from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds

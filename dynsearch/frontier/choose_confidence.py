@@ -48,15 +48,8 @@ def choose_confidence(
 
     The value is the mean cross-fitted top-1 over budgets spread evenly between the first and the last
     exit's cost: the area under the frontier, on videos that were not fitted on. The folds are the same
-    for all measures. Of equal measures the first is chosen.
-
-    Args:
-        scores: Labelled calibration scores.
-        measures: Names to choose among; by default all that the scores can answer.
-        solver: How thresholds are chosen.
-        num_folds: Of the cross-fit.
-        seed: Of the folds.
-        options: Passed to the solver.
+    for all measures, by default all that the scores can answer. Of equal measures the first is chosen. ``options`` are
+    passed to the solver.
     """
     names = list(available_measures(scores) if measures is None else measures)
     shares = np.linspace(0.02, 0.9, NUM_BUDGETS)

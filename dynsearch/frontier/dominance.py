@@ -18,10 +18,6 @@ def pareto_mask(cost_N: ArrayLike, value_N: ArrayLike) -> NDArray[np.bool_]:
 
     Equal points do not dominate each other: all of them are kept.
 
-    Args:
-        cost_N: Lower is better.
-        value_N: Higher is better.
-
     Raises:
         InputError: A value is NaN, or the shapes differ. A failed measurement must not reach a frontier.
     """
@@ -42,11 +38,7 @@ def pareto_mask(cost_N: ArrayLike, value_N: ArrayLike) -> NDArray[np.bool_]:
 
 
 def checked_points(cost_N: ArrayLike, value_N: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return both as float64 (N,).
-
-    Raises:
-        InputError: They are not two equally long lists of numbers without NaN.
-    """
+    """Return both as float64 (N,), two equally long lists of numbers without NaN."""
     cost: NDArray[Any] = np.asarray(cost_N, dtype=np.float64)
     value: NDArray[Any] = np.asarray(value_N, dtype=np.float64)
     if cost.ndim != 1 or cost.shape != value.shape:
@@ -55,3 +47,19 @@ def checked_points(cost_N: ArrayLike, value_N: ArrayLike) -> tuple[NDArray[np.fl
         if np.isnan(array).any():
             raise InputError(f"the {name} of point {int(np.flatnonzero(np.isnan(array))[0])} is not a number")
     return cost, value
+
+
+def hypervolume(
+    cost_N: ArrayLike, value_N: ArrayLike, *, reference_cost: float, reference_value: float = 0.0
+) -> float:
+    """Return the area dominated by the points, up to ``reference_cost`` and down to ``reference_value``.
+
+    Raises:
+        InputError: A value is NaN, or the shapes differ.
+    """
+    cost, value = checked_points(cost_N, value_N)
+    order = np.argsort(cost, kind="stable")
+    cost = np.minimum(cost[order], reference_cost)
+    height = np.maximum.accumulate(np.maximum(value[order] - reference_value, 0.0))
+    widths = np.diff(cost, append=reference_cost)
+    return float((widths * height).sum()) if len(cost) else 0.0

@@ -10,8 +10,7 @@ import numpy as np
 
 from dynsearch.budget import last_that_fits
 from dynsearch.errors import InputError
-from dynsearch.frontier.dominance import pareto_mask
-from dynsearch.frontier.hypervolume import hypervolume
+from dynsearch.frontier.dominance import hypervolume, pareto_mask
 from dynsearch.measures import one_measure
 from dynsearch.scores import ExitScores
 from dynsearch.thresholds import OperatingPoint
@@ -74,12 +73,7 @@ class Frontier(Sequence[OperatingPoint]):
         return pandas.DataFrame([point.to_row() for point in self._points])
 
     def plot(self, axes: Axes | None = None, *, budget: float | None = None) -> Axes:
-        """Draw top-1 against cost.
-
-        Args:
-            axes: Where to draw; None makes a new figure.
-            budget: Drawn as a line, with the point that is best under it.
-        """
+        """Draw top-1 against cost on ``axes`` or a new figure, and ``budget`` with the point best under it."""
         from dynsearch.display.curves import Curve, plot_curves
 
         curve = Curve("frontier", [p.cost for p in self._points], [p.top1 for p in self._points])
@@ -132,11 +126,7 @@ class Frontier(Sequence[OperatingPoint]):
         return Frontier(self._points[i] for i in chosen)
 
     def evaluate(self, scores: ExitScores) -> list[OperatingPoint]:
-        """Return every point's policy measured on other scores, in this frontier's order.
-
-        Raises:
-            InputError: Their costs are in another measure.
-        """
+        """Return every point's policy measured on other scores; InputError for costs in another measure."""
         return evaluate_points(self, scores)
 
     def hypervolume(self, *, reference_cost: float, reference_top1: float = 0.0) -> float:

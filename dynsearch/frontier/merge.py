@@ -13,7 +13,7 @@ from dynsearch.frontier.dominance import pareto_mask
 from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds
 from dynsearch.measures import CostMeasure, one_measure
 from dynsearch.scores import ExitScores
-from dynsearch.scores.pairing import of_same_videos
+from dynsearch.scores.overlap import of_same_videos
 from dynsearch.thresholds import OperatingPoint, evaluate_policies
 
 Key = TypeVar("Key", bound=Hashable)
@@ -21,10 +21,10 @@ Key = TypeVar("Key", bound=Hashable)
 
 @dataclass(frozen=True)
 class MergedPoint(Generic[Key]):
-    """A point of the merged frontier.
+    """A point of the merged frontier, of the plan ``key`` (for instance a trial number).
 
     Args:
-        key: Which of the plans (for instance a trial number).
+        key: Which of the plans.
         calibration: What the point was chosen by; optimistic.
         test: The same policy on test scores: what is claimed.
         test_interval: Bootstrap interval of the test top-1.
@@ -45,10 +45,7 @@ class Merging(Generic[Key]):
     """The operating points that no plan beats on calibration, while plans are added one by one.
 
     An addition costs what the plan's own points and those of the frontier cost, however many plans there were.
-
-    Args:
-        level: Of the test intervals.
-        seed: Of the bootstrap.
+    ``level`` and ``seed`` are of the test intervals.
     """
 
     def __init__(self, *, level: float = 0.95, seed: int = 0) -> None:
@@ -58,11 +55,7 @@ class Merging(Generic[Key]):
         self._measured: dict[tuple[float, float], MergedPoint[Key]] = {}
 
     def add(self, key: Key, curve: Iterable[OperatingPoint]) -> None:
-        """Add a plan's points, measured on calibration.
-
-        Raises:
-            InputError: Their costs are in another measure than those of the plans before.
-        """
+        """Add a plan's points, measured on calibration; InputError for costs in another measure than before."""
         points = list(curve)
         one_measure([*points, *(point for _, point in itertools.islice(self._best.values(), 1))])
         for point in points:

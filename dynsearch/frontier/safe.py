@@ -19,12 +19,7 @@ from dynsearch.thresholds import OperatingPoint
 
 
 def cost_standard_error(point: OperatingPoint, scores: ExitScores) -> float:
-    """Return the standard error of the point's mean cost per video.
-
-    Args:
-        point: A point measured on ``scores``.
-        scores: Give the cost of each exit.
-    """
+    """Return the standard error of the mean cost per video of a point measured on ``scores``."""
     share_E, cost_E = np.array(point.exit_share), scores.cost_E
     variance = float(share_E @ (cost_E - share_E @ cost_E) ** 2)
     return math.sqrt(max(variance, 0.0) / point.num_videos)
@@ -42,12 +37,6 @@ def safe_best_under(
     frontier: Frontier, scores: ExitScores, budget: float, *, delta: float = 0.1
 ) -> OperatingPoint:
     """Return the most accurate point that keeps the budget on new videos with chance 1 - ``delta``.
-
-    Args:
-        frontier: Fitted on ``scores``.
-        scores: Calibration scores.
-        budget: Mean cost per video.
-        delta: The chance left that the expected cost is above the budget.
 
     Raises:
         InputError: ``delta`` is not between 0 and 1/2, or the budget is not a number.

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 from dynsearch.frontier.frontier import Frontier
-from dynsearch.frontier.learned import solve_learned
 from dynsearch.scores import ExitScores
-from dynsearch.scores.gain import LEARNED_GAIN
+from dynsearch.scores.exit_scores import GIVEN_MEASURE
+from dynsearch.scores.gain import LEARNED_GAIN, fit_gain
 from dynsearch.thresholds import SOLVERS, OperatingPoint
 
 DEFAULT_SOLVER = "frontier"
@@ -38,5 +41,21 @@ def solve_thresholds(
         return solve_once(labelled, confidence=measure, **options)
 
     if confidence == LEARNED_GAIN:
-        return Frontier(solve_learned(scores, solve))
+        return Frontier(_solve_learned(scores, solve))
     return Frontier(solve(scores, confidence))
+
+
+def _solve_learned(
+    scores: ExitScores, solve: Callable[[ExitScores, str], list[OperatingPoint]]
+) -> list[OperatingPoint]:
+    """Return operating points whose policies stop by a learned gain instead of a confidence measure.
+
+    Thresholds are chosen on cross-fitted gains, and the points are measured on them, so that learning the
+    gain on the same videos does not flatter them; the policies carry the gain fitted on all videos.
+    """
+    model, gains_EN = fit_gain(scores)
+    rescored = replace(scores.reduced(), confidence_EN=gains_EN)
+    return [
+        replace(point, policy=replace(point.policy, confidence=LEARNED_GAIN, gain=model))
+        for point in solve(rescored, GIVEN_MEASURE)
+    ]

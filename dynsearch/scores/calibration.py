@@ -21,14 +21,10 @@ NUM_BINS = 15
 
 @dataclass(frozen=True)
 class ExitCalibration:
-    """One exit's temperature, and what it changes.
+    """One exit's temperature, by which logits are divided, and what it changes.
 
-    Args:
-        temperature: Logits are divided by it.
-        nll_before: Mean negative log-likelihood of the labels, in nats; infinite where one has a probability of zero.
-        nll_after: The same with the temperature.
-        ece_before: Expected calibration error of the largest probability, as a fraction.
-        ece_after: The same with the temperature.
+    ``nll`` is the mean negative log-likelihood of the labels, in nats, infinite where one has a probability of zero;
+    ``ece`` the expected calibration error of the largest probability, as a fraction.
     """
 
     temperature: float
@@ -134,12 +130,7 @@ def calibration_bins(confidence_N: NDArray[np.float64], num_bins: int = NUM_BINS
 def expected_calibration_error(
     confidence_N: ArrayLike, correct_N: ArrayLike, *, num_bins: int = NUM_BINS
 ) -> float:
-    """Return the mean gap between confidence and accuracy over bins of equal width, weighted by videos.
-
-    Args:
-        confidence_N: Probabilities in 0..1.
-        correct_N: Whether each video is right.
-        num_bins: How many bins (b - 1, b] / num_bins there are.
+    """Return the mean gap between confidence and accuracy over bins (b - 1, b] / ``num_bins``, weighted by videos.
 
     Raises:
         ScoresError: The arrays are empty or disagree, or confidence is no probability.

@@ -37,14 +37,9 @@ CONFIDENCE_MEASURES: Registry[ConfidenceMeasure] = Registry(
 
 
 def confidence_from_logits(measure: str, logits: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the confidence of every row of ``logits``.
+    """Return the confidence (...) of every row of logits (..., K), float64, higher is surer.
 
-    Args:
-        measure: A name of ``CONFIDENCE_MEASURES``, or ``first-choice``.
-        logits: (..., K) logits of any float type, on the CPU.
-
-    Returns:
-        (...) float64, higher is surer.
+    ``measure`` is a name of ``CONFIDENCE_MEASURES``, or ``first-choice``.
 
     Raises:
         ScoresError: There is no such measure, or ``logits`` has no class axis.

@@ -330,11 +330,7 @@ class ExitScores:
             return scores
 
     def check_complete(self) -> None:
-        """Refuse scores that a network logged that really stopped.
-
-        Raises:
-            ScoresError: Some videos have no confidence (NaN) from an exit up to the last.
-        """
+        """Refuse scores of a network that really stopped: some have no confidence (NaN) up to the last exit."""
         gap = None if self.confidence_EN is None else validation.stopped_at(self.confidence_EN)
         if gap is not None:
             raise ScoresError(
@@ -369,11 +365,7 @@ class ExitScores:
 
 
 def measure_in(arrays: Mapping[str, Any], where: str) -> CostMeasure | None:
-    """Return the measure that a file names; None where it names none.
-
-    Raises:
-        ScoresError: It is no name of a measure.
-    """
+    """Return the measure that a file names; None where it names none, ScoresError where there is no such measure."""
     if "measure" not in arrays:
         return None
     try:

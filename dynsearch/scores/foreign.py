@@ -47,9 +47,7 @@ _MEANT = {_plain(word): name for name, words in _NAMES.items() for word in words
 def kind_of(path: str | os.PathLike[str], start: bytes) -> tuple[str, str] | None:
     """Return what a file that holds no named arrays is and what to do with it; None where it may hold some.
 
-    Args:
-        path: The file. It is looked at, never loaded.
-        start: Its first bytes.
+    It is looked at, never loaded; ``start`` are its first bytes.
     """
     suffix = Path(path).suffix.lower()
     if start.startswith(b"PK"):
@@ -111,11 +109,8 @@ def meant(path: str | os.PathLike[str]) -> list[str]:
 def turned(name: str, axes: str, shape: tuple[int, ...], sizes: Mapping[str, int]) -> str | None:
     """Return how an array's axes may be meant, in words; None where no order or several fit.
 
-    Args:
-        name: What the array is called.
-        axes: The letter of each axis, as it should be, for instance ``ENK``.
-        shape: The array's.
-        sizes: How long an axis should be, by letter, where that is known.
+    ``axes`` has the letter of each axis, as it should be, for instance ``ENK``; ``sizes`` how long one should be, by
+    letter, where that is known.
     """
     fitting = [
         order

@@ -34,7 +34,7 @@ _RIDGE = 30.0
 
 @dataclass(frozen=True)
 class GainModel:
-    """A fitted gain of every exit but the last.
+    """A fitted gain of every exit but the last, of the confidences of a measure ``base``.
 
     Args:
         base: The confidence measure it reads.
@@ -52,19 +52,14 @@ class GainModel:
         return len(self.weights) + 1
 
     def gain_at(self, seen: NDArray[Any]) -> NDArray[np.float64]:
-        """Return (N,): the gain of stopping at the last of the exits ``seen``.
+        """Return (N,): the gain of stopping at the last of the exits ``seen``, (k + 1, N) confidences of exits 0 to k.
 
-        Args:
-            seen: (k + 1, N) confidences of exits 0 to k. NaN at exit k gives NaN, which never stops.
+        NaN at exit k gives NaN, which never stops.
         """
         return np.zeros(seen.shape[1]) if len(seen) == self.num_exits else gain_at(seen, self.facts())
 
     def gains(self, confidence_EN: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (E, N): the gain of stopping at each exit.
-
-        Raises:
-            PolicyError: The number of exits differs.
-        """
+        """Return (E, N): the gain of stopping at each exit; PolicyError where the number of exits differs."""
         if len(confidence_EN) != self.num_exits:
             raise PolicyError(f"gains are for {self.num_exits} exits, but there are {len(confidence_EN)}")
         return np.stack([self.gain_at(confidence_EN[: k + 1]) for k in range(self.num_exits)])
@@ -83,11 +78,7 @@ class GainModel:
 
     @classmethod
     def from_dict(cls, values: object) -> GainModel:
-        """Return the model that ``to_dict`` described.
-
-        Raises:
-            PolicyError: A field is missing or not numbers of the right count.
-        """
+        """Return the model that ``to_dict`` described; PolicyError where a field is missing or wrong."""
         if not isinstance(values, Mapping) or set(values) != {"base", "quantiles", "weights"}:
             raise PolicyError(f"a gain is base, quantiles and weights, got {shown(values)}")
         if not isinstance(values["base"], str):
@@ -119,12 +110,6 @@ def fit_gain(
     """Return a gain model fitted on all videos, and cross-fitted gains (E, N) of those videos.
 
     The gains of each fold come from a model fitted without it, so that thresholds can be chosen on them.
-
-    Args:
-        scores: Labelled calibration scores.
-        base: The confidence measure to read.
-        num_folds: Of the cross-fit.
-        seed: Of the folds.
 
     Raises:
         ScoresError: There are fewer videos than folds, or no labels.

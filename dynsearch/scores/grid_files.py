@@ -47,9 +47,8 @@ class GridWriter:
 
     Attributes:
         folder: Where the finished grid will be.
-        num_videos: N.
         num_bytes: What the logits take on disk.
-        num_done: How many videos are written; the next chunk starts with video ``num_done``.
+        num_done: How many of the N videos are written; the next chunk starts with video ``num_done``.
     """
 
     def __init__(self, folder: Path, header: dict[str, Any], num_done: int) -> None:
@@ -95,11 +94,7 @@ class GridWriter:
         write_text(self._part / "done.json", json.dumps(end))
 
     def finish(self) -> None:
-        """Give the complete grid its name; an older grid of that name is replaced.
-
-        Raises:
-            ScoresError: Videos are missing.
-        """
+        """Give the complete grid its name, in place of an older one; ScoresError where videos are missing."""
         if self.num_done < self.num_videos:
             raise ScoresError(
                 f"{self.num_done} of {self.num_videos} videos are written", where=str(self.folder)

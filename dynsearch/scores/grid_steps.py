@@ -59,11 +59,7 @@ def stored_steps(steps: StepCosts, shape: Shape) -> tuple[dict[str, Any], dict[s
 
 
 def loaded_steps(header: Mapping[str, Any], arrays: Mapping[str, NDArray[Any]], shape: Shape) -> StepCosts:
-    """Return the steps of a grid's header and arrays.
-
-    Raises:
-        ScoresError: They contradict the grid or each other.
-    """
+    """Return the steps of a grid's header and arrays; ScoresError where they contradict the grid or each other."""
     if "steps" not in header:
         return RectangleSteps.of(*checked_costs(header[TRUNK], header[HEAD], shape))
     table = arrays["steps"]

@@ -19,11 +19,7 @@ TRUNK, HEAD = "trunk_gmacs", "head_gmacs"
 
 
 def checked_logits(value: Any) -> NDArray[Any]:
-    """Return (S, M, N, K) logits; those in memory are finite, those of a file were checked when written.
-
-    Raises:
-        ScoresError: They are no such array.
-    """
+    """Return (S, M, N, K) logits; those in memory are finite, those of a file were checked when written."""
     logits = np.asanyarray(value)
     if logits.dtype.name not in DTYPES:
         raise ScoresError(f"must be float16 or float32, got {logits.dtype.name}", where="logits")
@@ -40,12 +36,7 @@ def checked_logits(value: Any) -> NDArray[Any]:
 
 
 def check_finite(logits_SMNK: NDArray[Any], first_video: int = 0) -> None:
-    """Refuse logits that are not finite; the message names the first cell and video.
-
-    Args:
-        logits_SMNK: Logits of any part of the videos.
-        first_video: The number of the first of them.
-    """
+    """Refuse logits that are not finite; the message names the first cell and video, counted from ``first_video``."""
     for row, column in np.ndindex(logits_SMNK.shape[:2]):
         finite_N = np.isfinite(logits_SMNK[row, column]).all(axis=1)
         if not finite_N.all():
@@ -60,11 +51,7 @@ def check_finite(logits_SMNK: NDArray[Any], first_video: int = 0) -> None:
 def checked_costs(
     trunk: Any, head: Any, shape: tuple[int, ...]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return the (S, M) costs of the cells and of their heads.
-
-    Raises:
-        ScoresError: Shapes disagree, a cost is impossible, or falls along an axis.
-    """
+    """Return the (S, M) costs of the cells, which are possible and do not fall along an axis, and of their heads."""
     trunk_SM, head_SM = (
         validation.numeric_array(name, value, np.float64, 2, "(sets, depths)")
         for name, value in ((TRUNK, trunk), (HEAD, head))
@@ -95,11 +82,7 @@ def checked_costs(
 
 
 def checked_labels(value: Any, num_videos: int, num_classes: int) -> NDArray[np.int64]:
-    """Return labels, one a video (N,), or 0/1 for each class (N, K).
-
-    Raises:
-        ScoresError: They do not fit the videos and classes.
-    """
+    """Return labels, one a video (N,), or 0/1 for each class (N, K), that fit the videos and classes."""
     labels = validation.label_array(value)
     if len(labels) != num_videos:
         raise ScoresError(f"has {len(labels)} videos but logits has {num_videos}", where="labels")
@@ -110,11 +93,7 @@ def checked_labels(value: Any, num_videos: int, num_classes: int) -> NDArray[np.
 
 
 def checked_ids(value: Any, num_videos: int) -> NDArray[np.str_]:
-    """Return the (N,) names of the videos.
-
-    Raises:
-        ScoresError: There is not one for each video.
-    """
+    """Return the (N,) names of the videos, one for each."""
     ids = np.asarray(value)
     ids = ids.astype(np.str_) if ids.dtype.kind != "U" else ids
     if ids.shape != (num_videos,):
@@ -123,22 +102,14 @@ def checked_ids(value: Any, num_videos: int) -> NDArray[np.str_]:
 
 
 def checked_first_depth(value: Any) -> int:
-    """Return the depth stage of column 0.
-
-    Raises:
-        ScoresError: It is not a whole number from 1.
-    """
+    """Return the depth stage of column 0, a whole number from 1."""
     if isinstance(value, bool) or not isinstance(value, int | np.integer) or value < 1:
         raise ScoresError(f"must be a whole number from 1, got {value!r}", where="first_depth")
     return int(value)
 
 
 def checked_dtype(value: Any) -> str:
-    """Return the name of the type that logits are kept as.
-
-    Raises:
-        ScoresError: It is neither float16 nor float32.
-    """
+    """Return the name of the type that logits are kept as, float16 or float32."""
     name = np.dtype(value).name
     if name not in DTYPES:
         raise ScoresError(f"must be float16 or float32, got {name}", where="dtype")

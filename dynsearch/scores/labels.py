@@ -5,23 +5,15 @@ Shapes: N videos, K classes.
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 
-class HasAxes(Protocol):
-    """An array of numpy or torch."""
-
-    @property
-    def ndim(self) -> int:
-        """The number of axes."""
-
-
-def several_labels(labels: HasAxes) -> bool:
+def several_labels(labels: Any) -> bool:
     """Return whether labels are 0 or 1 for each class (N, K), several a video, and not one class number each (N,)."""
-    return labels.ndim == 2
+    return bool(labels.ndim == 2)
 
 
 def first_choice_is_label(logits: NDArray[Any], labels: NDArray[Any]) -> NDArray[np.bool_]:

@@ -42,14 +42,9 @@ METRICS: Mapping[str, Callable[[NDArray[Any], NDArray[Any]], float]] = MappingPr
 
 
 def measure(name: str, scores: ExitScores, exit_N: NDArray[np.int64]) -> float:
-    """Return one metric of the logits at the exits where the videos stop.
+    """Return one metric, a key of ``METRICS``, of the logits at the exits where the videos stop.
 
     Average precision ranks probabilities as the loss had them, and softmax ranks videos otherwise than logits do.
-
-    Args:
-        name: A key of ``METRICS``.
-        scores: Labelled scores with logits.
-        exit_N: The exit of each video.
 
     Raises:
         ScoresError: There are no logits or labels, or the metric is not for labels of this form.

@@ -1,20 +1,23 @@
-"""Whether two splits go together: of one network, and judged on other videos than the thresholds were fitted on."""
+"""Whether two sets of scores go together: splits of one network with other videos, or pairs of the same videos.
+
+Shapes: N videos.
+"""
 
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
-from dynsearch.errors import ScoresError
+from dynsearch.errors import ScoresError, named
 from dynsearch.measures import one_measure
 from dynsearch.scores.exit_scores import ExitScores
 from dynsearch.tables import composed
 
 
 def check_disjoint(calibration: ExitScores, other: ExitScores) -> bool:
-    """Refuse two splits with videos in common.
+    """Refuse two splits with videos in common; return whether it could be checked by video ids.
 
-    Returns:
-        Whether it could be checked by video ids. Without ids only identical scores are noticed.
+    Without ids only identical scores are noticed.
 
     Raises:
         ScoresError: Some video is in both; the message names one and says how many.
@@ -85,3 +88,35 @@ def differences(calibration: ExitScores, other: ExitScores) -> list[str]:
     if shared > max(1, len(rows[1]) / 10):
         notes.append(f"{shared} videos have the very logits of calibration videos: are they the same?")
     return notes
+
+
+def places_in(other: ExitScores, scores: ExitScores) -> NDArray[np.intp]:
+    """Return (N,): where in ``other`` each video of ``scores`` is; pairs are made by video id alone.
+
+    Raises:
+        ScoresError: They are not of the same videos, each once, or have no ids to tell by.
+    """
+    if other.video_ids_N is None or scores.video_ids_N is None:
+        raise ScoresError(
+            "have no video_ids", where="scores to be paired", hint="Score the videos by their names"
+        )
+    order = np.argsort(other.video_ids_N)
+    sorted_N = other.video_ids_N[order]
+    for ids_N in (sorted_N, np.sort(scores.video_ids_N)):
+        twice = ids_N[1:][ids_N[1:] == ids_N[:-1]]
+        if twice.size:
+            raise ScoresError(f"video {named(str(twice[0]))} is there twice", where="scores to be paired")
+    single = np.setxor1d(sorted_N, scores.video_ids_N)
+    if single.size:
+        raise ScoresError(
+            f"are of different videos: {single.size} are in one of the two only, first {named(str(single[0]))}",
+            where="scores to be paired",
+        )
+    return order[np.searchsorted(sorted_N, scores.video_ids_N)]
+
+
+def of_same_videos(scores: ExitScores, other: ExitScores) -> bool:
+    """Return whether two sets of scores are of the same videos; without ids, whether they can be."""
+    if scores.video_ids_N is None or other.video_ids_N is None:
+        return scores.num_videos == other.num_videos
+    return np.array_equal(np.sort(scores.video_ids_N), np.sort(other.video_ids_N))

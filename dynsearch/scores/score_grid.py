@@ -101,20 +101,12 @@ class ScoreGrid:
         return self.steps.cost_E(cells)
 
     def number(self, exit_: Exit) -> int:
-        """Return the number of an exit's cell, by sets and then depth, from 0.
-
-        Raises:
-            PlanError: It lies outside the grid.
-        """
+        """Return the number of an exit's cell, by sets and then depth, from 0; PlanError if it lies outside."""
         row, column = self.cell(exit_)
         return row * self.num_depths + column
 
     def cell(self, exit_: Exit) -> tuple[int, int]:
-        """Return the row and column of an exit.
-
-        Raises:
-            PlanError: It lies outside the grid.
-        """
+        """Return the row and column of an exit; PlanError where it lies outside the grid."""
         row, column = exit_.sets - 1, exit_.depth - self.first_depth
         if row >= self.num_sets or not 0 <= column < self.num_depths:
             raise PlanError(
@@ -125,11 +117,7 @@ class ScoreGrid:
         return row, column
 
     def exit_scores(self, placement: ExitPlacement, *, plan_id: str = "") -> ExitScores:
-        """Return what a network with these exits says, and what its exits cost.
-
-        Raises:
-            PlanError: An exit lies outside the grid.
-        """
+        """Return what a network with these exits says, and what they cost; PlanError if one lies outside."""
         cells = [self.cell(exit_) for exit_ in placement.exits]
         return ExitScores(
             cost_E=self.cost_E(placement),
@@ -173,12 +161,10 @@ class ScoreGrid:
     def confidence(self, measure: str = DEFAULT_MEASURE) -> NDArray[np.float64]:
         """Return (S, M, N): how sure each cell is, float64, higher is surer.
 
-        Args:
-            measure: A name of ``CONFIDENCE_MEASURES``. ``patience`` depends on the exits before, so it is
-                no property of a cell.
+        ``patience`` depends on the exits before, so it is no property of a cell.
 
         Raises:
-            ScoresError: There is no such measure.
+            ScoresError: There is no such measure in ``CONFIDENCE_MEASURES``.
         """
         if measure not in self._computed:
             values = [confidence_from_logits(measure, self.logits_SMNK[cell]) for cell in self._all_cells()]
@@ -212,25 +198,11 @@ class ScoreGrid:
         dtype: str = "float16",
         max_bytes: int = DEFAULT_MAX_BYTES,
     ) -> GridWriter:
-        """Return a writer that is given the logits chunk by chunk.
+        """Return a writer that is given the logits chunk by chunk; most arguments are those of the class.
 
-        A writer for the same grid goes on where an interrupted one ended; for another grid it starts anew.
-
-        Args:
-            folder: Where the grid will be, when it is finished.
-            num_classes: K.
-            labels_N: As in the class.
-            steps: As in the class.
-            num_sets: S.
-            num_depths: M.
-            first_depth: As in the class.
-            video_ids_N: As in the class.
-            split: As in the class.
-            order: As in the class.
-            source: What makes the logits, for instance a digest of the weights: a grid of another source is
-                another grid.
-            dtype: ``float16`` or ``float32``, as the logits are kept.
-            max_bytes: The most that the grid may take on disk.
+        A writer for the same grid goes on where an interrupted one ended; for another grid it starts anew. ``source``
+        is what makes the logits, for instance a digest of the weights: a grid of another source is another grid.
+        ``dtype`` is ``float16`` or ``float32``, as the logits are kept.
 
         Raises:
             ScoresError: An array is impossible, or the grid is larger than ``max_bytes`` or the free space.

@@ -75,11 +75,7 @@ MEASURES: dict[str, Callable[[NDArray[np.float64]], NDArray[np.float64]]] = {
 
 
 def patience_at(choices: NDArray[Any]) -> NDArray[np.float64]:
-    """Return (N,): how many exits right before the last one chose what it chooses.
-
-    Args:
-        choices: (k + 1, N) first choices of exits 0 to k.
-    """
+    """Return (N,): how many exits right before the last chose what it chooses, of choices (k + 1, N)."""
     return np.cumprod(choices[-2::-1] == choices[-1], axis=0).sum(axis=0).astype(np.float64)
 
 
@@ -88,14 +84,9 @@ def gain_features(
 ) -> NDArray[np.float64]:
     """Return (N, P): what a learned gain weighs.
 
-    An intercept, every confidence on the scale of a normal variable by its rank (missing ones in the middle), bends
-    of the last two, and how they go together.
-
-    Args:
-        seen: (k + 1, N) confidences of exits 0 to k.
-        quantiles: For each exit, Q confidences at evenly spaced ranks.
-        scale: What the Q quantiles become.
-        hinges: Where the effect of a confidence may bend.
+    An intercept, every confidence on the scale of a normal variable by its rank (missing ones in the middle), bends of
+    the last two, and how they go together. ``seen`` are (k + 1, N) confidences of exits 0 to k, ``quantiles`` for each
+    exit Q of them at evenly spaced ranks, which become ``scale``; at ``hinges`` the effect of a confidence may bend.
     """
     ranked = [np.interp(row, values, scale) for row, values in zip(seen, quantiles, strict=False)]
     scaled = np.nan_to_num(np.stack(ranked), nan=0.0)
@@ -108,11 +99,10 @@ def gain_features(
 
 
 def gain_at(seen: NDArray[Any], gain: Mapping[str, Any]) -> NDArray[np.float64]:
-    """Return (N,): the learned gain of stopping at the last of the exits ``seen``.
+    """Return (N,): the learned gain of stopping at the last of k + 1 exits ``seen``, (k + 1, N) confidences.
 
-    Args:
-        seen: (k + 1, N) confidences of exits 0 to k. NaN at exit k gives NaN, which never stops.
-        gain: ``quantiles``, ``scale``, ``hinges`` and the ``weights`` (P,) of every exit but the last.
+    NaN at exit k gives NaN, which never stops. ``gain`` has ``quantiles``, ``scale``, ``hinges`` and the ``weights``
+    (P,) of every exit but the last.
     """
     features_NP = gain_features(seen, gain["quantiles"], gain["scale"], gain["hinges"])
     return np.where(np.isnan(seen[-1]), np.nan, features_NP @ np.array(gain["weights"][len(seen) - 1]))
@@ -123,11 +113,8 @@ def confidence_at(
 ) -> NDArray[np.float64]:
     """Return (N,): what the threshold of exit k is compared with.
 
-    Args:
-        seen: (k + 1, N): of exits 0 to k the confidence, for ``patience`` the first choice, for a learned gain the
-            confidence it reads.
-        confidence: The confidence measure.
-        gain: See :func:`gain_at`.
+    ``seen`` is (k + 1, N): of exits 0 to k the confidence, for ``patience`` the first choice, for a learned gain the
+    confidence it reads.
     """
     if gain:
         return gain_at(seen, gain)
@@ -142,9 +129,7 @@ def is_sure(confidence: NDArray[Any], threshold: float) -> NDArray[np.bool_]:
 def stops_above(values: NDArray[Any], limits: Sequence[float]) -> Iterator[NDArray[np.bool_]]:
     """Yield for each exit in turn (N,): which videos stop there; at the last, all that are left.
 
-    Args:
-        values: (E - 1, N), of every exit but the last.
-        limits: Of every exit but the last.
+    Values (E - 1, N) and limits are of every exit but the last.
     """
     left_N = np.ones(values.shape[1], dtype=bool)
     for values_N, limit in zip(values, limits, strict=True):

@@ -28,11 +28,7 @@ _NOT_FINITE = {
 
 
 def numeric_array(name: str, value: Any, dtype: type, ndim: int, letters: str) -> NDArray[Any]:
-    """Return ``value`` as an array of ``dtype`` with ``ndim`` axes.
-
-    Raises:
-        ScoresError: It is no such array.
-    """
+    """Return ``value`` as an array of ``dtype`` with ``ndim`` axes, called ``letters``."""
     try:
         array = np.asarray(value)
         if array.dtype.kind not in "biuf":
@@ -63,11 +59,7 @@ def numeric_array(name: str, value: Any, dtype: type, ndim: int, letters: str) -
 
 
 def text_array(name: str, value: Any) -> NDArray[np.str_]:
-    """Return ``value`` as an array of texts; bytes are UTF-8, numbers are written out.
-
-    Raises:
-        ScoresError: A value is missing (None, NaN), or no UTF-8.
-    """
+    """Return ``value`` as an array of texts, none missing; bytes are UTF-8, numbers are written out."""
     array = np.asarray(value)
     if array.dtype.kind == "U":
         return array
@@ -99,11 +91,7 @@ def stopped_at(confidence_EN: NDArray[np.float64]) -> tuple[int, int] | None:
 
 
 def label_array(value: Any) -> NDArray[np.int64]:
-    """Return labels, one a video (N,), or several (N, K).
-
-    Raises:
-        ScoresError: They are no whole numbers.
-    """
+    """Return labels, one a video (N,), or several (N, K), as whole numbers."""
     ndim = 2 if several_labels(np.asanyarray(value)) else 1
     return numeric_array("labels", value, np.int64, ndim, "(videos,)")
 
@@ -120,11 +108,7 @@ def _are_whole(array: NDArray[Any]) -> bool:
 
 
 def one_text(name: str, value: Any) -> str:
-    """Return a single text; an array of one is as good.
-
-    Raises:
-        ScoresError: It is several values.
-    """
+    """Return a single text; an array of one is as good."""
     if np.ndim(value) > 0 and np.size(value) != 1:
         raise ScoresError(f"must be one text, got {np.size(value)} values", where=name)
     return str(np.asarray(value).reshape(-1)[0])
@@ -208,12 +192,9 @@ def check_labels(labels: NDArray[Any], num_classes: int | None) -> None:
 
 
 def check_shapes(shapes: Mapping[str, tuple[str, tuple[int, ...]]], num_exits: int, costs: str) -> None:
-    """Refuse arrays that disagree on E or N.
+    """Refuse arrays that disagree on E or N: for each the letters of its axes, for instance ``ENK``, and its shape.
 
-    Args:
-        shapes: For each array the letters of its axes, for instance ``ENK``, and its shape.
-        num_exits: E, as given by the costs.
-        costs: The name of the array of costs.
+    ``num_exits`` is E, as given by the array of costs, called ``costs``.
     """
     first, (axes, shape) = next(iter(shapes.items()))
     num_videos = shape[axes.index("N")]

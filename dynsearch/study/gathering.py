@@ -13,7 +13,7 @@ from dynsearch.frontier import Merging, hypervolume
 from dynsearch.plan import Plan, family_name
 from dynsearch.plugins import require
 from dynsearch.scores import ExitScores
-from dynsearch.scores.pairing import of_same_videos
+from dynsearch.scores.overlap import of_same_videos
 from dynsearch.study.data_record import OwnVideos
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import one_shot_folder, read_prediction

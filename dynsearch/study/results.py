@@ -15,14 +15,14 @@ from dynsearch.frontier import Frontier, Interval, MergedPoint, bootstrap_differ
 from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
-from dynsearch.scores.pairing import places_in
+from dynsearch.scores.overlap import places_in
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.gathering import Gathering, Part
 from dynsearch.study.origin import way_on
 from dynsearch.study.predictions import agreement, expected_top1
 from dynsearch.study.saved_frontiers import SavedScores
 from dynsearch.thresholds import full_inference
-from dynsearch.thresholds.policy_metrics import policy_metric
+from dynsearch.thresholds.groups import policy_metric
 
 Scores = Mapping[int, tuple[ExitScores, ExitScores]]
 

@@ -5,6 +5,7 @@ from dynsearch.thresholds.frontier_solver import frontier
 from dynsearch.thresholds.geometric import geometric
 from dynsearch.thresholds.operating_point import (
     OperatingPoint,
+    ThresholdSolver,
     always_exit,
     evaluate_policies,
     evaluate_policy,
@@ -14,7 +15,6 @@ from dynsearch.thresholds.optuna_solver import optuna_search
 from dynsearch.thresholds.policy import ExitPolicy
 from dynsearch.thresholds.risk import risk
 from dynsearch.thresholds.shared import shared
-from dynsearch.thresholds.solver import ThresholdSolver
 from dynsearch.thresholds.target_accuracy import target_accuracy
 
 SOLVERS: Registry[ThresholdSolver] = Registry(

@@ -7,12 +7,7 @@ import sys
 
 
 def between(lower: float, upper: float) -> float:
-    """Return a number t with ``lower <= t < upper``, half-way where floats allow it and finite if one is.
-
-    Args:
-        lower: The confidence that must not stop; may be ``-inf``.
-        upper: The next higher confidence, which must stop; may be ``inf``.
-    """
+    """Return a number t with ``lower <= t < upper``, half-way where floats allow it and finite if one is."""
     if math.isinf(lower) and math.isinf(upper):
         return 0.0
     if math.isinf(upper):

@@ -45,12 +45,7 @@ class Drift:
 
 
 def check_drift(point: OperatingPoint, scores: ExitScores, *, seed: int = 0) -> Drift:
-    """Compare where the videos of ``scores`` stop with where the point's own videos did.
-
-    Args:
-        point: Measured on calibration scores.
-        scores: Scores of new videos; labels are not needed.
-        seed: Of the simulation of the shares' test.
+    """Compare where new videos stop with where those stopped that the point was measured on; no labels are needed.
 
     Raises:
         PolicyError: The policy does not fit the scores.
@@ -70,10 +65,6 @@ def check_drift(point: OperatingPoint, scores: ExitScores, *, seed: int = 0) -> 
 
 def rematch(point: OperatingPoint, scores: ExitScores) -> ExitPolicy:
     """Return thresholds under which the videos of ``scores`` stop as often at each exit as the point's did.
-
-    Args:
-        point: Measured on calibration scores; its exit shares are the target.
-        scores: Scores of new videos; labels are not needed.
 
     Raises:
         PolicyError: The policy does not fit the scores.

@@ -14,12 +14,11 @@ from dynsearch.errors import InputError
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.stop_rule import stops_above
 from dynsearch.thresholds.direct.archive import Archive
-from dynsearch.thresholds.direct.bins import Bins, Positions, bin_confidences
+from dynsearch.thresholds.direct.bins import Bins, Positions, bin_confidences, systematic_sample
 from dynsearch.thresholds.direct.enumeration import enumerate_frontier, num_policies
 from dynsearch.thresholds.direct.gains import Gains
 from dynsearch.thresholds.direct.price_search import price_search
 from dynsearch.thresholds.direct.smoothing import BANDWIDTH, smoothing_width
-from dynsearch.thresholds.direct.subsample import systematic_sample
 from dynsearch.thresholds.operating_point import OperatingPoint, measured
 from dynsearch.thresholds.policy import ExitPolicy
 from dynsearch.thresholds.target_accuracy import target_accuracy

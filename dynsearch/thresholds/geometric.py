@@ -113,13 +113,10 @@ def _as_released(falling: NDArray[np.float64], count: int) -> float:
 
 
 def threshold_for_count(falling: NDArray[np.float64], count: int, ties: Literal[">", ">="] = ">") -> float:
-    """Return the threshold above which the first ``count`` of the ``falling`` confidences lie.
+    """Return the threshold above which the first ``count`` of the ``falling`` confidences, without NaN, lie.
 
-    Args:
-        falling: Confidences from high to low, without NaN.
-        count: How many should stop; all of them where fewer are left.
-        ties: Whether confidences equal to the last of them stop too (``>=``) or, when not all fit, none
-            of them does (``>``).
+    All of them stop where fewer are left. Confidences equal to the last of them stop too (``>=``) or, when not all
+    fit, none of them does (``>``).
     """
     count = min(count, len(falling))
     if count == 0:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from dynsearch.errors import ScoresError
 from dynsearch.scores import ExitScores
+from dynsearch.scores.metrics import measure
 from dynsearch.thresholds.policy import ExitPolicy
 
 
@@ -43,12 +44,7 @@ class GroupView:
 
 
 def by_group(policy: ExitPolicy, scores: ExitScores, groups_N: NDArray[Any] | None = None) -> list[GroupView]:
-    """Return a view of each group, those that early exits hurt most first.
-
-    Args:
-        policy: The thresholds.
-        scores: Labelled scores.
-        groups_N: A group for each video; by default its class.
+    """Return a view of each group, by default of each class, those that early exits hurt most first.
 
     Raises:
         PolicyError: The policy does not fit the scores.
@@ -80,3 +76,17 @@ def by_group(policy: ExitPolicy, scores: ExitScores, groups_N: NDArray[Any] | No
             )
         )
     return sorted(views, key=lambda view: -view.drop)
+
+
+def policy_metric(name: str, policy: ExitPolicy, scores: ExitScores) -> float:
+    """Return a metric, a key of ``scores.metrics.METRICS``, of the logits at the exits where the videos stop (0..1).
+
+    Average precision ranks all videos at once, so it is no sum over videos and thresholds can't be solved for it
+    directly. They are solved for a surrogate: how often the first choice is one of the labels.
+
+    Raises:
+        PolicyError: The policy does not fit the scores.
+        ScoresError: The scores lack logits, or labels of the form the metric needs.
+    """
+    policy.check_fits(scores.num_exits, scores.plan_id)
+    return measure(name, scores, policy.first_exit(policy.confidence_of(scores)))

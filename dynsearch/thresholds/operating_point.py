@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,11 +57,7 @@ class OperatingPoint:
         return self.policy.plan_id
 
     def evaluate(self, scores: ExitScores) -> OperatingPoint:
-        """Return the same policy measured on other scores.
-
-        Raises:
-            InputError: Their costs are in another measure.
-        """
+        """Return the same policy measured on other scores; InputError where their costs are in another measure."""
         return evaluate_points([self], scores)[0]
 
     def to_dict(self) -> dict[str, object]:
@@ -148,3 +145,14 @@ def measured(
         num_videos=num_videos,
         measure=measure,
     )
+
+
+class ThresholdSolver(Protocol):
+    """The seam for threshold solvers: proposes operating points, of which the caller keeps the non-dominated ones."""
+
+    def __call__(self, scores: ExitScores, *args: Any, **options: Any) -> list[OperatingPoint]:
+        """Return operating points for many budgets, measured on labelled ``scores``, in any order.
+
+        Options are by name only: ``confidence`` (a measure's name), and the solver's own.
+        """
+        ...

@@ -88,11 +88,7 @@ class ExitPolicy:
         return FIRST_CHOICE if self.confidence == PATIENCE else self.confidence
 
     def confidence_at(self, seen: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (N,): what the threshold of exit k is compared with.
-
-        Args:
-            seen: (k + 1, N) values of ``measure`` at exits 0 to k.
-        """
+        """Return (N,): what the threshold of exit k is compared with, from ``measure`` at exits 0 to k, (k + 1, N)."""
         return confidence_at(seen, self.confidence) if self.gain is None else self.gain.gain_at(seen)
 
     def walk(self, num_videos: int) -> Walk:
@@ -111,10 +107,7 @@ class ExitPolicy:
         return scores.confidence(self.confidence)
 
     def first_exit(self, confidence_EN: NDArray[np.float64]) -> NDArray[np.int64]:
-        """Return (N,): the exit at which each video stops.
-
-        Args:
-            confidence_EN: Confidence of each exit, by this policy's measure. NaN never stops.
+        """Return (N,): the exit at which each video stops, by this policy's confidences (E, N); NaN never stops.
 
         Raises:
             PolicyError: The number of exits differs.
@@ -125,11 +118,7 @@ class ExitPolicy:
         return exit_N
 
     def stops(self, confidence_EN: NDArray[np.float64]) -> Iterator[NDArray[np.bool_]]:
-        """Yield for each exit in turn (N,): which videos stop there. Each video stops once.
-
-        Raises:
-            PolicyError: The number of exits differs.
-        """
+        """Yield for each exit in turn (N,): which videos stop there, each once; PolicyError if E differs."""
         confidence_EN = np.asarray(confidence_EN)
         if confidence_EN.ndim != 2 or len(confidence_EN) != self.num_exits:
             raise PolicyError(
@@ -138,11 +127,7 @@ class ExitPolicy:
         yield from stops_above(confidence_EN[:-1], self.thresholds[:-1])
 
     def check_fits(self, num_exits: int, plan_id: str = "") -> None:
-        """Refuse a network or scores these thresholds were not made for.
-
-        Raises:
-            PolicyError: The number of exits differs, or both plans are known and differ.
-        """
+        """Raise PolicyError if the number of exits differs, or both plans are known and differ."""
         if num_exits != self.num_exits:
             raise PolicyError(f"thresholds are for {self.num_exits} exits, but there are {num_exits}")
         if self.plan_id and plan_id and plan_id != self.plan_id:
@@ -162,11 +147,7 @@ class ExitPolicy:
 
     @classmethod
     def from_dict(cls, values: Mapping[str, object]) -> ExitPolicy:
-        """Return the policy that ``to_dict`` described.
-
-        Raises:
-            PolicyError: A field is missing, unknown, or has another type.
-        """
+        """Return the policy that ``to_dict`` described; PolicyError where a field is missing, unknown or wrong."""
         if not isinstance(values, Mapping):
             raise PolicyError(f"must be a mapping with thresholds, got {type(values).__name__}")
         unknown = sorted(set(map(str, values)) - {"plan_id", "confidence", "thresholds", "gain"})
@@ -193,11 +174,7 @@ class ExitPolicy:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> ExitPolicy:
-        """Read a policy from a YAML file.
-
-        Raises:
-            PolicyError: The file can't be read or holds no policy; the message names the file.
-        """
+        """Read a policy from a YAML file; PolicyError, which names it, where it holds none."""
         values = read_yaml(path, PolicyError)
         with within(os.fspath(path)):
             return cls.from_dict(values)

@@ -30,11 +30,6 @@ def enough_videos(rate: float, max_rate: float, delta: float) -> int:
     """Return about how many videos show that a true ``rate`` of events is at most ``max_rate``.
 
     With that many, and as many events as ``rate`` makes expect, the binomial p-value is at most ``delta``.
-
-    Args:
-        rate: In 0..1, below ``max_rate``.
-        max_rate: What is to be shown.
-        delta: The level.
     """
     num_videos = fewest_videos(max_rate, delta)
     while binomial_p_value(math.ceil(rate * num_videos), num_videos, max_rate) > delta:
@@ -43,16 +38,11 @@ def enough_videos(rate: float, max_rate: float, delta: float) -> int:
 
 
 def betting_p_value(values_N: NDArray[np.float64], max_mean: float, delta: float) -> float:
-    """Return a p-value for the claim that the true mean of values in 0..1 is above ``max_mean``.
+    """Return a p-value for the claim that the true mean of values in 0..1, in random order, is above ``max_mean``.
 
-    A bet on each video, before it is seen, that its value is below ``max_mean``: if the claim were true
-    the capital would not grow, so by Ville's inequality its largest inverse is a p-value.
-    (Waudby-Smith and Ramdas, JRSS B 2024, section 4; predictable plug-in bets.)
-
-    Args:
-        values_N: In random order.
-        max_mean: In 0..1.
-        delta: The level the bets are tuned for; the p-value is valid whatever it is.
+    A bet on each video, before it is seen, that its value is below ``max_mean``: if the claim were true the capital
+    would not grow, so by Ville's inequality its largest inverse is a p-value. Bets are tuned for ``delta``; it is
+    valid whatever that is. (Waudby-Smith and Ramdas, JRSS B 2024, section 4; predictable plug-in bets.)
     """
     if max_mean >= 1:
         return 0.0

@@ -116,12 +116,9 @@ def _keeping_accuracy(
 
 
 class _Way(NamedTuple):
-    """A way to show that top-1 drops by little: what is tested in turn, and how.
+    """A way to show that top-1 drops by little: policies tested in turn, and the p-value of a larger drop.
 
-    Args:
-        from_safe_to_bold: Policies.
-        p_value: Of a claim that the drop is above a limit, from each video's harm (1: the last exit alone is
-            right, -1: it alone is wrong), the limit, and a level.
+    It is of each video's harm (1: the last exit alone is right, -1: it alone is wrong), the limit, and a level.
     """
 
     from_safe_to_bold: list[ExitPolicy]

@@ -6,7 +6,7 @@ import pytest
 from dynsearch.errors import ScoresError
 from dynsearch.frontier import bootstrap_difference, merge
 from dynsearch.scores import ExitScores
-from dynsearch.scores.pairing import of_same_videos, places_in
+from dynsearch.scores.overlap import of_same_videos, places_in
 
 IDS = [f"v{n}" for n in range(40)]
 

@@ -15,7 +15,7 @@ from dynsearch.scores.stop_rule import PATIENCE
 from dynsearch.thresholds import SOLVERS, ExitPolicy, evaluate_policy
 from tests.thresholds.tables import random_scores
 
-TESTS = ("dynsearch.thresholds.solver",)
+TESTS = ("dynsearch.thresholds.operating_point",)
 
 
 def replayed(curve, scores):

@@ -8,7 +8,7 @@ from dynsearch.frontier import solve_thresholds
 from dynsearch.scores import ExitScores
 from dynsearch.scores.accuracy import mean_average_precision
 from dynsearch.thresholds import ExitPolicy
-from dynsearch.thresholds.policy_metrics import policy_metric
+from dynsearch.thresholds.groups import policy_metric
 from tests.thresholds.tables import random_scores
 
 

@@ -15,10 +15,7 @@ from dynsearch.thresholds.direct.slots import Slots
 class ChainArchive:
     """Keeps, for each of ``num_slots`` equal parts of the cost axis, the most accurate chain offered.
 
-    Args:
-        cells: The problem.
-        num_slots: S.
-        width: Of the smoothing of accuracy over positions, in bins.
+    ``width`` is of the smoothing of accuracy over positions, in bins.
     """
 
     def __init__(self, cells: Cells, num_slots: int, width: int) -> None:

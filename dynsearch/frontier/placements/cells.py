@@ -22,12 +22,7 @@ from dynsearch.thresholds.direct.bins import Bins, bin_confidences
 
 
 class Chain(NamedTuple):
-    """A placement with its thresholds, in numbers.
-
-    Args:
-        cells: The cell of each exit.
-        positions: For every exit but the last: a video stops where its bin is above the position.
-    """
+    """A placement, the cell of each exit, and the position of each threshold: a video stops where its bin is above."""
 
     cells: tuple[int, ...]
     positions: tuple[int, ...]
@@ -35,14 +30,7 @@ class Chain(NamedTuple):
 
 @dataclass(frozen=True)
 class Rules:
-    """Which placements may be proposed.
-
-    Args:
-        min_exits: Fewest exits.
-        max_exits: Most exits.
-        min_depth: The shallowest depth stage an exit may have.
-        max_depth: The deepest; None is the grid's own.
-        last: ``full``: the last exit has seen all sets and stages; ``free``: it may sit anywhere.
+    """Which placements may be proposed; see :func:`dynsearch.frontier.placements.search_placements`.
 
     Raises:
         InputError: A number is out of range, or ``last`` is unknown.
@@ -64,11 +52,7 @@ class Rules:
             raise InputError(f"last must be 'full' or 'free', got {self.last!r}")
 
     def exits_of(self, grid: ScoreGrid) -> tuple[Exit, ...]:
-        """Return the cells of the grid that exits may sit on, by sets and then depth.
-
-        Raises:
-            InputError: There is none.
-        """
+        """Return the cells that exits may sit on, by sets and then depth; InputError where there is none."""
         deepest = grid.last.depth if self.max_depth is None else min(self.max_depth, grid.last.depth)
         depths = range(max(self.min_depth, grid.first_depth), deepest + 1)
         exits = tuple(Exit(sets + 1, depth) for sets in range(grid.num_sets) for depth in depths)
@@ -112,14 +96,7 @@ class Cells:
         max_bins: int,
         videos: NDArray[np.intp] | None = None,
     ) -> Cells:
-        """Return the cells of ``grid`` that the rules allow, confidences in at most ``max_bins`` bins.
-
-        Args:
-            grid: The scores of all cells.
-            rules: Which placements count.
-            measure: The confidence measure.
-            max_bins: Most bins of a cell.
-            videos: Which videos to look at; None for all.
+        """Return the cells of ``grid``, for some of the videos or all, that the rules allow.
 
         Raises:
             InputError: The rules allow no placement, or there is no such measure.

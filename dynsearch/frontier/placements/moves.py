@@ -22,12 +22,9 @@ from dynsearch.thresholds.direct.smoothing import smoothed
 
 
 class Offers(NamedTuple):
-    """Chains that differ in one exit, with their values.
+    """Chains that differ in one exit, with their mean accuracy (0..1), smoothed over positions, and mean cost.
 
-    Args:
-        accuracy_XP: Mean accuracy (0..1) of each; smoothed over positions.
-        cost_XP: Mean cost.
-        chain: Makes the chain at a place of these.
+    ``chain`` makes the chain at a place of these.
     """
 
     accuracy_XP: NDArray[np.float64]
@@ -38,10 +35,7 @@ class Offers(NamedTuple):
 class Moves:
     """All changes of one exit of one chain.
 
-    Args:
-        cells: The problem.
-        chain: What is changed.
-        width: Of the smoothing of accuracy over positions, in bins; 1 is none.
+    ``width`` is of the smoothing of accuracy over positions, in bins; 1 is none.
     """
 
     def __init__(self, cells: Cells, chain: Chain, width: int) -> None:
@@ -117,12 +111,8 @@ class Moves:
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return right answers and cost, summed over the videos that reach an exit, for all its thresholds.
 
-        Args:
-            reaching_R: The videos.
-            following: The exit they come to if they do not stop.
-            tried_X: The cells the exit may sit on.
-            stop_X: Cost of a video that stops there.
-            added_X: Cost added to every video that goes on.
+        ``following`` is the exit they come to if they do not stop, ``tried_X`` the cells the exit may sit on,
+        ``stop_X`` the cost of a video that stops there, ``added_X`` that added to every video that goes on.
         """
         num_positions = self._cells.num_positions
         outcome_J = np.arange(2 * following, 2 * len(self._cost_E))

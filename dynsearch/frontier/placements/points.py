@@ -65,11 +65,9 @@ class PlacementPoint:
 
 
 class PlacementFrontier(Sequence[PlacementPoint]):
-    """Non-dominated placements with thresholds; ``cost`` and ``top1`` rise strictly from one to the next.
+    """Non-dominated placements with thresholds, found under a frame order; ``cost`` and ``top1`` rise strictly.
 
-    Args:
-        points: Any points, at least one; dominated and repeated ones are dropped.
-        order: The frame order they were found under.
+    Dominated and repeated points are dropped.
 
     Raises:
         InputError: There are no points.
@@ -103,20 +101,11 @@ class PlacementFrontier(Sequence[PlacementPoint]):
         return tuple(dict.fromkeys(point.placement for point in self._points))
 
     def best_under(self, budget: float) -> PlacementPoint:
-        """Return the most accurate point whose mean cost is at most ``budget``.
-
-        Raises:
-            InputError: ``budget`` is not a number.
-            InfeasibleBudgetError: It is below the cheapest point; the error carries that cost.
-        """
+        """Return the most accurate point that costs at most ``budget``; errors as of :meth:`Frontier.best_under`."""
         best = self.curve.best_under(budget)
         return next(point for point in self._points if point.chosen is best)
 
     def thin(self, num_points: int) -> PlacementFrontier:
-        """Return at most ``num_points`` points: both ends, the others spread evenly over the cost axis.
-
-        Raises:
-            InputError: ``num_points`` is below 2 for a frontier of more than one point.
-        """
+        """Return at most ``num_points`` points; see :meth:`Frontier.thin`."""
         kept = {id(chosen) for chosen in self.curve.thin(num_points)}
         return PlacementFrontier([p for p in self._points if id(p.chosen) in kept], self.order)

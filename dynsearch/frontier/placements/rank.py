@@ -8,8 +8,8 @@ from typing import Generic, TypeVar
 
 from dynsearch.budget import fits
 from dynsearch.errors import InputError
+from dynsearch.frontier.dominance import hypervolume
 from dynsearch.frontier.frontier import Frontier
-from dynsearch.frontier.hypervolume import hypervolume
 from dynsearch.frontier.placements.points import PlacementFrontier
 from dynsearch.frontier.solve import solve_thresholds
 from dynsearch.plan import ExitPlacement
@@ -48,12 +48,8 @@ def rank_plans(
     """Return at most ``num_plans`` different plans that together keep the most hypervolume, best first.
 
     Each next plan is the one that adds most to those before it (greedy, as good as 1 - 1/e of the best choice:
-    Nemhauser et al., 1978); plans that add nothing are left out.
-
-    Args:
-        searched: For each frame order (or any other key) its grid and what the search found on it.
-        num_plans: How many at most.
-        budget: Costs above it do not count; None counts all.
+    Nemhauser et al., 1978); plans that add nothing are left out. ``searched`` has for each frame order (or other key)
+    its grid and what the search found on it. Costs above ``budget`` do not count; None counts all.
 
     Raises:
         InputError: There are no grids, or ``num_plans`` is below 1.

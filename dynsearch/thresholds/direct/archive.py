@@ -21,10 +21,7 @@ from dynsearch.thresholds.direct.slots import Slots
 class Archive:
     """Keeps, for each of ``num_slots`` equal parts of the cost axis, the most accurate policy offered.
 
-    Args:
-        gains: The problem.
-        num_slots: S.
-        exits: The exits whose thresholds may be moved. Others would only serve to fill a slot.
+    Only thresholds of ``exits`` may be moved; others would only serve to fill a slot.
     """
 
     def __init__(self, gains: Gains, num_slots: int, exits: Sequence[int]) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -76,3 +77,13 @@ def _equal_mass(counts: NDArray[np.intp], max_bins: int) -> NDArray[np.intp]:
     middle = np.cumsum(counts) - counts / 2
     rising = np.floor(middle / counts.sum() * max_bins)
     return np.cumsum(np.diff(rising, prepend=rising[0]) > 0)
+
+
+def systematic_sample(columns_RN: NDArray[Any], size: int) -> NDArray[np.intp]:
+    """Return about every (N / size)-th video of the videos sorted by ``columns_RN``, last row first.
+
+    The choice does not depend on the order of the videos, and keeps the distribution of the first key. Videos alike in
+    all rows are interchangeable.
+    """
+    order = np.lexsort(columns_RN)
+    return np.sort(order[np.linspace(0, len(order) - 1, size).round().astype(np.intp)])

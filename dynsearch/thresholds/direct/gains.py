@@ -88,10 +88,7 @@ class Gains:
     def ascend(self, price: float, positions: Positions, max_sweeps: int = 8) -> Positions:
         """Return positions of locally largest accuracy - ``price`` * cost, by coordinate ascent.
 
-        Args:
-            price: Accuracy that one GFLOP is worth.
-            positions: Where to start.
-            max_sweeps: Passes over all thresholds, last exit to first; it ends earlier when none moves.
+        Each sweep passes over all thresholds, last exit to first; it ends earlier when none moves.
         """
         current = list(positions)
         for _ in range(max_sweeps):
@@ -147,12 +144,8 @@ class Gains:
     def _histograms(self, k: int, reach_N: NDArray[np.bool_], outcome_N: NDArray[Any]) -> NDArray[np.float64]:
         """Return (2, P): right answers won, and cost added, in each bin by stopping there at exit k.
 
-        Bin 0 is not meant to be read: it holds the videos that do not reach the exit as well.
-
-        Args:
-            k: The exit.
-            reach_N: Whether each video reaches it.
-            outcome_N: Of each video if it went on.
+        Of videos that reach it, and their outcome if they went on. Bin 0 is not meant to be read: it holds the others
+        too.
         """
         first, num_positions = 2 * (k + 1), self.bins.num_bins + 1
         here_N = self._key_EN[k]

@@ -18,13 +18,8 @@ def price_search(gains: Gains, *, max_solves: int = 48, gap: float = 0.02) -> di
     """Return policies near the upper hull, with their values.
 
     Between the two neighbours furthest apart in cost, the price that makes them equal is solved for,
-    starting from either; until no two neighbours are more than ``gap`` of the cost span apart, nothing
-    new lies between them, or ``max_solves`` is reached.
-
-    Args:
-        gains: The problem.
-        max_solves: Most coordinate ascents.
-        gap: Share of the cost span that may lie between neighbours; the archive fills it.
+    starting from either; until no two neighbours are more than ``gap`` of the cost span apart (the archive fills it),
+    nothing new lies between them, or ``max_solves`` is reached.
     """
     num_thresholds, never = gains.num_thresholds, gains.bins.num_bins
     first_exit: Positions = (0,) + (never,) * (num_thresholds - 1)

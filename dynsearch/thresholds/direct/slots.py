@@ -25,11 +25,6 @@ class Slots:
     """Equal parts of the cost axis, and the accuracy of the best that is kept in each.
 
     What is kept is for whoever has these slots to hold.
-
-    Args:
-        num_slots: S.
-        cheapest: The lowest cost.
-        dearest: The highest.
     """
 
     def __init__(self, num_slots: int, cheapest: float, dearest: float) -> None:

@@ -7,8 +7,7 @@ from dynsearch.errors import InfeasibleBudgetError, InputError, ScoresError
 from dynsearch.frontier import pareto_mask, solve_thresholds
 from dynsearch.frontier.placements import chains, search_placements
 from dynsearch.frontier.placements.cells import Cells, Rules
-from dynsearch.frontier.placements.chains import improve_chains, measure_chains
-from dynsearch.frontier.placements.enumeration import enumerate_chains
+from dynsearch.frontier.placements.chains import enumerate_chains, improve_chains, measure_chains
 from dynsearch.plan import ExitPlacement
 from dynsearch.scores import RectangleSteps, ScoreGrid
 from dynsearch.thresholds import evaluate_policy

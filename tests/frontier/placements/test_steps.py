@@ -11,8 +11,7 @@ from hypothesis import strategies as st
 from dynsearch.errors import InputError
 from dynsearch.frontier.placements import search_placements
 from dynsearch.frontier.placements.cells import Cells, Chain, Rules
-from dynsearch.frontier.placements.chains import improve_chains, measure_chains
-from dynsearch.frontier.placements.enumeration import enumerate_chains
+from dynsearch.frontier.placements.chains import enumerate_chains, improve_chains, measure_chains
 from dynsearch.frontier.placements.moves import Moves
 from dynsearch.frontier.placements.seeds import seed_chains
 from dynsearch.scores import RectangleSteps, StepTable
