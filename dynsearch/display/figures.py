@@ -38,11 +38,7 @@ _STYLE: Any = {
 
 
 def check_picture(path: Path | None) -> None:
-    """Refuse a name that says no format that can be drawn.
-
-    Raises:
-        InputError: It lists those there are.
-    """
+    """Raise InputError for a name that says no format that can be drawn; it lists those there are."""
     if path is not None and path.suffix.lower() not in SUFFIXES:
         raise InputError(f"can't draw into {path.name!r}", hint=f"Use a name ending in {', '.join(SUFFIXES)}")
 
@@ -51,13 +47,7 @@ def check_picture(path: Path | None) -> None:
 def saved_figure(
     path: str | os.PathLike[str], *, width: float, height: float
 ) -> Iterator[tuple[Figure, Axes]]:
-    """Yield a figure and its axes; save it to ``path`` (``.png``, ``.svg`` or ``.pdf``) when the block ends.
-
-    Args:
-        path: Where to; written whole or not at all.
-        width: In inches.
-        height: In inches.
-    """
+    """Yield a figure, in inches, and its axes; save it to ``path`` (``.png``, ``.svg``, ``.pdf``) when the block ends."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
@@ -82,13 +72,7 @@ def saved_frontiers(
 ) -> Iterator[Axes]:
     """Yield the axes of a picture of frontiers; add a line for the budget, names and a legend, and save it.
 
-    Args:
-        path: Where to, as in :func:`saved_figure`; or axes to draw on, which are not saved.
-        title: Shown above the picture.
-        unit: What costs are in.
-        y_label: Name of the upright axis.
-        budget: None draws no line.
-        legend_columns: Of the legend below the picture.
+    ``path`` is as in :func:`saved_figure`, or axes to draw on, which are not saved.
     """
     with _canvas(path, legend_columns) as axes:
         axes.grid(color="#E6E6E6", linewidth=0.6)
@@ -113,12 +97,7 @@ def _canvas(where: str | os.PathLike[str] | Axes, legend_columns: int) -> Iterat
 
 
 def own_axes(width: float, height: float) -> Axes:
-    """Return the axes of a new figure of ``pyplot``, so that a notebook shows it and ``pyplot.show()`` does too.
-
-    Args:
-        width: In inches.
-        height: In inches.
-    """
+    """Return the axes of a new figure of ``pyplot``, so that a notebook shows it and ``pyplot.show()`` does too."""
     import matplotlib as mpl
     from matplotlib import pyplot
 

@@ -41,6 +41,32 @@ class MergedPoint(Generic[Key]):
         return self.calibration.measure
 
 
+@dataclass(frozen=True)
+class Saving:
+    """How much cheaper dynamic inference is than full inference, at no loss on calibration.
+
+    Full inference sends every video to the last exit of the trial that is then most accurate on calibration.
+
+    Attributes:
+        full_trial: That trial.
+        full_top1: Its test top-1, 0..1.
+        full_cost: Its cost per video.
+        point: The cheapest frontier point at least as accurate on calibration.
+        difference: Bootstrap interval of the point's test top-1 minus the full network's (paired).
+    """
+
+    full_trial: int
+    full_top1: float
+    full_cost: float
+    point: MergedPoint[Any]
+    difference: Interval
+
+    @property
+    def share(self) -> float:
+        """The part of full inference's cost that is saved, 0..1."""
+        return 1 - self.point.test.cost / self.full_cost
+
+
 class Merging(Generic[Key]):
     """The operating points that no plan beats on calibration, while plans are added one by one.
 

@@ -24,12 +24,7 @@ def plot_families(
 ) -> None:
     """Draw each family's frontier on test: top-1 with its interval, or mAP where rows have it, against cost.
 
-    Args:
-        rows_by_family: By family, rows of ``frontier.csv``.
-        path: A ``.png``, ``.svg`` or ``.pdf`` file.
-        title: Shown above the picture.
-        budget: Drawn as a line: the study's budget.
-        measure: What costs are in.
+    Rows are those of ``frontier.csv``, ``path`` a ``.png``, ``.svg`` or ``.pdf`` file; the budget is drawn as a line.
     """
     has_map = any("test_map" in row for rows in rows_by_family.values() for row in rows)
     name_y = f"{'mAP' if has_map else 'top-1 accuracy'} (%), on test"

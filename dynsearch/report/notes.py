@@ -5,14 +5,16 @@ All figures are of the calibration split: a dashboard is where people choose, an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from dynsearch.display.words import cost_text, percent, threshold_text
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.plan.plan_grid import grid_text
-from dynsearch.report.markdown import code_block, escape, table
 from dynsearch.thresholds import OperatingPoint
+
+_GAP = "\u2003"
 
 
 def plan_note(plan: Plan, status: str) -> str:
@@ -27,14 +29,9 @@ def plan_note(plan: Plan, status: str) -> str:
 def point_note(
     plan: Plan, point: OperatingPoint, cost_E: Sequence[float], budget: float, *, full_top1: float
 ) -> str:
-    """Return a note on a measured trial.
+    """Return a note on a measured trial with its best operating point under the budget, on calibration.
 
-    Args:
-        plan: The trial's plan.
-        point: Its best operating point under the budget, on calibration.
-        cost_E: Cumulative cost per video at each exit.
-        budget: The budget.
-        full_top1: Top-1 on calibration when every video goes to the last exit.
+    ``cost_E`` are cumulative costs, ``full_top1`` is top-1 when every video goes to the last exit.
     """
     exits = [
         (
@@ -104,3 +101,20 @@ def _plan(plan: Plan) -> list[str]:
     ]
     legend = "Number k: computed for exit k. [k]: exit k. Dot: never computed. Rows in feeding order."
     return ["**Plan**", table(["", ""], facts), "**Grid**", code_block(grid_text(plan)), legend]
+
+
+def escape(text: object) -> str:
+    """Return ``text`` on one line with every character that means something in Markdown or HTML escaped."""
+    return re.sub(r"([!-/:-@\[-`{-~])", r"\\\1", " ".join(str(text).split()))
+
+
+def code_block(text: str) -> str:
+    """Return ``text`` as a block of code, whatever it holds."""
+    return "\n".join(f"    {line}" for line in text.splitlines())
+
+
+def table(heading: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """Return a table; the cells are escaped, and followed by a space that keeps columns apart where CSS does not."""
+    lines = [[f"{escape(cell)}{_GAP}" for cell in row] for row in (heading, *rows)]
+    lines.insert(1, ["---"] * len(heading))
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

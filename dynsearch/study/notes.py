@@ -17,8 +17,7 @@ from dynsearch.display.frontier_plot import plot_frontier
 from dynsearch.frontier import Frontier, top1_interval
 from dynsearch.plan import Plan
 from dynsearch.plan.grid_plot import plot_grid
-from dynsearch.report.markdown import escape
-from dynsearch.report.notes import plan_note, point_note, study_note
+from dynsearch.report.notes import escape, plan_note, point_note, study_note
 from dynsearch.scores import ExitScores
 from dynsearch.study.artifacts import artifact_store, attach
 from dynsearch.study.folder import StudyFolder

@@ -14,7 +14,6 @@ from dynsearch.files import write_text
 from dynsearch.frontier import MergedPoint
 from dynsearch.report.frontier_table import further_metrics
 from dynsearch.report.html import StudyFacts, TrialFacts, render_report, shown_videos
-from dynsearch.report.html.facts import FullInference
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
 from dynsearch.study.record import open_record, plan_of
@@ -40,7 +39,6 @@ def read_facts(folder: StudyFolder, results: StudyResults | None = None) -> Stud
     if results is None:
         results = read_results(study, folder, solver=recipe.solver)
     chosen = _chosen(results, recipe.budget)
-    saving = results.saving
     calibration, test = results.scores[chosen.key]
     return StudyFacts(
         name=folder.name,
@@ -58,14 +56,7 @@ def read_facts(folder: StudyFolder, results: StudyResults | None = None) -> Stud
         chosen=chosen,
         calibration=calibration,
         test=test,
-        full=FullInference(
-            trial=saving.full_trial,
-            top1=saving.full_top1,
-            cost=saving.full_cost,
-            equal_top1=saving.point.test.top1,
-            equal_cost=saving.point.test.cost,
-            difference=saving.difference,
-        ),
+        saving=results.saving,
         trials=[_trial(trial, results.left_out) for trial in study.get_trials(deepcopy=False)],
         metrics=[further_metrics(row) for row in results.rows()],
         families=_families(results),

@@ -11,7 +11,8 @@ import optuna
 
 from dynsearch.budget import fits, last_that_fits
 from dynsearch.errors import StudyError
-from dynsearch.frontier import Frontier, Interval, MergedPoint, bootstrap_difference
+from dynsearch.frontier import Frontier, MergedPoint, bootstrap_difference
+from dynsearch.frontier.merge import Saving as Saving
 from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
@@ -177,32 +178,6 @@ class StudyResults:
         test = self.scores[point.key][1]
         exit_N = point.test.policy.first_exit(point.test.policy.confidence_of(test))
         return test.correct()[exit_N, range(test.num_videos)]
-
-
-@dataclass(frozen=True)
-class Saving:
-    """How much cheaper dynamic inference is than full inference, at no loss on calibration.
-
-    Full inference sends every video to the last exit of the trial that is then most accurate on calibration.
-
-    Attributes:
-        full_trial: That trial.
-        full_top1: Its test top-1, 0..1.
-        full_cost: Its cost per video.
-        point: The cheapest frontier point at least as accurate on calibration.
-        difference: Bootstrap interval of the point's test top-1 minus the full network's (paired).
-    """
-
-    full_trial: int
-    full_top1: float
-    full_cost: float
-    point: MergedPoint[int]
-    difference: Interval
-
-    @property
-    def share(self) -> float:
-        """The part of full inference's cost that is saved, 0..1."""
-        return 1 - self.point.test.cost / self.full_cost
 
 
 def read_results(study: optuna.Study, folder: StudyFolder, *, solver: str) -> StudyResults:

@@ -4,8 +4,7 @@ import pytest
 
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
 from dynsearch.plan.plan_grid import grid_rows, grid_text
-from dynsearch.report.markdown import code_block, escape, table
-from dynsearch.report.notes import plan_note, point_note, study_note
+from dynsearch.report.notes import code_block, escape, plan_note, point_note, study_note, table
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
 
 PLAN = Plan(

@@ -13,12 +13,7 @@ _ALIGNMENT = 4096  # so that onnxruntime can map the file
 
 
 def share_weights(graphs: list[Path], weights: Path) -> None:
-    """Move the tensors of all ``graphs`` into ``weights``, equal ones once, and leave references behind.
-
-    Args:
-        graphs: ONNX files; rewritten.
-        weights: The file to write, in the same folder.
-    """
+    """Move the tensors of all ONNX ``graphs`` into ``weights`` in the same folder, equal ones once, and refer to them."""
     import onnx
 
     models = [onnx.load(path) for path in graphs]

@@ -16,14 +16,7 @@ _NARROW = 450  # drawn units; narrower pictures are not shrunk on a phone
 
 @dataclass(frozen=True)
 class Scale:
-    """A straight line from values to places.
-
-    Attributes:
-        low: The value at ``start``.
-        high: The value at ``end``.
-        start: In picture units.
-        end: In picture units.
-    """
+    """A straight line from values, ``low`` to ``high``, to places in picture units, ``start`` to ``end``."""
 
     low: float
     high: float
@@ -56,14 +49,7 @@ def padded(values: Sequence[float], share: float = 0.06) -> tuple[float, float]:
 
 @dataclass(frozen=True)
 class Axes:
-    """A chart's area.
-
-    Attributes:
-        x: From left to right.
-        y: From bottom to top.
-        width: Of the whole picture.
-        height: Of the whole picture.
-    """
+    """A chart's area, x from left to right and y from bottom to top, in a picture of a width and height."""
 
     x: Scale
     y: Scale
@@ -133,15 +119,9 @@ class Axes:
 def picture(
     title: str, description: str, width: float, height: float, *parts: Markup, hover: bool = False
 ) -> Markup:
-    """Return a picture with a name and a description for screen readers.
+    """Return a picture with a name and a description, in a sentence, for screen readers.
 
-    Args:
-        title: What it is.
-        description: What it shows, in a sentence.
-        width: Of the drawing.
-        height: Of the drawing.
-        parts: What is drawn.
-        hover: Whether its points answer to the mouse and to the arrow keys.
+    ``hover`` is whether its points answer to the mouse and to the arrow keys.
     """
     classes = ["chart", *(["narrow"] if width < _NARROW else []), *(["hover"] if hover else [])]
     return tag(

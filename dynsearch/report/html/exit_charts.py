@@ -9,8 +9,9 @@ from markupsafe import Markup
 from dynsearch.display.words import cost_text, percent
 from dynsearch.report.html.axes import Axes, padded, picture
 from dynsearch.report.html.grid_chart import exit_class
-from dynsearch.report.html.measures import ClassFigures, ExitFigures, Reliability
+from dynsearch.report.html.measures import ExitFigures, Reliability
 from dynsearch.report.html.tag import tag
+from dynsearch.thresholds.groups import GroupView
 
 _ROW, _BAR = 44.0, 18.0
 
@@ -55,28 +56,28 @@ def reliability_chart(name: str, before: Reliability, after: Reliability) -> Mar
     return axes.picture(f"Reliability of {name}", description, *parts)
 
 
-def class_chart(classes: Sequence[ClassFigures], unit: str) -> Markup:
+def class_chart(classes: Sequence[GroupView], unit: str) -> Markup:
     """Return for each class a bar divided by the exits at which its videos stop."""
     width, height = 560.0, len(classes) * _ROW
     parts = []
     for row, figure in enumerate(classes):
-        parts.append(tag("text", figure.name, x=0, y=row * _ROW + 16))
+        parts.append(tag("text", figure.group, x=0, y=row * _ROW + 16))
         parts += _class_bar(figure, row * _ROW + 22, width)
     cheapest, dearest = classes[0], classes[-1]
     description = (
-        f"The cheapest class is {cheapest.name} with {cost_text(cheapest.cost)} {unit} a video, the dearest "
-        f"{dearest.name} with {cost_text(dearest.cost)}."
+        f"The cheapest class is {cheapest.group} with {cost_text(cheapest.cost)} {unit} a video, the dearest "
+        f"{dearest.group} with {cost_text(dearest.cost)}."
     )
     return picture("Exits by class", description, width, height, *parts, hover=True)
 
 
-def _class_bar(figure: ClassFigures, y: float, width: float) -> list[Markup]:
+def _class_bar(figure: GroupView, y: float, width: float) -> list[Markup]:
     parts = []
     x = 0.0
-    for k, share in enumerate(figure.share):
+    for k, share in enumerate(figure.exit_share):
         length = share * width
         if share > 0:
-            tip = f"{figure.name}: {percent(share, 0)} of {figure.num_videos} videos stop at exit {k + 1}"
+            tip = f"{figure.group}: {percent(share, 0)} of {figure.num_videos} videos stop at exit {k + 1}"
             colour = exit_class(k)
             parts.append(
                 tag("rect", x=x, y=y, width=length, height=_BAR, class_=f"pt bar {colour}", data_tip=tip)

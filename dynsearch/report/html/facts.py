@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dynsearch.frontier import Interval, MergedPoint
+from dynsearch.frontier import MergedPoint
+from dynsearch.frontier.merge import Saving
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
@@ -18,7 +19,6 @@ class TrialFacts:
     """One trial of the search.
 
     Attributes:
-        number: Its number.
         state: ``finished``, ``failed``, ``refused`` or ``running``.
         plan: In words.
         top1: Of its best point under the budget, on calibration (0..1); None unless finished.
@@ -37,35 +37,10 @@ class TrialFacts:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FullInference:
-    """What the study's best network costs and achieves without early exits, and what they save.
-
-    Attributes:
-        trial: The trial.
-        top1: Its test top-1 (0..1) when every video goes to the last exit.
-        cost: Its cost.
-        equal_top1: Test top-1 of the cheapest frontier point at least as accurate on calibration.
-        equal_cost: Its cost.
-        difference: Interval of that point's test top-1 minus ``top1``.
-    """
-
-    trial: int
-    top1: float
-    cost: float
-    equal_top1: float
-    equal_cost: float
-    difference: Interval
-
-
-@dataclass(frozen=True, kw_only=True)
 class StudyFacts:
     """A study, as its files tell it.
 
     Attributes:
-        name: The study.
-        dataset: The data set's name.
-        budget: The budget.
-        seed: The study's seed.
         settings: Every field of the recipe, by dotted name.
         versions: Of the libraries that made it, by name.
         commands: The commands that ran it, oldest first; empty where not recorded.
@@ -76,14 +51,13 @@ class StudyFacts:
         chosen: The best point under the budget, chosen on calibration.
         calibration: Exit scores of the chosen point's network on calibration.
         test: The same on test.
-        full: Full inference.
+        saving: What early exits save against full inference.
         trials: Every trial, by number.
         hypervolume: For each finished trial in turn its number, and the share of the rectangle from nothing to
             (budget, 100%) that all trials so far dominate, on calibration.
         metrics: Of each point in turn its further metrics on test by name, for instance ``top-5`` (0..1).
         families: By network family, the points of its own frontier; empty where there is one family only.
         thumbnails: JPEG pictures by video id.
-        measure: What costs are in.
     """
 
     name: str
@@ -100,7 +74,7 @@ class StudyFacts:
     chosen: MergedPoint[int]
     calibration: ExitScores
     test: ExitScores
-    full: FullInference
+    saving: Saving
     trials: Sequence[TrialFacts]
     hypervolume: Sequence[tuple[int, float]]
     metrics: Sequence[Mapping[str, float]] = ()

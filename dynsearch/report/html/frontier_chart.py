@@ -23,12 +23,12 @@ def thresholds_text(point: MergedPoint[int]) -> str:
 def frontier_chart(facts: StudyFacts) -> Markup:
     """Return the frontier on test with its interval, the budget line, the chosen point and full inference."""
     points = sorted(facts.points, key=lambda point: point.test.cost)
-    full = facts.full
-    xs = [point.test.cost for point in points] + [full.cost]
+    full_cost, full_top1 = facts.saving.full_cost, 100 * facts.saving.full_top1
+    xs = [point.test.cost for point in points] + [full_cost]
     budgets = facts.budget_near(xs)
     ends = [100 * end for point in points for end in point.test_interval]
     maps = _mean_precisions(facts)
-    axes = Axes.over(padded([*xs, *budgets]), padded([*ends, 100 * full.top1, *(value for _, value in maps)]))
+    axes = Axes.over(padded([*xs, *budgets]), padded([*ends, full_top1, *(value for _, value in maps)]))
     upper = [(point.test.cost, 100 * point.test_interval.high) for point in points]
     lower = [(point.test.cost, 100 * point.test_interval.low) for point in points]
     parts = [
@@ -95,16 +95,43 @@ def _mean_precisions(facts: StudyFacts) -> list[tuple[float, float]]:
 
 
 def _full(axes: Axes, facts: StudyFacts) -> Markup:
-    x, y = axes.x(facts.full.cost), axes.y(100 * facts.full.top1)
+    saving = facts.saving
+    x, y = axes.x(saving.full_cost), axes.y(100 * saving.full_top1)
     tip = (
-        f"full inference, trial {facts.full.trial}: every video to the last exit\n"
-        f"top-1 {percent(facts.full.top1)} at {facts.measure.text(facts.full.cost)}"
+        f"full inference, trial {saving.full_trial}: every video to the last exit\n"
+        f"top-1 {percent(saving.full_top1)} at {facts.measure.text(saving.full_cost)}"
     )
     cross = f"M{x - 6:.1f},{y - 6:.1f}l12,12m0,-12l-12,12"
-    ghost = axes.point(facts.full.cost, 100 * facts.full.top1, "ghost", tip, radius=7)
+    ghost = axes.point(saving.full_cost, 100 * saving.full_top1, "ghost", tip, radius=7)
     return tag("path", d=cross, class_="full") + ghost
 
 
 def _chosen(axes: Axes, facts: StudyFacts) -> Markup:
     x, y = axes.x(facts.chosen.test.cost), axes.y(100 * facts.chosen.test.top1)
     return tag("path", d=f"M{x:.1f},{y - 8:.1f}l8,8l-8,8l-8,-8z", class_="chosen")
+
+
+def family_class(place: int) -> str:
+    """Return the CSS class that gives the family at ``place`` its colour and its dashes, of which there are six."""
+    return f"f{place % 6}"
+
+
+def families_chart(facts: StudyFacts) -> Markup:
+    """Return every family's operating points on test, and the budget line."""
+    points = [point for part in facts.families.values() for point in part]
+    xs = [point.test.cost for point in points]
+    budgets = facts.budget_near(xs)
+    axes = Axes.over(padded([*xs, *budgets]), padded([100 * point.test.top1 for point in points]))
+    parts = [axes.frame(facts.measure.per_video, "top-1 on test (%)"), *map(axes.budget, budgets)]
+    said, radius = [], 3.5 if len(points) <= 60 else 2.5
+    for place, (name, part) in enumerate(facts.families.items()):
+        ordered = sorted(part, key=lambda point: point.test.cost)
+        places = [(point.test.cost, 100 * point.test.top1) for point in ordered]
+        parts.append(axes.line(places, f"line {family_class(place)}"))
+        for point, (x, y) in zip(ordered, places, strict=True):
+            tip = f"{name}\n{point_tip(point, facts.plans[point.key])}"
+            parts.append(axes.point(x, y, f"dot {family_class(place)}", tip, radius=radius))
+        best = max(ordered, key=lambda point: point.test.top1)
+        said.append(f"{name} up to {percent(best.test.top1)} at {cost_text(best.test.cost)}")
+    description = f"{facts.measure.per_video} and top-1 on test of {', '.join(said)}."
+    return axes.picture("Frontier of each family", description, *parts)

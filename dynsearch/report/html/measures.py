@@ -5,8 +5,7 @@ Shapes: E exits, N videos, K classes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from dynsearch.scores.calibration import (
     fit_temperature,
 )
 from dynsearch.scores.confidence import confidence_from_logits
+from dynsearch.thresholds.groups import GroupView, by_group
 
 
 @dataclass(frozen=True)
@@ -134,41 +134,10 @@ def _reliability(
     return Reliability(temperature, expected_calibration_error(confidence_N, correct_N), bins)
 
 
-@dataclass(frozen=True)
-class ClassFigures:
-    """One class, on test.
-
-    Attributes:
-        name: The class.
-        num_videos: Its test videos.
-        cost: Their mean cost.
-        top1: Share of them answered rightly where they stop.
-        share: Share of them that stop at each exit.
-    """
-
-    name: str
-    num_videos: int
-    cost: float
-    top1: float
-    share: Sequence[float]
-
-
-def class_figures(facts: StudyFacts) -> list[ClassFigures]:
-    """Return the figures of each class that occurs, the cheapest first; empty for multi-label scores."""
-    labels_N = facts.test.labels_N
-    if labels_N is None or not facts.test.one_label:
+def class_figures(facts: StudyFacts) -> list[GroupView]:
+    """Return a view of each class that occurs on test, by name, the cheapest first; empty for multi-label scores."""
+    if not facts.test.one_label:
         return []
-    exit_N = stopping_exit(facts)
-    right_N = facts.test.correct()[exit_N, np.arange(len(exit_N))]
-    cost_N = facts.test.cost_E[exit_N]
-    figures = []
-    for label in np.unique(labels_N):
-        own = labels_N == label
-        share_E = np.bincount(exit_N[own], minlength=facts.test.num_exits) / own.sum()
-        name = facts.class_name(int(label))
-        figures.append(
-            ClassFigures(
-                name, int(own.sum()), float(cost_N[own].mean()), float(right_N[own].mean()), share_E.tolist()
-            )
-        )
-    return sorted(figures, key=lambda figure: (figure.cost, figure.name))
+    views = by_group(facts.chosen.test.policy, facts.test)
+    named = [replace(view, group=facts.class_name(view.group)) for view in views]
+    return sorted(named, key=lambda view: (view.cost, view.group))

@@ -15,8 +15,7 @@ from dynsearch.measures import COUNTED
 from dynsearch.report.html import tables
 from dynsearch.report.html.exit_charts import accuracy_chart, class_chart, reliability_chart
 from dynsearch.report.html.facts import StudyFacts
-from dynsearch.report.html.families_chart import families_chart, family_class
-from dynsearch.report.html.frontier_chart import frontier_chart, reference_chart
+from dynsearch.report.html.frontier_chart import families_chart, family_class, frontier_chart, reference_chart
 from dynsearch.report.html.grid_chart import grid_chart
 from dynsearch.report.html.history_chart import history_chart, trials_chart
 from dynsearch.report.html.measures import class_figures, exit_figures, reliabilities
@@ -99,7 +98,6 @@ def _content(facts: StudyFacts) -> dict[str, Any]:
         "references": reference_chart(facts, references) if references else None,
         "references_table": tables.references(references),
         "settings_table": tables.settings(facts),
-        "saved": 1 - facts.full.equal_cost / facts.full.cost,
     }
 
 

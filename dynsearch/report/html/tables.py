@@ -11,9 +11,10 @@ from dynsearch.measures import COUNTED
 from dynsearch.plan import family_name
 from dynsearch.report.html.facts import StudyFacts
 from dynsearch.report.html.frontier_chart import thresholds_text
-from dynsearch.report.html.measures import ClassFigures, ExitFigures, Reliability
+from dynsearch.report.html.measures import ExitFigures, Reliability
 from dynsearch.report.html.videos import ShownVideo
 from dynsearch.report.references import Reference
+from dynsearch.thresholds.groups import GroupView
 
 Row = Mapping[str, object]
 """The cells of a row by their column; names of columns that begin with ``#`` stand above numbers."""
@@ -21,12 +22,7 @@ Row = Mapping[str, object]
 
 @dataclass(frozen=True)
 class Table:
-    """Rows with the same columns.
-
-    Attributes:
-        caption: What it shows.
-        rows: The rows.
-    """
+    """Rows with the same columns, under a caption."""
 
     caption: str
     rows: Sequence[Row]
@@ -133,15 +129,15 @@ def videos(shown: Sequence[ShownVideo], unit: str) -> Table:
     return Table("Videos shown", rows)
 
 
-def classes(figures: Sequence[ClassFigures], unit: str) -> Table:
+def classes(figures: Sequence[GroupView], unit: str) -> Table:
     """Return every class."""
     rows = [
         {
-            "class": figure.name,
+            "class": figure.group,
             "#videos": figure.num_videos,
             f"#{unit}": cost_text(figure.cost),
             "#top-1": percent(figure.top1),
-            **{f"#exit {k}": percent(share, 0) for k, share in enumerate(figure.share, start=1)},
+            **{f"#exit {k}": percent(share, 0) for k, share in enumerate(figure.exit_share, start=1)},
         }
         for figure in figures
     ]

@@ -6,13 +6,10 @@ from markupsafe import Markup, escape
 
 
 def tag(name: str, *children: object, **attributes: object) -> Markup:
-    """Return an element.
+    """Return an element of texts, which are escaped, and elements, which are not.
 
-    Args:
-        name: Of the element.
-        children: Texts, which are escaped, and elements, which are not.
-        attributes: ``class_`` stands for ``class`` and ``stroke_width`` for ``stroke-width``; None leaves one out.
-            Floats are written with two decimals.
+    Of attributes, ``class_`` stands for ``class`` and ``stroke_width`` for ``stroke-width``; None leaves one out.
+    Floats are written with two decimals.
     """
     written = "".join(
         f' {key.rstrip("_").replace("_", "-")}="{escape(_short(value))}"'

@@ -23,10 +23,8 @@ class ShownVideo:
     """One test video.
 
     Attributes:
-        video_id: Its name.
         label: Its class, in words.
         answer: What the network answered where it stopped, in words; empty where unknown.
-        right: Whether that is right.
         exit: Where it stopped, from 1.
         cost: What that cost.
         confidence: What its first exit's threshold was compared with.

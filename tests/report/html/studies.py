@@ -3,9 +3,9 @@
 import numpy as np
 
 from dynsearch.frontier import Interval, merge
+from dynsearch.frontier.merge import Saving
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
 from dynsearch.report.html import StudyFacts, TrialFacts
-from dynsearch.report.html.facts import FullInference
 from dynsearch.scores import ExitScores
 
 EXITS = (("1x3", "4x5"), ("1x2", "2x3", "4x5"), ("1x1", "2x2", "3x4", "4x5"))
@@ -38,7 +38,6 @@ def facts(*, num_trials=4, num_measured=3, num_videos=120, class_names=("a", "b"
     }
     points = merge(measured)
     chosen = next(point for point in reversed(points) if point.calibration.cost <= 20)
-    full = points[-1].test
     values = {
         "name": "made-up",
         "dataset": "mine",
@@ -54,10 +53,7 @@ def facts(*, num_trials=4, num_measured=3, num_videos=120, class_names=("a", "b"
         "chosen": chosen,
         "calibration": measured[chosen.key][0],
         "test": measured[chosen.key][1],
-        "full": FullInference(
-            trial=0, top1=full.top1, cost=30.0, equal_top1=full.top1, equal_cost=full.cost,
-            difference=Interval(-0.01, 0.02),
-        ),
+        "saving": Saving(0, points[-1].test.top1, 30.0, points[-1], Interval(-0.01, 0.02)),
         "trials": [trial(number) for number in range(num_trials)],
         "hypervolume": [(number, 1 - 0.5 ** (1 + number / 9)) for number in range(num_trials)],
     }  # fmt: skip

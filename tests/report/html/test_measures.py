@@ -45,7 +45,7 @@ def test_exits_are_those_of_the_policy(study):
 
 def test_classes_add_up_to_the_whole(study):
     classes = class_figures(study)
-    assert {figure.name for figure in classes} == {"a", "b", "c"}
+    assert {figure.group for figure in classes} == {"a", "b", "c"}
     assert [figure.cost for figure in classes] == sorted(figure.cost for figure in classes)
     weights = [figure.num_videos for figure in classes]
     assert np.average([figure.top1 for figure in classes], weights=weights) == pytest.approx(
