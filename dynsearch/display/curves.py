@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Curve(NamedTuple):
-    """One line of the picture: costs and top-1 (0..1) of its points, and the latter's 95% interval where it is known."""
+    """One line of the picture: costs and top-1 (0..1) of its points, and top-1's 95% interval where it is known."""
 
     label: str
     costs: Sequence[float]
@@ -33,7 +33,7 @@ def plot_curves(
     budget: float | None = None,
     marker: str = "",
 ) -> Axes:
-    """Draw top-1 against cost per video on ``axes``, or a new figure; mark a point, (cost, top-1), and a finite budget."""
+    """Draw top-1 against cost per video on ``axes``, or a new figure; mark a (cost, top-1) and a finite budget."""
     axes = own_axes(6.4, 4.2) if axes is None else axes
     for place, curve in enumerate(curves):
         top1s = [100 * top1 for top1 in curve.top1s]

@@ -47,7 +47,7 @@ def check_picture(path: Path | None) -> None:
 def saved_figure(
     path: str | os.PathLike[str], *, width: float, height: float
 ) -> Iterator[tuple[Figure, Axes]]:
-    """Yield a figure, in inches, and its axes; save it to ``path`` (``.png``, ``.svg``, ``.pdf``) when the block ends."""
+    """Yield a figure, in inches, and its axes; save it to a ``.png``, ``.svg`` or ``.pdf`` when the block ends."""
     import matplotlib as mpl
     from matplotlib.figure import Figure
 

@@ -25,11 +25,7 @@ def in_parallel(network: nn.Module, device: torch.device) -> DistributedDataPara
 
 
 def with_synchronised_norms(network: nn.Module, device: torch.device) -> None:
-    """Let batch normalisation use the batches of all processes, in place.
-
-    Raises:
-        InputError: There is no GPU; torch can't do it elsewhere.
-    """
+    """Let batch normalisation use the batches of all processes, in place; InputError on CPUs, where it can't be."""
     if device.type != "cuda":
         raise InputError(
             "needs GPUs", where="training.sync_batch_norm", hint="Set it to false to train on CPUs"

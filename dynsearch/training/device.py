@@ -23,11 +23,7 @@ def pick_device() -> torch.device:
 
 
 def checked_device(device: Device) -> torch.device:
-    """Return the device that is meant, made exact; see :func:`pick_device`.
-
-    Raises:
-        InputError: This machine has no such device.
-    """
+    """Return the device that is meant, made exact as by :func:`pick_device`; InputError where there is none."""
     try:
         found = torch.device(device)
         torch.empty(0, device=found)
@@ -43,12 +39,7 @@ def checked_device(device: Device) -> torch.device:
 
 
 def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:
-    """Return the dtype of mixed precision on ``device``, or None for full precision.
-
-    Args:
-        amp: ``auto``, ``off``, ``bf16`` or ``fp16``.
-        device: Where training runs.
-    """
+    """Return the dtype of ``auto``, ``off``, ``bf16`` or ``fp16`` on ``device``; None for full precision."""
     if amp == "auto":
         if device.type != "cuda":
             return None

@@ -69,10 +69,6 @@ def launch(command: Sequence[str], count: int) -> int:
     They get ``RANK``, ``LOCAL_RANK`` and ``WORLD_SIZE``, and a share of the cores. When one fails, the others
     may end by themselves for a few seconds and are then killed. They end with this process in any case.
 
-    Args:
-        command: What to run.
-        count: How many processes.
-
     Returns:
         0 if all ended well; 2 if one met bad usage, which it has printed; 1 if one failed otherwise.
 

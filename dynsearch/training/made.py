@@ -32,12 +32,7 @@ _DO_NOT_BLOCK = ("torch", "halvings")
 
 @dataclass(frozen=True)
 class Made:
-    """The facts that decide a result.
-
-    Attributes:
-        facts: By name, plain values; settings are mappings.
-        former: The keys by which earlier versions knew the same training.
-    """
+    """The facts that decide a result, plain values by name, and the keys by which earlier versions knew it."""
 
     facts: Mapping[str, Any]
     former: tuple[str, ...] = ()
@@ -51,14 +46,9 @@ class Made:
         plan: Plan | None = None,
         **more: Any,
     ) -> Made:
-        """Return what makes the results of a training.
+        """Return what makes the results of a training of a plan, or what all plans of a study have in common.
 
-        Args:
-            clips: ``key`` of the clips.
-            config: Training settings.
-            seed: Of everything random.
-            plan: What is trained; None for what all plans of a study have in common.
-            **more: Further facts.
+        ``clips`` is the ``key`` of the clips; ``more`` are further facts.
 
         Raises:
             WeightsError: The weights that training starts from are not there.
@@ -81,11 +71,7 @@ class Made:
         return list(differences(before, {name: self.facts[name] for name in before}))
 
     def refuse_others(self, found: Mapping[str, Any], path: Path) -> None:
-        """Refuse a result that other facts made.
-
-        Raises:
-            InputError: They differ; it says in what.
-        """
+        """Refuse a result that other facts made; InputError says in what they differ."""
         unfinished = path.name == STATE
         if others := self.differences({k: v for k, v in found.items() if not (unfinished and k == CONTENT)}):
             raise InputError(
@@ -96,11 +82,7 @@ class Made:
             )
 
     def check(self, folder: Path) -> list[Path]:
-        """Return which results in ``folder`` don't say what made them.
-
-        Raises:
-            InputError: One was made otherwise.
-        """
+        """Return which results in ``folder`` don't say what made them; InputError where one was made otherwise."""
         unknown = []
         for path in (folder / name for name in RESULTS if (folder / name).is_file()):
             if (found := facts_in(path)) is not None:
@@ -110,11 +92,7 @@ class Made:
         return unknown
 
     def check_study(self, folder: Path) -> list[Path]:
-        """Return which results below a study's folder don't say what made them.
-
-        Raises:
-            InputError: One was made otherwise.
-        """
+        """Return which results below a study's folder don't say what made them; InputError as of :meth:`check`."""
         others = Made({name: self.facts[name] for name in self.facts if name not in ("start", "measure")})
         homes = sorted({path.parent for name in RESULTS for path in folder.glob(f"*/*/{name}")})
         return [
@@ -128,11 +106,7 @@ def settings_facts(config: TrainingConfig) -> dict[str, Any]:
 
 
 def file_digest(path: Path) -> str:
-    """Return what tells the content of a weights file from others.
-
-    Raises:
-        WeightsError: There is no such file.
-    """
+    """Return what tells the content of a weights file from others; WeightsError where there is no such file."""
     if not path.is_file():
         raise WeightsError("there is no such weights file", where=str(path))
     with path.open("rb") as file:

@@ -22,10 +22,8 @@ EVENTS = "tensorboard"
 class MetricsLog:
     """One JSON line and one step of TensorBoard's curves per epoch; epochs trained again replace their old ones.
 
-    Args:
-        folder: Of the trial.
-        on_epoch: Told after every epoch.
-        writes: Whether this process writes the files; of several the first does.
+    ``on_epoch`` is told after every epoch. ``writes`` is whether this process writes the files; of several the first
+    does.
     """
 
     def __init__(

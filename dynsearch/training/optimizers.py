@@ -29,11 +29,7 @@ OPTIMIZERS: Registry[OptimizerMaker] = Registry("optimizer", {"sgd": _sgd})
 
 
 def check_optimizer(name: str) -> None:
-    """Refuse a name that stands for no optimizer, here or in timm.
-
-    Raises:
-        InputError: There is none; the message names those registered, and the nearest of timm's.
-    """
+    """Refuse a name that stands for no optimizer, here or in timm; InputError names some."""
     if name in OPTIMIZERS or name in _timms():
         return
     try:
@@ -46,11 +42,9 @@ def check_optimizer(name: str) -> None:
 
 
 def make_optimizer(groups: list[dict[str, Any]], config: TrainingConfig) -> torch.optim.Optimizer:
-    """Return the optimizer that ``config`` names.
+    """Return the optimizer that ``config`` names, for parameters with their ``part_rate``.
 
-    Args:
-        groups: Parameters with what their learning rate is multiplied by, ``part_rate``.
-        config: Training settings. Weight decay is for all parameters, biases and norms too.
+    Weight decay is for all parameters, biases and norms too.
 
     Raises:
         InputError: There is none of that name.

@@ -9,12 +9,7 @@ from torch import nn
 
 
 def rated_parameters(network: nn.Module, part_rates: Mapping[Any, float]) -> list[dict[str, Any]]:
-    """Return the parameters that are trained, as an optimizer's groups, each with its ``part_rate``.
-
-    Args:
-        network: The network.
-        part_rates: By name of a part of a network, what its learning rate is multiplied by; others have 1.
-    """
+    """Return the parameters that are trained, as an optimizer's groups, each with its ``part_rate`` (1 if none)."""
     groups: dict[float, list[nn.Parameter]] = {}
     for name, parameter in network.named_parameters():
         if parameter.requires_grad:

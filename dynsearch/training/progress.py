@@ -36,15 +36,7 @@ OnStep = Callable[[StepReport], None]
 
 
 class StepReporter:
-    """Passes on step reports, at most four a second, and always the last of an epoch or split.
-
-    Args:
-        on_step: Told; None tells nobody.
-        phase: Of the reports.
-        total: Videos in the epoch or split.
-        epoch: The epoch, counted from 1.
-        num_epochs: How many there are.
-    """
+    """Passes on step reports, at most four a second, and always the last of an epoch or split."""
 
     def __init__(
         self, on_step: OnStep | None, phase: str, total: int, *, epoch: int = 0, num_epochs: int = 0

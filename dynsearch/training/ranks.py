@@ -23,9 +23,7 @@ Value = TypeVar("Value")
 class Ranks:
     """This process's place among those that train one network together. All of them make the same calls.
 
-    Attributes:
-        rank: Counted from 0; process 0 reads and writes the files.
-        count: How many there are.
+    Ranks are counted from 0; process 0 reads and writes the files.
     """
 
     rank: int = 0
@@ -80,10 +78,8 @@ ALONE = Ranks()
 def joined_ranks(timeout: float) -> Iterator[Ranks]:
     """Join the processes that ``dynsearch train --nproc`` or torchrun started; yield this one's place.
 
-    Each takes a GPU of its own and talks NCCL, or gloo on machines without GPUs.
-
-    Args:
-        timeout: Seconds that one process waits for another.
+    Each takes a GPU of its own and talks NCCL, or gloo on machines without GPUs, and waits ``timeout`` seconds for
+    another.
 
     Raises:
         InputError: There is no GPU left for this process.

@@ -9,13 +9,7 @@ from dynsearch.training.config import TrainingConfig
 
 
 def learning_rate(config: TrainingConfig, step: int, steps_per_epoch: int) -> float:
-    """Return the learning rate of ``step``, counted from 0 over all epochs.
-
-    Args:
-        config: Training settings.
-        step: The step about to be taken.
-        steps_per_epoch: Steps in an epoch.
-    """
+    """Return the learning rate of ``step``, counted from 0 over all epochs."""
     epoch = step / steps_per_epoch
     if epoch < config.warmup_epochs:
         return config.learning_rate * (step + 1) / math.ceil(config.warmup_epochs * steps_per_epoch)

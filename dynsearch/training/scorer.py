@@ -30,18 +30,9 @@ def score(
 ) -> ExitScores:
     """Return the exit scores of every video that the loaders of all processes give.
 
-    Runs in full precision, so that progressive inference finds the same numbers. Several processes compute the
-    batches that one would, and each returns the scores of all.
-
-    Args:
-        network: A trained, costed multi-exit network.
-        loader: Batches of (clips, labels, indices); indices point into ``video_ids``; labels are (B,) classes
-            or 0/1 (B, K).
-        video_ids: Names of the split's videos.
-        split: Name of the split.
-        device: Where to compute.
-        ranks: The processes that share the videos.
-        on_step: Called a few times a second, in this process.
+    Runs in full precision, so that progressive inference finds the same numbers. Several processes compute the batches
+    that one would, and each returns the scores of all. Batches are (clips, labels, indices); indices point into
+    ``video_ids``; labels are (B,) classes or 0/1 (B, K). ``on_step`` is called a few times a second, in this process.
 
     Raises:
         Stopped: This process was asked to stop.

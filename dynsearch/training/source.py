@@ -33,13 +33,12 @@ class DatasetClips:
     Args:
         dataset: The data set.
         frame_cache: Which frames are kept decoded; None keeps none.
-        write: Told what is opened and made.
+        write: Told what is made.
         reader: What decodes videos.
         num_workers: Processes that read and decode videos, for each process that trains.
         max_cache_gb: Most that the kept frames of all splits may take on disk, in 10^9 bytes.
 
     Attributes:
-        dataset: The data set.
         num_classes: K.
         fingerprint: Changes when the ids of the videos of a split do.
     """

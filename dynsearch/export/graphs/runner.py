@@ -80,7 +80,7 @@ class Network:
         }
 
     def read(self, path: str | os.PathLike[str]) -> np.ndarray:
-        """Return the frames of a video as the network wants them, float32 (T, 3, H, W); VideoError where it is damaged."""
+        """Return the frames of a video as the network wants them, float32 (T, 3, H, W); VideoError for damage."""
         count, kept = self.facts["num_frames"], self.facts.get("cache_frames")
         middles: list[int] = []
 

@@ -13,7 +13,7 @@ _ALIGNMENT = 4096  # so that onnxruntime can map the file
 
 
 def share_weights(graphs: list[Path], weights: Path) -> None:
-    """Move the tensors of all ONNX ``graphs`` into ``weights`` in the same folder, equal ones once, and refer to them."""
+    """Move the tensors of all ONNX ``graphs`` into ``weights`` beside them, equal ones once, and refer to them."""
     import onnx
 
     models = [onnx.load(path) for path in graphs]
