@@ -33,7 +33,7 @@ from dynsearch.network.weights.files import load_weights
 from dynsearch.network.weights.initialise import wake_residual_branches
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
-from dynsearch.search.one_shot.warm_start import WarmStart
+from dynsearch.search.one_shot.training import WarmStart
 from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import OneShotConfig, StudyRecipe
 from dynsearch.study.recipe_file import load_recipe

@@ -37,13 +37,7 @@ def excess(cost: float, budget: float) -> float:
 def last_that_fits(
     points: Sequence[Point], budget: float, cost: Callable[[Point], float], measure: CostMeasure
 ) -> Point:
-    """Return the last of the points that fits: of points that rise in cost and accuracy, the best one.
-
-    Args:
-        points: One at least.
-        budget: In the unit of the costs.
-        cost: What a point costs.
-        measure: What they are in.
+    """Return the last of the points that fits: of points, one at least, that rise in cost and accuracy, the best one.
 
     Raises:
         InfeasibleBudgetError: No point fits; the error carries the lowest cost.

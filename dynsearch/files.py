@@ -99,10 +99,7 @@ def check_no_input(
 ) -> None:
     """Refuse to write onto an input: the same file or folder by whatever name, one that holds it, or a part of it.
 
-    Args:
-        path: A file or folder to be written.
-        inputs: Files and folders that are read; None is left out.
-        ours: Whether dynsearch made ``path``, which may then be part of an input.
+    What dynsearch made (``ours``) may be part of an input. None among the inputs is left out.
 
     Raises:
         InputError: It names both.

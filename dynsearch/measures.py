@@ -134,20 +134,12 @@ class CostMeasure:
             if name != "measure"
         }
 
-    def too_low(
-        self, budget: float, cheapest: float, dearest: float | None = None, *, where: str | None = None
-    ) -> InfeasibleBudgetError:
+    def too_low(self, budget: float, cheapest: float, dearest: float | None = None) -> InfeasibleBudgetError:
         """Return the error of a budget below the cheapest cost there is; the dearest is said where it is known."""
-        return InfeasibleBudgetError(
-            budget, cheapest, dearest, name=self.budget_name, unit=self.per_video, where=where
-        )
+        return InfeasibleBudgetError(budget, cheapest, dearest, name=self.budget_name, unit=self.per_video)
 
     def only(self, name: str, value: Value) -> Value:
-        """Return ``value``, which is spelled in the measure called ``name``, if that is this one.
-
-        Raises:
-            InputError: It is another one.
-        """
+        """Return ``value``, which is spelled in the measure called ``name``; InputError if that is not this one."""
         if name != self.name:
             raise InputError(
                 f"costs here are in {self.unit}, not in {name}",
@@ -164,17 +156,12 @@ class Measured(Protocol):
         """The measure of its costs."""
 
 
-def one_measure(things: Iterable[Measured], *, where: str | None = None) -> CostMeasure:
-    """Return the measure that all of some things, one at least, have.
-
-    Raises:
-        InputError: They have several.
-    """
+def one_measure(things: Iterable[Measured]) -> CostMeasure:
+    """Return the measure that all of some things, one at least, have; InputError where they have several."""
     names: dict[str, CostMeasure] = {thing.measure.name: thing.measure for thing in things}
     if len(names) > 1:
         raise InputError(
             f"costs in {' and in '.join(measure.unit for measure in names.values())} can't be compared",
-            where=where,
             hint="Take scores and points of one measure",
         )
     return next(iter(names.values()))

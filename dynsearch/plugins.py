@@ -23,11 +23,7 @@ _imported: dict[str, None] = {}
 
 
 def import_plugins(names: Iterable[str], *, where: str = "--plugin") -> None:
-    """Import modules, each once.
-
-    Args:
-        names: Names of modules, or their files.
-        where: Where they are named.
+    """Import modules, or their files, each once; ``where`` says in messages where they are named.
 
     Raises:
         InputError: One can't be imported; the message says which and why.
@@ -53,11 +49,7 @@ def import_plugins(names: Iterable[str], *, where: str = "--plugin") -> None:
 
 
 def import_from_environment() -> None:
-    """Import what DYNSEARCH_IMPORT names, separated by commas.
-
-    Raises:
-        InputError: A module can't be imported.
-    """
+    """Import what DYNSEARCH_IMPORT names, separated by commas; errors as of :func:`import_plugins`."""
     names = (part.strip() for part in os.environ.get(VARIABLE, "").split(","))
     import_plugins(filter(None, names), where=VARIABLE)
 
@@ -92,11 +84,7 @@ def portable(names: Iterable[str]) -> tuple[str, ...]:
 
 
 def require(names: Iterable[str], where: str) -> None:
-    """Make sure that the modules which a study or a bundle names have been imported by the user's own wish.
-
-    Raises:
-        InputError: One has not.
-    """
+    """Raise InputError unless the modules which a study or a bundle names have been imported by the user's own wish."""
     missing = [name for name in names if _module_name(name) not in sys.modules]
     if missing:
         raise InputError(

@@ -41,11 +41,7 @@ class Registry(Generic[Value]):
         self._error, self._where = error, where
 
     def __getitem__(self, name: str) -> Value:
-        """Return the value called ``name``.
-
-        Raises:
-            InputError: There is none; the message names those there are.
-        """
+        """Return the value called ``name``; errors as of :meth:`checked`."""
         value = self._values[self.checked(name)]
         if isinstance(value, str):
             module, _, attribute = value.partition(":")
@@ -53,11 +49,7 @@ class Registry(Generic[Value]):
         return value
 
     def checked(self, name: str) -> str:
-        """Return ``name`` if there is a value of that name.
-
-        Raises:
-            InputError: There is none; the message names those there are.
-        """
+        """Return ``name`` if there is a value of that name; otherwise the error names those there are."""
         if name not in self._values:
             import_from_environment()
         if name not in self._values:

@@ -15,11 +15,8 @@ def find(kind: str, name: str) -> Path:
     """Return the YAML file for ``name``, a shipped name or the path of a file.
 
     Looked for in this order: ``name`` itself when it ends in ``.yaml``, ``<kind>/<name>.yaml`` below the
-    working directory, and the files that ship with dynsearch.
-
-    Args:
-        kind: ``search_spaces``, ``studies``, or ``studies/paper`` for the paper's plans.
-        name: For instance ``motions``, ``joint-resnet50`` or ``my/space.yaml``.
+    working directory, and the files that ship with dynsearch. ``kind`` is ``search_spaces``, ``studies``, or
+    ``studies/paper`` for the paper's plans.
 
     Raises:
         InputError: There is no such file; the message lists the shipped names.

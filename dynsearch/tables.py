@@ -69,11 +69,7 @@ class Table:
         return self.error(problem, where=f"{self.path}, {self.at(row)}, {self.header[place]}", hint=hint)
 
     def filled(self, place: int) -> NDArray[np.str_]:
-        """Return the cells of a column in which none may be empty.
-
-        Raises:
-            InputError: One is, as the table's own kind of error.
-        """
+        """Return the cells of a column in which none may be empty; the table's own kind of error where one is."""
         cells = self.column(place)
         if "" in cells:
             raise self.bad_cell(cells.index(""), place, "")
@@ -82,12 +78,7 @@ class Table:
     def numbers(
         self, place: int, *, blank: float | None = None, hint: str | None = None
     ) -> NDArray[np.float64]:
-        """Return the numbers of a column; ``true`` and ``false`` are 1 and 0.
-
-        Args:
-            place: The column.
-            blank: What an empty cell means; None allows none.
-            hint: What to do about cells that are no numbers.
+        """Return the numbers of a column; ``true`` and ``false`` are 1 and 0, an empty cell is ``blank`` if given.
 
         Raises:
             InputError: A cell is no number, as the table's own kind of error.
@@ -107,11 +98,7 @@ class Table:
 
 
 def number_of(cell: str) -> float:
-    """Return the number that a cell holds; ``true`` and ``false`` are 1 and 0.
-
-    Raises:
-        ValueError: It holds none.
-    """
+    """Return the number that a cell holds, ``true`` and ``false`` being 1 and 0; ValueError where it holds none."""
     if "_" in cell:
         raise ValueError
     return float({"true": "1", "false": "0"}.get(cell.lower(), cell))
@@ -140,15 +127,11 @@ def read_table(
     error: type[InputError],
     is_header: Callable[[Sequence[str]], object] = bool,
 ) -> Table:
-    """Read a table with at least one row, as text.
+    """Read a table with at least one row, as text, from a ``.parquet`` file or CSV.
 
-    CSV is UTF-8, or UTF-16 with its mark, separated by tabs, commas, semicolons, bars or blanks. What begins with # and
-    has another number of cells than the other rows is a comment.
-
-    Args:
-        path: A ``.parquet`` file, or text.
-        error: What is raised.
-        is_header: Tells by their plain names whether the first cells are a header; by default they are.
+    CSV is UTF-8, or UTF-16 with its mark, separated by tabs, commas, semicolons, bars or blanks. What begins with #
+    and has another number of cells than the other rows is a comment. ``is_header`` tells by their plain names whether
+    the first cells are a header; by default they are.
 
     Raises:
         InputError: The file can't be read, has no rows, rows longer than the first, or two columns of one name;

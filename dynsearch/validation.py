@@ -100,10 +100,8 @@ def describe(
 ) -> str:
     """Return every problem pydantic found as ``field: what is wrong (got value)``, joined by semicolons.
 
-    Args:
-        error: What pydantic found.
-        inside: A section whose fields are named without it.
-        names: How fields are spelled that have another name inside.
+    The fields of the section ``inside`` are named without it; ``names`` says how fields are spelled that have another
+    name inside.
     """
     problems = []
     for item in error.errors(include_url=False):

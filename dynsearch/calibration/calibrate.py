@@ -225,11 +225,7 @@ def _read(
     activation: str | None,
     labelled: bool = False,
 ) -> ExitScores:
-    """Return scores that may be given as a file; ``costs`` are those of a table, ``unit`` is theirs.
-
-    Raises:
-        ScoresError: They can't be read, or are not ``labelled`` where they must be.
-    """
+    """Return scores that may be given as a file; ``costs`` are those of a table, ``unit`` is theirs."""
     where = None
     if not isinstance(scores, ExitScores):
         where = os.fspath(scores)

@@ -102,11 +102,7 @@ class Calibration:
 
     @property
     def policy(self) -> ExitPolicy:
-        """The policy to use: the rematched one where there is one.
-
-        Raises:
-            PolicyError: No point was chosen.
-        """
+        """The policy to use, the rematched one where there is one; PolicyError where no point was chosen."""
         if self.rematched is not None:
             return self.rematched
         if self.point is None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import functools
 import os
@@ -28,8 +27,8 @@ from dynsearch.data.records import VideoRecord, groups_of, without_group
 from dynsearch.data.sampling import segment_centres
 from dynsearch.data.splits import groups_note, overlaps_note
 from dynsearch.data.watched_workers import Lost, Progress, map_watched
+from dynsearch.display.tables import write_csv
 from dynsearch.errors import DataError, InputError, VideoError
-from dynsearch.files import written_whole
 
 _FRAMES_READ = 8
 
@@ -71,10 +70,7 @@ class CheckReport:
         Raises:
             DynsearchError: The file can't be written.
         """
-        with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, OWN_CSV.split(","))
-            writer.writeheader()
-            writer.writerows(dataclasses.asdict(problem) for problem in self.problems)
+        write_csv([dataclasses.asdict(problem) for problem in self.problems], path, OWN_CSV.split(","))
 
 
 def check_dataset(

@@ -106,7 +106,10 @@ class DataIdentity:
                 changes.setdefault("relabelled", []).append(f"{named(name)} (was {was}, now {became})")
             if video.content != video_now.content and video.content and video_now.content:
                 changes.setdefault("with other content under the same name", []).append(named(name))
-        return found + [f"{_count(names)} {kind}, first {_first(names)}" for kind, names in changes.items()]
+        return found + [
+            f"{len(names)} video{'s' * (len(names) > 1)} {kind}, first {_first(names)}"
+            for kind, names in changes.items()
+        ]
 
     def contents(self) -> dict[str, list[str]]:
         """Return what tells the content of each split's videos apart, sorted: no names, so that it may be published."""
@@ -159,10 +162,6 @@ def _class_changes(before: tuple[str, ...], after: tuple[str, ...]) -> list[str]
         if names
     ]
     return texts or (["the classes are in another order"] if before != after else [])
-
-
-def _count(names: list[str]) -> str:
-    return f"{len(names)} video{'s' * (len(names) > 1)}"
 
 
 def _first(names: list[str]) -> str:

@@ -26,7 +26,6 @@ class EpochOrder(Sampler[list[int]]):
         batch_size: B.
         shuffle: Draw an order; otherwise they come as they are.
         seed: Seed of the order.
-        drop_last: Leave out a last batch that is not full.
         rank: Which of the ``num_ranks`` processes of a distributed training this is.
         num_ranks: They share a pass. Shuffled, each takes every ``num_ranks``-th video of an order filled up
             from its start, so that all take the same number of steps, and the n-th batches of all are the
@@ -45,7 +44,6 @@ class EpochOrder(Sampler[list[int]]):
     _: dataclasses.KW_ONLY
     shuffle: bool
     seed: int = 0
-    drop_last: bool = False
     rank: int = 0
     num_ranks: int = 1
     first_batch: int = dataclasses.field(default=0, init=False)
@@ -76,8 +74,7 @@ class EpochOrder(Sampler[list[int]]):
             order = np.resize(order, -(-count // self.num_ranks) * self.num_ranks)[
                 self.rank :: self.num_ranks
             ]
-        end = len(order) - len(order) % self.batch_size if self.drop_last else len(order)
-        starts = range(0, end, self.batch_size)
+        starts = range(0, len(order), self.batch_size)
         return order, starts if self.shuffle else starts[self.rank :: self.num_ranks]
 
 

@@ -10,10 +10,12 @@ from typing import Any
 from dynsearch.files import written_whole
 
 
-def write_csv(rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str]) -> None:
-    """Write rows with the same keys to ``path``, one line each, whole or not at all."""
+def write_csv(
+    rows: Sequence[Mapping[str, Any]], path: str | os.PathLike[str], columns: Sequence[str] = ()
+) -> None:
+    """Write rows with the same keys to ``path``, one line each, whole or not at all; without rows, ``columns``."""
     with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, fieldnames=list(rows[0]), lineterminator="\n")
+        writer = csv.DictWriter(file, fieldnames=list(columns or rows[0]), lineterminator="\n")
         writer.writeheader()
         writer.writerows(rows)
 

@@ -7,12 +7,7 @@ from typing import Protocol
 
 
 class Unit(Protocol):
-    """What costs are in: a measure of cost.
-
-    Attributes:
-        name: As it stands in names of columns.
-        axis: The label of an axis.
-    """
+    """What costs are in: a measure of cost."""
 
     @property
     def name(self) -> str:

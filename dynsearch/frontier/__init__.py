@@ -3,7 +3,6 @@
 from dynsearch.frontier.bootstrap import (
     Interval,
     bootstrap_difference,
-    bootstrap_interval,
     cost_interval,
     top1_interval,
 )
@@ -22,7 +21,6 @@ __all__ = [
     "MergedPoint",
     "Merging",
     "bootstrap_difference",
-    "bootstrap_interval",
     "chance_of_exceeding",
     "cost_interval",
     "cost_standard_error",

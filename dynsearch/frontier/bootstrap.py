@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from dynsearch.errors import InputError
-from dynsearch.scores import ExitScores
-from dynsearch.thresholds import ExitPolicy, evaluate_policy
+
+_LEVEL = 0.95
 
 
 class Interval(NamedTuple):
@@ -27,25 +27,13 @@ class Interval(NamedTuple):
     high: float
 
 
-def bootstrap_interval(
-    policy: ExitPolicy, scores: ExitScores, *, level: float = 0.95, num_resamples: int = 10_000, seed: int = 0
-) -> Interval:
-    """Return the interval of a policy's top-1 (fraction) on ``scores``.
-
-    Raises:
-        InputError: ``level`` is not between 0 and 1, or there are no resamples.
-    """
-    point = evaluate_policy(policy, scores)
-    return top1_interval(point.top1, point.num_videos, level=level, num_resamples=num_resamples, seed=seed)
-
-
 @functools.lru_cache(maxsize=4096)
 def top1_interval(
-    top1: float, num_videos: int, *, level: float = 0.95, num_resamples: int = 10_000, seed: int = 0
+    top1: float, num_videos: int, *, level: float = _LEVEL, num_resamples: int = 10_000
 ) -> Interval:
     """Return the interval of a share ``top1`` measured on ``num_videos`` videos."""
     _check(level, num_resamples)
-    right = np.random.default_rng(seed).binomial(num_videos, top1, size=num_resamples)
+    right = np.random.default_rng(0).binomial(num_videos, top1, size=num_resamples)
     return _percentiles(right / num_videos, level)
 
 
@@ -54,38 +42,34 @@ def cost_interval(
     cost_E: ArrayLike,
     num_videos: int,
     *,
-    level: float = 0.95,
     num_resamples: int = 10_000,
-    seed: int = 0,
 ) -> Interval:
     """Return the interval of the mean cost per video, from the exit shares of ``num_videos`` videos."""
-    _check(level, num_resamples)
+    _check(_LEVEL, num_resamples)
     share_E = np.asarray(exit_share_E, dtype=np.float64)
-    counts = np.random.default_rng(seed).multinomial(num_videos, share_E / share_E.sum(), size=num_resamples)
-    return _percentiles(counts / num_videos @ np.asarray(cost_E, dtype=np.float64), level)
+    counts = np.random.default_rng(0).multinomial(num_videos, share_E / share_E.sum(), size=num_resamples)
+    return _percentiles(counts / num_videos @ np.asarray(cost_E, dtype=np.float64), _LEVEL)
 
 
 def bootstrap_difference(
     correct_a_N: NDArray[Any],
     correct_b_N: NDArray[Any],
     *,
-    level: float = 0.95,
     num_resamples: int = 10_000,
-    seed: int = 0,
 ) -> Interval:
     """Return the interval of top-1 of a minus top-1 of b, paired: both are right or wrong on the same videos.
 
     Raises:
-        InputError: The two are empty or differ in length, or ``level`` is not between 0 and 1.
+        InputError: The two are empty or differ in length.
     """
-    _check(level, num_resamples)
+    _check(_LEVEL, num_resamples)
     a_N, b_N = np.asarray(correct_a_N, dtype=bool), np.asarray(correct_b_N, dtype=bool)
     if a_N.ndim != 1 or a_N.shape != b_N.shape or len(a_N) == 0:
         raise InputError(f"a paired difference needs the same videos twice, got {a_N.shape} and {b_N.shape}")
     only_a, only_b = np.count_nonzero(a_N & ~b_N), np.count_nonzero(b_N & ~a_N)
     share = np.array([only_a, only_b, len(a_N) - only_a - only_b]) / len(a_N)
-    counts = np.random.default_rng(seed).multinomial(len(a_N), share, size=num_resamples)
-    return _percentiles((counts[:, 0] - counts[:, 1]) / len(a_N), level)
+    counts = np.random.default_rng(0).multinomial(len(a_N), share, size=num_resamples)
+    return _percentiles((counts[:, 0] - counts[:, 1]) / len(a_N), _LEVEL)
 
 
 def _percentiles(values: NDArray[np.float64], level: float) -> Interval:

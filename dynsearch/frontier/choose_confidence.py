@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from dynsearch.frontier.crossfit import cross_fit
-from dynsearch.frontier.solve import DEFAULT_SOLVER
 from dynsearch.scores import CONFIDENCE_MEASURES, DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.confidence import SEVERAL_LABELS_MEASURE
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
@@ -16,6 +14,7 @@ from dynsearch.scores.gain import LEARNED_GAIN
 from dynsearch.scores.stop_rule import PATIENCE
 
 NUM_BUDGETS = 12
+_NUM_FOLDS = 4
 _FEWEST_TO_LEARN = 100
 
 
@@ -36,20 +35,13 @@ def available_measures(scores: ExitScores) -> list[str]:
 
 
 def choose_confidence(
-    scores: ExitScores,
-    measures: Sequence[str] | None = None,
-    *,
-    solver: str = DEFAULT_SOLVER,
-    num_folds: int = 4,
-    seed: int = 0,
-    **options: Any,
+    scores: ExitScores, measures: Sequence[str] | None = None
 ) -> tuple[str, dict[str, float]]:
     """Return the measure with the largest cross-fitted top-1, and each measure's value.
 
     The value is the mean cross-fitted top-1 over budgets spread evenly between the first and the last
     exit's cost: the area under the frontier, on videos that were not fitted on. The folds are the same
-    for all measures, by default all that the scores can answer. Of equal measures the first is chosen. ``options`` are
-    passed to the solver.
+    for all measures, by default all that the scores can answer. Of equal measures the first is chosen.
     """
     names = list(available_measures(scores) if measures is None else measures)
     shares = np.linspace(0.02, 0.9, NUM_BUDGETS)
@@ -57,8 +49,6 @@ def choose_confidence(
     budgets = (first + shares * (last - first)).tolist()
     values = {}
     for name in names:
-        estimates = cross_fit(
-            scores, budgets, solver=solver, num_folds=num_folds, seed=seed, confidence=name, **options
-        )
+        estimates = cross_fit(scores, budgets, num_folds=_NUM_FOLDS, confidence=name)
         values[name] = float(np.mean([estimate.top1 for estimate in estimates]))
     return max(names, key=lambda name: values[name]), values

@@ -129,11 +129,10 @@ class Frontier(Sequence[OperatingPoint]):
         """Return every point's policy measured on other scores; InputError for costs in another measure."""
         return evaluate_points(self, scores)
 
-    def hypervolume(self, *, reference_cost: float, reference_top1: float = 0.0) -> float:
+    def hypervolume(self, *, reference_cost: float) -> float:
         """Return the area under the frontier, in cost times fraction."""
         return hypervolume(
             [point.cost for point in self._points],
             [point.top1 for point in self._points],
             reference_cost=reference_cost,
-            reference_value=reference_top1,
         )

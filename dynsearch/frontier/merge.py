@@ -74,8 +74,7 @@ class Merging(Generic[Key]):
     ``level`` and ``seed`` are of the test intervals.
     """
 
-    def __init__(self, *, level: float = 0.95, seed: int = 0) -> None:
-        self._level, self._seed = level, seed
+    def __init__(self) -> None:
         # Plans can reach the very same pair of cost and top-1; the one added first stands for it.
         self._best: dict[tuple[float, float], tuple[Key, OperatingPoint]] = {}
         self._measured: dict[tuple[float, float], MergedPoint[Key]] = {}
@@ -108,7 +107,7 @@ class Merging(Generic[Key]):
             one_measure([scores, *chosen])
             tests = evaluate_policies([point.policy for point in chosen], scores)
             for pair, point, test in zip(pairs, chosen, tests, strict=True):
-                interval = top1_interval(test.top1, test.num_videos, level=self._level, seed=self._seed)
+                interval = top1_interval(test.top1, test.num_videos)
                 measured[pair] = MergedPoint(key, point, test, interval)
         self._measured = measured
         return [measured[pair] for pair in self.pairs]
@@ -118,9 +117,6 @@ def merge(
     scores_of: Mapping[Key, tuple[ExitScores, ExitScores]],
     *,
     solver: str = DEFAULT_SOLVER,
-    points_per_plan: int | None = None,
-    level: float = 0.95,
-    seed: int = 0,
     **options: Any,
 ) -> list[MergedPoint[Key]]:
     """Return the operating points that no plan beats on calibration, rising in calibration cost and top-1.
@@ -128,9 +124,6 @@ def merge(
     Args:
         scores_of: For each plan its calibration and its test scores.
         solver: How each plan's thresholds are chosen, on calibration scores alone.
-        points_per_plan: Thin each plan's frontier to this many points first; None keeps all.
-        level: Of the test intervals.
-        seed: Of the bootstrap.
         options: Passed to the solver.
 
     Raises:
@@ -139,7 +132,7 @@ def merge(
     """
     if not scores_of:
         raise InputError("no exit scores to merge")
-    merging: Merging[Key] = Merging(level=level, seed=seed)
+    merging: Merging[Key] = Merging()
     first = next(iter(scores_of))
     for key, (calibration, test) in scores_of.items():
         if not all(map(of_same_videos, (calibration, test), scores_of[first])):
@@ -147,6 +140,5 @@ def merge(
                 f"{key} is measured on other videos than {first}",
                 hint="Points of one frontier are measured on the same videos: score the plans anew",
             )
-        curve = solve_thresholds(calibration, solver, **options)
-        merging.add(key, curve if points_per_plan is None else curve.thin(points_per_plan))
+        merging.add(key, solve_thresholds(calibration, solver, **options))
     return merging.points(lambda key: scores_of[key][1])

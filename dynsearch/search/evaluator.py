@@ -18,7 +18,7 @@ from dynsearch.training.ranks import Ranks
 from dynsearch.training.run import ClipSource, TrainedScores, train_and_score
 
 if TYPE_CHECKING:
-    from dynsearch.search.one_shot.warm_start import WarmStart
+    from dynsearch.search.one_shot.training import WarmStart
 
 
 @dataclass(frozen=True)

@@ -33,10 +33,6 @@ from dynsearch.training.run import ClipSource
 OnEpoch = Callable[[Job, EpochReport | StepReport], None]
 
 
-def _local(run: RunSettings, workers: int, evaluator: Evaluator, on_epoch: OnEpoch | None) -> Engine:
-    return LocalEngine(evaluator, num_slots=run.concurrent, on_epoch=on_epoch)
-
-
 def _ray(run: RunSettings, workers: int, evaluator: Evaluator, on_epoch: OnEpoch | None) -> Engine:
     return RayEngine(
         evaluator,
@@ -50,7 +46,9 @@ def _ray(run: RunSettings, workers: int, evaluator: Evaluator, on_epoch: OnEpoch
 
 
 ENGINES: dict[str, Callable[[RunSettings, int, Evaluator, OnEpoch | None], Engine]] = {
-    "local": _local,
+    "local": lambda run, workers, evaluator, on_epoch: LocalEngine(
+        evaluator, num_slots=run.concurrent, on_epoch=on_epoch
+    ),
     "ray": _ray,
 }
 """Engines by name, made from run settings, the processes of a trial, an evaluator, and what is called after every
@@ -124,7 +122,9 @@ def run_study(
                             "taken as made by these settings"
                         )
                     kept = folder.record(recipe, space, data, run)
-                _say_where(kept.storage, run.storage, observer)
+                if run.storage not in (None, kept.storage):
+                    place = kept.storage or "SQLite in its folder"
+                    observer.noted(f"the study's record stays where it is, in {place}")
                 whence = origin.add_to(folder) if origin else None
                 study = open_record(folder, create=recipe.measure)
             keep_settings(study, recipe, space)
@@ -188,12 +188,6 @@ def _make_room(
             raise
         observer.noted(f"the study {error.problem}; nothing was trained, so it begins anew")
         empty(folder)
-
-
-def _say_where(kept: str | None, asked: str | None, observer: Observer) -> None:
-    """Say where the study's record lies, if it is not where it was asked for now."""
-    if asked not in (None, kept):
-        observer.noted(f"the study's record stays where it is, in {kept or 'SQLite in its folder'}")
 
 
 class Paced:

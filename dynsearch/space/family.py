@@ -20,11 +20,7 @@ class Choices(Settings, ABC):
     """
 
     def check(self, axes: SpaceAxes) -> None:
-        """Refuse choices that do not fit the axes of their space.
-
-        Raises:
-            ValueError: They don't; the message names the fields.
-        """
+        """Raise ValueError, which names the fields, for choices that do not fit the axes of their space."""
 
     @abstractmethod
     def sample(self, trial: Suggester, axes: SpaceAxes) -> Plan:
@@ -51,11 +47,7 @@ class SpaceFamily(PlanFamily):
 
 
 def space_family(name: str) -> SpaceFamily:
-    """Return the family called ``name``.
-
-    Raises:
-        PlanError: There is none, or what was registered has no choices.
-    """
+    """Return the family called ``name``; PlanError where there is none, or what was registered has no choices."""
     family = FAMILIES[name]
     if not isinstance(family, SpaceFamily):
         raise PlanError(

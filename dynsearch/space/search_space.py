@@ -116,11 +116,7 @@ class SearchSpace(SpaceAxes):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]
 
     def choices(self, family: str) -> Choices:
-        """Return what varies among the plans of a family.
-
-        Raises:
-            ValueError: The space has no section for it.
-        """
+        """Return what varies among the plans of a family; ValueError where the space has no section for it."""
         kind = space_family(family).choices
         if kind.model_fields and family not in self._sections:
             raise ValueError(f"the family {family} needs a section {family!r}")

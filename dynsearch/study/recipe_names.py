@@ -38,13 +38,9 @@ def check_confidence(name: str) -> None:
         CONFIDENCE_MEASURES.checked(name)
 
 
-def _load_space(name: str) -> None:
-    SearchSpace.load(resources.find("search_spaces", name))
-
-
 _CHECKS: Mapping[str, Callable[[str], object]] = {
     "dataset": get_info,
-    "space": _load_space,
+    "space": lambda name: SearchSpace.load(resources.find("search_spaces", name)),
     "solver": SOLVERS.checked,
     "confidence": check_confidence,
     "training.optimizer": check_optimizer,

@@ -40,6 +40,7 @@ def read_facts(folder: StudyFolder, results: StudyResults | None = None) -> Stud
         results = read_results(study, folder, solver=recipe.solver)
     chosen = _chosen(results, recipe.budget)
     calibration, test = results.scores[chosen.key]
+    families = results.families
     return StudyFacts(
         name=folder.name,
         dataset=recipe.dataset,
@@ -59,7 +60,7 @@ def read_facts(folder: StudyFolder, results: StudyResults | None = None) -> Stud
         saving=results.saving,
         trials=[_trial(trial, results.left_out) for trial in study.get_trials(deepcopy=False)],
         metrics=[further_metrics(row) for row in results.rows()],
-        families=_families(results),
+        families={name: part.points for name, part in families.items()} if len(families) > 1 else {},
         hypervolume=list(results.hypervolumes),
     )
 
@@ -83,12 +84,6 @@ def _chosen(results: StudyResults, budget: float) -> MergedPoint[int]:
         return results.best_under(budget)
     except InfeasibleBudgetError:
         return results.points[0]
-
-
-def _families(results: StudyResults) -> dict[str, list[MergedPoint[int]]]:
-    """Return the points of each network family's own frontier; none where there is one family only."""
-    parts = results.families
-    return {name: part.points for name, part in parts.items()} if len(parts) > 1 else {}
 
 
 def _trial(trial: FrozenTrial, left_out: Mapping[int, str]) -> TrialFacts:

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import torch
 
 from dynsearch.data.catalogue import flip_rule
 from dynsearch.data.clips import ClipDataset, label_tensor
@@ -58,7 +57,7 @@ class DatasetClips:
             f"{split}:{record.video_id}" for split in dataset.splits for record in dataset.splits[split]
         )
         self.fingerprint = hashlib.sha256(ids.encode()).hexdigest()[:12]
-        self._flip = flip_rule(dataset.name)
+        self._mirrored = mirrored_classes(dataset.class_names, flip_rule(dataset.name))
         self._write = write or (lambda line: None)
         self._cache_settings = frame_cache
         self._reader, self._num_workers, self._max_cache_gb = reader, num_workers, max_cache_gb
@@ -139,7 +138,7 @@ class DatasetClips:
             short_side=None if cache else round(plan.image_size * TEST_RESIZE),
             multi_scale_crop=config.multi_scale_crop,
             num_classes=self.num_classes,
-            mirrored_K=self._mirrored() if config.flip and training else None,
+            mirrored_K=self._mirrored if config.flip and training else None,
         )
         in_one_go = cache is not None and not clips.multi_scale_crop
         return ClipLoader(
@@ -151,9 +150,6 @@ class DatasetClips:
             max_bad_videos=share,
             write=self._write,
         )
-
-    def _mirrored(self) -> torch.Tensor:
-        return mirrored_classes(self.dataset.class_names, self._flip)
 
     def _make_cache(self, split: str, max_bad_videos: float) -> FrameCache:
         settings = self._cache_settings

@@ -166,12 +166,6 @@ def test_a_pass_can_begin_in_the_middle(records, cache, num_workers):
     assert [indices.tolist() for _, _, indices in loader] == whole[2:]
 
 
-def test_drop_last_leaves_the_last_batch_out(records, cache):
-    loader = make_loader(clips_of(records, cache=cache), 7, shuffle=True, drop_last=True)
-
-    assert len(loader) == len(list(loader)) == 3
-
-
 def test_ranks_share_the_order_and_take_equally_many_steps(records, cache):
     dataset = clips_of(records[:23], cache=None, short_side=48)
     orders = [

@@ -36,11 +36,6 @@ def test_test_scores_do_not_influence_the_choice():
     assert chosen[0] == chosen[1]
 
 
-def test_points_per_plan_thins_each_frontier():
-    merged = merge({0: halves(0)}, solver="geometric", points_per_plan=3)
-    assert len(merged) == 3
-
-
 def test_nothing_to_merge_is_refused():
     with pytest.raises(InputError, match="no exit scores"):
         merge({})

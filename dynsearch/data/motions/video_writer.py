@@ -8,8 +8,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+_FRAMES_PER_SECOND = 12
 
-def write_h264(path: Path, frames: npt.NDArray[np.uint8], *, frames_per_second: int = 12) -> None:
+
+def write_h264(path: Path, frames: npt.NDArray[np.uint8]) -> None:
     """Write frames, uint8 (T, H, W, 3), RGB, H and W even, with libx264: always the same file for the same frames.
 
     For that it is single-threaded and without libx264's look-ahead and adaptive quantisation, which give
@@ -19,10 +21,10 @@ def write_h264(path: Path, frames: npt.NDArray[np.uint8], *, frames_per_second: 
     import av
 
     with av.open(str(path), "w", format="mp4", container_options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("libx264", rate=frames_per_second)
+        stream = container.add_stream("libx264", rate=_FRAMES_PER_SECOND)
         stream.height, stream.width = frames.shape[1:3]
         stream.pix_fmt = "yuv420p"
-        stream.time_base = Fraction(1, frames_per_second)
+        stream.time_base = Fraction(1, _FRAMES_PER_SECOND)
         stream.options = {"preset": "ultrafast", "crf": "23", "threads": "1"}
         for index, planes in enumerate(_to_yuv420(frames)):
             frame = av.VideoFrame.from_ndarray(planes, format="yuv420p")

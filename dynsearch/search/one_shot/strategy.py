@@ -18,7 +18,7 @@ from dynsearch.search.driver import Observer
 from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.screening import Screening
 from dynsearch.search.one_shot.screening_record import Screened, screened
-from dynsearch.search.one_shot.warm_start import WarmStart
+from dynsearch.search.one_shot.training import WarmStart
 from dynsearch.space import SearchSpace, space_family
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import one_shot_folder, save_prediction

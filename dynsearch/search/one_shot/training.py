@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from dynsearch.families import build_network
 from dynsearch.families.grid.one_shot import OneShotNetwork
 from dynsearch.files import write_text
 from dynsearch.network.losses import EXIT_LOSSES
@@ -104,3 +105,38 @@ def trained_one_shot(
         save_weights(network, weights, made.text)
     state.delete()
     return network.eval()
+
+
+@dataclass(frozen=True)
+class WarmStart:
+    """Cuts a plan's network out of the one-shot network that stood for it. Can be sent to another process.
+
+    The seed decides what a head begins with that the one-shot network does not have.
+    """
+
+    folder: Path
+    space: SearchSpace
+    num_classes: int
+    settings: OneShotConfig
+    seed: int
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What makes these weights, besides what makes the study's results."""
+        return {"one_shot": self.settings.facts()}
+
+    def write(self, plan: Plan, path: Path) -> None:
+        """Write the weights of ``plan``'s network to ``path``.
+
+        Raises:
+            WeightsError: The one-shot network's weights are missing or damaged.
+        """
+        shape = Shape.of(plan)
+        trunk = shape.finest_trunk(self.space)
+        one_shot = build_one_shot(trunk, self.space, self.num_classes, self.settings)
+        load_weights(one_shot, self.folder / shape.folder_name / WEIGHTS)
+        seed_torch(self.seed, "init")
+        network = build_network(plan, self.num_classes)
+        own = network.state_dict()
+        network.load_state_dict(own | {k: v for k, v in one_shot.weights_of(plan).items() if k in own})
+        save_weights(network, path)

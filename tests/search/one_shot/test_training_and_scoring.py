@@ -21,8 +21,7 @@ from dynsearch.search.one_shot.library import Library, reestimate_norms
 from dynsearch.search.one_shot.sandwich import SandwichTraining, drawn_cells, grid_cells, weighted
 from dynsearch.search.one_shot.scoring import grid_steps
 from dynsearch.search.one_shot.shape import Shape
-from dynsearch.search.one_shot.training import trained_one_shot
-from dynsearch.search.one_shot.warm_start import WarmStart
+from dynsearch.search.one_shot.training import WarmStart, trained_one_shot
 from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import OneShotConfig
 from dynsearch.study.run_settings import RunSettings
