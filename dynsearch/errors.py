@@ -100,10 +100,12 @@ class InfeasibleBudgetError(InputError):
         *,
         name: str,
         unit: str,
+        where: str | None = None,
     ) -> None:
         self.cheapest = cheapest
         super().__init__(
             f"{name}={budget:g} is below the cheapest point, {cheapest:.6g} {unit}",
+            where=where,
             hint=f"Give at least {cheapest:.6g}"
             + (f"; the dearest costs {dearest:.6g}" if dearest is not None and dearest > cheapest else ""),
         )
