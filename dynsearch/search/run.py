@@ -122,9 +122,7 @@ def run_study(
                             "taken as made by these settings"
                         )
                     kept = folder.record(recipe, space, data, run)
-                if run.storage not in (None, kept.storage):
-                    place = kept.storage or "SQLite in its folder"
-                    observer.noted(f"the study's record stays where it is, in {place}")
+                _say_where(kept.storage, run.storage, observer)
                 whence = origin.add_to(folder) if origin else None
                 study = open_record(folder, create=recipe.measure)
             keep_settings(study, recipe, space)
@@ -213,3 +211,9 @@ class Paced:
         self._action()
         ended = self._clock()
         self._not_before = ended + (ended - began) * (1 / self._share - 1)
+
+
+def _say_where(kept: str | None, asked: str | None, observer: Observer) -> None:
+    """Say where the study's record lies, if it is not where it was asked for now."""
+    if asked not in (None, kept):
+        observer.noted(f"the study's record stays where it is, in {kept or 'SQLite in its folder'}")
