@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import optuna
 
 from dynsearch.display.figures import own_axes
-from dynsearch.display.frontier_plot import plot_frontier
+from dynsearch.display.frontier_plot import plot_families, plot_frontier
 from dynsearch.display.tables import write_csv
 from dynsearch.plan.grid_plot import plot_grid
-from dynsearch.report.family_plot import plot_families
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.gathering import Gathering
 from dynsearch.study.recipe import StudyRecipe
@@ -61,7 +60,7 @@ def write_frontier(folder: StudyFolder, recipe: StudyRecipe, results: StudyResul
         write_csv([row for part in parts.values() for row in part], folder.path / "families.csv")
         title = f"study {folder.name} on {recipe.dataset}, by family"
         plot_families(
-            parts, folder.path / "families.png", title=title, budget=recipe.budget, measure=results.measure
+            parts, folder.path / "families.png", title=title, budget=recipe.budget, unit=results.measure
         )
 
 

@@ -2,10 +2,9 @@ import csv
 
 import pytest
 
-from dynsearch.display.frontier_plot import plot_frontier
+from dynsearch.display.frontier_plot import plot_families, plot_frontier
 from dynsearch.display.tables import format_table, write_csv
 from dynsearch.measures import COUNTED
-from dynsearch.report.family_plot import plot_families
 from dynsearch.report.frontier_table import frontier_table
 
 ROWS = [
@@ -85,7 +84,7 @@ def test_a_picture_says_what_it_shows(tmp_path):
 
 
 def test_families_side_by_side(tmp_path):
-    plot_families({"grid": ROWS, "tsm": ROWS[1:]}, tmp_path / "f.svg", title="both", budget=20)
+    plot_families({"grid": ROWS, "tsm": ROWS[1:]}, tmp_path / "f.svg", title="both", budget=20, unit=COUNTED)
     text = (tmp_path / "f.svg").read_text()
     assert ">grid<" in text
     assert ">tsm<" in text
