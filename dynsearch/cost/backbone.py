@@ -8,10 +8,11 @@ from itertools import accumulate
 
 import torch
 
-from dynsearch.cost.counter import count_parameters, run_counted
+from dynsearch.cost.counter import count_macs, count_parameters, run_counted
 from dynsearch.network.backbone.backbone import covers
 from dynsearch.network.backbone.layout import Layout
 from dynsearch.network.backbone.stages import backbone_stages
+from dynsearch.network.backbone.timm_head import headed_model
 from dynsearch.network.backbone.timm_models import create_timm_model
 from dynsearch.network.heads import build_head, reads_sequences
 
@@ -45,16 +46,21 @@ class BackboneCost:
 
 
 @lru_cache
-def backbone_cost(name: str, image_size: int, num_stages: int | None = None) -> BackboneCost:
+def backbone_cost(
+    name: str, image_size: int, num_stages: int | None = None, *, as_timm: bool = False
+) -> BackboneCost:
     """Return the cost per frame of all M stages of a backbone, counted on the network itself."""
-    stages = backbone_stages(name, image_size, num_stages)
+    stages = backbone_stages(name, image_size, num_stages, as_timm=as_timm)
     with torch.device("meta"):
-        model = create_timm_model(name, image_size).eval()
+        model = (
+            (headed_model if as_timm else create_timm_model)(name, image_size).eval().requires_grad_(False)
+        )
         state = torch.empty(1, 3, image_size, image_size)
     costs = []
     counted: set[str] = set()
     for stage in stages:
         macs, state = run_counted(stage.run, model, state)
+        macs += count_macs(stage.read, model, state)
         own = {name: p.numel() for name, p in model.named_parameters() if covers(stage.parts, name)}
         costs.append(PartCost(macs, sum(size for name, size in own.items() if name not in counted)))
         counted.update(own)

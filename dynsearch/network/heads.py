@@ -10,6 +10,7 @@ from torch import nn
 
 from dynsearch.errors import PlanError
 from dynsearch.plan import HEADS, Plan
+from dynsearch.plan.features import is_plain
 from dynsearch.plan.heads import head_kinds
 
 
@@ -142,6 +143,17 @@ def head_slots(plan: Plan) -> tuple[HeadSlot, ...]:
         key = (exit_.depth, kind) if plan.share_heads else k
         slots.append(HeadSlot(taken.setdefault(key, len(taken)), kind, exit_.depth))
     return tuple(slots)
+
+
+def reads_as_timm(plan: Plan, backbone: str | None = None) -> bool:
+    """Return whether exits on the plan's backbone, or on another of its backbones, need timm's head.
+
+    Heads that read maps read those of the last stage; then all do.
+    """
+    if plan.features != "timm" or is_plain(backbone or plan.backbone):
+        return False
+    with torch.device("meta"):
+        return all(build_head(kind, 8, 2, 0.0).reads != "maps" for kind in head_kinds(plan.head))
 
 
 def reads_sequences(kind: str) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from dynsearch.errors import PlanError, named, shown
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.plan.exit_placement import Exit, ExitPlacement
+from dynsearch.plan.features import FEATURES, features_of_file, is_plain
 from dynsearch.plan.frame_order import FIRST_NAMES, FrameOrder
 from dynsearch.plan.heads import head_kinds
 from dynsearch.plan.options import Options
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 _FIELDS = (
     "family", "backbone", "num_frames", "num_sets", "image_size", "frame_order", "temporal_shift", "exits", "head",
-    "stages", "share_heads", "options",
+    "stages", "share_heads", "features", "options",
 )  # fmt: skip
 _NEEDED = ("backbone", "num_frames", "exits")
 _AS_WRITTEN: dict[str, type] = {
@@ -61,6 +62,7 @@ class Plan:
         family: Kind of network.
         stages: M, the number of depth stages. None takes the backbone's own; more cut it finer, by block.
         share_heads: Whether exits at the same depth share a head.
+        features: What heads read of the backbone, of :data:`dynsearch.plan.features.FEATURES`.
         options: What the family has beyond these fields; None for the grid.
 
     Raises:
@@ -78,6 +80,7 @@ class Plan:
     stages: int | None = None
     share_heads: bool = False
     options: Options | None = None
+    features: str = "timm"
 
     def __init__(
         self,
@@ -92,6 +95,7 @@ class Plan:
         stages: int | None = None,
         share_heads: bool = False,
         options: Options | Mapping[str, object] | None = None,
+        features: str = "timm",
         *,
         num_sets: int | None = None,
     ) -> None:
@@ -109,6 +113,7 @@ class Plan:
             "stages": None if stages is None else checked(stages, "stages", int),
             "share_heads": checked(share_heads, "share_heads", bool),
             "options": _options(family, options) if isinstance(options, Mapping) else options,
+            "features": checked(features, "features", str),
         }
         for name, value in values.items():
             object.__setattr__(self, name, value)
@@ -148,6 +153,14 @@ class Plan:
         if family.options is not None and not isinstance(self.options, family.options):
             raise PlanError(f"the family {named(self.family)} needs its options", where="options")
         object.__setattr__(self, "options", family.completed(self))
+        if self.features not in FEATURES:
+            raise PlanError(f"must be {' or '.join(FEATURES)}, got {shown(self.features)}", where="features")
+        if all(map(is_plain, self._backbones)):
+            object.__setattr__(self, "features", "timm")
+
+    @property
+    def _backbones(self) -> tuple[str, str]:
+        return self.backbone, getattr(self.options, "local_backbone", self.backbone)
 
     def _canonical_shift(self) -> TemporalShift:
         shift = self.temporal_shift
@@ -186,6 +199,8 @@ class Plan:
         later: dict[str, Any] = {} if self.stages is None else {"stages": self.stages}
         if self.share_heads:
             later["share_heads"] = True
+        if self.features == "timm" and not all(map(is_plain, self._backbones)):
+            later["features"] = self.features
         if self.options is not None:
             later["options"] = self.options.to_dict()
         return later | {
@@ -222,7 +237,9 @@ class Plan:
         family = get(values, "family", str, "grid")
         options = _options(family, values.get("options"))
         fields: dict[str, Any] = (
-            {"frame_order": "sequential"} | values | {"family": family, "options": options}
+            {"frame_order": "sequential", "features": features_of_file(values)}
+            | values
+            | {"family": family, "options": options}
         )
         return cls(**fields)
 

@@ -37,7 +37,7 @@ def adafocus_cost(plan: Plan, num_classes: int) -> NetworkCost:
 def _recurrent(network: RecurrentFocusNetwork) -> list[Part]:
     ends = tuple(network.ends)
     classifier = network.classifier
-    channels = network.global_net.layout.channels + network.local_net.layout.channels
+    channels = network.global_net.channels + network.local_net.channels
     maps = torch.empty(1, 1, *network.global_net.layout.map_shape)
     hidden = classifier.hidden(torch.empty(1, channels))
     parts = [
@@ -56,7 +56,7 @@ def _one_patch(network: OnePatchNetwork) -> list[Part]:
     glances = (1,) * len(focused)
     num_global, num_local = len(network.global_frames), network.plan.num_frames
     maps = torch.empty(1, num_global, *network.global_net.layout.map_shape)
-    wholes, patches = (torch.empty(1, net.layout.channels) for net in (network.global_net, network.local_net))
+    wholes, patches = (torch.empty(1, net.channels) for net in (network.global_net, network.local_net))
     return [
         *_networks(
             network, tuple(num_global * run for run in glances), tuple(num_local * run for run in focused)

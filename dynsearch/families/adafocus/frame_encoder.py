@@ -9,6 +9,7 @@ from dynsearch.network.backbone.backbone import Backbone, check_branches
 from dynsearch.network.backbone.layout import features_of
 from dynsearch.network.backbone.shift import attach_shifts
 from dynsearch.network.backbone.stages import backbone_stages
+from dynsearch.network.heads import reads_as_timm
 from dynsearch.plan import Plan
 
 
@@ -21,7 +22,8 @@ class FrameEncoder(nn.Module):
         plan: Its temporal shift and frame order are used.
 
     Attributes:
-        layout: Of the features.
+        layout: Of the maps.
+        channels: C of a frame's features.
 
     Raises:
         PlanError: The backbone is unknown or can't be cut, or has no residual branch for the shift.
@@ -30,13 +32,16 @@ class FrameEncoder(nn.Module):
     def __init__(self, name: str, image_size: int, plan: Plan) -> None:
         super().__init__()
         check_branches(plan.temporal_shift, name, image_size)
-        self.backbone = Backbone(name, image_size, len(backbone_stages(name, image_size, None)))
-        self.layout = self.backbone.stages[-1].layout
+        stages = backbone_stages(name, image_size, None)
+        self.backbone = Backbone(name, image_size, len(stages), as_timm=reads_as_timm(plan, name))
+        self.layout, self.channels = stages[-1].layout, self.backbone.stages[-1].layout.channels
         self.history = attach_shifts(self.backbone, plan.temporal_shift)
         self._restarts = plan.temporal_shift.restarts(plan.frame_order, plan.frames_per_set)
 
-    def forward(self, frames_BTCHW: torch.Tensor, start: int = 0, *, more: bool = False) -> torch.Tensor:
-        """Return the features of T frames, (B x T, ...).
+    def forward(
+        self, frames_BTCHW: torch.Tensor, start: int = 0, *, more: bool = False
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return the maps of T frames, (B x T, ...), and their features, (B, T, C).
 
         Args:
             frames_BTCHW: Frames in the order they are fed.
@@ -48,7 +53,9 @@ class FrameEncoder(nn.Module):
         state = frames_BTCHW.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         for stage in range(len(self.backbone.stages)):
             state = self.backbone.forward_stage(state, stage)
-        return features_of(state)
+        last = self.backbone.stages[-1]
+        vectors = last.layout.pool(last.read(self.backbone.model, state))
+        return features_of(state), vectors.unflatten(0, frames_BTCHW.shape[:2])
 
     def keep(self, rows: torch.Tensor) -> None:
         """Drop what the shift keeps of every video but those at the positions ``rows``."""

@@ -109,17 +109,16 @@ class FocusNetwork(MultiExitNetwork):
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the global network's maps (B, T, C, H, W) and features (B, T, C); see :class:`FrameEncoder`."""
         frames = _resized(frames_BTCHW, self.options.global_size)
-        out = self.global_net(frames, start, more=more)
-        layout, shape = self.global_net.layout, frames.shape[:2]
-        return layout.to_map(out).unflatten(0, shape), layout.pool(out).unflatten(0, shape)
+        out, features_BTC = self.global_net(frames, start, more=more)
+        return self.global_net.layout.to_map(out).unflatten(0, frames.shape[:2]), features_BTC
 
     def look_at_frames(
         self, frames_BTCHW: torch.Tensor, places_R2: torch.Tensor, start: int = 0, *, more: bool = False
     ) -> torch.Tensor:
         """Return the local network's features (B, T, C) of one patch in each of the R = B x T frames."""
         patches = cut_patches(frames_BTCHW.flatten(0, 1), places_R2, self.options.patch_size)
-        out = self.local_net(patches.unflatten(0, frames_BTCHW.shape[:2]), start, more=more)
-        return self.local_net.layout.pool(out).unflatten(0, frames_BTCHW.shape[:2])
+        _, features_BTC = self.local_net(patches.unflatten(0, frames_BTCHW.shape[:2]), start, more=more)
+        return features_BTC
 
 
 def _by_frame(logits: torch.Tensor, num_axes: int) -> torch.Tensor:

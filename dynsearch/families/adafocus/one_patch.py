@@ -32,7 +32,7 @@ class OnePatchNetwork(FocusNetwork):
         count = options.global_frames or plan.num_frames
         self.global_frames = [(2 * i + 1) * plan.num_frames // (2 * count) for i in range(count)]
         self.policy = WholeVideoPolicy(self.global_net.layout.map_shape, count, options.policy_width)
-        channels = [net.layout.channels for net in (self.global_net, self.local_net)]
+        channels = [net.channels for net in (self.global_net, self.local_net)]
         self.global_head, self.local_head, self.global_aux, self.local_aux = (
             LinearHead(width, num_classes, dropout) for width in channels * 2
         )

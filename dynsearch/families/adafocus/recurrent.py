@@ -29,7 +29,7 @@ class RecurrentFocusNetwork(FocusNetwork):
     def __init__(self, plan: Plan, num_classes: int, *, dropout: float = 0.0) -> None:
         super().__init__(plan, num_classes)
         options = self.options
-        global_channels, local_channels = (net.layout.channels for net in (self.global_net, self.local_net))
+        global_channels, local_channels = (net.channels for net in (self.global_net, self.local_net))
         self.policy = RecurrentPolicy(self.global_net.layout.map_shape, options.policy_width)
         self.classifier = RunningMaxClassifier(
             global_channels + local_channels, options.classifier_width, num_classes, len(plan.exits), dropout

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import torch
 
 from dynsearch.network.backbone.backbone import Backbone
-from dynsearch.network.backbone.layout import Layout, State, features_of
+from dynsearch.network.backbone.layout import State
+from dynsearch.network.backbone.stages import Stage
 from dynsearch.network.heads import ExitHead
 
 
@@ -17,27 +18,27 @@ class Reader:
     """Takes from a stage what the exits behind it need, and no more.
 
     Attributes:
-        layout: Of the stage's features.
+        stage: The stage.
         maps: Whether some exit there needs maps; else features are averaged over space at once.
         sequence: Whether some exit there reads the frames one by one.
     """
 
-    layout: Layout
+    stage: Stage
     maps: bool
     sequence: bool
 
     @classmethod
-    def of(cls, layout: Layout, heads: Iterable[ExitHead]) -> Reader:
+    def of(cls, stage: Stage, heads: Iterable[ExitHead]) -> Reader:
         """Return what reads for these heads."""
         read = {head.reads for head in heads}
         if "maps" in read:
-            _ = layout.map_shape  # Says so if there is no map.
-        return cls(layout, "maps" in read, "sequence" in read)
+            _ = stage.layout.map_shape  # Says so if there is no map.
+        return cls(stage, "maps" in read, "sequence" in read)
 
-    def read(self, state: State) -> torch.Tensor:
+    def read(self, backbone: Backbone, state: State) -> torch.Tensor:
         """Return the features per frame, (B x T, C) or (B x T, C, H, W)."""
-        features = features_of(state)
-        return self.layout.to_map(features) if self.maps else self.layout.pool(features)
+        features, layout = self.stage.read(backbone.model, state), self.stage.layout
+        return layout.to_map(features) if self.maps else layout.pool(features)
 
     def vectors(self, read: torch.Tensor) -> torch.Tensor:
         """Return what was read of T' frames, (B, T', C) or (B, T', C, H, W), averaged over space."""
@@ -91,7 +92,7 @@ def read_cells(
         state = backbone.forward_stage(state, depth - 1)
         here = [k for k, cell in enumerate(cells) if cell[1] == depth]
         if here:
-            read = reader.read(state).unflatten(0, (-1, len(times)))
+            read = reader.read(backbone, state).unflatten(0, (-1, len(times)))
             vectors = reader.vectors(read) if reader.sequence else None
             for k in here:
                 seen = cells[k][0]

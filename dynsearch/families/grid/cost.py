@@ -8,7 +8,7 @@ from dynsearch.cost.backbone import BackboneCost, PartCost, backbone_cost, head_
 from dynsearch.cost.parts import NetworkCost, Part
 from dynsearch.measures import in_units
 from dynsearch.network.backbone.backbone import check_depth
-from dynsearch.network.heads import head_slots
+from dynsearch.network.heads import head_slots, reads_as_timm
 from dynsearch.plan import Plan
 
 
@@ -68,7 +68,7 @@ def grid_cost(plan: Plan, num_classes: int) -> CostTable:
     Raises:
         PlanError: The backbone is unknown or can't be cut, or an exit lies outside its grid.
     """
-    backbone = backbone_cost(plan.backbone, plan.image_size, plan.stages)
+    backbone = backbone_cost(plan.backbone, plan.image_size, plan.stages, as_timm=reads_as_timm(plan))
     check_depth(plan.backbone, plan.exits.last.depth, len(backbone.stages))
     slots = head_slots(plan)
     exits = plan.exits.exits

@@ -51,7 +51,7 @@ class GridNetwork(GridParts):
         for depth, reader in enumerate(self.readers, start=1):
             state = self.backbone.forward_stage(state, depth - 1)
             if depth in seen:
-                read = reader.read(state).unflatten(0, (-1, num_frames))
+                read = reader.read(self.backbone, state).unflatten(0, (-1, num_frames))
                 vectors[depth] = reader.vectors(read)[:, : seen[depth]]
         return vectors
 

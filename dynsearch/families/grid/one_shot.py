@@ -15,7 +15,7 @@ from dynsearch.network import ExitHead, PlannedNetwork
 from dynsearch.network.backbone.backbone import Backbone, check_branches
 from dynsearch.network.backbone.shift import attach_shifts
 from dynsearch.network.clips import check_clips
-from dynsearch.network.heads import build_head, head_slots
+from dynsearch.network.heads import build_head, head_slots, reads_as_timm
 from dynsearch.plan import Exit, FrameOrder, Plan, TemporalShift
 from dynsearch.plan.heads import head_kinds
 
@@ -53,7 +53,9 @@ class OneShotNetwork(PlannedNetwork):
         check_branches(trunk.temporal_shift, trunk.backbone, trunk.image_size)
         self.first_depth = first_depth
         self.share_heads = share_heads
-        self.backbone = Backbone(trunk.backbone, trunk.image_size, last.depth, trunk.stages)
+        self.backbone = Backbone(
+            trunk.backbone, trunk.image_size, last.depth, trunk.stages, as_timm=reads_as_timm(trunk)
+        )
         self.history = attach_shifts(self.backbone, trunk.temporal_shift)
         self.heads = nn.ModuleDict()
         readers = []
@@ -65,9 +67,7 @@ class OneShotNetwork(PlannedNetwork):
                         self._kind(cell), stage.layout.channels, num_classes, dropout, trunk.num_frames
                     )
                     self.heads[self._name(cell)] = head
-            readers.append(
-                Reader.of(stage.layout, (self.head(cell) for cell in cells if depth >= first_depth))
-            )
+            readers.append(Reader.of(stage, (self.head(cell) for cell in cells if depth >= first_depth)))
         self.readers = tuple(readers)
 
     @property

@@ -11,7 +11,7 @@ from dynsearch.families.grid.cells import Reader, take_frames
 from dynsearch.network import ExitHead
 from dynsearch.network.backbone.backbone import Backbone, check_branches
 from dynsearch.network.backbone.shift import attach_shifts
-from dynsearch.network.heads import build_head, head_slots
+from dynsearch.network.heads import build_head, head_slots, reads_as_timm
 from dynsearch.network.multi_exit import HeadedNetwork
 from dynsearch.plan import Plan
 
@@ -32,13 +32,15 @@ class GridParts(HeadedNetwork):
         super().__init__(plan, num_classes)
         self.slots = head_slots(plan)
         check_branches(plan.temporal_shift, plan.backbone, plan.image_size)
-        self.backbone = Backbone(plan.backbone, plan.image_size, plan.exits.last.depth, plan.stages)
+        self.backbone = Backbone(
+            plan.backbone, plan.image_size, plan.exits.last.depth, plan.stages, as_timm=reads_as_timm(plan)
+        )
         self.history = attach_shifts(self.backbone, plan.temporal_shift)
         self.dropout = dropout
         first = {slot.index: k for k, slot in reversed(list(enumerate(self.slots)))}
         self.heads = nn.ModuleList(self.new_head(first[index]) for index in sorted(first))
         self.readers = tuple(
-            Reader.of(stage.layout, (self.head(k) for k, slot in enumerate(self.slots) if slot.depth == d))
+            Reader.of(stage, (self.head(k) for k, slot in enumerate(self.slots) if slot.depth == d))
             for d, stage in enumerate(self.backbone.stages, start=1)
         )
         self.frames_in_order = list(plan.frame_order.frame_indices(plan.frames_per_set))

@@ -103,7 +103,7 @@ class GridPass:
     def _read(self, state: State, depth: int) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return what the exits at ``depth`` read: summed over frames, and frame by frame where one needs that."""
         reader = self.network.readers[depth - 1]
-        read = reader.read(state).unflatten(0, (self.num_videos, -1))
+        read = reader.read(self.network.backbone, state).unflatten(0, (self.num_videos, -1))
         return read.sum(dim=1), reader.vectors(read) if reader.sequence else None
 
 

@@ -112,7 +112,7 @@ class CompressedNetwork(MultiExitNetwork):
         for stage in range(self.options.split, len(base.backbone.stages)):
             state = base.backbone.forward_stage(state, stage)
         reader, head = base.readers[-1], base.head(0)
-        mean = reader.read(state).unflatten(0, (-1, num_frames)).mean(dim=1)
+        mean = reader.read(base.backbone, state).unflatten(0, (-1, num_frames)).mean(dim=1)
         return reader.answer(head, mean, None, ())
 
     def _to_state(self, rows_RPC: torch.Tensor) -> torch.Tensor:

@@ -10,6 +10,7 @@ from dynsearch.network.backbone.cutting import anatomy
 from dynsearch.network.backbone.layout import State
 from dynsearch.network.backbone.recompute import run_recomputed
 from dynsearch.network.backbone.stages import backbone_stages
+from dynsearch.network.backbone.timm_head import headed_model
 from dynsearch.network.backbone.timm_models import create_timm_model
 from dynsearch.plan import TemporalShift
 
@@ -24,6 +25,7 @@ class Backbone(nn.Module):
         image_size: Side of the square input, in pixels.
         depth: How many stages are needed; what only later ones use is dropped.
         num_stages: M, or None for timm's own feature stages.
+        as_timm: Whether exits read what timm's classifier reads; then its head is part of the last stage.
 
     Attributes:
         name: Name of the timm model.
@@ -36,16 +38,18 @@ class Backbone(nn.Module):
         PlanError: timm has no such model, it can't be cut, or it has fewer than ``depth`` stages.
     """
 
-    def __init__(self, name: str, image_size: int, depth: int, num_stages: int | None = None) -> None:
+    def __init__(
+        self, name: str, image_size: int, depth: int, num_stages: int | None = None, *, as_timm: bool = False
+    ) -> None:
         super().__init__()
         self.name = name
         self.image_size = image_size
         self.recompute = False
-        stages = backbone_stages(name, image_size, num_stages)
+        stages = backbone_stages(name, image_size, num_stages, as_timm=as_timm)
         check_depth(name, depth, len(stages))
         self.num_stages = len(stages)
         self.stages = stages[:depth]
-        self.model = create_timm_model(name, image_size)
+        self.model = (headed_model if as_timm else create_timm_model)(name, image_size)
         used = frozenset[str]().union(*(stage.parts for stage in self.stages))
         _drop_unused(self.model, used)
         self.branches = tuple(

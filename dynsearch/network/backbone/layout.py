@@ -59,11 +59,13 @@ class Layout:
         shape: Shape for one frame, batch axis first.
         axis: Axis of the channels.
         num_prefix: Tokens that stand for no place (class token, registers); exits leave them out.
+        by_token: Whether exits that read vectors take the class token, where there is one, and leave out the rest.
     """
 
     shape: tuple[int, ...]
     axis: int
     num_prefix: int = 0
+    by_token: bool = False
 
     @property
     def channels(self) -> int:
@@ -92,7 +94,9 @@ class Layout:
         return self.channels, side, side
 
     def pool(self, features: torch.Tensor) -> torch.Tensor:
-        """Return the features averaged over space, (B, C)."""
+        """Return the features averaged over space, (B, C), or the class token."""
+        if self.by_token and self.num_prefix:
+            return features[:, 0]
         if len(self.shape) == 4:
             if self.axis == 3:
                 return features.mean(dim=(1, 2))

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+import torch
 from torch import fx, nn
 
 from dynsearch.errors import PlanError
 from dynsearch.network.backbone.cutting import Anatomy, Cut, anatomy
-from dynsearch.network.backbone.layout import Layout, State
+from dynsearch.network.backbone.layout import Layout, State, features_of
+from dynsearch.network.backbone.timm_head import read_head, timm_head
+
+
+def _features_of(_model: nn.Module, state: State) -> torch.Tensor:
+    return features_of(state)
 
 
 @dataclass(frozen=True)
@@ -21,14 +27,18 @@ class Stage:
         run: (model, state of the stage before) -> state.
         parts: Paths of the modules and parameters it uses.
         layout: Of the features an exit reads behind it.
+        read: (model, state) -> these features.
     """
 
     run: Callable[[nn.Module, State], State]
     parts: frozenset[str]
     layout: Layout
+    read: Callable[[nn.Module, State], torch.Tensor] = _features_of
 
 
-def backbone_stages(name: str, image_size: int, num_stages: int | None) -> tuple[Stage, ...]:
+def backbone_stages(
+    name: str, image_size: int, num_stages: int | None, *, as_timm: bool = False
+) -> tuple[Stage, ...]:
     """Return the M depth stages of a backbone.
 
     Args:
@@ -36,6 +46,7 @@ def backbone_stages(name: str, image_size: int, num_stages: int | None) -> tuple
         image_size: Side of the square input, in pixels.
         num_stages: M. None takes timm's own feature stages; fewer merge neighbours, the stem first; more cut
             the longest stages at the ends of residual blocks.
+        as_timm: Whether exits read what timm's classifier reads, behind the last stage with timm's own head.
 
     Raises:
         PlanError: The backbone is unknown or can't be cut, or it has fewer blocks than ``num_stages``.
@@ -43,7 +54,16 @@ def backbone_stages(name: str, image_size: int, num_stages: int | None) -> tuple
     found = anatomy(name, image_size)
     cuts = choose_cuts(found, num_stages)
     starts = [0, *(cut.node + 1 for cut in cuts[:-1])]
-    return tuple(_stage(found.nodes, start, cut) for start, cut in zip(starts, cuts, strict=True))
+    stages = [_stage(found.nodes, start, cut) for start, cut in zip(starts, cuts, strict=True)]
+    if as_timm:
+        head = timm_head(name, image_size)
+        stages = [replace(s, layout=replace(s.layout, by_token=head.by_token)) for s in stages]
+        if head.parts is not None:
+            vectors = Layout((1, head.channels), 1)
+            stages[-1] = replace(
+                stages[-1], layout=vectors, parts=stages[-1].parts | head.parts, read=read_head
+            )
+    return tuple(stages)
 
 
 def choose_cuts(found: Anatomy, num_stages: int | None) -> tuple[Cut, ...]:

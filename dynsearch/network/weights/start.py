@@ -6,19 +6,21 @@ from collections.abc import Sequence
 from itertools import product
 from pathlib import Path
 
-import timm
 import torch
 
 from dynsearch.errors import PlanError, WeightsError
 from dynsearch.network.backbone.backbone import Backbone
 from dynsearch.network.backbone.branches import shifted_places
+from dynsearch.network.backbone.timm_head import classifiers
 from dynsearch.network.backbone.timm_models import create_timm_model
+from dynsearch.network.heads import reads_as_timm
 from dynsearch.network.multi_exit import PlannedNetwork
 from dynsearch.network.weights.files import load_strictly, read_tensors
 from dynsearch.network.weights.initialise import wake_residual_branches
-from dynsearch.network.weights.loaded import HeadPlace, Loaded, load_heads
-from dynsearch.network.weights.public import LAYOUTS, PublicWeights, fitting, to_our_names
-from dynsearch.plan import TemporalShift
+from dynsearch.network.weights.loaded import HeadPlace, Loaded, classes, load_heads
+from dynsearch.network.weights.public import LAYOUTS, PublicWeights, Tensors, fitting, to_our_names
+from dynsearch.plan import Plan, TemporalShift
+from dynsearch.plan.features import is_plain
 from dynsearch.plan.temporal_shift import PLACES
 
 
@@ -42,32 +44,34 @@ def start_backbones(
     Raises:
         WeightsError: The weights can't be had, are of another architecture, or trained with another temporal shift.
     """
-    loaded = []
+    loaded, plan = [], network.plan
     for backbone in network.backbones:
-        own = backbone.name == network.plan.backbone
+        own = backbone.name == plan.backbone
         if weights is not None and own:
             source = str(weights)
             public = to_our_names(read_tensors(weights), backbone.model.state_dict())
         elif pretrained:
-            source, public = "timm", PublicWeights(_pretrained_state(backbone))
+            source, public = "timm", PublicWeights(_pretrained_state(backbone, plan))
         else:
             wake_residual_branches(backbone)
             continue
-        loaded.append(_load(backbone, public, source, network.plan.temporal_shift, heads if own else ()))
+        loaded.append(_load(backbone, public, source, plan, heads if own else ()))
     return tuple(loaded)
 
 
 def _load(
-    backbone: Backbone, public: PublicWeights, source: str, shift: TemporalShift, heads: Sequence[HeadPlace]
+    backbone: Backbone, public: PublicWeights, source: str, plan: Plan, heads: Sequence[HeadPlace]
 ) -> Loaded:
     """Load all of ``public`` that has a place, and say what has none."""
     wanted = backbone.model.state_dict()
-    whole = _whole_model(backbone)
-    tensors, given = dict(public.backbone), dict(public.heads)
-    for classifier in (_classifier(backbone.name), "fc", "head", "classifier"):
-        names = [f"{classifier}.{last}" for last in ("weight", "bias")]
-        if all(name in tensors and name not in wanted for name in names):
-            given.setdefault(0, {f"linear.{name.rpartition('.')[2]}": tensors.pop(name) for name in names})
+    with torch.device("meta"):
+        model = create_timm_model(backbone.name, backbone.image_size, num_classes=1)
+    tensors, given, lines, whole = dict(public.backbone), dict(public.heads), [], model.state_dict()
+    own = _take_classifier(tensors, (classifiers(model), ("fc",), ("head",), ("classifier",)), wanted)
+    if own and (plan.features == "timm" or is_plain(backbone.name)):
+        given.setdefault(0, own)
+    elif own:
+        lines.append(f"timm's classifier, {classes(own)}: with features mean, heads read something else")
     deeper = [name for name in tensors if name not in wanted and name in whole]
     used = {name: value for name, value in tensors.items() if name not in deeper}
     hint = (
@@ -75,9 +79,10 @@ def _load(
         f"{backbone.name}; layouts that are read: {', '.join(LAYOUTS)}"
     )
     load_strictly(backbone.model, used, source, hint)
-    lines = [f"{len(deeper)} tensors of parts that the network does not use"] if deeper else []
+    if deeper:
+        lines.append(f"{len(deeper)} tensors of parts that the network does not use")
     loaded, left, fresh = load_heads(heads, given)
-    differs = _check_shift(backbone, public, shift, source, finished=bool(loaded))
+    differs = _check_shift(backbone, public, plan.temporal_shift, source, finished=bool(loaded))
     return Loaded(
         source,
         public.layout,
@@ -129,22 +134,27 @@ def _check_shift(
     )
 
 
-def _classifier(name: str) -> str:
-    """Return the path of the classifier in timm's model."""
-    config = timm.get_pretrained_cfg(name, allow_unregistered=True)
-    classifier = config.classifier if config else None
-    return str(classifier) if isinstance(classifier, str) else "fc"
+def _take_classifier(tensors: Tensors, paths: Sequence[tuple[str, ...]], wanted: Tensors) -> Tensors:
+    """Return the first classifier that is there as a linear head, and take it out; of two distilled ones the mean."""
+    for together in paths:
+        names = [[f"{path}.{last}" for path in together] for last in ("weight", "bias")]
+        flat = [name for same in names for name in same]
+        if flat and all(name in tensors and name not in wanted for name in flat):
+            weight, bias = (torch.stack([tensors.pop(name) for name in same]).mean(0) for same in names)
+            return {"linear.weight": weight.flatten(1), "linear.bias": bias}
+    return {}
 
 
-def _whole_model(backbone: Backbone) -> set[str]:
-    """Return the names of all tensors of timm's whole model, classifier and deepest stages included."""
-    with torch.device("meta"):
-        return set(create_timm_model(backbone.name, backbone.image_size, num_classes=1).state_dict())
-
-
-def _pretrained_state(backbone: Backbone) -> dict[str, torch.Tensor]:
+def _pretrained_state(backbone: Backbone, plan: Plan) -> Tensors:
+    """Return timm's weights; where its head is used, all of it but the classifier."""
+    headed = reads_as_timm(plan, backbone.name)
     try:
-        return create_timm_model(backbone.name, backbone.image_size, pretrained=True).state_dict()
+        model = create_timm_model(
+            backbone.name, backbone.image_size, pretrained=True, num_classes=None if headed else 0
+        )
+        tensors = model.state_dict()
+        _take_classifier(tensors, (classifiers(model),), {})
+        return tensors
     except Exception as error:  # The hub client raises errors of many unrelated types.
         raise WeightsError(
             f"timm's weights for {backbone.name} can't be had: {' '.join(str(error).split())[:200]}",
