@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dynsearch.api.evaluate import evaluate as evaluate
     from dynsearch.api.events import StudyEvent as StudyEvent
+    from dynsearch.api.score import Scored as Scored
+    from dynsearch.api.score import score as score
     from dynsearch.api.study import Study as Study
     from dynsearch.api.study import run_study as run_study
     from dynsearch.calibration import Calibration as Calibration
@@ -57,6 +59,7 @@ _PUBLIC = {
     "RunSettings": ("dynsearch.study.run_settings", "RunSettings"),
     "SOLVERS": ("dynsearch.thresholds", "SOLVERS"),
     "Study": ("dynsearch.api.study", "Study"),
+    "Scored": ("dynsearch.api.score", "Scored"),
     "StudyEvent": ("dynsearch.api.events", "StudyEvent"),
     "add_dataset": ("dynsearch.data.from_python", "add_dataset"),
     "build_network": ("dynsearch.families", "build_network"),
@@ -66,6 +69,7 @@ _PUBLIC = {
     "load": ("dynsearch.export.loaded", "LoadedNetwork"),
     "read_frames": ("dynsearch.data.reader", "read_frames"),
     "run_study": ("dynsearch.api.study", "run_study"),
+    "score": ("dynsearch.api.score", "score"),
     "solve_thresholds": ("dynsearch.frontier", "solve_thresholds"),
 }
 

@@ -1,35 +1,35 @@
-"""Dynamic inference of a bundle over a split of a data set."""
+"""Dynamic inference of a bundle, or of a plan with weights, over videos."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
+import tempfile
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Literal
 
+from dynsearch.api.score import Scorable, score
+from dynsearch.api.videos import Split, open_videos
 from dynsearch.data.catalogue import get_metrics
 from dynsearch.data.dataset_info import DatasetInfo
-from dynsearch.data.identity import DataIdentity
-from dynsearch.errors import DataError
-from dynsearch.export.bundle import Bundle
 from dynsearch.export.evaluation import Evaluation
 from dynsearch.export.evaluation import evaluate as measure
 from dynsearch.export.loaded import LoadedNetwork
-from dynsearch.study.recipe import StudyRecipe
+from dynsearch.plan import Plan
 from dynsearch.study.run_settings import RunSettings
-from dynsearch.study.source import open_clips
-from dynsearch.training.source import DatasetClips
 
 
 def evaluate(
-    bundle: LoadedNetwork | Bundle | str | os.PathLike[str],
+    bundle: Scorable,
     dataset: str | DatasetInfo | None = None,
     *,
-    split: Literal["calibration", "test"] = "test",
+    split: Split = "test",
     batch_size: int = 32,
     data_root: str | os.PathLike[str] | None = None,
+    weights: str | os.PathLike[str] | None = None,
+    class_names: Sequence[str] | os.PathLike[str] | None = None,
+    activation: str | None = None,
+    max_gflops: float | None = None,
     run: RunSettings | None = None,
     progress: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] | None = None,
@@ -37,73 +37,54 @@ def evaluate(
     """Run a bundle on a split, really stopping early, and again to the last exit.
 
     Args:
-        bundle: What :func:`dynsearch.load` returned, a bundle, or its folder.
+        bundle: What :func:`dynsearch.load` returned, a bundle, or its folder; or a plan, which ``weights`` go with, and
+            whose thresholds are chosen on the data set's calibration split.
         dataset: Name of a data set, or what :func:`dynsearch.add_dataset` returned; None takes the bundle's.
-        split: Which of its splits.
+        split: Which of its splits; ``all`` takes every video there.
         batch_size: Videos that go through the network together.
-        data_root: The data set's own folder; None takes its place below the data home.
+        data_root: The data set's own folder; None takes where it was last, or its place below the data home.
+        weights: For a plan: see :func:`dynsearch.score`.
+        class_names: For a plan: see :func:`dynsearch.score`.
+        activation: For a plan: see :func:`dynsearch.score`.
+        max_gflops: For a plan: see :func:`dynsearch.score`.
         run: How videos are read: ``reader``, ``num_workers`` and ``allow_outside``.
         progress: Told after every batch how many videos are done, and of how many.
         warn: Told what makes the figures doubtful; None makes it a warning of Python's.
 
     Raises:
         BundleError: The folder is no bundle.
-        DataError: The data set's files can't be used, or its classes are not the bundle's.
+        DataError: The data set's files can't be used, or none of its classes is the bundle's.
         VideoError: A video can't be read.
     """
+    tell = warn or (lambda text: warnings.warn(text, stacklevel=3))
+    if weights is not None or isinstance(bundle, Plan):
+        with tempfile.TemporaryDirectory() as folder:
+            made = score(
+                bundle, dataset, weights=weights, output=folder, class_names=class_names, activation=activation,
+                max_gflops=max_gflops, batch_size=batch_size, data_root=data_root, run=run, warn=tell,
+            ).bundle  # fmt: skip
+            assert made is not None
+            own = tell if split == "all" else lambda text: None  # the rest was said already
+            return evaluate(
+                LoadedNetwork(made), dataset, split=split, batch_size=batch_size, data_root=data_root, run=run,
+                progress=progress, warn=own,
+            )  # fmt: skip
     loaded = bundle if isinstance(bundle, LoadedNetwork) else LoadedNetwork(bundle)
+    bundle = loaded.bundle
     name = dataset.name if isinstance(dataset, DatasetInfo) else dataset
-    recipe, root = loaded.bundle.recipe, None if data_root is None else Path(data_root)
-    run = run or RunSettings()
-    source = open_clips(recipe, root, dataset=name, run=run)
-    if tuple(source.dataset.class_names) != loaded.bundle.class_names:
-        raise DataError(
-            f"its classes are not the bundle's: {_first_difference(source, loaded)}",
-            where=str(source.dataset.root),
-            hint="Evaluate on the data set the bundle was trained on",
-        )
-    for text in _doubts(source, loaded.bundle, name, root, split, run):
-        warn(text) if warn else warnings.warn(text, stacklevel=2)
-    config = recipe.training.model_copy(update={"batch_size": batch_size})
-    loader = source.loader(split, loaded.bundle.plan, config, training=False, seed=recipe.seed)
+    source = open_videos(
+        bundle.recipe,
+        bundle.class_names,
+        split,
+        dataset=name,
+        data_root=bundle.root(name, None if data_root is None else Path(data_root)),
+        run=run or RunSettings(),
+        known=bundle.contents(),
+        warn=tell,
+    )
+    config = bundle.recipe.training.model_copy(update={"batch_size": batch_size})
+    loader = source.loader(split, bundle.plan, config, training=False, seed=bundle.recipe.seed)
     total = len(source.video_ids(split))
-    tell = None if progress is None else lambda done: progress(done, total)
-    return measure(loaded, loader, get_metrics(source.dataset.name), on_videos=tell)
-
-
-def _doubts(
-    source: DatasetClips, bundle: Bundle, name: str | None, root: Path | None, split: str, run: RunSettings
-) -> list[str]:
-    """Return what makes figures on a split doubtful: videos that were trained on, or others than were measured on."""
-    known = bundle.contents()
-    if known:
-        own = dataclasses.replace(source.dataset, splits={split: source.dataset.splits[split]})
-        now = set(DataIdentity.of(own).contents()[split])
-        seen, before = len(now & known.get("train", set())), known.get(split, set())
-    else:
-        now = before = set()
-        seen = _trained_on(source, bundle.recipe, root, split, run) if name is not None else 0
-    doubts = [f"{seen} of these videos were trained on, so that the figures are too good"] if seen else []
-    if name is None and now != before:
-        changed = f"{len(before - now)} are gone, {len(now - before)} are new"
-        doubts.append(f"these are not the {split} videos of when it was trained: {changed}")
-    return doubts
-
-
-def _trained_on(
-    source: DatasetClips, recipe: StudyRecipe, data_root: Path | None, split: str, run: RunSettings
-) -> int:
-    """Return how many videos of ``split`` are among the bundle's training videos, if both are of one data set."""
-    if source.dataset.name.partition("@")[0] != recipe.dataset.partition("@")[0]:
-        return 0
-    trained = {record.path for record in open_clips(recipe, data_root, run=run).dataset.splits["train"]}
-    return sum(record.path in trained for record in source.dataset.splits[split])
-
-
-def _first_difference(source: DatasetClips, loaded: LoadedNetwork) -> str:
-    """Return the first class in which a data set and a bundle differ."""
-    here, there = list(source.dataset.class_names), list(loaded.bundle.class_names)
-    if len(here) != len(there):
-        return f"{len(here)} here, {len(there)} there"
-    index = next(i for i, (one, other) in enumerate(zip(here, there, strict=True)) if one != other)
-    return f"class {index} is {here[index]!r} here, {there[index]!r} there"
+    done = None if progress is None else lambda count: progress(count, total)
+    further = get_metrics(source.dataset.name)
+    return measure(loaded, loader, further, on_videos=done, activation=bundle.activation)

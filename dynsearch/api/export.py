@@ -67,6 +67,7 @@ def export_point(
         recipe=recipe,
         anew=True,
         data=recorded_data(folder),
+        root=data_root or (Path(origin.data_root) if (origin := Origin.of_study(folder)) else None),
     )
 
 

@@ -49,20 +49,9 @@ def cost(
     """
     if (plan_file is None) == (backbone is None):
         raise click.UsageError("Give either a plan file or --backbone.")
-    from dynsearch import resources
-    from dynsearch.errors import InputError
-    from dynsearch.plan import Plan
+    from dynsearch.plan.shipped import find_plan
 
-    if plan_file is None:
-        plan = _plan(str(backbone), **fields)
-    elif plan_file.endswith((".yaml", ".yml")):
-        plan = Plan.load(plan_file)
-    else:
-        try:
-            plan = Plan.load(resources.find("studies/paper", plan_file))
-        except InputError as error:
-            hint = f"If it is a backbone: --backbone {plan_file}. {error.hint}"
-            raise InputError(error.problem, where=error.where, hint=hint) from error
+    plan = _plan(str(backbone), **fields) if plan_file is None else find_plan(plan_file)
 
     from dynsearch.families import cost_table
     from dynsearch.families.grid.cost import CostTable

@@ -121,10 +121,11 @@ class _Budget(click.ParamType):
         return budget
 
 
+BUDGET = _Budget()
 budget = click.option(
     "--max-gflops",
     "budget",
-    type=_Budget(),
+    type=BUDGET,
     help="Budget: mean GFLOPs (10^9 multiply-accumulates) per video.",
 )
 any_budget = click.option(

@@ -66,11 +66,12 @@ def read_annotations(
     *,
     allow_missing: bool = False,
     allow_outside: bool = False,
+    everything: bool = False,
 ) -> Annotations:
     """Read a data set's annotation files as they are, making the data set first where dynsearch can.
 
-    With ``allow_missing``, annotated videos without a file have the path it should have; for ``name``, ``root`` and
-    ``allow_outside`` see :func:`open_dataset`.
+    With ``allow_missing``, annotated videos without a file have the path it should have; with ``everything``, no video
+    has to be one to train on; for ``name``, ``root`` and ``allow_outside`` see :func:`open_dataset`.
 
     Raises:
         InputError: The name is unknown.
@@ -80,7 +81,7 @@ def read_annotations(
     if info.generate is not None:
         info.generate(folder)
     try:
-        annotations = info.read(folder)
+        annotations = ((everything and info.everything) or info.read)(folder)
         if DATASETS.is_shipped(name.partition("@")[0]):  # Others say themselves where their videos are.
             annotations = check_inside(annotations, folder, allow_outside=allow_outside)
         if allow_missing:
@@ -137,6 +138,23 @@ def open_dataset(
         splits=splits,
         missing=annotations.missing,
         notes=tuple(notes),
+    )
+
+
+def open_everything(
+    name: str, root: str | os.PathLike[str] | None = None, *, allow_outside: bool = False
+) -> VideoDataset:
+    """Open all videos of a data set, in whatever splits, as the one split ``all``; as :func:`open_dataset` otherwise."""
+    base = name.partition("@")[0]
+    found = read_annotations(base, root, allow_outside=allow_outside, everything=True)
+    records = list({record.video_id: record for record in found.records()}.values())
+    return VideoDataset(
+        name=base,
+        root=dataset_root(base, root),
+        class_names=found.class_names,
+        splits={"all": records},
+        missing=found.missing,
+        notes=found.notes,
     )
 
 

@@ -40,6 +40,7 @@ class DatasetInfo:
         read: Reads its annotation files. ``how_to_get`` is added to its errors that have no hint.
         splits: In words, which split is meant without a variant, and which variants there are.
         variant: Gives the layout of a variant; None where there are none.
+        everything: Reads all videos there as test videos, where ``read`` wants some to train on; None is ``read``.
         generate: Makes it at a folder unless it is there; None for data that has to be downloaded.
         metrics: What its results are measured by, keys of ``scores.metrics.METRICS``; the first leads.
         flip: What mirroring a video does to its classes.
@@ -59,6 +60,7 @@ class DatasetInfo:
     read: Layout
     splits: str
     variant: Callable[[str], Layout] | None = None
+    everything: Layout | None = None
     generate: Callable[..., None] | None = None
     metrics: tuple[str, ...] = ("top1", "top5")
     flip: FlipRule = "plain"
@@ -72,8 +74,9 @@ def _entry(name: str, facts: Mapping[str, Any]) -> DatasetInfo:
     argument, variants = written.pop("variant", None), written.pop("variants", None)
     if argument is not None:
         written["variant"] = functools.partial(_variant, name, read, argument, variants)
-    if "generate" in written:
-        written["generate"] = functools.partial(_call, written["generate"])
+    for own in ("generate", "everything"):
+        if own in written:
+            written[own] = functools.partial(_call, written[own])
     if "metrics" in written:
         written["metrics"] = tuple(written["metrics"])
     return DatasetInfo(name=name, read=read, **written)

@@ -6,7 +6,8 @@ import dataclasses
 import functools
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Collection, Mapping
 from typing import Any, NamedTuple
 
 from dynsearch.data.content import content_digests
@@ -14,6 +15,7 @@ from dynsearch.data.records import VideoDataset
 from dynsearch.errors import InputError, named
 
 _SHOWN = 5  # videos of each kind of change
+_DIGITS = 16  # of what tells a file's content
 
 
 class VideoIdentity(NamedTuple):
@@ -147,6 +149,24 @@ class DataIdentity:
         except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
             raise InputError("holds no identity of a data set") from error
         return cls(names, splits)
+
+
+def shown_again(videos: Collection[str], others: Collection[str]) -> int:
+    """Return how many videos show something of another one, each as :meth:`DataIdentity.contents` tells it."""
+    times: dict[str, list[tuple[float, ...]]] = {}
+    for content in (other for other in others if not other.startswith("no file")):
+        times.setdefault(content[:_DIGITS], []).append(_seconds(content))
+    count = 0
+    for content in videos:
+        start, end = _seconds(content)
+        count += any(start < last and first < end for first, last in times.get(content[:_DIGITS], ()))
+    return count
+
+
+def _seconds(content: str) -> tuple[float, ...]:
+    """Return start and end of what a video shows of its file."""
+    _, part, seconds = content.partition("(")
+    return tuple(map(float, seconds.rstrip(")").split(","))) if part else (0.0, math.inf)
 
 
 def _by_video(splits: Splits) -> dict[str, tuple[str, VideoIdentity]]:

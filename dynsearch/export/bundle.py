@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from dynsearch.data.home import remember_root, remembered_root
 from dynsearch.data.identity import DataIdentity
 from dynsearch.errors import BundleError, DynsearchError, shown
 from dynsearch.export.card import CardFacts, model_card
@@ -26,10 +27,11 @@ from dynsearch.files import read_json, read_yaml, write_text, written_whole, yam
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
 from dynsearch.plugins import portable, require
+from dynsearch.scores.storage import read_arrays
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import split_settings
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
-from dynsearch.training.made import WEIGHTS
+from dynsearch.training.made import SCORES, WEIGHTS
 
 if TYPE_CHECKING:
     import pandas
@@ -59,6 +61,13 @@ class Bundle:
         """The network's weights, as safetensors."""
         return _weights_in(self.folder)
 
+    @property
+    def activation(self) -> str:
+        """What made probabilities of logits in the network's loss, as its scores say; empty where they don't."""
+        path = self.folder / SCORES["calibration"]
+        found = read_arrays(path, ("activation",)) if path.is_file() else {}
+        return str(found.get("activation", ""))
+
     def contents(self) -> dict[str, set[str]]:
         """Return, by split, what tells the content of the videos apart that it was trained and measured on.
 
@@ -72,6 +81,11 @@ class Bundle:
         if not isinstance(values, dict) or not all(isinstance(value, list) for value in values.values()):
             raise BundleError("holds no lists of contents", where=str(path), hint="Export the bundle again")
         return {split: set(map(str, digests)) for split, digests in values.items()}
+
+    def root(self, dataset: str | None, given: Path | None) -> Path | None:
+        """Return a data set's folder: ``given``, or for the bundle's own where it lay last; None where unknown."""
+        other = dataset is not None and dataset.partition("@")[0] != self.recipe.dataset.partition("@")[0]
+        return given if given is not None or other else remembered_root(self.contents())
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return a row for each exit: its cell, frames and depth, the cumulative cost up to it, and its threshold."""
@@ -108,7 +122,8 @@ class Bundle:
             raise BundleError(
                 f"is no bundle: {', '.join(missing)} missing",
                 where=str(folder),
-                hint="Make one with `dynsearch export`",
+                hint="Make one with `dynsearch export`"
+                + ("" if folder.is_dir() else "; or give --weights FILE with a plan"),
             )
         path = folder / "recipe.yaml"
         recipe, _ = split_settings(read_yaml(path, BundleError), error=BundleError, where=str(path))
@@ -116,7 +131,7 @@ class Bundle:
         plan = Plan.load(folder / "plan.yaml")
         policy = ExitPolicy.load(folder / "policy.yaml")
         policy.check_fits(len(plan.exits), plan.plan_id)
-        class_names = _class_names(folder / "labels.txt")
+        class_names = class_names_in(folder / "labels.txt")
         return cls(folder, plan, policy, class_names, recipe)
 
 
@@ -132,6 +147,7 @@ def write_bundle(
     recipe: StudyRecipe,
     anew: bool = False,
     data: DataIdentity | None = None,
+    root: Path | None = None,
 ) -> Bundle:
     """Write one operating point as a bundle; ``policy.yaml`` comes last and makes it complete.
 
@@ -146,6 +162,7 @@ def write_bundle(
         recipe: How the network was trained.
         anew: Remove what an earlier bundle or training left there.
         data: On which data; None where that is not known.
+        root: Where they lie, which is remembered on this machine.
 
     Raises:
         DynsearchError: A file can't be written.
@@ -175,12 +192,14 @@ def write_bundle(
     (folder / CONTENTS).unlink(missing_ok=True)
     if data is not None:
         write_text(folder / CONTENTS, json.dumps(data.contents()))
+    if data is not None and root is not None:
+        remember_root({split: set(each) for split, each in data.contents().items()}, root)
     for name in FILES:
         write_text(folder / name, texts[name])
     return Bundle.load(folder)
 
 
-def _class_names(path: Path) -> tuple[str, ...]:
+def class_names_in(path: Path) -> tuple[str, ...]:
     """Return the names in ``labels.txt``, one a line, each another."""
     try:
         lines = path.read_text(encoding="utf-8").removesuffix("\n").split("\n")

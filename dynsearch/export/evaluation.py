@@ -13,8 +13,9 @@ from dynsearch.export.loaded import LoadedNetwork
 from dynsearch.frontier import Interval, bootstrap_difference
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network import ProgressiveResult
+from dynsearch.scores import ExitScores
 from dynsearch.scores.labels import first_choice_is_label
-from dynsearch.scores.metrics import METRICS
+from dynsearch.scores.metrics import measure as measured
 from dynsearch.thresholds import ExitPolicy
 
 
@@ -23,6 +24,9 @@ class Evaluation:
     """What dynamic inference achieved on a split, and full inference on the same videos in the same run.
 
     Attributes:
+        plan_id: The network's plan.
+        exits: Its exits, as the plan writes them.
+        exit_costs: What reaching each costs.
         num_videos: N.
         top1: Share of right answers, 0..1.
         metrics: Further metrics by name, for instance ``top5`` or ``map``, 0..1.
@@ -37,6 +41,9 @@ class Evaluation:
         measure: What costs are in.
     """
 
+    plan_id: str
+    exits: tuple[str, ...]
+    exit_costs: tuple[float, ...]
     num_videos: int
     top1: float
     metrics: dict[str, float]
@@ -56,6 +63,7 @@ def evaluate(
     loader: Iterable[tuple[torch.Tensor, torch.Tensor, torch.Tensor]],
     metrics: Iterable[str] = (),
     on_videos: Callable[[int], None] | None = None,
+    activation: str = "",
 ) -> Evaluation:
     """Run every clip of ``loader`` until its exit is sure enough, and again to the last exit.
 
@@ -64,6 +72,7 @@ def evaluate(
         loader: Batches of (clips (B, T, C, H, W), labels (B,) or 0/1 (B, K), indices (B,)).
         metrics: Names of further metrics, keys of ``scores.metrics.METRICS``.
         on_videos: Told after every batch how many videos are done.
+        activation: What made probabilities of logits in the network's loss, as in :class:`~dynsearch.ExitScores`.
     """
     policy = loaded.bundle.policy
     full = ExitPolicy.never_early(policy.num_exits, plan_id=policy.plan_id)
@@ -83,16 +92,22 @@ def evaluate(
     exit_N, early_NK, late_NK, truth_N = map(np.concatenate, (exits, early, late, truth))
     cost_E = np.asarray(loaded.network.cost_E)
     share_E = np.bincount(exit_N, minlength=len(cost_E)) / len(exit_N)
+    ends = ExitScores.from_logits([early_NK, late_NK], truth_N, cost_E[[0, -1]], activation=activation)
+    stopped_N, last_N = np.zeros_like(exit_N), np.ones_like(exit_N)
     further = [name for name in metrics if name != "top1"]
+    plan = loaded.bundle.plan
     return Evaluation(
+        plan_id=plan.plan_id,
+        exits=tuple(map(str, plan.exits.exits)),
+        exit_costs=tuple(cost_E.tolist()),
         num_videos=len(exit_N),
-        top1=METRICS["top1"](early_NK, truth_N),
-        metrics={name: METRICS[name](early_NK, truth_N) for name in further},
+        top1=measured("top1", ends, stopped_N),
+        metrics={name: measured(name, ends, stopped_N) for name in further},
         cost=float(share_E @ cost_E),
         exit_share=tuple(share_E.tolist()),
         seconds=seconds,
-        full_top1=METRICS["top1"](late_NK, truth_N),
-        full_metrics={name: METRICS[name](late_NK, truth_N) for name in further},
+        full_top1=measured("top1", ends, last_N),
+        full_metrics={name: measured(name, ends, last_N) for name in further},
         full_cost=float(cost_E[-1]),
         full_seconds=full_seconds,
         difference=bootstrap_difference(

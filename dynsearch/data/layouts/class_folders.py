@@ -30,11 +30,7 @@ def read_class_folders(root: Path, *, test_groups: str | None = None) -> Annotat
     Raises:
         DataError: There are no class folders with videos, or training and test have other classes.
     """
-    if not root.is_dir():
-        raise DataError("there is no such folder", where=str(root))
-    folders, parts, notes = _look(root, frames=False)
-    if not any(parts.values()):
-        folders, parts, notes = _look(root, frames=True)
+    folders, parts, notes = _found(root)
     names = parts["train"]
     if len(names) < 2:
         raise _too_few(folders["train"], names, notes)
@@ -52,16 +48,41 @@ def read_class_folders(root: Path, *, test_groups: str | None = None) -> Annotat
     return take_test_groups(_grouped(root, annotations), test_groups, where=root)
 
 
-def _look(root: Path, *, frames: bool) -> tuple[dict[Role, Path], dict[Role, Classes], list[str]]:
+def read_everything(root: Path) -> Annotations:
+    """Read the videos of every class folder, in whatever splits or in none, as test videos.
+
+    Raises:
+        DataError: There are no class folders with videos.
+    """
+    _, parts, notes = _found(root, everything=True)
+    names = tuple(sorted({name for classes in parts.values() for name in classes}))
+    if not names:
+        raise _too_few(root, {}, notes)
+    labels = {name: label for label, name in enumerate(names)}
+    test = [record for classes in parts.values() for record in _records(root, classes, labels)]
+    return _grouped(root, Annotations(class_names=names, train=[], test=test, notes=tuple(notes), own=True))
+
+
+def _found(
+    root: Path, *, everything: bool = False
+) -> tuple[dict[Role, Path], dict[Role, Classes], list[str]]:
+    if not root.is_dir():
+        raise DataError("there is no such folder", where=str(root))
+    found = _look(root, frames=False, everything=everything)
+    return found if any(found[1].values()) else _look(root, frames=True, everything=everything)
+
+
+def _look(root: Path, *, frames: bool, everything: bool) -> tuple[dict[Role, Path], dict[Role, Classes], list[str]]:
     """Return the folder and the classes of each split under a data root, and what is said of the rest.
 
-    Its folders are splits if the one called train has class folders.
+    Its folders are splits if the one called train has class folders or, with ``everything``, no other one has videos.
     """
     left_out = LeftOut(root)
     picked, others = pick(_folders(root), words=False, where=str(root))
     parts = {role: _classes(root / name, left_out, frames=frames) for role, name in picked.items()}
     parts = {role: classes for role, classes in parts.items() if classes}
-    if "train" not in parts:
+    alone = everything and parts and _classes(root, LeftOut(root), frames=frames).keys() <= {*picked.values()}
+    if "train" not in parts and not alone:
         left_out = LeftOut(root)
         classes = _classes(root, left_out, frames=frames)
         doubled = [picked[role] for role, inner in parts.items() if inner.keys() & classes.keys()]

@@ -49,6 +49,20 @@ def read_csv_videos(root: Path, *, test_groups: str | None = None) -> Annotation
     return take_test_groups(annotations, test_groups, where=root)
 
 
+def read_everything(root: Path) -> Annotations:
+    """Read the CSV file or files in a folder, whatever splits they name, as test videos; one that is there twice, once.
+
+    Raises:
+        DataError: There is no CSV file, or one is not in the format above, or a path leaves the root.
+    """
+    files, notes = _find_lists(root, everything=True)
+    rows = [(path, row) for path in files.values() for row in read_list(path, root)]
+    class_names, labels = class_numbers(row.label for _, row in rows)
+    records = {record.video_id: record for record in (_record(root, row, labels, path) for path, row in rows)}
+    test = list(records.values())
+    return Annotations(class_names=class_names, train=[], test=test, notes=tuple(notes), own=True)
+
+
 def _record(root: Path, row: ListedVideo, labels: Mapping[str, int], listed: Path) -> VideoRecord:
     path = Path(os.path.normpath(root / row.path))
     if listed.parent != root and not path.exists():
@@ -64,10 +78,11 @@ def _record(root: Path, row: ListedVideo, labels: Mapping[str, int], listed: Pat
     return VideoRecord(video_id, path, labels[row.label], row.group, row.seconds)
 
 
-def _find_lists(root: Path) -> tuple[dict[Role, Path], list[str]]:
+def _find_lists(root: Path, *, everything: bool = False) -> tuple[dict[Role, Path], list[str]]:
     """Return the list of each split, ``train`` where one is for all, and what is said of other files.
 
-    They lie in the data root or, where it has none, in a folder such as ``annotations/`` or ``splits/``.
+    They lie in the data root or, where it has none, in a folder such as ``annotations/`` or ``splits/``. With
+    ``everything``, none has to be one to train on.
     """
     names = _lists_in(root)
     for entry in () if _is_any(names) else entries_of(root):
@@ -77,7 +92,7 @@ def _find_lists(root: Path) -> tuple[dict[Role, Path], list[str]]:
     tables = [name for name in names if not name.lower().endswith(".txt")] or names
     if not picked and len(tables) == 1:
         picked, others = {"train": tables[0]}, [name for name in names if name != tables[0]]
-    elif "train" not in picked:
+    elif "train" not in picked and not (everything and picked):
         raise DataError(
             f"holds {len(tables)} CSV files ({', '.join(tables[:5])}), expected train.csv and test.csv, or one for all"
             if tables

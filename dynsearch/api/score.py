@@ -1,0 +1,222 @@
+"""Exit scores of a trained network, and a bundle of a network that was trained elsewhere: nothing is trained."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+from dynsearch import resources
+from dynsearch.api.videos import Split, open_videos
+from dynsearch.budget import last_that_fits
+from dynsearch.data.dataset_info import DatasetInfo
+from dynsearch.errors import InputError, WeightsError
+from dynsearch.export.bundle import Bundle, class_names_in, write_bundle
+from dynsearch.export.loaded import LoadedNetwork, load_network
+from dynsearch.export.ownership import check_export
+from dynsearch.families import build_network, family_of
+from dynsearch.files import check_outputs
+from dynsearch.frontier import merge
+from dynsearch.network import MultiExitNetwork
+from dynsearch.network.weights.files import load_weights, read_tensors, save_weights
+from dynsearch.plan import Plan
+from dynsearch.plan.shipped import find_plan
+from dynsearch.scores import ExitScores
+from dynsearch.scores.suspicions import suspicions
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.recipe_file import load_recipe
+from dynsearch.study.run_settings import RunSettings
+from dynsearch.thresholds import full_inference
+from dynsearch.training.device import pick_device
+from dynsearch.training.made import SCORES, WEIGHTS
+from dynsearch.training.scorer import score as measured
+from dynsearch.training.seeding import seed_torch
+from dynsearch.training.source import DatasetClips
+
+Scorable = LoadedNetwork | Bundle | Plan | str | os.PathLike[str]
+"""A bundle or its folder; or a plan, its file or the name of one of the papers', with weights."""
+
+
+class Scored(NamedTuple):
+    """What :func:`score` returns.
+
+    Attributes:
+        scores: The exit scores, by split.
+        bundle: The bundle that was written; None where none was.
+    """
+
+    scores: dict[str, ExitScores]
+    bundle: Bundle | None
+
+
+def score(
+    what: Scorable,
+    dataset: str | DatasetInfo | None = None,
+    *,
+    weights: str | os.PathLike[str] | None = None,
+    split: Split | None = None,
+    output: str | os.PathLike[str] | None = None,
+    class_names: Sequence[str] | os.PathLike[str] | None = None,
+    activation: str | None = None,
+    max_gflops: float | None = None,
+    batch_size: int = 32,
+    data_root: str | os.PathLike[str] | None = None,
+    run: RunSettings | None = None,
+    force: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+    warn: Callable[[str], None] | None = None,
+) -> Scored:
+    """Measure every exit of a trained network on a data set, without training it.
+
+    Args:
+        what: A bundle; or a plan, for which ``weights`` are given.
+        dataset: Name of a data set, or what :func:`dynsearch.add_dataset` returned; None takes the bundle's.
+        weights: The network's weights, in any layout that is read.
+        split: ``calibration``, ``test``, or ``all``, which takes every video there; None measures on the first two.
+        output: With a split, the file for the scores; else the folder for both, and a bundle with thresholds chosen on
+            calibration.
+        class_names: With a plan: the classes in the order of the network's logits, or the file that names them, one a
+            line; None takes the data set's order.
+        activation: With a plan: what made probabilities of the logits in the network's loss, as in ``ExitScores``.
+        max_gflops: The budget of the bundle's thresholds. None takes the cheapest point that is as accurate on
+            calibration as the full network.
+        batch_size: Videos that go through the network together.
+        data_root: The data set's own folder; None takes where it was last, or its place below the data home.
+        run: How videos are read.
+        force: Write over what is there.
+        progress: Told after every batch how many videos of a split are done, and of how many.
+        warn: Told what looks wrong; None makes it a warning of Python's.
+
+    Raises:
+        InputError: Names, files or wishes don't go together.
+        WeightsError: The weights can't be had, are of another network, or some exit has no head among them.
+        DataError: The data set's files can't be used, or have none of the classes.
+        VideoError: A video can't be read.
+    """
+    tell = warn or (lambda text: warnings.warn(text, stacklevel=3))
+    name = dataset.name if isinstance(dataset, DatasetInfo) else dataset
+    target, root, file = (None if path is None else Path(path) for path in (output, data_root, weights))
+    bundle = what.bundle if isinstance(what, LoadedNetwork) else what if isinstance(what, Bundle) else None
+    if bundle is None and file is None and isinstance(what, str | os.PathLike):
+        bundle = Bundle.load(what)
+    inputs = [path for path in (root, file, bundle and bundle.folder) if path]
+    if target and split:
+        check_outputs([(target, "(?!)")], inputs, force=force)
+    elif target:
+        check_export(target, inputs, force=force)
+    if bundle is not None:
+        recipe, plan, known = bundle.recipe, bundle.plan, bundle.contents()
+        root, class_names = bundle.root(name, root), bundle.class_names
+    else:
+        if file is None or name is None:
+            raise InputError("a plan needs weights and a data set", hint="Give --weights FILE and --dataset")
+        assert not isinstance(what, LoadedNetwork | Bundle)
+        plan, known = what if isinstance(what, Plan) else find_plan(os.fspath(what)), {}
+        recipe = recipe_for(name)
+        if isinstance(class_names, os.PathLike):
+            class_names = class_names_in(Path(class_names))
+    settings = run or RunSettings()
+    source = open_videos(
+        recipe, class_names, split, dataset=name, data_root=root, run=settings, known=known, warn=tell
+    )
+    names = source.dataset.class_names
+    network = (
+        load_network(bundle) if bundle else brought_network(plan, len(names), recipe, file or Path(), tell)
+    )
+    config = recipe.training.model_copy(update={"batch_size": batch_size})
+    scores = {}
+    for one in source.dataset.splits:
+        loader = source.loader(one, plan, config, training=False, seed=recipe.seed)
+        ids = source.video_ids(one)
+        found = measured(
+            network, loader, video_ids=ids, split=one, device=pick_device(),
+            on_step=progress and (lambda report: progress(report.done, report.total)),
+        )  # fmt: skip
+        scores[one] = replace(found, activation=activation or "")
+        for said in suspicions(scores[one]):
+            tell(f"{one} scores: {said}")
+    if target and split:
+        scores[split].save(target)
+    elif target:
+        return Scored(scores, _written(target, network, recipe, source, scores, max_gflops))
+    return Scored(scores, None)
+
+
+def recipe_for(dataset: str) -> StudyRecipe:
+    """Return the shipped recipe of a data set, or that of one's own videos, without a frame cache."""
+    name = dataset.partition("@")[0]
+    known = name if name in resources.names("studies") else "folders"
+    recipe, _ = load_recipe(known, overrides={"dataset": dataset})
+    training = recipe.training.model_copy(update={"pretrained": False})
+    return recipe.model_copy(update={"frame_cache": None, "training": training})
+
+
+def brought_network(
+    plan: Plan, num_classes: int, recipe: StudyRecipe, weights: Path, tell: Callable[[str], None]
+) -> MultiExitNetwork:
+    """Return the plan's network with the weights of a file, heads and all.
+
+    Raises:
+        WeightsError: They can't be had, are of another network, or some part of it has none among them.
+    """
+    seed_torch(0, "init")
+    network = build_network(plan, num_classes, measure=recipe.measure)
+    own = network.state_dict()
+    if own.keys() == read_tensors(weights).keys():
+        load_weights(network, weights)
+        return network
+    before = {
+        name: value.clone() for name, value in own.items() if value.is_floating_point() and value.numel() > 1
+    }
+    family_of(plan).start(network, pretrained=False, weights=weights)
+    now = network.state_dict()
+    drawn = [name for name, value in before.items() if value.unique().numel() > 1]
+    if fresh := [name for name in drawn if now[name].equal(before[name])]:
+        raise WeightsError(
+            f"gives no weights to {len(fresh)} tensors of the network for {num_classes} classes, first"
+            f" {', '.join(fresh[:3])}",
+            where=str(weights),
+            hint="The plan's exits need heads in the file, for as many classes as the data set (or class_names) has; "
+            "heads alone are fitted by `dynsearch train PLAN --only heads`",
+        )
+    return network
+
+
+def _written(
+    folder: Path,
+    network: MultiExitNetwork,
+    recipe: StudyRecipe,
+    source: DatasetClips,
+    scores: dict[str, ExitScores],
+    max_gflops: float | None,
+) -> Bundle:
+    """Write the scores and a bundle whose thresholds are chosen on calibration."""
+    points = merge(
+        {0: (scores["calibration"], scores["test"])}, solver=recipe.solver, confidence=recipe.confidence
+    )
+    if max_gflops is not None:
+        budget = recipe.measure.only("gflops", max_gflops)
+        chosen = last_that_fits(points, budget, lambda point: point.calibration.cost, recipe.measure)
+    else:
+        full = full_inference(scores["calibration"]).top1
+        chosen = next((point for point in points if point.calibration.top1 >= full), points[-1])
+        budget = chosen.calibration.cost
+    folder.mkdir(parents=True, exist_ok=True)
+    save_weights(network, folder / WEIGHTS)
+    for split, each in scores.items():
+        each.save(folder / SCORES[split])
+    return write_bundle(
+        folder,
+        plan=network.plan,
+        point=chosen,
+        full=full_inference(scores["test"]),
+        frontier=[(network.plan, point) for point in points],
+        weights=folder / WEIGHTS,
+        class_names=source.dataset.class_names,
+        recipe=recipe.model_copy(update={"budget": budget, "dataset": source.dataset.name}),
+        data=source.identity,
+        root=source.dataset.root,
+    )

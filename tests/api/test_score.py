@@ -1,0 +1,160 @@
+"""A network that was trained elsewhere: scores of every exit, a bundle, and dynamic inference, without training."""
+
+import numpy as np
+import pytest
+import torch
+
+import dynsearch
+from dynsearch.errors import WeightsError
+from dynsearch.export.bundle import Bundle
+from tests.api.own_videos import CLASSES, write_folder, write_network
+from tests.cli.runner import dynsearch_here
+
+COUNTS = dict.fromkeys(CLASSES, 10)
+
+
+@pytest.fixture(scope="module")
+def work(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("work")
+    write_network(folder)
+    write_folder(folder / "data", COUNTS)
+    made = ("score", "plan.yaml", "--weights", "net.pth", "--dataset", "folders", "--data-root", "data")
+    dynsearch_here(*made, "--output", "net", cwd=folder)
+    return folder
+
+
+def test_scores_are_the_networks_own_logits_and_the_bundle_holds_its_weights(work):
+    network = write_network(work)
+    loaded = dynsearch.load(work / "net")
+    state = loaded.network.state_dict()
+    assert all(torch.equal(value, state[name].cpu()) for name, value in network.state_dict().items())
+    for split in ("calibration", "test"):
+        scores = dynsearch.ExitScores.load(work / "net" / f"scores-{split}.npz")
+        clips = torch.stack([loaded.read_clip(work / "data" / name) for name in scores.video_ids_N])
+        with torch.inference_mode():
+            logits = network(clips).numpy()
+        np.testing.assert_allclose(scores.logits_ENK, logits, rtol=1e-4, atol=1e-4)
+        assert [CLASSES[label] for label in scores.labels_N] == [n.split("/")[0] for n in scores.video_ids_N]
+
+
+def test_thresholds_are_the_cheapest_that_lose_nothing_on_calibration(work):
+    calibration = dynsearch.ExitScores.load(work / "net/scores-calibration.npz")
+    curve = dynsearch.solve_thresholds(calibration)
+    full = calibration.correct()[-1].mean()
+    wanted = next(point for point in curve if point.top1 >= full)
+    assert Bundle.load(work / "net").policy.thresholds == wanted.thresholds
+
+
+def test_evaluate_takes_a_plan_with_weights_or_the_bundle_and_finds_the_same(work):
+    bundle = dynsearch_here("evaluate", "net", "--json", cwd=work).json  # the data root is remembered
+    plan = dynsearch_here(
+        "evaluate", "plan.yaml", "--weights", "net.pth", "--dataset", "folders", "--data-root", "data", "--json",
+        cwd=work,
+    ).json  # fmt: skip
+    for values in (bundle, plan):
+        for name in [name for name in values if "second" in name]:
+            del values[name]
+    assert bundle == plan
+    scores = dynsearch.ExitScores.load(work / "net/scores-test.npz")
+    exits = Bundle.load(work / "net").policy.first_exit(scores.confidence())
+    assert bundle["top1"] == pytest.approx(scores.correct()[exits, range(len(exits))].mean())
+    assert bundle["full_top1"] == pytest.approx(scores.correct()[-1].mean())
+
+
+def test_predict_answers_as_evaluate_does(work):
+    loaded = dynsearch.load(work / "net")
+    scores = dynsearch.ExitScores.load(work / "net/scores-test.npz")
+    exits = loaded.bundle.policy.first_exit(scores.confidence())
+    for place, name in enumerate(scores.video_ids_N):
+        answer = loaded.predict(work / "data" / name)
+        assert answer.label == CLASSES[scores.logits_ENK[exits[place], place].argmax()]
+        assert answer.exit == exits[place] + 1
+
+
+def test_class_names_of_the_network_number_its_logits(work, tmp_path):
+    """Its logits mean jump, wave, brushing; the folders' order is another one."""
+    names = [CLASSES[1], CLASSES[2], CLASSES[0].lower().replace(" ", "_")]
+    (tmp_path / "labels.txt").write_text("".join(f"{name}\n" for name in names))
+    command = ("score", "plan.yaml", "--weights", "net.pth", "--dataset", "folders", "--data-root", "data")
+    more = ("--split", "all", "--labels", tmp_path / "labels.txt", "--output", tmp_path / "all.npz", "--json")
+    values = dynsearch_here(*command, *more, cwd=work).json
+    scores = dynsearch.ExitScores.load(tmp_path / "all.npz")
+    assert values["videos"] == {"all": 30}
+    truth = [[1, 2, 0].index(CLASSES.index(name.split("/")[0])) for name in scores.video_ids_N]
+    assert scores.labels_N.tolist() == truth
+    own = dynsearch.ExitScores.load(work / "net/scores-test.npz")
+    where = [list(scores.video_ids_N).index(name) for name in own.video_ids_N]
+    np.testing.assert_allclose(scores.logits_ENK[:, where], own.logits_ENK, rtol=1e-4, atol=1e-4)
+
+
+def test_scores_of_a_bundle_on_other_videos_are_what_calibrate_checks(work, tmp_path):
+    write_folder(tmp_path / "new", dict.fromkeys(CLASSES, 3), seed=500)
+    dynsearch_here(
+        "score",
+        "net",
+        "--data-root",
+        tmp_path / "new",
+        "--split",
+        "all",
+        "--output",
+        tmp_path / "new.npz",
+        cwd=work,
+    )
+    result = dynsearch_here(
+        "calibrate", "net/scores-calibration.npz", "--max-gflops", "1", "--check", tmp_path / "new.npz", "--json",
+        cwd=work,
+    )  # fmt: skip
+    assert sum(result.json["drift"]["exit_share"]) == pytest.approx(1)
+
+
+def test_from_python_everything_is_returned_and_nothing_written(work):
+    plan = dynsearch.Plan.load(work / "plan.yaml")
+    heard = []
+    scored = dynsearch.score(
+        plan,
+        "folders",
+        weights=work / "net.pth",
+        data_root=work / "data",
+        warn=heard.append,
+        activation="softmax",
+    )
+    assert scored.bundle is None
+    assert {split: scores.activation for split, scores in scored.scores.items()} == {
+        "calibration": "softmax", "test": "softmax",
+    }  # fmt: skip
+    assert any("not known" in text for text in heard)
+
+
+@pytest.mark.reliability(
+    "Weights",
+    "scoring a network some exits of which have no weights in the file, or another number of classes",
+    happens="is refused before anything is measured",
+    sees="gives no weights to ... tensors of the network ...",
+)
+def test_a_network_without_all_its_weights_is_refused(work, tmp_path):
+    state = torch.load(work / "net.pth")["state_dict"]
+    backbone = {
+        name.removeprefix("backbone.model."): v for name, v in state.items() if not name.startswith("heads")
+    }
+    torch.save(backbone, tmp_path / "bare.pth")
+    with pytest.raises(WeightsError, match="gives no weights to .* heads.0.linear.weight"):
+        dynsearch.score(
+            work / "plan.yaml", "folders", weights=tmp_path / "bare.pth", data_root=work / "data",
+            warn=lambda text: None,
+        )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("plan.yaml", "--output", "x"), "or give --weights FILE with a plan"),
+        (("plan.yaml", "--weights", "net.pth", "--output", "x"), "needs --dataset"),
+        (("nothing", "--weights", "net.pth", "--dataset", "folders", "--output", "x"), "there is no plan"),
+        (("net", "--output", "net"), "net"),
+        (("net", "--output", "net/scores-test.npz", "--split", "test"), "net"),
+        (("net", "--output", "data", "--dataset", "folders", "--data-root", "data"), "data"),
+    ],
+)
+def test_wishes_that_do_not_go_together_are_one_message(work, arguments, says):
+    assert says in dynsearch_here("score", *arguments, cwd=work, code=2).err
+    assert not (work / "x").exists()
