@@ -171,7 +171,8 @@ def brought_network(
     before = {
         name: value.clone() for name, value in own.items() if value.is_floating_point() and value.numel() > 1
     }
-    family_of(plan).start(network, pretrained=False, weights=weights)
+    for found in family_of(plan).start(network, pretrained=False, weights=weights):
+        tell(str(found))
     now = network.state_dict()
     drawn = [name for name, value in before.items() if value.unique().numel() > 1]
     if fresh := [name for name in drawn if now[name].equal(before[name])]:

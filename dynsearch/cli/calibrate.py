@@ -100,6 +100,7 @@ _FILE = UserPath(dir_okay=False, path_type=Path)
 )
 @click.option("--csv", "csv_file", type=_FILE, help="Write the whole frontier to this file.")
 @click.option("--plot", "plot_file", type=_FILE, help="Draw the frontier into this file (png, svg or pdf).")
+@click.option("--report", "report_file", type=_FILE, help="Write one HTML page with all of it to this file.")
 @click.option("--policy", "policy_file", type=_FILE, help="Write the chosen point's thresholds to this file.")
 @force
 def calibrate(**options: Any) -> None:
@@ -110,12 +111,12 @@ def calibrate(**options: Any) -> None:
     Prints the accuracy / cost frontier, and the best point under --max-gflops.
     """
     from dynsearch.calibration import calibrate as run
-    from dynsearch.cli.calibrate_text import parse_costs, parse_grid, to_text
+    from dynsearch.cli.calibrate_text import OWN_PAGE, parse_costs, parse_grid, to_page, to_text
     from dynsearch.display.figures import OWN_PICTURE, check_picture, saved_figure
     from dynsearch.display.tables import write_csv
-    from dynsearch.files import check_outputs
+    from dynsearch.files import check_outputs, write_text
 
-    outputs = {name: options.pop(name) for name in ("as_json", "csv_file", "plot_file", "policy_file")}
+    outputs = {name: options.pop(name) for name in ("as_json", "csv_file", "plot_file", "policy_file", "report_file")}
     options["max_gflops"], options["budget"] = options["budget"], options.pop("any_budget")
     if options["max_gflops"] is not None and options["budget"] is not None:
         raise click.UsageError("--max-gflops and --budget are one; give one of them.")
@@ -127,7 +128,7 @@ def calibrate(**options: Any) -> None:
     csv_file, plot_file, policy_file = (outputs[name] for name in ("csv_file", "plot_file", "policy_file"))
     check_picture(plot_file)
     check_outputs(
-        [(csv_file, OWN_FRONTIER), (plot_file, OWN_PICTURE), (policy_file, OWN_POLICY)],
+        [(csv_file, OWN_FRONTIER), (plot_file, OWN_PICTURE), (policy_file, OWN_POLICY), (outputs["report_file"], OWN_PAGE)],
         [options[name] for name in ("scores", "test", "check", "rematch", "by")],
         force=options.pop("force"),
     )
@@ -150,4 +151,6 @@ def calibrate(**options: Any) -> None:
             result.plot(axes)
     if policy_file is not None:
         result.policy.save(policy_file)
+    if outputs["report_file"] is not None:
+        write_text(outputs["report_file"], to_page(result, options["scores"].name))
     click.echo(result.to_json() if outputs["as_json"] else to_text(result))

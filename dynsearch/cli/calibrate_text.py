@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import math
+import tempfile
+from html import escape
+from pathlib import Path
 
 from dynsearch.calibration import Calibration
+from dynsearch.display.figures import saved_figure
+from dynsearch.display.notebook import page
 from dynsearch.display.words import cost_text
 from dynsearch.errors import InputError
 from dynsearch.frontier import CrossFitted, Interval
@@ -13,6 +18,8 @@ from dynsearch.thresholds import OperatingPoint
 from dynsearch.thresholds.groups import GroupView
 from dynsearch.thresholds.risk import DEFAULT_MAX_DROP
 
+OWN_PAGE = "dynsearch calibrate"
+"""What pages say of who made them."""
 _ROWS = 16
 _GROUP_ROWS = 10
 
@@ -39,6 +46,18 @@ def to_text(result: Calibration) -> str:
     if result.point is not None:
         lines += ["", *_point_lines(result, result.point)]
     return "\n".join(lines)
+
+
+def to_page(result: Calibration, name: str) -> str:
+    """Return the same as one HTML page, with the frontier drawn; it needs no other file."""
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder) / "frontier.svg"
+        with saved_figure(picture, width=6.4, height=4.2) as (_, axes):
+            result.plot(axes)
+        drawn = picture.read_text(encoding="utf-8")
+    body = page(f"Thresholds for {name}", *result.notes, text=to_text(result))
+    head = f'<!doctype html><meta charset="utf-8"><title>{escape(name)} - {OWN_PAGE}</title>'
+    return f"{head}{body}{drawn[drawn.index('<svg') :]}\n"
 
 
 def _header(result: Calibration) -> list[str]:

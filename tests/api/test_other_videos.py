@@ -140,7 +140,7 @@ def test_groups_of_the_recipe_are_not_looked_for_among_others(work, tmp_path):
 
 
 @pytest.mark.reliability(
-    "Data sets",
+    "Files",
     "a bundle on videos none of whose classes it knows",
     happens="is refused; the classes of both are named",
     sees="none of its classes (...) is the network's (...)",

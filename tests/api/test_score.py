@@ -126,7 +126,7 @@ def test_from_python_everything_is_returned_and_nothing_written(work):
 
 
 @pytest.mark.reliability(
-    "Weights",
+    "Files",
     "scoring a network some exits of which have no weights in the file, or another number of classes",
     happens="is refused before anything is measured",
     sees="gives no weights to ... tensors of the network ...",

@@ -11,8 +11,8 @@ def test_public_names():
     assert dynsearch.__all__ == [
         "CONFIDENCE_MEASURES", "COST_MEASURES", "Calibration", "DATASETS", "DynsearchError", "ExitPolicy",
         "ExitScores", "FAMILIES", "Frontier", "HEADS", "OPTIMIZERS", "OperatingPoint", "Plan", "RunSettings",
-        "SOLVERS", "Scored", "Study", "StudyEvent", "add_dataset", "build_network", "calibrate", "cost_table", "evaluate",
-        "load", "read_frames", "run_study", "score", "solve_thresholds",
+        "SOLVERS", "Scored", "Study", "StudyEvent", "add_dataset", "build_network", "calibrate", "cost_table",
+        "evaluate", "load", "read_frames", "run_study", "score", "solve_thresholds",
     ]  # fmt: skip
 
 
