@@ -9,7 +9,6 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
-from dynsearch import resources
 from dynsearch.api.videos import Split, open_videos
 from dynsearch.budget import last_that_fits
 from dynsearch.data.dataset_info import DatasetInfo
@@ -27,7 +26,7 @@ from dynsearch.plan.shipped import find_plan
 from dynsearch.scores import ExitScores
 from dynsearch.scores.suspicions import suspicions
 from dynsearch.study.recipe import StudyRecipe
-from dynsearch.study.recipe_file import load_recipe
+from dynsearch.study.recipe_file import load_recipe, recipe_for
 from dynsearch.study.run_settings import RunSettings
 from dynsearch.thresholds import full_inference
 from dynsearch.training.device import pick_device
@@ -115,7 +114,9 @@ def score(
             raise InputError("a plan needs weights and a data set", hint="Give --weights FILE and --dataset")
         assert not isinstance(what, LoadedNetwork | Bundle)
         plan, known = what if isinstance(what, Plan) else find_plan(os.fspath(what)), {}
-        recipe = recipe_for(name)
+        recipe, _ = load_recipe(recipe_for(name), overrides={"dataset": name})
+        training = recipe.training.model_copy(update={"pretrained": False})
+        recipe = recipe.model_copy(update={"frame_cache": None, "training": training})
         if isinstance(class_names, os.PathLike):
             class_names = class_names_in(Path(class_names))
     settings = run or RunSettings()
@@ -143,15 +144,6 @@ def score(
     elif target:
         return Scored(scores, _written(target, network, recipe, source, scores, max_gflops))
     return Scored(scores, None)
-
-
-def recipe_for(dataset: str) -> StudyRecipe:
-    """Return the shipped recipe of a data set, or that of one's own videos, without a frame cache."""
-    name = dataset.partition("@")[0]
-    known = name if name in resources.names("studies") else "folders"
-    recipe, _ = load_recipe(known, overrides={"dataset": dataset})
-    training = recipe.training.model_copy(update={"pretrained": False})
-    return recipe.model_copy(update={"frame_cache": None, "training": training})
 
 
 def brought_network(

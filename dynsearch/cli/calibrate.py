@@ -116,7 +116,9 @@ def calibrate(**options: Any) -> None:
     from dynsearch.display.tables import write_csv
     from dynsearch.files import check_outputs, write_text
 
-    outputs = {name: options.pop(name) for name in ("as_json", "csv_file", "plot_file", "policy_file", "report_file")}
+    outputs = {
+        name: options.pop(name) for name in ("as_json", "csv_file", "plot_file", "policy_file", "report_file")
+    }
     options["max_gflops"], options["budget"] = options["budget"], options.pop("any_budget")
     if options["max_gflops"] is not None and options["budget"] is not None:
         raise click.UsageError("--max-gflops and --budget are one; give one of them.")
@@ -128,7 +130,12 @@ def calibrate(**options: Any) -> None:
     csv_file, plot_file, policy_file = (outputs[name] for name in ("csv_file", "plot_file", "policy_file"))
     check_picture(plot_file)
     check_outputs(
-        [(csv_file, OWN_FRONTIER), (plot_file, OWN_PICTURE), (policy_file, OWN_POLICY), (outputs["report_file"], OWN_PAGE)],
+        [
+            (csv_file, OWN_FRONTIER),
+            (plot_file, OWN_PICTURE),
+            (policy_file, OWN_POLICY),
+            (outputs["report_file"], OWN_PAGE),
+        ],
         [options[name] for name in ("scores", "test", "check", "rematch", "by")],
         force=options.pop("force"),
     )

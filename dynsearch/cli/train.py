@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     "dynsearch train net --output net-full. Each process takes training.batch_size videos at a time, so P "
     "processes train on P times as many, at P times the learning rate.",
 )
-@click.argument("what", metavar="BUNDLE|PLAN.yaml", type=options.UserPath(path_type=Path))
+@click.argument("what", metavar="BUNDLE|PLAN", type=options.UserPath(path_type=Path))
 @click.option(
     "--output", type=options.UserPath(path_type=Path), required=True, help="Folder of the trained bundle."
 )
@@ -68,9 +68,10 @@ def train(
     as_json: bool,
     **overrides: Any,
 ) -> None:
-    """Train the plan of a bundle, or PLAN.yaml, and write a bundle with recalibrated thresholds.
+    """Train the plan of a bundle, or PLAN, and write a bundle with recalibrated thresholds.
 
-    A bundle brings its recipe; for a plan file give --dataset, whose shipped recipe is used.
+    A bundle brings its recipe. PLAN is a YAML file or one of the papers' plans, for instance tsm-resnet50-8; it takes
+    the shipped recipe of --dataset.
     """
     from dynsearch.data.catalogue import check_root
     from dynsearch.plugins import imported
@@ -85,6 +86,7 @@ def train(
     overrides |= {"dataset": dataset, "loggers": loggers or None, "plugins": imported() or None}
     plan, recipe, run, trained = _what_to_train(what, dataset, settings, overrides)
     check_root(recipe.dataset, data_root)
+    unlimited = trained is None and overrides["max_gflops"] is None
     if warm_start and trained is None:
         raise click.UsageError("--warm-start needs a bundle; a plan file has no weights.")
 
@@ -99,6 +101,9 @@ def train(
     from dynsearch.search.loggers import open_loggers
     from dynsearch.training.ranks import joined_ranks
 
+    if unlimited:  # A recipe's budget is that of its search; this plan's exits are all the user's wish.
+        most = max(recipe.budget, recipe.measure.cost_E(plan, 1000)[-1])
+        recipe = recipe.model_copy(update={"budget": float(most)})
     with joined_ranks(run.timeout) as ranks:
         if ranks.is_first:
             check_training(output, plan, [what, weights, data_root])
@@ -176,8 +181,8 @@ def _what_to_train(
     what: Path, dataset: str | None, settings: tuple[str, ...], overrides: dict[str, Any]
 ) -> tuple[Plan, StudyRecipe, RunSettings, Path | None]:
     """Return the plan, the recipe to train it by and how, and the weights it has already."""
-    from dynsearch.plan import Plan
-    from dynsearch.study.recipe_file import load_recipe
+    from dynsearch.plan.shipped import find_plan
+    from dynsearch.study.recipe_file import load_recipe, recipe_for
 
     overrides["max_gflops"] = overrides.pop("budget")
     if what.is_dir():
@@ -189,5 +194,12 @@ def _what_to_train(
         return bundle.plan, recipe, run, bundle.weights
     if dataset is None:
         raise click.UsageError("A plan file needs --dataset, whose recipe says how to train.")
-    recipe, run = load_recipe(dataset, settings=settings, overrides=overrides)
-    return Plan.load(what), recipe, run, None
+    plan = find_plan(str(what))
+    recipe, run = load_recipe(recipe_for(dataset), settings=settings, overrides=overrides)
+    kept = recipe.frame_cache
+    if kept and (kept.size < plan.image_size or kept.num_frames < plan.num_frames):
+        click.echo(
+            "dynsearch: no frames are kept, for the recipe's are fewer or smaller than the plan's", err=True
+        )
+        recipe = recipe.model_copy(update={"frame_cache": None})
+    return plan, recipe, run, None

@@ -144,7 +144,7 @@ def open_dataset(
 def open_everything(
     name: str, root: str | os.PathLike[str] | None = None, *, allow_outside: bool = False
 ) -> VideoDataset:
-    """Open all videos of a data set, in whatever splits, as the one split ``all``; as :func:`open_dataset` otherwise."""
+    """Open all videos of a data set, in whatever splits, as the split ``all``; else as :func:`open_dataset`."""
     base = name.partition("@")[0]
     found = read_annotations(base, root, allow_outside=allow_outside, everything=True)
     records = list({record.video_id: record for record in found.records()}.values())

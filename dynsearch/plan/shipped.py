@@ -19,5 +19,5 @@ def find_plan(name: str) -> Plan:
     try:
         return Plan.load(resources.find("studies/paper", name))
     except InputError as error:
-        hint = f"If it is a backbone: dynsearch cost --backbone {name}. {error.hint}"
+        hint = f"If it is a backbone: --backbone {name}. {error.hint}"
         raise InputError(error.problem, where=error.where, hint=hint) from error

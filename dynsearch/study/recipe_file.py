@@ -121,6 +121,12 @@ def load_recipe(
     return split_settings(values, where=path.name, names=True)
 
 
+def recipe_for(dataset: str) -> str:
+    """Return the name of the recipe that ships for a data set, or for one's own videos."""
+    name = dataset.partition("@")[0]
+    return name if name in resources.names("studies") else "folders"
+
+
 def split_settings(
     values: object, *, error: type[InputError] = RecipeError, where: str | None = None, names: bool = False
 ) -> tuple[StudyRecipe, RunSettings]:

@@ -17,7 +17,7 @@ from tests.docs.guide import DOCS, blocks_of, run_guide
 
 RUN_BELOW = {
     "calibrate.md", "quickstart.md", "reading-a-frontier.md", "own-data.md", "own-backbone.md", "python.md",
-    "serving.md",
+    "serving.md", "trained-network.md",
 }  # fmt: skip
 
 
@@ -130,6 +130,22 @@ def test_own_data(tmp_path, monkeypatch):
         "evaluate", "my-net", "--data-root", "my-videos", "--dataset", f"folders@{seen}", cwd=tmp_path
     )
     assert "8 of these videos were trained on" in told.err
+
+
+@pytest.mark.slow
+def test_trained_network(tmp_path, monkeypatch):
+    monkeypatch.setenv("DYNSEARCH_HOME", str(tmp_path / "home"))
+    for place in range(16):
+        for label, step in {"nod": (0, 2), "wave": (2, 0)}.items():
+            write_avi(tmp_path / "my-videos" / label / f"{place}.avi", step, seed=place)
+            write_avi(tmp_path / "other-videos" / "test" / label / f"{place}.avi", step, seed=100 + place)
+    printed = run_guide("trained-network.md", tmp_path)
+    page = (tmp_path / "report.html").read_text()
+    assert "full network" in page
+    assert "<svg" in page
+    assert "32 all videos" in printed[4]
+    assert "new videos:" in printed[6]
+    assert printed[-1].splitlines()[-1] == "True"
 
 
 def write_avi(path, step, seed):

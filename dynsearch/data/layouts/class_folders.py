@@ -72,7 +72,9 @@ def _found(
     return found if any(found[1].values()) else _look(root, frames=True, everything=everything)
 
 
-def _look(root: Path, *, frames: bool, everything: bool) -> tuple[dict[Role, Path], dict[Role, Classes], list[str]]:
+def _look(
+    root: Path, *, frames: bool, everything: bool
+) -> tuple[dict[Role, Path], dict[Role, Classes], list[str]]:
     """Return the folder and the classes of each split under a data root, and what is said of the rest.
 
     Its folders are splits if the one called train has class folders or, with ``everything``, no other one has videos.
