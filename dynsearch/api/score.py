@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import warnings
 from collections.abc import Callable, Sequence
@@ -103,7 +104,8 @@ def score(
         bundle = Bundle.load(what)
     inputs = [path for path in (root, file, bundle and bundle.folder) if path]
     if target and split:
-        check_outputs([(target, "(?!)")], inputs, force=force)
+        own = [bundle.folder / name for name in SCORES.values()] if bundle else []
+        check_outputs([(target, r"made\.npy")], [*inputs, *own], force=force)
     elif target:
         check_export(target, inputs, force=force)
     if bundle is not None:
@@ -140,7 +142,7 @@ def score(
         for said in suspicions(scores[one]):
             tell(f"{one} scores: {said}")
     if target and split:
-        scores[split].save(target)
+        scores[split].save(target, json.dumps({"plan": plan.plan_id, "dataset": source.dataset.name}))
     elif target:
         return Scored(scores, _written(target, network, recipe, source, scores, max_gflops))
     return Scored(scores, None)

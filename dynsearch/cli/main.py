@@ -15,8 +15,8 @@ from dynsearch import __version__
 from dynsearch.errors import DynsearchError, Stopped, did_you_mean
 
 _COMMANDS = (
-    "study", "frontier", "calibrate", "export", "train", "evaluate", "score", "predict", "cost", "data", "dashboard",
-    "report",
+    "init", "study", "frontier", "calibrate", "export", "train", "evaluate", "score", "predict", "cost", "data",
+    "dashboard", "report",
 )  # fmt: skip
 
 

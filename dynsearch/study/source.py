@@ -7,6 +7,7 @@ from pathlib import Path
 
 from dynsearch.data.catalogue import open_dataset
 from dynsearch.data.records import VideoDataset, without_group, without_group_text
+from dynsearch.study.own_recipe import few_videos
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.source import DatasetClips
@@ -45,6 +46,7 @@ def _said_of(dataset: VideoDataset) -> Iterator[str]:
     if alone := without_group([record for records in dataset.splits.values() for record in records]):
         yield without_group_text(alone)
     yield from dataset.notes
+    yield from few_videos(dataset.splits)
     if dataset.missing:
         yield (
             f"{len(dataset.missing)} annotated videos have no file and are left out, first "

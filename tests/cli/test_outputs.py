@@ -26,10 +26,13 @@ from tests.search.toy import NUM_CLASSES, ToyEvaluator, run
 TESTS = ("dynsearch.export.ownership",)
 
 LISTED = ("data", "check", "--dataset", "csv", "--data-root", "d", "--workers", "0", "--quiet")
+SCORED = ("--dataset", "csv", "--data-root", "d", "--split", "all")
 FILES = {
     ("calibrate", "--csv"): (("calibrate", "s.npz"), "o.csv", "s.npz"),
     ("calibrate", "--plot"): (("calibrate", "s.npz"), "o.svg", "s.npz"),
     ("calibrate", "--policy"): (("calibrate", "s.npz", "--max-gflops", "9"), "o.yaml", "s.npz"),
+    ("calibrate", "--report"): (("calibrate", "s.npz"), "o.html", "s.npz"),
+    ("score", "--output"): (("score", "net", *SCORED), "o.npz", "d/videos.csv"),
     ("frontier", "--plot"): (("frontier", "toy"), "o.png", "studies/toy/study.db"),
     ("frontier", "--plot-grid"): (("frontier", "toy"), "o.pdf", "studies/toy/study.db"),
     ("report", "--output"): (("report", "toy"), "o.html", "studies/toy/study.yaml"),
@@ -39,7 +42,8 @@ FILES = {
 """Options that name a file to write: a command, a name for the file, and one of the command's inputs."""
 FOLDERS = {("export", "--output"), ("train", "--output")}
 READ = {
-    "bundle", "what", "scores", "study", "--apply", "--check", "--rematch", "--data-root", "--studies", "--weights",
+    "bundle", "what", "folder", "scores", "study", "--labels",
+    "--apply", "--check", "--rematch", "--data-root", "--studies", "--weights",
 }  # fmt: skip
 """Paths that are read, or below which a study or a data set has a place of its own."""
 
@@ -59,7 +63,7 @@ def made(tmp_path_factory):
     lines = ["path,label,split"]
     for i, split in enumerate((*4 * ["train"], *4 * ["test"])):
         write_webm(folder / "d" / f"{i}.webm", (2, 0), seed=i)
-        lines.append(f"{i}.webm,class{i % 2},{split}")
+        lines.append(f"{i}.webm,{CLASSES[i % 2]},{split}")
     (folder / "d" / "videos.csv").write_text("\n".join(lines))
     return folder
 
