@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import shlex
 from pathlib import Path
 
 import click
@@ -25,6 +23,9 @@ def init(folder: Path, name: str | None, weights: Path | None, force: bool) -> N
 
     They fit the number, length and size of the videos; both files are yours to change.
     """
+    import re
+    import shlex
+
     from dynsearch.files import check_outputs, write_text, yaml_text
     from dynsearch.study.own_recipe import fitting
 

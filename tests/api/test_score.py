@@ -10,6 +10,8 @@ from dynsearch.export.bundle import Bundle
 from tests.api.own_videos import CLASSES, write_folder, write_network
 from tests.cli.runner import dynsearch_here
 
+TESTS = ("dynsearch.cli.score",)
+
 COUNTS = dict.fromkeys(CLASSES, 10)
 
 
