@@ -259,6 +259,7 @@ def prepare(
                 name=f"{asked.dataset}-{split}",
                 num_frames=frames,
                 size=size,
+                resize=asked.training.resize,
                 reader=run.reader,
                 max_bad_videos=max_bad_videos if split == "train" else 0.0,
                 num_workers=workers,

@@ -14,6 +14,8 @@ import torch
 from torchvision.transforms import v2
 from torchvision.transforms.v2 import functional
 
+from dynsearch.data.sampling import Resize
+
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 
@@ -73,6 +75,21 @@ def centre_crop(frames_TCHW: torch.Tensor, image_size: int) -> torch.Tensor:
     """Cut the square of ``image_size`` pixels out of the middle of all frames, (..., C, H, W)."""
     top, left = ((side - image_size) // 2 for side in frames_TCHW.shape[-2:])
     return frames_TCHW[..., top : top + image_size, left : left + image_size]
+
+
+def to_square(frames_TCHW: torch.Tensor, size: int, how: Resize) -> torch.Tensor:
+    """Return all frames as squares of ``size`` pixels, made as ``how`` says."""
+    if how == "crop":
+        return centre_crop(resize_short_side(frames_TCHW, size), size)
+    height, width = frames_TCHW.shape[-2:]
+    longer = max(height, width) if how == "letterbox" else 0
+    tall, wide = (max(1, round(side * size / longer)) if longer else size for side in (height, width))
+    if (tall, wide) != (height, width):
+        frames_TCHW = functional.resize(
+            frames_TCHW, [tall, wide], v2.InterpolationMode.BILINEAR, antialias=True
+        )
+    top, left = (size - tall) // 2, (size - wide) // 2
+    return functional.pad(frames_TCHW, [left, top, size - wide - left, size - tall - top])
 
 
 def normalise(frames: torch.Tensor) -> torch.Tensor:

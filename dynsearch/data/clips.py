@@ -15,13 +15,14 @@ from dynsearch.data.augmentation import (
     draw_multi_scale_crop,
     normalise,
     resize_short_side,
+    to_square,
 )
 from dynsearch.data.flips import flip_clip
 from dynsearch.data.frame_cache import FrameCache
 from dynsearch.data.reader import get_reader
 from dynsearch.data.record_frames import read_record
 from dynsearch.data.records import VideoRecord
-from dynsearch.data.sampling import random_in_segments, sample_rng, segment_centres
+from dynsearch.data.sampling import Resize, random_in_segments, sample_rng, segment_centres
 from dynsearch.data.worker_pool import note
 from dynsearch.errors import DataError, InputError, VideoError
 
@@ -49,6 +50,7 @@ class ClipDataset:
         reader: The video reader's name, used where there is no cache.
         short_side: Pixels the short side is resized to before the middle is cropped; None means the
             cache's size, or ``image_size`` without one.
+        resize: How frames become squares, as those of the cache have.
         multi_scale_crop: In training, crop and resize as TSN does.
         num_classes: K; needed where the videos have several labels.
         mirrored_K: In training, mirror half of the clips, and what class each becomes then; None for no flips.
@@ -66,6 +68,7 @@ class ClipDataset:
     cache: FrameCache | None = None
     reader: str = "auto"
     short_side: int | None = None
+    resize: Resize = "crop"
     multi_scale_crop: bool = True
     num_classes: int | None = None
     mirrored_K: torch.Tensor | None = None
@@ -180,6 +183,8 @@ class ClipDataset:
         frames_TCHW = torch.from_numpy(frames_THWC).permute(0, 3, 1, 2)
         if not self.multi_scale_crop:
             return self._middle(frames_TCHW)
+        if self.cache is None and self.resize != "crop":
+            frames_TCHW = to_square(frames_TCHW, self._side, self.resize)
         height, width = frames_TCHW.shape[-2:]
         return apply_crop(
             frames_TCHW, draw_multi_scale_crop(height, width, self.image_size, rng), self.image_size
@@ -194,6 +199,8 @@ class ClipDataset:
         return sample_rng(self.seed, self.epoch, int(index))
 
     def _middle(self, frames_TCHW: torch.Tensor) -> torch.Tensor:
+        if self.resize != "crop":
+            return to_square(frames_TCHW, self.image_size, self.resize)
         return centre_crop(resize_short_side(frames_TCHW, self._side), self.image_size)
 
 

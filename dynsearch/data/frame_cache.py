@@ -22,7 +22,7 @@ from dynsearch.data.content import content_digests
 from dynsearch.data.home import home
 from dynsearch.data.record_frames import read_record
 from dynsearch.data.records import VideoRecord
-from dynsearch.data.sampling import segment_centres
+from dynsearch.data.sampling import Resize, segment_centres
 from dynsearch.data.watched_workers import Lost, Progress, map_watched
 from dynsearch.errors import DynsearchError, InputError, VideoError
 from dynsearch.files import read_json, write_text, written_whole
@@ -83,6 +83,7 @@ def make_frame_cache(
     name: str,
     num_frames: int,
     size: int,
+    resize: Resize = "crop",
     reader: str = "auto",
     folder: Path | None = None,
     max_bad_videos: float = 0.0,
@@ -95,7 +96,7 @@ def make_frame_cache(
     The file's name holds ``name`` (for instance ``motions-train``), the settings and fingerprints of the videos' paths
     and of their sizes and times of change. So other videos or settings are another file, and one made from older files
     of the same videos, or by a process that was killed, is removed. S = ``num_frames`` evenly spaced frames are kept of
-    each video, the short side resized to ``size`` pixels and the square in the middle taken.
+    each video, as squares of ``size`` pixels, made as ``resize`` says.
 
     Args as of :func:`dynsearch.data.check.check_dataset`, and ``folder`` (None means ``$DYNSEARCH_HOME/frames``),
     ``max_bad_videos`` (share that may be unreadable; ``FrameCache.bad`` names them), ``write`` (told how large the file
@@ -111,7 +112,9 @@ def make_frame_cache(
             f"a frame cache needs at least 1 video, 1 frame and 1 pixel, got {len(records)}, {num_frames}, {size}"
         )
     folder = cache_folder() if folder is None else folder
-    stem = f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}-{num_frames}x{size}"
+    stem = f"{re.sub(r'[^A-Za-z0-9._-]', '_', name)}-{num_frames}x{size}" + (
+        "" if resize == "crop" else f"-{resize}"
+    )
     stem += "-" + _digest("\n".join(record.key for record in records))
     path = folder / f"{stem}-{_fingerprint(records, reader)}.npy"
     shape = (len(records), num_frames, size, size, 3)
@@ -127,7 +130,7 @@ def make_frame_cache(
             _check_room(folder, needed)
             if write is not None:
                 write(f"{name}: making a frame cache of {needed / 1e9:.2f} GB in {folder}")
-            bad = _fill(path, records, shape, reader, max_bad_videos, num_workers, progress)
+            bad = _fill(path, records, shape, resize, reader, max_bad_videos, num_workers, progress)
             videos = os.path.commonpath([record.path.absolute().parent for record in records])
             facts = {"shape": shape, "bad": bad, "videos": videos, "contents": contents}
             write_text(facts_path(path), json.dumps(facts))
@@ -204,6 +207,7 @@ def _fill(
     path: Path,
     records: Sequence[VideoRecord],
     shape: tuple[int, ...],
+    resize: Resize,
     reader: str,
     max_bad_videos: float,
     num_workers: int | None,
@@ -211,7 +215,7 @@ def _fill(
 ) -> dict[int, str]:
     """Write the frames; return by position why videos could not be read."""
     bad: dict[int, str] = {}
-    read_one = functools.partial(_read_one, num_frames=shape[1], size=shape[2], reader=reader)
+    read_one = functools.partial(_read_one, num_frames=shape[1], size=shape[2], resize=resize, reader=reader)
     with written_whole(path) as temporary:
         frames = np.lib.format.open_memmap(temporary, mode="w+", dtype=np.uint8, shape=shape)
         if hasattr(os, "posix_fallocate"):
@@ -235,12 +239,12 @@ def _fill(
 
 
 def _read_one(
-    record: VideoRecord, *, num_frames: int, size: int, reader: str
+    record: VideoRecord, *, num_frames: int, size: int, resize: Resize, reader: str
 ) -> npt.NDArray[np.uint8] | VideoError:
     """Return uint8 (S, size, size, 3) of one video, or what is wrong with it."""
     import torch
 
-    from dynsearch.data.augmentation import centre_crop, resize_short_side
+    from dynsearch.data.augmentation import to_square
 
     if multiprocessing.parent_process() is not None:
         torch.set_num_threads(1)
@@ -251,6 +255,6 @@ def _read_one(
     except VideoError as error:
         return error
     frames_SCHW = torch.from_numpy(frames_SHWC).permute(0, 3, 1, 2)
-    square = centre_crop(resize_short_side(frames_SCHW, size), size)
+    square = to_square(frames_SCHW, size, resize)
     cached: npt.NDArray[np.uint8] = square.permute(0, 2, 3, 1).numpy()
     return cached

@@ -16,6 +16,8 @@ import numpy.typing as npt
 from dynsearch.errors import InputError
 
 Indices = npt.NDArray[np.int64]
+Resize = Literal["crop", "squeeze", "letterbox"]
+"""How a frame becomes a square: its middle; all of it, however wide; or all of it in its shape, between black bars."""
 
 
 def segment_centres(num_video_frames: int, num_frames: int) -> Indices:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import torch
 from huggingface_hub import ModelHubMixin
 
-from dynsearch.data.augmentation import centre_crop, normalise, resize_short_side
+from dynsearch.data.augmentation import centre_crop, normalise, resize_short_side, to_square
 from dynsearch.data.reader import read_frames
 from dynsearch.data.sampling import segment_centres
 from dynsearch.errors import BundleError, InputError
@@ -123,10 +123,12 @@ class LoadedNetwork(ModelHubMixin):
     def prepare(self, frames_THWC: npt.NDArray[np.uint8]) -> torch.Tensor:
         """Return RGB frames, uint8 (T, H, W, 3), as the network wants them, float32 (T, C, H, W)."""
         frames_TCHW = torch.from_numpy(frames_THWC).permute(0, 3, 1, 2)
-        resized = resize_short_side(frames_TCHW, short_side(self.bundle))
+        size, how = self.bundle.plan.image_size, self.bundle.recipe.training.resize
         if cache := self.bundle.recipe.frame_cache:
-            resized = centre_crop(resized, cache.size)
-        return normalise(centre_crop(resized, self.bundle.plan.image_size))
+            frames_TCHW = to_square(frames_TCHW, cache.size, how)
+        if how != "crop":
+            return normalise(to_square(frames_TCHW, size, how))
+        return normalise(centre_crop(resize_short_side(frames_TCHW, short_side(self.bundle)), size))
 
     @overload
     def predict(  # type: ignore[overload-overlap]  # a text is a sequence of texts too, and is meant as one video

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
+from dynsearch.data.sampling import Resize
 from dynsearch.families import part_names
 from dynsearch.files import at_home
 from dynsearch.validation import Settings
@@ -99,6 +100,9 @@ class TrainingConfig(Settings):
     """Start the backbone from timm's weights."""
     weights: Path | None = None
     """Start the backbone from this file (safetensors, or ``.pth`` of plain tensors) instead."""
+    resize: Resize = "crop"
+    """How a frame becomes a square. ``crop``: its middle, which of wide clips leaves half out; ``squeeze``: all of it,
+    narrower; ``letterbox``: all of it in its shape, between black bars."""
     multi_scale_crop: bool = True
     """TSN's random crops; without it, training sees the same square crop as testing."""
     flip: bool = False

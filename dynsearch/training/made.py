@@ -24,7 +24,7 @@ RESULTS = (WEIGHTS, *SCORES.values(), STATE)
 """Files of a training, finished or not, that carry the facts that made them."""
 CONTENT = "content of the videos"
 """A fact of its own, for an interrupted training goes on when a broken file has been mended."""
-_LATER: frozenset[str] = frozenset({"optimizer", "refit_heads"})
+_LATER: frozenset[str] = frozenset({"optimizer", "refit_heads", "resize"})
 """Training settings that came after 0.1. At their defaults they are not in its keys."""
 _DO_NOT_BLOCK = ("torch", "halvings")
 """What finished results may differ in: an interrupted training begins anew, and its result stands for the same."""

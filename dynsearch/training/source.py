@@ -17,6 +17,7 @@ from dynsearch.data.frame_cache import FrameCache, check_limit, make_frame_cache
 from dynsearch.data.identity import DataIdentity
 from dynsearch.data.loader import ClipLoader, EpochOrder
 from dynsearch.data.records import VideoDataset
+from dynsearch.data.sampling import Resize
 from dynsearch.plan import Plan
 from dynsearch.training.config import FrameCacheConfig, TrainingConfig
 from dynsearch.training.made import CONTENT
@@ -126,7 +127,7 @@ class DatasetClips:
         ``config`` says so; everything else sees the middle frames and the middle crop.
         """
         share = config.max_bad_videos if training else 0.0
-        cache = self._cache(split, share) if self._cache_settings else None
+        cache = self._cache(split, share, config.resize) if self._cache_settings else None
         clips = ClipDataset(
             self.dataset.splits[split],
             num_frames=plan.num_frames,
@@ -136,6 +137,7 @@ class DatasetClips:
             cache=cache,
             reader=self._reader,
             short_side=None if cache else round(plan.image_size * TEST_RESIZE),
+            resize=config.resize,
             multi_scale_crop=config.multi_scale_crop,
             num_classes=self.num_classes,
             mirrored_K=self._mirrored if config.flip and training else None,
@@ -151,7 +153,7 @@ class DatasetClips:
             write=self._write,
         )
 
-    def _make_cache(self, split: str, max_bad_videos: float) -> FrameCache:
+    def _make_cache(self, split: str, max_bad_videos: float, resize: Resize) -> FrameCache:
         settings = self._cache_settings
         assert settings is not None
         sizes = [len(records) for records in self.dataset.splits.values()]
@@ -161,6 +163,7 @@ class DatasetClips:
             name=f"{self.dataset.name}-{split}",
             num_frames=settings.num_frames,
             size=settings.size,
+            resize=resize,
             reader=self._reader,
             max_bad_videos=max_bad_videos,
             write=self._write,

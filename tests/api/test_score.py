@@ -1,8 +1,11 @@
 """A network that was trained elsewhere: scores of every exit, a bundle, and dynamic inference, without training."""
 
+import shutil
+
 import numpy as np
 import pytest
 import torch
+import yaml
 
 import dynsearch
 from dynsearch.errors import WeightsError
@@ -71,6 +74,20 @@ def test_predict_answers_as_evaluate_does(work):
         answer = loaded.predict(work / "data" / name)
         assert answer.label == CLASSES[scores.logits_ENK[exits[place], place].argmax()]
         assert answer.exit == exits[place] + 1
+
+
+@pytest.mark.parametrize("resize", ["crop", "squeeze", "letterbox"])
+@pytest.mark.parametrize("cache", [None, {"num_frames": 5, "size": 56}])
+def test_predict_sees_what_is_scored_however_frames_become_squares(work, tmp_path, resize, cache):
+    shutil.copytree(work / "net", tmp_path / "net")
+    recipe = yaml.safe_load((tmp_path / "net/recipe.yaml").read_text())
+    recipe["training"]["resize"], recipe["frame_cache"] = resize, cache
+    (tmp_path / "net/recipe.yaml").write_text(yaml.safe_dump(recipe))
+    loaded = dynsearch.load(tmp_path / "net")
+    (scores,) = dynsearch.score(loaded, split="test", data_root=work / "data").scores.values()
+    clips = torch.stack([loaded.read_clip(work / "data" / name) for name in scores.video_ids_N])
+    with torch.inference_mode():
+        np.testing.assert_allclose(loaded.network(clips).numpy(), scores.logits_ENK, rtol=1e-4, atol=1e-4)
 
 
 def test_class_names_of_the_network_number_its_logits(work, tmp_path):

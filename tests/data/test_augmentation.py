@@ -9,6 +9,7 @@ from dynsearch.data.augmentation import (
     draw_multi_scale_crop,
     normalise,
     resize_short_side,
+    to_square,
 )
 
 
@@ -92,3 +93,23 @@ def test_normalise_uses_imagenets_mean_and_deviation():
     expected = [(128 / 255 - mean) / std for mean, std in [(0.485, 0.229), (0.456, 0.224), (0.406, 0.225)]]
     assert normal.dtype == torch.float32
     torch.testing.assert_close(normal[0, :, 0, 0], torch.tensor(expected))
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_what_becomes_of_a_wide_picture(turned):
+    """Four columns of 20 pixels: cropped, the outer two are lost; squeezed or between bars, all are there."""
+    columns = torch.tensor([50, 100, 150, 200], dtype=torch.uint8).repeat_interleave(20).expand(1, 3, 40, 80)
+
+    def seen(how):
+        square = to_square(columns.transpose(2, 3) if turned else columns, 40, how)
+        assert square.shape == (1, 3, 40, 40)
+        return square[0, 0].T if turned else square[0, 0]
+
+    assert sorted(set(seen("crop").flatten().tolist())) == [100, 150]
+    squeezed = seen("squeeze")
+    assert squeezed[0, 4::10].tolist() == [50, 100, 150, 200]
+    assert (squeezed == squeezed[0]).all()
+    barred = seen("letterbox")
+    assert (barred[:10] == 0).all()
+    assert (barred[30:] == 0).all()
+    assert (barred[10:30] == squeezed[0]).all()

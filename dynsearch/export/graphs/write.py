@@ -73,6 +73,11 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str, *, force: bool = Fa
             f"the confidence measure {shown(measure)} is not dynsearch's own, and run.py can't compute it",
             hint="Serve the bundle itself: dynsearch.load(FOLDER).predict(VIDEO)",
         )
+    if (how := bundle.recipe.training.resize) != "crop":
+        raise BundleError(
+            f"run.py crops frames, and this network was trained with training.resize={how}",
+            hint="Serve the bundle itself: dynsearch.load(FOLDER).predict(VIDEO)",
+        )
     if format_ == "onnx":
         _check_onnx()
     check_graphs(folder, force=force)
