@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Sequence
-from typing import TYPE_CHECKING, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 import numpy as np
 
@@ -20,8 +20,29 @@ if TYPE_CHECKING:
     import pandas
     from matplotlib.axes import Axes
 
+Point = TypeVar("Point")
 
-class Frontier(Sequence[OperatingPoint]):
+
+class Points(Sequence[Point]):
+    """Points in a row, the cheapest first."""
+
+    _points: list[Point]
+
+    def __len__(self) -> int:
+        return len(self._points)
+
+    def __iter__(self) -> Iterator[Point]:
+        return iter(self._points)
+
+    @overload
+    def __getitem__(self, index: int) -> Point: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[Point]: ...
+    def __getitem__(self, index: int | slice) -> Point | list[Point]:
+        return self._points[index]
+
+
+class Frontier(Points[OperatingPoint]):
     """Non-dominated operating points; both ``cost`` and ``top1`` rise strictly from one to the next.
 
     Attributes:
@@ -45,19 +66,6 @@ class Frontier(Sequence[OperatingPoint]):
             (point for point, keep in zip(candidates, mask, strict=True) if keep), key=lambda p: p.cost
         )
         self._points = [point for i, point in enumerate(kept) if i == 0 or point.cost > kept[i - 1].cost]
-
-    def __len__(self) -> int:
-        return len(self._points)
-
-    def __iter__(self) -> Iterator[OperatingPoint]:
-        return iter(self._points)
-
-    @overload
-    def __getitem__(self, index: int) -> OperatingPoint: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[OperatingPoint]: ...
-    def __getitem__(self, index: int | slice) -> OperatingPoint | list[OperatingPoint]:
-        return self._points[index]
 
     def __repr__(self) -> str:
         first, last = self._points[0], self._points[-1]

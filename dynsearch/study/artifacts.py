@@ -7,48 +7,29 @@ import shutil
 from pathlib import Path
 from typing import BinaryIO
 
-from optuna.artifacts import get_all_artifact_meta, upload_artifact
-from optuna.artifacts.exceptions import ArtifactNotFound
+from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upload_artifact
 from optuna.trial import Trial
 
 from dynsearch.files import written_whole
 from dynsearch.study.folder import StudyFolder
 
 
-class LinkedFiles:
-    """An Optuna artifact store of hard links to the study's own files (copies where links can't be made)."""
+class LinkedFiles(FileSystemArtifactStore):
+    """Keeps hard links to the study's own files (copies where links can't be made)."""
 
     def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
         self.folder = folder
-
-    def open_reader(self, artifact_id: str) -> BinaryIO:
-        """Return the artifact, opened; ArtifactNotFound where there is none of that id."""
-        try:
-            return self._path(artifact_id).open("rb")
-        except OSError as error:
-            raise ArtifactNotFound(artifact_id) from error
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
         """Keep the file that ``content_body`` reads."""
-        path = self._path(artifact_id)
+        path = self.folder / artifact_id
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             os.link(content_body.name, path)
         except OSError:  # Another file system, or one without links.
             with written_whole(path) as temporary, temporary.open("wb") as file:
                 shutil.copyfileobj(content_body, file)
-
-    def remove(self, artifact_id: str) -> None:
-        """Forget an artifact; the file it was made of stays. ArtifactNotFound where there is none of that id."""
-        try:
-            self._path(artifact_id).unlink()
-        except OSError as error:
-            raise ArtifactNotFound(artifact_id) from error
-
-    def _path(self, artifact_id: str) -> Path:
-        if Path(artifact_id).name != artifact_id:
-            raise ArtifactNotFound(artifact_id)
-        return self.folder / artifact_id
 
 
 def artifact_store(folder: StudyFolder) -> LinkedFiles:

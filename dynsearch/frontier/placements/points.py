@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, overload
+from typing import Any
 
-from dynsearch.frontier.frontier import Frontier
+from dynsearch.frontier.frontier import Frontier, Points
 from dynsearch.plan import ExitPlacement
 from dynsearch.thresholds import OperatingPoint
 
@@ -64,7 +64,7 @@ class PlacementPoint:
         }
 
 
-class PlacementFrontier(Sequence[PlacementPoint]):
+class PlacementFrontier(Points[PlacementPoint]):
     """Non-dominated placements with thresholds, found under a frame order; ``cost`` and ``top1`` rise strictly.
 
     Dominated and repeated points are dropped.
@@ -78,19 +78,6 @@ class PlacementFrontier(Sequence[PlacementPoint]):
         self.order = order
         self.curve = Frontier(point.chosen for point in by_chosen.values())
         self._points = [by_chosen[id(chosen)] for chosen in self.curve]
-
-    def __len__(self) -> int:
-        return len(self._points)
-
-    def __iter__(self) -> Iterator[PlacementPoint]:
-        return iter(self._points)
-
-    @overload
-    def __getitem__(self, index: int) -> PlacementPoint: ...
-    @overload
-    def __getitem__(self, index: slice) -> list[PlacementPoint]: ...
-    def __getitem__(self, index: int | slice) -> PlacementPoint | list[PlacementPoint]:
-        return self._points[index]
 
     def __repr__(self) -> str:
         return f"PlacementFrontier({len(self.placements)} placements, {self.curve!r})"
