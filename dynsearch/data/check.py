@@ -65,11 +65,7 @@ class CheckReport:
         return dict(Counter(problem.kind for problem in self.problems))
 
     def write_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write the problems, one row each.
-
-        Raises:
-            DynsearchError: The file can't be written.
-        """
+        """Write the problems, one row each; DynsearchError where the file can't be written."""
         write_csv([dataclasses.asdict(problem) for problem in self.problems], path, OWN_CSV.split(","))
 
 

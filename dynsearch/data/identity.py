@@ -132,11 +132,7 @@ class DataIdentity:
 
     @classmethod
     def from_dict(cls, values: Any) -> DataIdentity:
-        """Return the identity that ``to_dict`` described.
-
-        Raises:
-            InputError: The values are no identity.
-        """
+        """Return the identity that ``to_dict`` described; InputError where the values are no identity."""
         try:
             names = tuple(map(str, values["class_names"]))
             splits = {

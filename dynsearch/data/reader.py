@@ -55,11 +55,7 @@ READERS: dict[str, Callable[[], VideoReader]] = {
 
 
 def get_reader(name: str = "auto") -> VideoReader:
-    """Return the reader called ``name``.
-
-    Raises:
-        InputError: There is no reader of that name.
-    """
+    """Return the reader called ``name``; InputError where there is no reader of that name."""
     if name not in READERS:
         raise InputError(f"there is no video reader {name!r}", hint=f"Readers: {', '.join(sorted(READERS))}")
     return READERS[name]()

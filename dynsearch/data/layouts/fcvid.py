@@ -26,11 +26,7 @@ _SPLITS = ("train", "test")
 
 
 def read_fcvid(root: Path) -> Annotations:
-    """Read FCVID in its standard split.
-
-    Raises:
-        DataError: A file is missing or not in the format above.
-    """
+    """Read FCVID in its standard split; DataError where a file is missing or not in the format above."""
     names = {"split": "FCVID_VideoName_TrainTestSplit.txt", "labels": "FCVID_Label.txt"}
     files = find_files(root, {part: in_folders(name, folders=_FOLDERS) for part, name in names.items()})
     videos = [_read_name(files["split"], number, line) for number, line in read_lines(files["split"])]

@@ -77,11 +77,7 @@ class Monitor(Protocol):
     """What an evaluation tells while it runs."""
 
     def epoch(self, report: EpochReport) -> None:
-        """An epoch is finished and its state saved.
-
-        Raises:
-            Stopped: The driver wants to end.
-        """
+        """An epoch is finished and its state saved; Stopped where the driver wants to end."""
 
     def rung(self, epoch: int, top1: float) -> None:
         """A trial that may be stopped early has reached ``top1`` after ``epoch`` epochs.

@@ -45,11 +45,7 @@ LOGGERS: Mapping[str, tuple[str, str]] = MappingProxyType(
 
 
 def open_loggers(names: Iterable[str], study: str, recipe: StudyRecipe) -> list[TrialLogger]:
-    """Return the trackers called ``names`` for a study.
-
-    Raises:
-        InputError: One is unknown or not installed.
-    """
+    """Return the trackers called ``names`` for a study; InputError where one is unknown or not installed."""
     loggers = []
     for name in dict.fromkeys(names):
         if name not in LOGGERS:
