@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Protocol
 
 import numpy as np
 import torch
@@ -32,20 +31,6 @@ class WindowAnswer:
     prediction: Prediction
 
 
-class _Clip(Protocol):
-    """Takes the sampled frames of one window."""
-
-    @property
-    def finished(self) -> bool:
-        """Whether no further frame is needed."""
-
-    def feed(self, frame_CHW: torch.Tensor) -> None:
-        """Take the next frame."""
-
-    def answer(self) -> Prediction | None:
-        """Return what is known so far."""
-
-
 class _AsTheyArrive:
     """Computes every frame when it comes."""
 
@@ -54,12 +39,14 @@ class _AsTheyArrive:
 
     @property
     def finished(self) -> bool:
+        """Whether no further frame is needed."""
         return self.clip.finished
 
     def feed(self, frame_CHW: torch.Tensor) -> None:
         self.clip.feed(frame_CHW.to(self.loaded.device))
 
     def answer(self) -> Prediction | None:
+        """Return what is known so far."""
         last = self.clip.last
         return None if last is None else self.loaded.describe(last.logits, last.exit)
 
@@ -134,7 +121,8 @@ class _Window:
         num_frames = loaded.bundle.plan.num_frames
         self._due = [start + length * (i + 0.5) / num_frames for i in range(num_frames)]
         online = _online(loaded)
-        self._clip: _Clip = _WhenWhole(loaded) if online is None else _AsTheyArrive(loaded, online)
+        self._clip: _WhenWhole | _AsTheyArrive
+        self._clip = _WhenWhole(loaded) if online is None else _AsTheyArrive(loaded, online)
         self._fed = 0
         self._decided = start
 
