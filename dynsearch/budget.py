@@ -4,8 +4,6 @@ Costs are sums of floating-point numbers, budgets are typed: a budget of 0.3 adm
 0.30000000000000004.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from typing import TypeVar, overload
 

@@ -1,7 +1,5 @@
 """Errors a user can meet. Each says what was wrong, where, and what to do."""
 
-from __future__ import annotations
-
 import contextlib
 import difflib
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """Files written whole or not at all, never over the user's; YAML and JSON read with errors that name the file."""
 
-from __future__ import annotations
-
 import codecs
 import contextlib
 import io

@@ -1,7 +1,5 @@
 """A lock between processes, so that what is made once is not made twice at the same time."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

@@ -5,8 +5,6 @@ on the command line, in the environment variable DYNSEARCH_IMPORT, in a recipe h
 a bundle name is not, because it would run code that came with them.
 """
 
-from __future__ import annotations
-
 import importlib
 import importlib.util
 import os

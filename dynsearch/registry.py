@@ -4,8 +4,6 @@ A seam has one registry, and what it holds is found by name wherever a recipe, a
 values are given as ``module:attribute``, so that a package can look up what lies below it without importing it.
 """
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable, Iterator, Mapping
 from typing import Generic, TypeVar, overload

@@ -1,7 +1,5 @@
 """The search spaces and study recipes that ship with dynsearch, and the user's own beside them."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from dynsearch.errors import InputError, did_you_mean

@@ -1,7 +1,5 @@
 """YAML read strictly: no objects, no key twice, no document that grows or nests without end."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import yaml

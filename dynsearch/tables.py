@@ -4,8 +4,6 @@ A cell is a text, as it was written: ``NA``, ``01``, ``1e5`` and ``None`` are na
 numbers asks for its numbers.
 """
 
-from __future__ import annotations
-
 import contextlib
 import csv
 import io

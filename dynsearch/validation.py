@@ -1,7 +1,5 @@
 """Settings read from files: refused unless they mean one thing, with all mistakes in one message."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, get_args, get_origin

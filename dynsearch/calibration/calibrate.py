@@ -1,7 +1,5 @@
 """Calibrating an early-exit network, from its exit scores to thresholds and what is known of them."""
 
-from __future__ import annotations
-
 import functools
 import math
 import os

@@ -1,7 +1,5 @@
 """What a calibration is asked, and which wishes go together."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 

@@ -1,7 +1,5 @@
 """What a backbone's stages and an exit head cost."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate

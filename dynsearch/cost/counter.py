@@ -1,7 +1,5 @@
 """Multiply-accumulates of a module, counted while it runs."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

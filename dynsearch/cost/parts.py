@@ -1,7 +1,5 @@
 """The cost of a network made of parts that run a known number of times."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 

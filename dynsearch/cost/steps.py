@@ -1,7 +1,5 @@
 """The cost of any network, counted while it goes from exit to exit."""
 
-from __future__ import annotations
-
 import torch
 
 from dynsearch.cost.counter import count_parameters, run_counted

@@ -5,8 +5,6 @@ Horizontal flips, which may change a video's class, are in ``flips``.
 Source: TSN's multi-scale cropping (Wang et al., ECCV 2016), with the numbers its released recipe uses.
 """
 
-from __future__ import annotations
-
 from typing import NamedTuple
 
 import numpy as np

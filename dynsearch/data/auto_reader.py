@@ -1,7 +1,5 @@
 """The default video reader: decord where it counts frames right and seeking saves decoding, else PyAV."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from dynsearch.data.decord_reader import DecordReader

@@ -1,7 +1,5 @@
 """The data sets dynsearch knows by name, and opening one of them as disjoint splits."""
 
-from __future__ import annotations
-
 import dataclasses
 import os
 

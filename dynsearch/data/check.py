@@ -1,7 +1,5 @@
 """Reads every video of a data set and reports what is wrong with it, before a study meets it."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import os

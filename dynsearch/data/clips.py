@@ -1,7 +1,5 @@
 """Clips for training and scoring: frames chosen, cropped and normalised, a batch at a time."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Collection, Sequence
 

@@ -1,7 +1,5 @@
 """What tells the content of video files apart: their size and some of their bytes, read once for each file."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

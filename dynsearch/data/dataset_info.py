@@ -1,7 +1,5 @@
 """What is known about a data set before it is opened: those that ship, from ``catalogue.yaml``, and registered ones."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping

@@ -1,7 +1,5 @@
 """The video reader on decord 0.6."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -3,8 +3,6 @@
 Something-Something and Jester tell left from right, so that a mirrored "Swiping Left" is a "Swiping Right".
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Sequence
 

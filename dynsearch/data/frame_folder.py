@@ -1,7 +1,5 @@
 """Videos kept as folders of JPEG files, one per frame, as Jester and Something-Something v1 are."""
 
-from __future__ import annotations
-
 import os
 import re
 from pathlib import Path

@@ -1,7 +1,5 @@
 """A data set from a list of videos in Python."""
 
-from __future__ import annotations
-
 import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,7 +1,5 @@
 """Where dynsearch keeps what it makes once: the embedded data set and the frame caches."""
 
-from __future__ import annotations
-
 import contextlib
 import hashlib
 import json

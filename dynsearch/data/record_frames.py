@@ -1,7 +1,5 @@
 """Frames of a data set's record: of its whole file, or of the seconds that its annotation names."""
 
-from __future__ import annotations
-
 import functools
 import os
 from bisect import bisect_left

@@ -1,7 +1,5 @@
 """Which records show the same recording: of one file however its path is spelled, or at the same time of it."""
 
-from __future__ import annotations
-
 import math
 import os
 import re

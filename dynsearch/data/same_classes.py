@@ -1,7 +1,5 @@
 """Videos of another data set under the class numbers of a network, by the classes' names."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Sequence
 

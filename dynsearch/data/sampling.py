@@ -6,8 +6,6 @@ testing the middle one. With fewer frames than segments some frames are taken mo
 Source: Wang et al., Temporal Segment Networks, ECCV 2016, section 3.1.
 """
 
-from __future__ import annotations
-
 from typing import Literal
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The calibration split, carved out of the training videos, and the promise that splits are disjoint."""
 
-from __future__ import annotations
-
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Mapping, Sequence

@@ -1,7 +1,5 @@
 """Frames as they arrive: a file read from front to back, standard input, a camera."""
 
-from __future__ import annotations
-
 import os
 import stat
 import sys

@@ -1,7 +1,5 @@
 """Small pictures of videos: a few frames side by side."""
 
-from __future__ import annotations
-
 import io
 from collections.abc import Collection, Iterable
 

@@ -1,7 +1,5 @@
 """Checks of a video path before any decoder sees it: a regular file that starts like a video."""
 
-from __future__ import annotations
-
 import os
 import re
 import stat

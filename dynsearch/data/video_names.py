@@ -1,7 +1,5 @@
 """Which files are videos: by their names and, where a name does not tell, by their first bytes."""
 
-from __future__ import annotations
-
 import codecs
 import os
 from collections import Counter

@@ -1,7 +1,5 @@
 """Which videos a user means by files, folders and patterns."""
 
-from __future__ import annotations
-
 import glob
 import os
 from collections.abc import Iterable, Iterator

@@ -1,7 +1,5 @@
 """The same function on many items in worker processes that may die or hang: the item is named, the rest goes on."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing

@@ -3,8 +3,6 @@
 Video decoders can end their process or never return, and no exception or signal handler of Python stops that.
 """
 
-from __future__ import annotations
-
 import contextlib
 import dataclasses
 import multiprocessing

@@ -1,7 +1,5 @@
 """Rows of plain values as text and as CSV."""
 
-from __future__ import annotations
-
 import csv
 import os
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """Numbers in the words that tables, notes and pictures share."""
 
-from __future__ import annotations
-
 import math
 from typing import Protocol
 

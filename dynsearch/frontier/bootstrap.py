@@ -7,8 +7,6 @@ distribution; so whole resamples are drawn as counts, exactly, without touching 
 Shapes: N videos, E exits.
 """
 
-from __future__ import annotations
-
 import functools
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Which confidence measure gives the best frontier, by cross-validation."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import numpy as np

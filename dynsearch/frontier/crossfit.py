@@ -6,8 +6,6 @@ Here thresholds are chosen without a fold of the videos, for the same budget, an
 Shapes: N videos, B budgets.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any

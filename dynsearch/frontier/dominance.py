@@ -3,8 +3,6 @@
 Shapes: N points.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

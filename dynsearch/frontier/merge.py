@@ -1,7 +1,5 @@
 """One frontier over several trained plans: chosen on calibration, claimed on test."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass

@@ -4,8 +4,6 @@ The mean cost of N calibration videos is about normal around the cost that new v
 limit theorem), with a standard error known from the exit shares.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -1,7 +1,5 @@
 """From exit scores to a frontier, by the name of a solver."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import replace
 

@@ -1,7 +1,5 @@
 """The frontier as a short table for a terminal."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from typing import Any
 

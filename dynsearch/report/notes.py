@@ -3,8 +3,6 @@
 All figures are of the calibration split: a dashboard is where people choose, and nothing may choose on test.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping, Sequence
 

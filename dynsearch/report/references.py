@@ -1,7 +1,5 @@
 """What papers reported for a data set, ``references.yaml``: to be compared with care, conditions differ."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter

@@ -3,8 +3,6 @@
 Shapes: R rows (any mixture of exits and videos), K classes, E exits, N videos.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any
 

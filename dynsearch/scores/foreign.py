@@ -1,7 +1,5 @@
 """Scores as other programs write them: what a file is, which array is meant, and which way its axes run."""
 
-from __future__ import annotations
-
 import difflib
 import os
 import re

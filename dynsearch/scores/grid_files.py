@@ -7,8 +7,6 @@ While it is being written it is called ``<name>.part``, and ``done.json`` says h
 Shapes: S frame sets, M depth stages, N videos, K classes.
 """
 
-from __future__ import annotations
-
 import json
 import math
 import os

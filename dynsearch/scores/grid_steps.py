@@ -5,8 +5,6 @@ Rectangles stand in ``grid.json``; a table of steps, which may hold infinite cos
 Shapes: S frame sets, M depth stages, C = S * M cells.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

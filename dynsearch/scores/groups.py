@@ -1,7 +1,5 @@
 """Groups of videos by name, from a column of the scores' own table or from a table of their own."""
 
-from __future__ import annotations
-
 import os
 
 import numpy as np

@@ -3,8 +3,6 @@
 Shapes: N videos, K classes.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import numpy as np

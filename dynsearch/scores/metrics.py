@@ -3,8 +3,6 @@
 Shapes: N videos, K classes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any

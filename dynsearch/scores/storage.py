@@ -1,7 +1,5 @@
 """Named arrays in an ``.npz`` file: read without pickles, written whole."""
 
-from __future__ import annotations
-
 import os
 import struct
 import zipfile

@@ -3,8 +3,6 @@
 Shapes: E exits, N videos, K classes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any

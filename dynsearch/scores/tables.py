@@ -4,8 +4,6 @@
 a video. Numbering may start at 0 or 1. Costs are no column: they are given beside the table.
 """
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Sequence

@@ -3,8 +3,6 @@
 Shapes: E exits, N videos, K classes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

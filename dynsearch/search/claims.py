@@ -1,7 +1,5 @@
 """Which driver has which trial, where several drivers share a study."""
 
-from __future__ import annotations
-
 import contextlib
 import fcntl
 import os

@@ -1,7 +1,5 @@
 """The driver: proposes plans, refuses those over budget, and tells the study what became of the others."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field

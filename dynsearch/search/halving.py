@@ -6,8 +6,6 @@ instead of pausing). Hyperband lets trials begin at different rungs, in turns. E
 the record before it takes effect, so that a study that is killed and resumed decides the same.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import optuna

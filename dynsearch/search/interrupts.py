@@ -1,7 +1,5 @@
 """Ctrl-C, and a batch system's notice to end, met between two steps instead of in the middle of one."""
 
-from __future__ import annotations
-
 import contextlib
 import signal
 import threading

@@ -1,7 +1,5 @@
 """Running a study from its recipe to its frontier."""
 
-from __future__ import annotations
-
 import contextlib
 import time
 from collections.abc import Callable, Iterator, Mapping

@@ -1,7 +1,5 @@
 """A sampler whose proposals depend on the seed, the trial's number and finished trials, and nothing else."""
 
-from __future__ import annotations
-
 import warnings
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What a family has to do with search spaces: what varies among its plans, beside the axes of all."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import Annotated

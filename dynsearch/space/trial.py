@@ -1,7 +1,5 @@
 """Drawing choices from a trial."""
 
-from __future__ import annotations
-
 from typing import Any, Protocol
 
 

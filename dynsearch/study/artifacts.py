@@ -1,7 +1,5 @@
 """Files of a trial that optuna-dashboard shows, without a second copy of them."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Which data a study's results hang on, ``data.json``: written when it begins, and compared whenever it goes on."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 from collections import Counter

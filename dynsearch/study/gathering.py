@@ -1,7 +1,5 @@
 """What the finished trials of a study amount to, gathered one by one: each is read and solved once."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, field
 
 import optuna

@@ -1,7 +1,5 @@
 """Which Optuna study is a folder's record, whatever the folder or the Optuna study is called by now."""
 
-from __future__ import annotations
-
 import logging
 import os
 import uuid

@@ -1,7 +1,5 @@
 """The lock of a journal file: let go of by the operating system, and it leaves no torn line behind."""
 
-from __future__ import annotations
-
 import fcntl
 import os
 import shutil

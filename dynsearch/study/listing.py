@@ -1,7 +1,5 @@
 """What there is to say of a study in a line: for lists of studies, and before one is removed."""
 
-from __future__ import annotations
-
 import datetime
 from pathlib import Path
 from typing import Any

@@ -3,8 +3,6 @@
 Written before a trial is told: Optuna changes nothing of a trial that has ended.
 """
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager

@@ -1,7 +1,5 @@
 """A recipe and a search space that fit the videos in a folder."""
 
-from __future__ import annotations
-
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence

@@ -1,7 +1,5 @@
 """A database server's storage that waits where the server goes away for a while."""
 
-from __future__ import annotations
-
 import functools
 import logging
 import time

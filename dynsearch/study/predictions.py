@@ -1,7 +1,5 @@
 """What the one-shot network says of plans that are then trained alone, and how right it was."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A study recipe: a data set, a budget, a search space and how to train."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any, Literal
 

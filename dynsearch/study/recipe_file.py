@@ -1,7 +1,5 @@
 """Recipe files: what decides a study's result, and in the section ``run`` how it is carried out."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, Self

@@ -1,7 +1,5 @@
 """The names in a recipe: each is looked up when the recipe is read, before anything is trained."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 

@@ -1,7 +1,5 @@
 """The Optuna study: the only record of which trials there are and how they ended."""
 
-from __future__ import annotations
-
 import contextlib
 import json
 import logging

@@ -1,7 +1,5 @@
 """Removing a study, or all of it but its name: its record, wherever that lies, and the files it wrote."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

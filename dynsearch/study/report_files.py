@@ -1,7 +1,5 @@
 """A study's report, ``report.html``: made from the study's files and nothing else."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path

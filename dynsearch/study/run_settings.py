@@ -1,7 +1,5 @@
 """How a recipe is carried out: where, how fast and told to whom. None of it decides a result."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field

@@ -3,8 +3,6 @@
 Shapes: P points, E exits.
 """
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import hashlib

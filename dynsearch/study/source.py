@@ -1,7 +1,5 @@
 """The clips that a recipe asks for."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from pathlib import Path
 

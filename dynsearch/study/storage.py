@@ -1,7 +1,5 @@
 """Opening the storage of a study's record: SQLite, Optuna's journal file, or PostgreSQL."""
 
-from __future__ import annotations
-
 import contextlib
 import functools
 import logging

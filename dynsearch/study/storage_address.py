@@ -1,7 +1,5 @@
 """What ``--storage`` may be, and how it is written down: never with a password."""
 
-from __future__ import annotations
-
 import os
 import re
 import sys

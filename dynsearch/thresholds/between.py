@@ -1,7 +1,5 @@
 """Thresholds half-way between two neighbouring confidences, so that ``>`` and ``>=`` agree."""
 
-from __future__ import annotations
-
 import math
 import sys
 

@@ -6,8 +6,6 @@ was chosen for, and nobody notices.
 Shapes: E exits, N videos.
 """
 
-from __future__ import annotations
-
 import math
 from dataclasses import dataclass, replace
 

@@ -5,8 +5,6 @@ tiny tables are enumerated. Nothing depends on the scale of cost, on monotone tr
 or on the order of the videos.
 """
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

@@ -5,8 +5,6 @@ MSDNet (Huang et al., ICLR 2018, section 4.2) and Dynamic Inference (Fan et al.,
 Shapes: E exits, N videos.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace

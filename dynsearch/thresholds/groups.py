@@ -3,8 +3,6 @@
 Shapes: E exits, N videos.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Any
 

@@ -3,8 +3,6 @@
 Shapes: N videos.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -7,8 +7,6 @@ first that fails ends it. With chance 1 - delta, all policies before that keep t
 Shapes: E exits, N videos.
 """
 
-from __future__ import annotations
-
 import itertools
 import math
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """One threshold, the same at every exit."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

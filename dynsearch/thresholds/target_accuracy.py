@@ -3,8 +3,6 @@
 Shapes: E exits, N videos.
 """
 
-from __future__ import annotations
-
 import math
 from collections.abc import Sequence
 

@@ -1,7 +1,5 @@
 """One network trained by several processes, each on batches of its own."""
 
-from __future__ import annotations
-
 import torch
 from timm.layers.norm_act import convert_sync_batchnorm
 from torch import nn

@@ -1,7 +1,5 @@
 """Which device to train on, and in which precision."""
 
-from __future__ import annotations
-
 import contextlib
 from contextlib import AbstractContextManager
 

@@ -4,8 +4,6 @@ Processes find each other through a file in a folder of their own, so that no po
 the end of their launcher, however it ends, by their standard input.
 """
 
-from __future__ import annotations
-
 import contextlib
 import os
 import signal

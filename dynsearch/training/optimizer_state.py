@@ -1,7 +1,5 @@
 """What an optimizer remembers from step to step, as tensors by name and as plain numbers."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Different learning rates for different parts of a network."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from typing import Any
 

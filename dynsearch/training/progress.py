@@ -1,7 +1,5 @@
 """What long work tells while it runs, a few times a second at most."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import dataclass

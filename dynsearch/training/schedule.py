@@ -1,7 +1,5 @@
 """The learning rate at every step of training."""
 
-from __future__ import annotations
-
 import math
 from typing import Any
 

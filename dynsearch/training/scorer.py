@@ -1,7 +1,5 @@
 """Measuring a trained network once: the exit scores of a split."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Sequence
 

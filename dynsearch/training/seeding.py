@@ -1,7 +1,5 @@
 """Random numbers that depend on named things only, never on what ran before."""
 
-from __future__ import annotations
-
 import hashlib
 
 import torch

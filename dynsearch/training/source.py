@@ -1,7 +1,5 @@
 """The clips of a data set as a plan wants them."""
 
-from __future__ import annotations
-
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache

@@ -1,7 +1,5 @@
 """Training interrupted at any moment goes on from its last saved step, and ends the same."""
 
-from __future__ import annotations
-
 import json
 import os
 from dataclasses import asdict, dataclass

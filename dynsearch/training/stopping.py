@@ -3,8 +3,6 @@
 A batch system that wants its machine back sends SIGTERM and kills, some seconds later, what is still there.
 """
 
-from __future__ import annotations
-
 import contextlib
 import signal
 import threading

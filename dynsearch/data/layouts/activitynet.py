@@ -8,8 +8,6 @@ and ``anet_val_video_multi_label.txt`` (``v_ID FRAMES LABEL [LABEL ...]``) with 
 Source: Caba Heilbron et al., ActivityNet, CVPR 2015, and the data set's own file.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any

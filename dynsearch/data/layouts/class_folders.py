@@ -3,8 +3,6 @@
 A CSV file beside the folders may give each video its group, so that a person or place is never split.
 """
 
-from __future__ import annotations
-
 from collections import defaultdict
 from collections.abc import Mapping
 from pathlib import Path

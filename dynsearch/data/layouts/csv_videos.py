@@ -6,8 +6,6 @@ the cells. Without a header the columns are those above; with one, they may come
 files or folders of frames; start and end are in seconds.
 """
 
-from __future__ import annotations
-
 import os
 from collections import defaultdict
 from collections.abc import Mapping, Sequence

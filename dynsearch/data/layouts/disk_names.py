@@ -1,7 +1,5 @@
 """Paths as lists of videos write them, found as the disk spells them."""
 
-from __future__ import annotations
-
 import functools
 import os
 from pathlib import PurePosixPath

@@ -8,8 +8,6 @@ Source: Jiang et al., Exploiting Feature and Class Relationships in Video Catego
 set's own files.
 """
 
-from __future__ import annotations
-
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from pathlib import Path, PurePosixPath

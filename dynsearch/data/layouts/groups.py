@@ -1,7 +1,5 @@
 """Groups of videos (persons, places, source films) and a test split made of whole groups."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Mapping, Sequence
 from pathlib import Path

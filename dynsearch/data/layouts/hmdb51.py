@@ -6,8 +6,6 @@ one film start with its name, which is their group.
 Source: the data set's own files, as downloaded from its page.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -10,8 +10,6 @@ Mini-Kinetics is 200 classes of it: ``train_ytid_list.txt`` and ``val_ytid_list.
 Source: the data sets' own files; Xie et al., Rethinking Spatiotemporal Feature Learning, ECCV 2018, for the lists.
 """
 
-from __future__ import annotations
-
 import dataclasses
 from collections import Counter, defaultdict
 from collections.abc import Sequence

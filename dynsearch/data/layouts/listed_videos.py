@@ -1,7 +1,5 @@
 """The rows of a list of videos: which column is which, with a header or without."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

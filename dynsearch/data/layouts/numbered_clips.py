@@ -7,8 +7,6 @@ under the same ids instead.
 Source: the data sets' own files, as downloaded from their pages.
 """
 
-from __future__ import annotations
-
 from collections.abc import Mapping
 from pathlib import Path
 

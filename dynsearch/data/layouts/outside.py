@@ -1,7 +1,5 @@
 """Videos that lie outside their data root, by a path in a list or by a link: refused, unless the user allows it."""
 
-from __future__ import annotations
-
 import functools
 import os
 from pathlib import Path

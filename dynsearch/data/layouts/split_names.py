@@ -1,7 +1,5 @@
 """Which list or folder is which split, by the names that people give them."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path

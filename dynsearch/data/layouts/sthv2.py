@@ -10,8 +10,6 @@ literature, the validation videos are our test split.
 Source: the data set's own files, as downloaded from its page.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 from pathlib import Path

@@ -1,7 +1,5 @@
 """Annotation files as text: found by one of their names, read line by line, with errors that name the line."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 

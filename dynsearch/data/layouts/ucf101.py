@@ -7,8 +7,6 @@ group is never split between training and calibration.
 Source: the data set's own files, as downloaded from its page.
 """
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Video files anywhere under a data root, looked up by their names. Names come from annotation files: not trusted."""
 
-from __future__ import annotations
-
 import dataclasses
 import functools
 import os

@@ -1,7 +1,5 @@
 """The twelve classes of the motions data set: eight that need time, four that one frame gives away."""
 
-from __future__ import annotations
-
 import dataclasses
 from typing import Literal
 

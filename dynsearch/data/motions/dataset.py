@@ -1,7 +1,5 @@
 """Makes the motions data set on disk, once: H.264 files and Something-Something-v2's annotation files."""
 
-from __future__ import annotations
-
 import dataclasses
 import json
 import shutil

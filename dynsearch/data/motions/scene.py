@@ -6,8 +6,6 @@ comes near), and all start uniformly. So one frame, or a set of frames without t
 about which movement it is, and the two directions of a movement are each other played backwards.
 """
 
-from __future__ import annotations
-
 import dataclasses
 
 import numpy as np

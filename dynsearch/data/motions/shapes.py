@@ -1,7 +1,5 @@
 """Shapes drawn as soft masks on a picture whose borders are joined (what leaves right enters left)."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

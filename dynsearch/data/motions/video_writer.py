@@ -1,7 +1,5 @@
 """Writes frames as an H.264 mp4 file."""
 
-from __future__ import annotations
-
 from fractions import Fraction
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Weights that several ONNX graphs use, kept once in one file beside them."""
 
-from __future__ import annotations
-
 import hashlib
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """Writes a bundle's network as graph files, with what a runtime needs to stop early."""
 
-from __future__ import annotations
-
 import contextlib
 import inspect
 import io

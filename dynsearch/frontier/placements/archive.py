@@ -3,8 +3,6 @@
 Shapes: S slots, X cells tried, P positions of a threshold.
 """
 
-from __future__ import annotations
-
 import numpy as np
 
 from dynsearch.frontier.placements.cells import Cells, Chain

@@ -7,8 +7,6 @@ Accuracy gains are smoothed over thresholds, as in the ``frontier`` solver.
 Shapes: N videos.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from itertools import islice
 

@@ -8,8 +8,6 @@ An *outcome* is where a video stops and whether it is right there: 2 * exit + ri
 Shapes: E exits, N videos, C cells, X cells tried, R videos that reach an exit, P positions of a threshold.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 

@@ -1,7 +1,5 @@
 """Which plans are worth training alone: a few placements that together keep most of the frontier."""
 
-from __future__ import annotations
-
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Generic, TypeVar

@@ -7,8 +7,6 @@ the same budgets, and measured on it.
 Shapes: N videos, B budgets.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal

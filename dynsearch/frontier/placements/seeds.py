@@ -1,7 +1,5 @@
 """Chains to begin with: for every cell that may be last, one placement that leads there and never stops early."""
 
-from __future__ import annotations
-
 import numpy as np
 from numpy.typing import NDArray
 

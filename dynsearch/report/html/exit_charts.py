@@ -1,7 +1,5 @@
 """Exits one by one: accuracy, and how far their probabilities can be believed."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from markupsafe import Markup

@@ -1,7 +1,5 @@
 """What a report is made of."""
 
-from __future__ import annotations
-
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field

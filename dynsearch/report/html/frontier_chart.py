@@ -1,7 +1,5 @@
 """The frontier, its band, the budget, and what the study is compared with."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 from markupsafe import Markup

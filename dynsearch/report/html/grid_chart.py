@@ -1,7 +1,5 @@
 """A plan on its frames x depth grid."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from itertools import pairwise
 

@@ -1,7 +1,5 @@
 """How the search went."""
 
-from __future__ import annotations
-
 from markupsafe import Markup
 
 from dynsearch.display.words import cost_text, percent

@@ -3,8 +3,6 @@
 Shapes: E exits, N videos, K classes.
 """
 
-from __future__ import annotations
-
 from dataclasses import dataclass, replace
 
 import numpy as np

@@ -1,7 +1,5 @@
 """The page: charts and tables put into the template, with style and script inside and nothing from outside."""
 
-from __future__ import annotations
-
 import base64
 import hashlib
 from importlib.resources import files

@@ -1,7 +1,5 @@
 """The tables of the report: each is what a chart shows, in figures."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

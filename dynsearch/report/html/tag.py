@@ -1,7 +1,5 @@
 """HTML and SVG elements whose texts and attributes are always escaped."""
 
-from __future__ import annotations
-
 from markupsafe import Markup, escape
 
 

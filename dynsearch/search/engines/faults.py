@@ -1,7 +1,5 @@
 """What went wrong with a job, in words for the record, and of which kind it is."""
 
-from __future__ import annotations
-
 import signal
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Starting Ray on this machine, or joining a cluster: quietly, and closed to strangers."""
 
-from __future__ import annotations
-
 import logging
 import os
 import sys

@@ -1,7 +1,5 @@
 """Ray Tune, told what to run by the driver: a searcher without a will of its own, and a callback that listens."""
 
-from __future__ import annotations
-
 import os
 import queue
 from pathlib import Path

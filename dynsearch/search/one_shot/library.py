@@ -1,7 +1,5 @@
 """A study's one-shot networks and the score grids they gave: made when first asked for, kept on disk."""
 
-from __future__ import annotations
-
 import hashlib
 import itertools
 from collections.abc import Callable, Iterable

@@ -1,7 +1,5 @@
 """What the training loop sees of a one-shot network: every step draws a frame order and some cells."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

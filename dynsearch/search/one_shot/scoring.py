@@ -1,7 +1,5 @@
 """One dense pass of a one-shot network under one frame order: the score grid."""
 
-from __future__ import annotations
-
 from dataclasses import replace
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """Screening: Optuna proposes frame orders and networks; exits and thresholds are searched on score grids."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace

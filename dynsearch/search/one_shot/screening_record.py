@@ -1,7 +1,5 @@
 """The screening study: every plan that one-shot scores found worth having, as an Optuna trial of its own."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import dataclass, field, replace
 from typing import Any

@@ -1,7 +1,5 @@
 """The one-shot strategy up to the retraining: train once, screen, and put the most promising plans in line."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable
 from dataclasses import replace

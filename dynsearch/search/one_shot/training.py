@@ -1,7 +1,5 @@
 """Training a one-shot network, or going on with it."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path

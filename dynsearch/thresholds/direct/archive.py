@@ -5,8 +5,6 @@ Prices reach only the upper hull; between its points, one-threshold changes of g
 Shapes: S slots, E exits, X exits whose thresholds may move, P positions of a threshold.
 """
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any
 

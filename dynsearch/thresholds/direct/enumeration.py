@@ -3,8 +3,6 @@
 Shapes: E exits, N videos, S policies.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np

@@ -9,8 +9,6 @@ are random to the processor, so they are multiplied in, never branched on.
 Shapes: E exits, N videos, P = bins + 1 positions of a threshold.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple

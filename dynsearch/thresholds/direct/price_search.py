@@ -4,8 +4,6 @@ Each price turns the frontier into one number to maximise; prices are found dich
 between neighbouring points (Aneja and Nair, Bicriteria Transportation Problem, 1979).
 """
 
-from __future__ import annotations
-
 from itertools import pairwise
 
 from dynsearch.thresholds.direct.bins import Positions

@@ -3,8 +3,6 @@
 Shapes: N things of a cost and a value, S slots.
 """
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from typing import Any
 

@@ -4,8 +4,6 @@ A gain histogram says how many right answers each bin of confidence would win by
 videos it is mostly noise, while the true gain changes slowly with confidence.
 """
 
-from __future__ import annotations
-
 import math
 
 import numpy as np
