@@ -52,7 +52,10 @@ def test_the_installed_package_finds_them_from_anywhere(installed, tmp_path):
     done = subprocess.run(command, capture_output=True, text=True, cwd=tmp_path, check=True)
     where, found = done.stdout.splitlines()
     assert Path(where).is_relative_to(installed)
-    assert found == "['families-motions', 'families-real-clips', 'gestures', 'motions', 'sthv2'] motions"
+    assert (
+        found
+        == "['families-motions', 'families-real-clips', 'gestures', 'motions', 'own-videos', 'sthv2'] motions"
+    )
 
 
 def test_the_command_is_declared(installed):

@@ -76,7 +76,7 @@ def list_datasets(as_json: bool) -> None:
 def _described(info: DatasetInfo) -> dict[str, Any]:
     import dataclasses
 
-    hidden = ("read", "generate", "variant", "may_vanish")
+    hidden = ("read", "everything", "generate", "variant", "may_vanish")
     names = [field.name for field in dataclasses.fields(info) if field.name not in hidden]
     return {name: getattr(info, name) for name in names}
 
