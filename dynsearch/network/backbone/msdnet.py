@@ -1,10 +1,11 @@
-"""MSDNet-38, the multi-scale dense network of the paper, as a timm model.
+"""MSDNet-38, the multi-scale dense network of the paper, and its two shallower siblings, as timm models.
 
 Huang et al., "Multi-Scale Dense Networks for Resource Efficient Image Classification" (ICLR 2018): features at
 four scales (56, 28, 14 and 7 pixels for a 224 px input), dense connections along depth, and a path from
 each scale to the next coarser one, so that coarse features fit for a classifier exist from the first layer on.
-This is the configuration whose weights are public: 5 blocks of 7 dense layers, 32 channels, growth rate 16, width
-factors 1-2-4-4, scales dropped after layers 9, 18 and 27. With the stem and three transitions it is 38 layers deep.
+These are the configurations whose weights are public: 5 blocks of 4, 6 or 7 dense layers, 32 channels, growth rate 16,
+width factors 1-2-4-4, a scale dropped after each quarter of the layers (7: after 9, 18 and 27). With the stem and three
+transitions they are 23, 33 and 38 layers deep.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import torch
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import nn
 
-__all__ = ["MSDNet", "msdnet38"]
+__all__ = ["MSDNet", "msdnet23", "msdnet33", "msdnet38"]
 
 GROWTH = 16
 WIDTH = (1, 2, 4, 4)
@@ -23,7 +24,7 @@ WIDTH = (1, 2, 4, 4)
 BOTTLENECK = (1, 2, 4, 4)
 """By scale: widest 1x1 convolution, as a multiple of what the 3x3 convolution behind it produces."""
 SCALES = len(WIDTH)
-BLOCKS, LAYERS_PER_BLOCK = 5, 7
+BLOCKS = 5
 
 Scales = list[torch.Tensor]
 
@@ -124,24 +125,25 @@ class Transition(nn.Module):
 
 
 class MSDNet(nn.Module):
-    """MSDNet-38 without its classifiers but for one average pool and linear layer at the end.
+    """MSDNet without its classifiers but for one average pool and linear layer at the end.
 
     Args:
         num_classes: Classes of the linear layer; 0 leaves it out.
         in_chans: Channels of the image.
+        step: Dense layers of a block.
     """
 
-    def __init__(self, num_classes: int = 1000, in_chans: int = 3) -> None:
+    def __init__(self, num_classes: int = 1000, in_chans: int = 3, step: int = 7) -> None:
         super().__init__()
         self.num_classes = num_classes
         self.stem = Stem(in_chans)
         self.blocks = nn.ModuleList()
         self.feature_info = []
         base, finest = 2 * GROWTH, 0
-        interval = -(-BLOCKS * LAYERS_PER_BLOCK // SCALES)
+        interval = -(-BLOCKS * step // SCALES)
         for block in range(BLOCKS):
             layers: list[nn.Module] = []
-            for layer in range(block * LAYERS_PER_BLOCK, (block + 1) * LAYERS_PER_BLOCK):
+            for layer in range(block * step, (block + 1) * step):
                 before, finest = finest, layer // interval
                 layers.append(MSDLayer(base, before, finest))
                 base += GROWTH
@@ -185,11 +187,12 @@ class MSDNet(nn.Module):
 
 default_cfgs = generate_default_cfgs(
     {
-        "msdnet38": {
+        name: {
             "num_classes": 1000, "input_size": (3, 224, 224), "pool_size": (7, 7), "crop_pct": 0.875,
             "interpolation": "bilinear", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225),
             "first_conv": "stem.finest.conv", "classifier": "head",
         }
+        for name in ("msdnet23", "msdnet33", "msdnet38")
     }
 )  # fmt: skip
 
@@ -198,3 +201,15 @@ default_cfgs = generate_default_cfgs(
 def msdnet38(pretrained: bool = False, **kwargs: Any) -> MSDNet:
     """MSDNet with 5 blocks of 7 dense layers. No weights come with it; see ``dynsearch.network.weights.public``."""
     return build_model_with_cfg(MSDNet, "msdnet38", pretrained, **kwargs)
+
+
+@register_model
+def msdnet33(pretrained: bool = False, **kwargs: Any) -> MSDNet:
+    """MSDNet with 5 blocks of 6 dense layers."""
+    return build_model_with_cfg(MSDNet, "msdnet33", pretrained, step=6, **kwargs)
+
+
+@register_model
+def msdnet23(pretrained: bool = False, **kwargs: Any) -> MSDNet:
+    """MSDNet with 5 blocks of 4 dense layers."""
+    return build_model_with_cfg(MSDNet, "msdnet23", pretrained, step=4, **kwargs)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import codecs
 import os
 import zlib
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import safetensors.torch
 import torch
+from numpy._core import multiarray
 from torch import nn
 
 from dynsearch.errors import WeightsError
@@ -15,6 +20,22 @@ from dynsearch.files import written_whole
 from dynsearch.network.multi_exit import PlannedNetwork
 
 _CHECKSUM, _PLAN = "crc32", "plan_id"
+_CONTAINERS = (
+    "state_dict",
+    "model_state_dict",
+    "model_state",
+    "model",
+    "network",
+    "net",
+    "state_dict_ema",
+    "model_ema",
+)
+_HARMLESS: tuple[Any, ...] = (
+    argparse.Namespace, np.ndarray, np.dtype, codecs.encode, *(type(np.dtype(c)) for c in "?bBhHiIlLqQefdgFDGSUMm"),
+    *((function, f"numpy.{core}.multiarray.{function.__name__}") for core in ("core", "_core")
+      for function in (multiarray.scalar, multiarray._reconstruct)),
+)  # fmt: skip
+"""What trainers write beside tensors, and what numpy's values are read with; none of it runs anything."""
 
 
 def save_weights(network: nn.Module, path: str | os.PathLike[str], made: str = "") -> None:
@@ -59,14 +80,41 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     try:
         if path.suffix == ".safetensors":
             return _read_safetensors(path)
-        values = torch.load(path, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals([*_HARMLESS]):
+            values = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # On a damaged file torch's unpickler raises whatever it stumbles over.
         reason = " ".join(str(error).split())[:200]
-        raise WeightsError(f"can't be read as weights: {reason}", where=str(path)) from error
-    values = values.get("state_dict", values) if isinstance(values, dict) else values
-    if not isinstance(values, dict) or not all(isinstance(value, torch.Tensor) for value in values.values()):
-        raise WeightsError("holds no plain mapping of names to tensors", where=str(path))
-    return values
+        raise WeightsError(
+            f"can't be read as weights: {reason}",
+            where=str(path),
+            hint="Of a network of your own save torch.save(network.state_dict(), FILE)",
+        ) from error
+    return _tensors_in(values, path)
+
+
+def _tensors_in(values: object, path: Path) -> dict[str, torch.Tensor]:
+    """Return the tensors by name, out of the mappings that trainers put around them."""
+    if isinstance(values, dict):
+        tensors = {
+            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
+            for name, value in values.items()
+            if isinstance(name, str)
+            and (
+                isinstance(value, torch.Tensor)
+                or (isinstance(value, np.ndarray) and value.dtype.kind in "fiu")
+            )
+        }
+        inside = [name for name, value in values.items() if isinstance(value, dict)]
+        chosen = next((name for name in _CONTAINERS if name in inside), None)
+        if chosen is not None:
+            return _tensors_in(values[chosen], path)
+        if tensors and not inside:
+            return tensors
+    raise WeightsError(
+        "holds no plain mapping of names to tensors",
+        where=str(path),
+        hint=f"It may be the file itself, or be called {', '.join(_CONTAINERS)}",
+    )
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:

@@ -19,6 +19,7 @@ import re
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import torch
 
@@ -29,6 +30,16 @@ _CONV_BN = {"0": "conv", "1": "bn"}
 _HEAD_CONVS = {"0.0": "0", "0.1": "1", "1.0": "3", "1.1": "4"}
 _SIDES = {"conv_normal": "same", "conv_down": "down"}
 _SCALES = 4
+_MOBILENETV2 = [
+    "conv_stem", "bn1",
+    *(
+        f"blocks.{stage}.{block}.{layer}"
+        for stage, blocks in enumerate((1, 2, 3, 4, 3, 3, 1)) for block in range(blocks)
+        for layer in ("conv_dw bn1 conv_pw bn2" if stage == 0 else "conv_pw bn1 conv_dw bn2 conv_pwl bn3").split()
+    ),
+    "conv_head", "bn2",
+]  # fmt: skip
+"""timm's names of a MobileNetV2's layers, as they run."""
 _WRAPPERS = ("module.", "_orig_mod.", "model.", "network.", "net.")
 
 
@@ -70,21 +81,48 @@ def fitting(tensors: Tensors, wanted: Tensors) -> int:
     return sum(name in tensors and tensors[name].shape == value.shape for name, value in wanted.items())
 
 
-def _from_tsm(tensors: Tensors) -> PublicWeights:
+def _unwrapped(tensors: Tensors, body: str = "", head: str = "classifier.1.") -> PublicWeights:
+    """Read a network whose backbone is called ``body`` and its classifier ``head``; what is in a ``net`` is shifted."""
     backbone: Tensors = {}
-    head: Tensors = {}
+    linear: Tensors = {}
     shifted = set()
     for name, value in tensors.items():
-        kind, _, rest = name.partition(".")
-        if kind == "new_fc":
-            head[f"linear.{rest}"] = value
+        if name.startswith(head):
+            linear[f"linear.{name.removeprefix(head)}"] = value
             continue
-        own = rest if kind == "base_model" else name
-        place, wrapped, last = own.partition(".net.")
+        place, wrapped, last = name.removeprefix(body).partition(".net.")
         if wrapped:
             shifted.add(place)
-        backbone[f"{place}.{last}" if wrapped else own] = value
-    return PublicWeights(backbone, {0: head} if head else {}, frozenset(shifted))
+        backbone[f"{place}.{last}" if wrapped else place] = value
+    modules = {name.rpartition(".")[0] for name in backbone if not name.startswith("classifier.")}
+    rename = _renaming(modules)
+    says = body and any(name.startswith(body) for name in tensors)
+    layers = (f"{place}.conv." if f"{place}.conv" in modules else f"{place}." for place in shifted)
+    places = frozenset(rename(layer).removesuffix(".") for layer in layers) if says else None
+    return PublicWeights(
+        {rename(name): value for name, value in backbone.items()}, {0: linear} if linear else {}, places
+    )
+
+
+def _renaming(modules: set[str]) -> Callable[[str], str]:
+    """Return what makes timm's names of those of mmaction2's ResNets, or of the layers in a row of a MobileNetV2."""
+    ordered = sorted(modules, key=_running_order)
+    timms = dict(zip(ordered, _MOBILENETV2, strict=True)) if len(ordered) == len(_MOBILENETV2) else {}
+
+    def rename(name: str) -> str:
+        path, _, last = name.rpartition(".")
+        if path in timms:
+            return f"{timms[path]}.{last}"
+        name = re.sub(r"\bconv(\d)\.(conv|bn)\.", r"\2\1.", name)
+        return name.replace("downsample.conv.", "downsample.0.").replace("downsample.bn.", "downsample.1.")
+
+    return rename
+
+
+def _running_order(path: str) -> str:
+    """Return what sorts the layers of a MobileNetV2 as they run: mmaction2 calls the last one ``conv2``."""
+    path = re.sub(r"^conv2\.", "~.", path).replace("bn", "d")
+    return re.sub(r"\d+", lambda digits: digits[0].zfill(3), path)
 
 
 def _from_msdnet(tensors: Tensors) -> PublicWeights:
@@ -127,6 +165,8 @@ def _msdnet_name(name: str, scales: Counter[str]) -> str:
 LAYOUTS: dict[str, Callable[[Tensors], PublicWeights]] = {
     "timm": PublicWeights,
     "MSDNet": _from_msdnet,
-    "TSN/TSM": _from_tsm,
+    "MobileNetV2": _unwrapped,
+    "TSN/TSM": partial(_unwrapped, body="base_model.", head="new_fc."),
+    "mmaction2": partial(_unwrapped, body="backbone.", head="cls_head.fc_cls."),
 }
 """The layouts that are read, by name."""

@@ -1,5 +1,7 @@
 """Public weight files, generated here in the layouts their authors used."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 
@@ -27,8 +29,8 @@ def conv_bn(place, conv, bn, out_channels, in_channels, kernel, *, bias=False):
     return state
 
 
-def public_msdnet(num_classes=1000):
-    """The state dict of ``msdnet-step=7-block=5``, written down from the network's description alone."""
+def public_msdnet(num_classes=1000, step=7):
+    """The state dict of ``msdnet-step=7-block=5``, or another step, from the network's description alone."""
     width = bottleneck = (1, 2, 4, 4)
     state = conv_bn("module.blocks.0.0.layers.0", 0, 1, 32, 3, 7, bias=True)
     for i, (inside, out) in enumerate([(32, 64), (64, 128), (128, 128)], start=1):
@@ -41,8 +43,9 @@ def public_msdnet(num_classes=1000):
     base = 32
     for block in range(5):
         position = 1 if block == 0 else 0
-        for layer in range(7 * block + 1, 7 * block + 8):
-            finest, before = (layer - 1) // 9, max(layer - 2, 0) // 9
+        for layer in range(step * block + 1, step * (block + 1) + 1):
+            interval = -(-5 * step // 4)
+            finest, before = (layer - 1) // interval, max(layer - 2, 0) // interval
             place = f"module.blocks.{block}.{position}"
             for i, s in enumerate(range(finest, 4)):
                 growth = 16 * width[s]
@@ -103,6 +106,17 @@ def test_the_public_msdnet_loads_whole(msdnet_file):
         assert torch.equal(state[theirs], ours[own]), theirs
     values = sorted(float(value.double().sum()) for value in state.values())
     assert values == sorted(float(value.double().sum()) for value in ours.values())
+
+
+@pytest.mark.parametrize(("name", "step"), [("msdnet23", 4), ("msdnet33", 6)])
+def test_its_shallower_siblings_load_whole(tmp_path, name, step):
+    state = public_msdnet(7, step)
+    torch.save(state, tmp_path / "msdnet.pth")
+    network = build_network(replace(msdnet_plan("2x1", "2x2", "2x3", "2x4", "2x5"), backbone=name), 7)
+    (loaded,) = start(network, pretrained=False, weights=tmp_path / "msdnet.pth")
+    assert len(network.state_dict()) == len(state)
+    assert len(loaded.heads) == 5
+    assert not loaded.left
 
 
 def test_with_other_classes_only_the_last_layers_start_afresh(msdnet_file):

@@ -1,5 +1,10 @@
 """TSM's checkpoints, compared with networks that are wrapped as its authors' code wraps them."""
 
+import argparse
+import re
+from functools import partial
+
+import numpy as np
 import pytest
 import timm
 import torch
@@ -131,3 +136,153 @@ def test_a_block_that_adds_nothing_to_its_branch_is_not_shifted_whole():
         PlanError, match="temporal_shift.place: the block blocks.0.0 has no identity to shift"
     ):
         build_network(tsm_plan("msdnet38", kind="online", place="block"), 5)
+
+
+def mmaction2_state(model):
+    """Return the same weights as mmaction2's recognizers name them."""
+    state = {"cls_head.fc_cls.weight": model.fc.weight, "cls_head.fc_cls.bias": model.fc.bias}
+    for name, value in model.state_dict().items():
+        if not name.startswith("fc."):
+            name = re.sub(r"conv(\d)\.(net\.)?weight", r"conv\1.conv.\2weight", name)
+            name = re.sub(r"\bbn(\d)", r"conv\1.bn", name)
+            name = name.replace("downsample.0", "downsample.conv").replace("downsample.1", "downsample.bn")
+            state[f"backbone.{name}"] = value
+    return state
+
+
+@pytest.mark.parametrize(
+    ("name", "every", "place"),
+    [("resnet50", 1, "branch"), ("resnet34", 2, "block"), ("resnet18", 99, "none")],
+)
+def test_mmaction2s_tsn_and_tsm(tmp_path, name, every, place):
+    model = shifted_resnet(name, every=every, place=place)
+    if place == "none":
+        model = enliven(timm.create_model(name, num_classes=CLASSES))
+    torch.save({"meta": {"epoch": 50}, "state_dict": mmaction2_state(model)}, tmp_path / "mm.pth")
+    shift = {"kind": "none"} if place == "none" else {"blocks": every, "place": place}
+    logits, clips, (loaded,) = logits_of(tsm_plan(name, **shift), tmp_path / "mm.pth")
+    with torch.inference_mode():
+        expected = model(clips.flatten(0, 1)).unflatten(0, (-1, FRAMES)).mean(1)
+    torch.testing.assert_close(logits[-1], expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+    assert (loaded.layout, loaded.heads, loaded.left) == ("mmaction2", (f"{FRAMES}x5",), ())
+
+
+class InRow(nn.Module):
+    """MobileNetV2 as a row of layers, as TSM's code has it: a block is ``conv.0`` ... ``conv.7``."""
+
+    SETTING = (
+        (1, 16, 1, 1), (6, 24, 2, 2), (6, 32, 3, 2), (6, 64, 4, 2), (6, 96, 3, 1), (6, 160, 3, 2), (6, 320, 1, 1),
+    )  # fmt: skip
+
+    def __init__(self, shift):
+        super().__init__()
+        layers, inside = [self.layer(3, 32, 3, 2)], 32
+        for factor, outside, count, stride in self.SETTING:
+            for i in range(count):
+                layers.append(self.block(inside, outside, factor, stride if i == 0 else 1, shift))
+                inside = outside
+        self.features = nn.ModuleList([*layers, self.layer(320, 1280, 1, 1)])
+        self.classifier = nn.Linear(1280, CLASSES)
+
+    @staticmethod
+    def layer(inside, outside, kernel, stride, groups=1, act=True):
+        conv = nn.Conv2d(inside, outside, kernel, stride, kernel // 2, groups=groups, bias=False)
+        return nn.Sequential(conv, nn.BatchNorm2d(outside), *([nn.ReLU6()] if act else []))
+
+    def block(self, inside, outside, factor, stride, shift):
+        wide = inside * factor
+        layers = [
+            *(self.layer(inside, wide, 1, 1) if factor > 1 else []),
+            *self.layer(wide, wide, 3, stride, wide),
+        ]
+        block = nn.Module()
+        block.conv = nn.Sequential(*layers, *self.layer(wide, outside, 1, 1, act=False))
+        block.skip = stride == 1 and inside == outside
+        if block.skip and shift:
+            block.conv[0] = Shifted(block.conv[0], online=False)
+        return block
+
+    def forward(self, x):
+        for layer in self.features:
+            x = layer(x) if isinstance(layer, nn.Sequential) else layer.conv(x) + (x if layer.skip else 0)
+        return self.classifier(x.mean((2, 3)))
+
+
+def torchvision_name(name):
+    """Return torchvision's name: every convolution, norm and activation but a block's last are one more level down."""
+    match = re.fullmatch(r"features\.(\d+)\.conv\.(\d)\.(.*)", name)
+    if not match:
+        return name.replace("classifier.", "classifier.1.")
+    block, layer, last = match[1], int(match[2]), match[3]
+    lasts = {3: "1", 4: "2"} if block == "1" else {6: "2", 7: "3"}
+    return f"features.{block}.conv.{lasts.get(layer, f'{layer // 3}.{layer % 3}')}.{last}"
+
+
+def mmaction2_name(name, *, shift=False):
+    """Return mmaction2's name: convolution and norm are one module, and both are wrapped."""
+    match = re.fullmatch(r"features\.(\d+)\.(?:conv\.)?(\d)\.(?:net\.)?(.*)", name)
+    if not match:
+        return name.replace("classifier.", "cls_head.fc_cls.")
+    number, layer = int(match[1]), int(match[2])
+    part = f"{('conv', 'bn')[layer % 3]}.{match[3]}"
+    if number in (0, 18):
+        return f"backbone.conv{1 if number == 0 else 2}.{part}"
+    places = [(s, i) for s, (_, _, count, _) in enumerate(InRow.SETTING, start=1) for i in range(count)]
+    stage, at = places[number - 1]
+    return (
+        f"backbone.layer{stage}.{at}.conv.{layer // 3}.{'net.' if shift and at and layer < 3 else ''}{part}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("shift", "layout", "rename"),
+    [
+        (True, "TSN/TSM", lambda name: f"base_model.{name}".replace("base_model.classifier", "new_fc")),
+        (True, "TSN/TSM", lambda name: f"base_model.{name}"),
+        (True, "mmaction2", partial(mmaction2_name, shift=True)),
+        (False, "mmaction2", mmaction2_name),
+        (False, "MobileNetV2", str),
+        (False, "MobileNetV2", torchvision_name),
+    ],
+)  # fmt: skip
+def test_the_public_mobilenetv2s(tmp_path, shift, layout, rename):
+    torch.manual_seed(0)
+    model = enliven(InRow(shift))
+    torch.save({rename(name): value for name, value in model.state_dict().items()}, tmp_path / "mobile.pth")
+    plan = tsm_plan("mobilenetv2_100", f"{FRAMES}x5", kind="bidirectional" if shift else "none")
+    logits, clips, (loaded,) = logits_of(plan, tmp_path / "mobile.pth")
+    with torch.inference_mode():
+        expected = model(clips.flatten(0, 1)).unflatten(0, (-1, FRAMES)).mean(1)
+    torch.testing.assert_close(logits[-1], expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
+    assert (loaded.layout, loaded.heads, loaded.left) == (layout, (f"{FRAMES}x5",), ())
+
+
+@pytest.mark.parametrize(
+    "wrap",
+    [
+        lambda state: {"model": state, "epoch": 3},
+        lambda state: {"net": {f"module.{name}": value for name, value in state.items()}, "acc": np.float64(71.2)},
+        lambda state: {"model_state": state, "optimizer": {"state": {0: {"step": torch.tensor(3)}}}},
+        lambda state: {"state_dict_ema": state, "metric": np.float32(1), "when": np.arange(3), "best": None},
+        lambda state: {"state_dict": state, "args": argparse.Namespace(model="resnet18", lr=np.float64(0.1))},
+        lambda state: {"model": {"state_dict": {f"_orig_mod.module.{name}": v for name, v in state.items()}}},
+        lambda state: {name: value.numpy() for name, value in state.items()} | {"epoch": 7},
+    ],
+)  # fmt: skip
+def test_what_trainers_put_around_the_tensors(tmp_path, wrap):
+    model = timm.create_model("resnet18", num_classes=CLASSES)
+    torch.save(wrap(model.state_dict()), tmp_path / "w.pth")
+    plan = tsm_plan("resnet18", kind="none")
+    network = build_network(plan, CLASSES)
+    (loaded,) = start(network, pretrained=False, weights=tmp_path / "w.pth")
+    assert (loaded.layout, loaded.heads, loaded.left) == ("timm", (f"{FRAMES}x5",), ())
+    assert torch.equal(network.heads[0].linear.weight, model.fc.weight)
+
+
+@pytest.mark.parametrize("saved", [{"epoch": 3}, [torch.zeros(1)], {"optimizer": {"state": {}}}])
+def test_files_without_weights_say_where_they_are_looked_for(tmp_path, saved):
+    torch.save(saved, tmp_path / "w.pth")
+    with pytest.raises(
+        WeightsError, match=r"holds no plain mapping of names to tensors.*state_dict, model_state_dict"
+    ):
+        logits_of(tsm_plan("resnet18", kind="none"), tmp_path / "w.pth")
