@@ -16,7 +16,7 @@ import torch
 from timm.models import build_model_with_cfg, generate_default_cfgs, register_model
 from torch import nn
 
-__all__ = ["MSDNet", "msdnet23", "msdnet33", "msdnet38"]
+__all__ = ["MSDNet"]
 
 GROWTH = 16
 WIDTH = (1, 2, 4, 4)
@@ -185,6 +185,7 @@ class MSDNet(nn.Module):
         return self.forward_head(self.forward_features(x))
 
 
+_STEPS = {"msdnet23": 4, "msdnet33": 6, "msdnet38": 7}
 default_cfgs = generate_default_cfgs(
     {
         name: {
@@ -192,24 +193,18 @@ default_cfgs = generate_default_cfgs(
             "interpolation": "bilinear", "mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225),
             "first_conv": "stem.finest.conv", "classifier": "head",
         }
-        for name in ("msdnet23", "msdnet33", "msdnet38")
+        for name in _STEPS
     }
 )  # fmt: skip
 
 
-@register_model
-def msdnet38(pretrained: bool = False, **kwargs: Any) -> MSDNet:
-    """MSDNet with 5 blocks of 7 dense layers. No weights come with it; see ``dynsearch.network.weights.public``."""
-    return build_model_with_cfg(MSDNet, "msdnet38", pretrained, **kwargs)
+def _register(name: str, step: int) -> None:
+    def build(pretrained: bool = False, **kwargs: Any) -> MSDNet:
+        return build_model_with_cfg(MSDNet, name, pretrained, step=step, **kwargs)
+
+    build.__name__ = name
+    register_model(build)
 
 
-@register_model
-def msdnet33(pretrained: bool = False, **kwargs: Any) -> MSDNet:
-    """MSDNet with 5 blocks of 6 dense layers."""
-    return build_model_with_cfg(MSDNet, "msdnet33", pretrained, step=6, **kwargs)
-
-
-@register_model
-def msdnet23(pretrained: bool = False, **kwargs: Any) -> MSDNet:
-    """MSDNet with 5 blocks of 4 dense layers."""
-    return build_model_with_cfg(MSDNet, "msdnet23", pretrained, step=4, **kwargs)
+for _name, _step in _STEPS.items():
+    _register(_name, _step)

@@ -1,16 +1,7 @@
 """Weight files of other programs: what their layouts are, and how their names become ours.
 
-| file | its names | ours |
-|---|---|---|
-| MSDNet, PyTorch (``msdnet-step=7-block=5``) | ``blocks.0.0.layers.0.{0,1}`` | ``stem.finest.{conv,bn}`` |
-| | ``blocks.0.0.layers.S.net.{0,1}`` | ``stem.coarser.S-1.{conv,bn}`` |
-| | ``blocks.B.P.layers.I.conv_normal.net.{0,1,3,4}`` | ``blocks.B.L.same.scaleS.{squeeze,grow}.{conv,bn}`` |
-| | ``blocks.B.P.layers.I.conv_down.net.{0,1,3,4}`` | ``blocks.B.L.down.scaleS.{squeeze,grow}.{conv,bn}`` |
-| | ``blocks.B.P.m.I.net.{0,1}`` (transition) | ``blocks.B.L.halve.scaleS.{conv,bn}`` |
-| | ``classifier.B.m.{0,1}.net.{0,1}``, ``classifier.B.linear`` | the exit heads at depth B + 1 |
-
-In MSDNet's file the stem is place P = 0 of block 0, so there L = P - 1, else L = P; the I-th of n scales is
-S = 4 - n + 1 + I.
+The files' names are in ``docs/bring.md``. MSDNet's ``blocks.B.P.layers.I`` is our ``blocks.B.L...scaleS``: the stem is
+place P = 0 of block 0, so there L = P - 1, else L = P; the I-th of n scales is S = 4 - n + 1 + I.
 """
 
 from __future__ import annotations
