@@ -11,15 +11,14 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dynsearch.api.videos import Split, open_videos
-from dynsearch.budget import last_that_fits
 from dynsearch.data.dataset_info import DatasetInfo
 from dynsearch.errors import InputError, WeightsError
-from dynsearch.export.bundle import Bundle, class_names_in, write_bundle
+from dynsearch.export.bundle import Bundle, class_names_in
 from dynsearch.export.loaded import LoadedNetwork, load_network
 from dynsearch.export.ownership import check_export
+from dynsearch.export.train import calibrated_bundle
 from dynsearch.families import build_network, family_of
 from dynsearch.files import check_outputs
-from dynsearch.frontier import merge
 from dynsearch.network import MultiExitNetwork
 from dynsearch.network.weights.files import load_weights, read_tensors, save_weights
 from dynsearch.plan import Plan
@@ -29,12 +28,11 @@ from dynsearch.scores.suspicions import suspicions
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import load_recipe, recipe_for
 from dynsearch.study.run_settings import RunSettings
-from dynsearch.thresholds import full_inference
 from dynsearch.training.device import pick_device
 from dynsearch.training.made import SCORES, WEIGHTS
+from dynsearch.training.run import TrainedScores
 from dynsearch.training.scorer import score as measured
 from dynsearch.training.seeding import seed_torch
-from dynsearch.training.source import DatasetClips
 
 Scorable = LoadedNetwork | Bundle | Plan | str | os.PathLike[str]
 """A bundle or its folder; or a plan, its file or the name of one of the papers', with weights."""
@@ -144,7 +142,15 @@ def score(
     if target and split:
         scores[split].save(target, json.dumps({"plan": plan.plan_id, "dataset": source.dataset.name}))
     elif target:
-        return Scored(scores, _written(target, network, recipe, source, scores, max_gflops))
+        limit = None if max_gflops is None else recipe.measure.only("gflops", max_gflops)
+        target.mkdir(parents=True, exist_ok=True)
+        save_weights(network, target / WEIGHTS)
+        for one, each in scores.items():
+            each.save(target / SCORES[one])
+        recipe = recipe.model_copy(update={"dataset": source.dataset.name})
+        both, brought = TrainedScores(**scores), bundle is None
+        made, _ = calibrated_bundle(target, plan, recipe, source, both, limit, brought=brought)
+        return Scored(scores, made)
     return Scored(scores, None)
 
 
@@ -178,40 +184,3 @@ def brought_network(
             "heads alone are fitted by `dynsearch train PLAN --only heads`",
         )
     return network
-
-
-def _written(
-    folder: Path,
-    network: MultiExitNetwork,
-    recipe: StudyRecipe,
-    source: DatasetClips,
-    scores: dict[str, ExitScores],
-    max_gflops: float | None,
-) -> Bundle:
-    """Write the scores and a bundle whose thresholds are chosen on calibration."""
-    points = merge(
-        {0: (scores["calibration"], scores["test"])}, solver=recipe.solver, confidence=recipe.confidence
-    )
-    if max_gflops is not None:
-        budget = recipe.measure.only("gflops", max_gflops)
-        chosen = last_that_fits(points, budget, lambda point: point.calibration.cost, recipe.measure)
-    else:
-        full = full_inference(scores["calibration"]).top1
-        chosen = next((point for point in points if point.calibration.top1 >= full), points[-1])
-        budget = chosen.calibration.cost
-    folder.mkdir(parents=True, exist_ok=True)
-    save_weights(network, folder / WEIGHTS)
-    for split, each in scores.items():
-        each.save(folder / SCORES[split])
-    return write_bundle(
-        folder,
-        plan=network.plan,
-        point=chosen,
-        full=full_inference(scores["test"]),
-        frontier=[(network.plan, point) for point in points],
-        weights=folder / WEIGHTS,
-        class_names=source.dataset.class_names,
-        recipe=recipe.model_copy(update={"budget": budget, "dataset": source.dataset.name}),
-        data=source.identity,
-        root=source.dataset.root,
-    )

@@ -148,6 +148,7 @@ def write_bundle(
     anew: bool = False,
     data: DataIdentity | None = None,
     root: Path | None = None,
+    brought: bool = False,
 ) -> Bundle:
     """Write one operating point as a bundle; ``policy.yaml`` comes last and makes it complete.
 
@@ -163,6 +164,7 @@ def write_bundle(
         anew: Remove what an earlier bundle or training left there.
         data: On which data; None where that is not known.
         root: Where they lie, which is remembered on this machine.
+        brought: Whether the network was trained elsewhere.
 
     Raises:
         DynsearchError: A file can't be written.
@@ -174,7 +176,7 @@ def write_bundle(
     from dynsearch.families import cost_table  # With torch, which reading a bundle does without.
 
     table = cost_table(plan, len(class_names))
-    facts = CardFacts(plan, point, full, frontier, table, recipe, class_names)
+    facts = CardFacts(plan, point, full, frontier, table, recipe, class_names, brought)
     texts = {
         "plan.yaml": yaml_text(plan.to_dict()),
         "labels.txt": "".join(f"{name}\n" for name in class_names),

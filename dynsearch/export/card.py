@@ -32,6 +32,7 @@ class CardFacts:
         table: The plan's cost.
         recipe: How the network was trained.
         class_names: K names.
+        brought: Whether the network was trained elsewhere.
     """
 
     plan: Plan
@@ -41,6 +42,7 @@ class CardFacts:
     table: NetworkCost
     recipe: StudyRecipe
     class_names: Sequence[str]
+    brought: bool = False
 
 
 def model_card(facts: CardFacts) -> str:
@@ -88,13 +90,24 @@ A video stops at the first exit whose confidence ({point.test.policy.confidence}
 
 ## How it was made
 
-Trained for {recipe.training.epochs} epochs with seed {recipe.seed}, budget {recipe.budget:g} {measure.per_video};
-`recipe.yaml` has all settings.
-
+{_made(facts)}
     dynsearch evaluate . --dataset {recipe.dataset}
     dynsearch predict . video.mp4
     dynsearch train . --output longer --set training.epochs={2 * recipe.training.epochs}
 """
+
+
+def _made(facts: CardFacts) -> str:
+    recipe, measure = facts.recipe, facts.point.measure
+    if facts.brought:
+        return (
+            "The network was trained elsewhere; with dynsearch its exits were scored and its thresholds chosen, budget "
+            f"{recipe.budget:.4g} {measure.per_video}.\n`recipe.yaml` says how videos were split.\n"
+        )
+    return (
+        f"Trained for {recipe.training.epochs} epochs with seed {recipe.seed}, budget {recipe.budget:g} "
+        f"{measure.per_video};\n`recipe.yaml` has all settings.\n"
+    )
 
 
 def _metadata(facts: CardFacts) -> dict[str, object]:

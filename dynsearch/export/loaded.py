@@ -24,6 +24,7 @@ from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network import MultiExitNetwork
 from dynsearch.network.weights.files import load_weights
 from dynsearch.scores import ExitScores
+from dynsearch.scores.confidence import SEVERAL_LABELS_MEASURE
 from dynsearch.study.saved_frontiers import solved_once
 from dynsearch.thresholds import ExitPolicy
 from dynsearch.training.device import Device, checked_device, pick_device
@@ -44,7 +45,8 @@ class Prediction:
 
     Attributes:
         label: Name of the class.
-        probability: Softmax probability of that class at the exit where the video stopped.
+        probability: Of that class at the exit where the video stopped: by softmax, or by sigmoid where exits are judged
+            by ``max-sigmoid``, for classes that do not exclude each other.
         exit: That exit, counted from 1.
         num_exits: How many exits there are.
         frames: Frames the network looked at.
@@ -246,7 +248,9 @@ class LoadedNetwork(ModelHubMixin):
 
     def describe(self, logits_K: torch.Tensor, exit_index: int) -> Prediction:
         """Return what logits (K,) say that came from an exit, counted from 0."""
-        probabilities, classes = logits_K.softmax(dim=0).topk(min(5, len(self.bundle.class_names)))
+        several = self.bundle.policy.measure == SEVERAL_LABELS_MEASURE
+        every_K = logits_K.sigmoid() if several else logits_K.softmax(dim=0)
+        probabilities, classes = every_K.topk(min(5, len(self.bundle.class_names)))
         names = [self.bundle.class_names[index] for index in classes.tolist()]
         top5 = tuple(zip(names, probabilities.tolist(), strict=True))
         plan = self.bundle.plan

@@ -18,7 +18,7 @@ from dynsearch.training.loop import EpochReport
 from dynsearch.training.made import WEIGHTS, file_digest
 from dynsearch.training.progress import OnStep
 from dynsearch.training.ranks import ALONE, Ranks
-from dynsearch.training.run import found_scores, plan_made, train_and_score
+from dynsearch.training.run import TrainedScores, found_scores, plan_made, train_and_score
 from dynsearch.training.source import DatasetClips
 
 
@@ -104,8 +104,34 @@ def train_bundle(
     )
     if not ranks.is_first:
         return None
+    return calibrated_bundle(folder, plan, recipe, source, scores, recipe.budget)
+
+
+def calibrated_bundle(
+    folder: Path,
+    plan: Plan,
+    recipe: StudyRecipe,
+    source: DatasetClips,
+    scores: TrainedScores,
+    budget: float | None,
+    *,
+    brought: bool = False,
+) -> tuple[Bundle, MergedPoint[int]]:
+    """Write a bundle of the weights in ``folder`` with thresholds chosen on calibration, and return its point too.
+
+    Without a budget, the cheapest point is chosen that is as accurate on calibration as the full network; ``brought``
+    says that the network was trained elsewhere.
+
+    Raises:
+        InfeasibleBudgetError: The plan's cheapest point is over the budget.
+    """
     points = merge({0: (scores.calibration, scores.test)}, solver=recipe.solver, confidence=recipe.confidence)
-    chosen = last_that_fits(points, recipe.budget, lambda point: point.calibration.cost, recipe.measure)
+    if budget is not None:
+        chosen = last_that_fits(points, budget, lambda point: point.calibration.cost, recipe.measure)
+    else:
+        full = full_inference(scores.calibration).top1
+        chosen = next((point for point in points if point.calibration.top1 >= full), points[-1])
+        budget = chosen.calibration.cost
     bundle = write_bundle(
         folder,
         plan=plan,
@@ -114,7 +140,9 @@ def train_bundle(
         frontier=[(plan, point) for point in points],
         weights=folder / WEIGHTS,
         class_names=source.dataset.class_names,
-        recipe=recipe,
+        recipe=recipe.model_copy(update={"budget": budget}),
         data=source.identity,
+        root=source.dataset.root,
+        brought=brought,
     )
     return bundle, chosen

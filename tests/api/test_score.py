@@ -43,6 +43,7 @@ def test_scores_are_the_networks_own_logits_and_the_bundle_holds_its_weights(wor
 
 
 def test_thresholds_are_the_cheapest_that_lose_nothing_on_calibration(work):
+    assert "trained elsewhere" in (work / "net/README.md").read_text()
     calibration = dynsearch.ExitScores.load(work / "net/scores-calibration.npz")
     curve = dynsearch.solve_thresholds(calibration)
     full = calibration.correct()[-1].mean()

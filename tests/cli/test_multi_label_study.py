@@ -4,9 +4,11 @@ import csv
 
 import numpy as np
 import pytest
+import torch
 import yaml
 from sklearn.metrics import average_precision_score
 
+import dynsearch as dynsearch_package
 from dynsearch.scores import ExitScores
 from tests.cli.runner import dynsearch
 from tests.data.layouts.several import write_activitynet
@@ -72,4 +74,7 @@ def test_dynamic_inference_of_the_bundle_has_the_same_map(work):
     assert measured["metrics"]["map"] == pytest.approx(chosen["test_map"], abs=1e-6)
     assert measured["top1"] == pytest.approx(chosen["test_top1"])
     assert measured["gflops"] == pytest.approx(chosen["test_gflops"])
+    loaded = dynsearch_package.load(work / "bundle")
+    answer = loaded.describe(torch.tensor([0.5, -1.0, -2.0]), 0)
+    assert [round(p, 4) for _, p in answer.top5] == [0.6225, 0.2689, 0.1192]  # sigmoids
     assert yaml.safe_load((work / "bundle/policy.yaml").read_text())["confidence"] == "max-sigmoid"

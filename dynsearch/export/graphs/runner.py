@@ -68,7 +68,9 @@ class Network:
         """Return the answer for one video file: label, probability, exit (from 1), frames, cost."""
         logits, exits = self.run(self.read(path)[None])
         step, cost = self.steps[exits[0]], self.facts.get("measure", "gflops")
-        probabilities = softmax(logits.astype(np.float64))[0]
+        logits = logits.astype(np.float64)
+        several = self.facts["confidence"] == "max-sigmoid"
+        probabilities = (1 / (1 + np.exp(-logits)) if several else softmax(logits))[0]
         best = int(probabilities.argmax())
         return {
             "video": str(path),
