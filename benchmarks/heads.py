@@ -16,28 +16,21 @@ from __future__ import annotations
 import argparse
 import json
 import time
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import torch
-from safetensors.torch import load_file
 
-from dynsearch.families import build_network
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan, TemporalShift
 from dynsearch.scores import ExitScores
 from dynsearch.study.recipe_file import load_recipe
 from dynsearch.study.source import open_clips
 from dynsearch.thresholds import SOLVERS
-from dynsearch.training.config import RefitConfig, TrainingConfig
-from dynsearch.training.refit import refit_heads
+from dynsearch.training.only_heads import HeadFitting
 from dynsearch.training.run import TrainedScores, train_and_score
-from dynsearch.training.scorer import score
-from dynsearch.training.source import DatasetClips
 
 RESULTS = Path(__file__).parent / "results/heads.json"
 PLANS = {
-    "motions": {"backbone": "test_resnet", "num_frames": 8, "image_size": 48, "exits": "2x4 4x4 8x4 8x5"},
+    "motions": {"backbone": "test_resnet", "num_frames": 8, "image_size": 48, "exits": "2x3 4x4 8x4 8x5"},
     "gestures": {
         "backbone": "mobilenetv2_035",
         "num_frames": 16,
@@ -75,29 +68,12 @@ def trained(data: str, head: str, seed: int, arguments: argparse.Namespace) -> T
     scores = train_and_score(plan, source, recipe.training, folder, seed=seed)
     if not fitted:
         return scores
-    return refitted(replace(plan, head=fitted), folder, source, recipe.training, seed)
-
-
-def refitted(
-    plan: Plan, base: Path, source: DatasetClips, config: TrainingConfig, seed: int
-) -> TrainedScores:
-    """Return the scores of ``plan`` with the backbone trained in ``base``, and heads fitted on it."""
-    network = build_network(plan, source.num_classes, dropout=config.dropout)
-    weights = load_file(base / "weights.safetensors")
-    backbone = {name: value for name, value in weights.items() if name.startswith("backbone.")}
-    left = network.load_state_dict(backbone, strict=False)
-    assert all(name.startswith("heads.") for name in left.missing_keys)
-    loaders = [source.loader("train", plan, config, training=draws, seed=seed) for draws in (False, True)]
     started = time.perf_counter()
-    how = {"distil": False, "device": torch.device("cpu"), "seed": seed}
-    refit_heads(network, loaders, source.groups("train"), RefitConfig(), **how)
-    print(f"  fitted {plan.head} on {base.name} in {time.perf_counter() - started:.0f} s", flush=True)
-    found = {}
-    for split in ("calibration", "test"):
-        loader = source.loader(split, plan, config, training=False, seed=seed)
-        ids = source.video_ids(split)
-        found[split] = score(network, loader, video_ids=ids, split=split, device=torch.device("cpu"))
-    return TrainedScores(**found)
+    trained_weights = folder / "weights.safetensors"
+    fitting = HeadFitting(plan, [fitted], source, recipe.training, seed=seed, start_from=trained_weights)
+    _, scores = fitting.run(arguments.work / f"{data}-{head}-{fitted}-{seed}")
+    print(f"  fitted {fitted} on {folder.name} in {time.perf_counter() - started:.0f} s", flush=True)
+    return scores
 
 
 def right_on_frontier(scores: TrainedScores, budgets: np.ndarray) -> np.ndarray:

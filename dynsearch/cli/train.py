@@ -35,6 +35,17 @@ if TYPE_CHECKING:
 @click.option("--dataset", help="Data set. Default: the bundle's.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training split.")
 @options.budget
+@click.option(
+    "--only",
+    type=click.Choice(["heads"]),
+    help="Fit the exits' heads on the backbone as it is, and nothing else.",
+)
+@click.option(
+    "--head",
+    "heads",
+    multiple=True,
+    help="With --only heads: their kind, as slots. Several: the best on held-out training videos is kept.",
+)
 @click.option("--warm-start", is_flag=True, help="Start from the bundle's weights instead of anew.")
 @click.option("--weights", type=options.UserPath(path_type=Path), help="Start the backbone from this file.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
@@ -58,6 +69,8 @@ def train(
     output: Path,
     dataset: str | None,
     epochs: int | None,
+    only: str | None,
+    heads: tuple[str, ...],
     warm_start: bool,
     weights: Path | None,
     nproc: int,
@@ -89,6 +102,10 @@ def train(
     unlimited = trained is None and overrides["max_gflops"] is None
     if warm_start and trained is None:
         raise click.UsageError("--warm-start needs a bundle; a plan file has no weights.")
+    if heads and not only:
+        raise click.UsageError("--head goes with --only heads; a plan that is trained has its own.")
+    if only and (nproc > 1 or is_rank()):
+        raise click.UsageError("--only heads is the work of one process.")
 
     if nproc > 1 and not is_rank():
         sys.exit(launch([sys.executable, "-m", "dynsearch", *sys.argv[1:]], nproc))
@@ -99,6 +116,7 @@ def train(
     from dynsearch.export.ownership import check_training
     from dynsearch.export.train import train_bundle, trained_already
     from dynsearch.search.loggers import open_loggers
+    from dynsearch.training.only_heads import HeadFitting, with_heads
     from dynsearch.training.ranks import joined_ranks
 
     if unlimited:  # A recipe's budget is that of its search; this plan's exits are all the user's wish.
@@ -106,11 +124,17 @@ def train(
         recipe = recipe.model_copy(update={"budget": float(most)})
     with joined_ranks(run.timeout) as ranks:
         if ranks.is_first:
-            check_training(output, plan, [what, weights, data_root])
+            check_training(output, with_heads(plan, heads), [what, weights, data_root])
         source = _open(recipe, run, data_root, ranks, quiet=quiet or as_json)
         start = trained if warm_start else None
+        fitting = None
+        if only:
+            own = (plan, heads, source, recipe.training, recipe.seed)
+            fitting = HeadFitting(*own, start_from=None if weights else trained, measure=recipe.measure)
         already = ranks.from_first(
-            lambda: trained_already(plan, recipe, source, output, start_from=start, processes=ranks.count)
+            lambda: trained_already(
+                plan, recipe, source, output, start_from=start, processes=ranks.count, fitting=fitting
+            )
         )
         trackers = open_loggers(run.loggers, output.name, recipe) if ranks.is_first else []
         silent = quiet or as_json or not ranks.is_first
@@ -121,6 +145,7 @@ def train(
                 source,
                 output,
                 start_from=start,
+                fitting=fitting,
                 save_every_steps=run.save_every_steps,
                 ranks=ranks,
                 on_start=progress.write,

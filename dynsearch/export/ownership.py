@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from dynsearch.errors import BundleError
@@ -72,8 +72,8 @@ def check_export(folder: Path, inputs: Iterable[Path], *, force: bool) -> None:
         )
 
 
-def check_training(folder: Path, plan: Plan, inputs: Iterable[Path | None]) -> None:
-    """Refuse to train in a folder that holds anything but this plan's training.
+def check_training(folder: Path, plans: Sequence[Plan], inputs: Iterable[Path | None]) -> None:
+    """Refuse to train in a folder that holds anything but the training of one of these plans.
 
     Raises:
         BundleError: It says what is there.
@@ -87,8 +87,8 @@ def check_training(folder: Path, plan: Plan, inputs: Iterable[Path | None]) -> N
         problem = "is a bundle that was exported, and not trained here"
     elif CARD in names and not _untouched(folder):
         problem = f"its {CARD} or another file of the bundle was changed since it was trained"
-    elif "plan.yaml" in names and (there := Plan.load(folder / "plan.yaml").plan_id) != plan.plan_id:
-        problem = f"holds plan {there}, not {plan.plan_id}"
+    elif "plan.yaml" in names and (there := Plan.load(folder / "plan.yaml")) not in plans:
+        problem = f"holds plan {there.plan_id}, not {plans[0].plan_id}"
     check_no_input(folder, inputs, ours=problem is None)
     if problem:
         raise BundleError(problem, where=str(folder), hint=_ELSEWHERE)

@@ -16,6 +16,7 @@ from dynsearch.study.recipe_file import split_settings
 from dynsearch.thresholds import full_inference
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.made import WEIGHTS, file_digest
+from dynsearch.training.only_heads import HeadFitting
 from dynsearch.training.progress import OnStep
 from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.run import TrainedScores, found_scores, plan_made, train_and_score
@@ -30,6 +31,7 @@ def trained_already(
     *,
     start_from: Path | None = None,
     processes: int = 1,
+    fitting: HeadFitting | None = None,
 ) -> str | None:
     """Return in a few words that ``folder`` holds the plan trained as :func:`train_bundle` would; None if not.
 
@@ -37,9 +39,12 @@ def trained_already(
         InputError: It holds what another plan, other settings or videos made.
         WeightsError: The weights that training starts from are not there.
     """
-    start = {"weights": file_digest(start_from)} if start_from else None
-    own = (plan, source, recipe.training, recipe.seed)
-    made = plan_made(*own, measure=recipe.measure, processes=processes, start=start)
+    if fitting is not None:
+        plan, made = fitting.found_in(folder)
+    else:
+        start = {"weights": file_digest(start_from)} if start_from else None
+        own = (plan, source, recipe.training, recipe.seed)
+        made = plan_made(*own, measure=recipe.measure, processes=processes, start=start)
     found_scores(folder, plan, source, made)
     if not (unknown := made.check(folder)):
         return "trained already" if (folder / WEIGHTS).is_file() else None
@@ -58,6 +63,7 @@ def train_bundle(
     folder: Path,
     *,
     start_from: Path | None = None,
+    fitting: HeadFitting | None = None,
     save_every_steps: int | None = 1000,
     ranks: Ranks = ALONE,
     on_start: Callable[[str], None] | None = None,
@@ -75,6 +81,7 @@ def train_bundle(
         source: The clips.
         folder: Where everything goes.
         start_from: Weights to start from, of the same plan.
+        fitting: Heads that are fitted on what is trained, which is all that is done then.
         save_every_steps: Steps after which the state is saved within an epoch; None saves it after each epoch only.
         ranks: The processes that train together.
         on_start: Told, in the first process, what of starting weights was loaded.
@@ -88,20 +95,23 @@ def train_bundle(
         InputError: ``folder`` holds what another plan, other settings or videos made.
         InfeasibleBudgetError: The plan's cheapest point is over the budget.
     """
-    scores = train_and_score(
-        plan,
-        source,
-        recipe.training,
-        folder,
-        seed=recipe.seed,
-        measure=recipe.measure,
-        start_from=start_from,
-        save_every_steps=save_every_steps,
-        ranks=ranks,
-        on_start=on_start,
-        on_epoch=on_epoch,
-        on_step=on_step,
-    )
+    if fitting is not None:
+        plan, scores = fitting.run(folder, on_start, on_step)
+    else:
+        scores = train_and_score(
+            plan,
+            source,
+            recipe.training,
+            folder,
+            seed=recipe.seed,
+            measure=recipe.measure,
+            start_from=start_from,
+            save_every_steps=save_every_steps,
+            ranks=ranks,
+            on_start=on_start,
+            on_epoch=on_epoch,
+            on_step=on_step,
+        )
     if not ranks.is_first:
         return None
     return calibrated_bundle(folder, plan, recipe, source, scores, recipe.budget)

@@ -33,6 +33,9 @@ class ExitHead(nn.Module):
         """
         return ()
 
+    def wait(self) -> None:
+        """Answer, until the heads are fitted anew, with what trains the backbone only; by default that is all."""
+
 
 class LinearHead(ExitHead):
     """Dropout and one linear layer on features averaged over space and over the frames seen.

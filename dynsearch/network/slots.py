@@ -7,13 +7,13 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from dynsearch.network.heads import ExitHead, MlpHead
+from dynsearch.network.heads import ExitHead, LinearHead
 
 _FRAME_WIDTH, _WIDTH = 32, 64
 
 
 class SlotsHead(ExitHead):
-    """What :class:`MlpHead` says of the frames' mean, plus what their order in time says.
+    """What :class:`LinearHead` says of the frames' mean, plus what their order in time says.
 
     Each frame's features become 32 numbers (linear, LayerNorm, ReLU), which its position in time weighs; their sum
     over the frames seen gives 64, and a linear layer the logits. A position not seen adds nothing, so that heads
@@ -30,7 +30,7 @@ class SlotsHead(ExitHead):
 
     def __init__(self, channels: int, num_classes: int, dropout: float, *, num_frames: int) -> None:
         super().__init__()
-        self.of_mean = MlpHead(channels, num_classes, dropout)
+        self.of_mean = LinearHead(channels, num_classes, dropout)
         self.of_frame, self.norm = nn.Linear(channels, _FRAME_WIDTH), nn.LayerNorm(_FRAME_WIDTH)
         self.slots = nn.Parameter(torch.empty(num_frames, _FRAME_WIDTH, _WIDTH))
         self.bias = nn.Parameter(torch.zeros(_WIDTH))
@@ -41,6 +41,14 @@ class SlotsHead(ExitHead):
     def first_layers(self) -> tuple[nn.Linear, ...]:
         """Return the layer on each frame, and that on their mean."""
         return (self.of_frame, *self.of_mean.first_layers())
+
+    def wait(self) -> None:
+        """Answer as a linear head does; what no gradient leads from to the backbone has no say while it is trained."""
+        nn.init.zeros_(self.linear.weight)
+        for part in (self.of_frame, self.norm, self.linear):
+            part.requires_grad_(False)
+        self.slots.requires_grad_(False)
+        self.bias.requires_grad_(False)
 
     def forward(self, frames_BTC: torch.Tensor, times: Sequence[int]) -> torch.Tensor:
         """Return logits (B, K) for the features (B, T', C) of the frames at these positions in time."""

@@ -12,10 +12,11 @@ from dynsearch.plugins import Imported, imported
 from dynsearch.scores import ExitScores
 from dynsearch.search.engines.engine import Job, Monitor
 from dynsearch.search.halving import rungs
+from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.made import WEIGHTS, Made
 from dynsearch.training.ranks import Ranks
-from dynsearch.training.run import ClipSource, TrainedScores, train_and_score
+from dynsearch.training.run import TrainedScores, train_and_score
 
 if TYPE_CHECKING:
     from dynsearch.search.one_shot.training import WarmStart

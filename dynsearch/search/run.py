@@ -24,9 +24,9 @@ from dynsearch.study.record import check_begun, keep_settings, open_record
 from dynsearch.study.removal import empty, in_use, was_trained
 from dynsearch.study.results import StudyResults
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
+from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.progress import StepReport
-from dynsearch.training.run import ClipSource
 
 OnEpoch = Callable[[Job, EpochReport | StepReport], None]
 

@@ -35,7 +35,7 @@ class FrameCacheConfig(Settings):
 class RefitConfig(Settings):
     """How heads are fitted on a backbone that is trained."""
 
-    passes: int = Field(default=4, ge=1)
+    passes: int = Field(default=2, ge=1)
     """Times that the training videos are looked at: once as in testing, then with clips drawn as in training."""
     seeds: int = Field(default=2, ge=1)
     """Heads of different first weights that are fitted for each exit; the best on held-out training videos stays."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import copy
 import functools
+import math
+import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -17,12 +19,14 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dynsearch.data.loader import Batches, begin_epoch
-from dynsearch.errors import InputError, Stopped
+from dynsearch.data.loader import begin_epoch
+from dynsearch.errors import InputError, Stopped, TrainingError
 from dynsearch.network import ExitHead, MultiExitNetwork
 from dynsearch.network.losses import distilled_cross_entropies, sum_of_cross_entropies
 from dynsearch.network.multi_exit import HeadedNetwork
-from dynsearch.training.config import RefitConfig
+from dynsearch.training.clip_source import ClipSource
+from dynsearch.training.config import RefitConfig, TrainingConfig
+from dynsearch.training.progress import OnStep, StepReporter
 from dynsearch.training.seeding import seed_from, seed_torch
 from dynsearch.training.stopping import stop_wanted
 
@@ -32,58 +36,72 @@ _TEMPERATURES = (1.0, 2.0, 4.0)
 
 
 def refit_heads(
-    network: MultiExitNetwork,
-    loaders: Sequence[Batches],
-    groups_N: Sequence[str],
-    config: RefitConfig,
+    networks: Sequence[MultiExitNetwork],
+    source: ClipSource,
+    config: TrainingConfig,
     *,
-    distil: bool,
     device: torch.device,
     seed: int,
-) -> dict[int, float]:
-    """Fit the heads of ``network`` anew, in place; its other parameters and its statistics stay as they are.
+    on_step: OnStep | None = None,
+) -> tuple[int, dict[int, float]]:
+    """Fit the heads of ``networks`` anew, in place; their other parameters and statistics stay as they are.
 
     Args:
-        network: Trained.
-        loaders: Of the N training videos: one as in testing, and one that draws clips as in training.
-        groups_N: What each video belongs to; a group is held out whole.
-        config: How.
-        distil: Whether the last exit, fitted first, teaches the others.
+        networks: The same trained network with heads of different kinds, or it alone; features are computed once.
+        source: The clips, of which the training split is used. Groups are held out whole.
+        config: How: ``refit_heads``, or its defaults. With ``exit_loss: distill`` the last exit, fitted first, teaches
+            the others.
         device: Where to compute.
         seed: Of the heads' first weights, dropout, the order of videos, and who is held out.
+        on_step: Called a few times a second while features are computed.
 
     Returns:
-        By exit, counted from 0, the mean negative log-likelihood on the held-out training videos. Exits whose heads
-        read maps keep them, and are not among these.
+        Which network's exits have the lowest negative log-likelihood on the held-out training videos, and theirs, by
+        exit counted from 0. Exits whose heads read maps keep them, and are not among these.
 
     Raises:
-        InputError: The network's family has no heads that could be fitted alone.
+        InputError: The networks' family has no heads that could be fitted alone, or all of them read maps.
         Stopped: This process was asked to stop.
     """
-    if not isinstance(network, HeadedNetwork):
+    headed = [network.to(device).eval() for network in networks if isinstance(network, HeadedNetwork)]
+    fitted = [
+        [k for k in range(len(network.plan.exits)) if network.head(k).reads != "maps"] for network in headed
+    ]
+    if not headed or not all(fitted):
+        plan = networks[0].plan
+        what = f"of the family {plan.family}" if not headed else f"{plan.head}, which read maps,"
         raise InputError(
-            f"heads of the family {network.plan.family} can't be fitted alone",
+            f"heads {what} can't be fitted alone",
             where="training.refit_heads",
-            hint="Leave it out, or take plans of the family grid",
+            hint="Leave it out, or take plans of the family grid with heads that read vectors: linear, mlp, slots",
         )
-    network.to(device).eval()
-    exits_of: dict[ExitHead, list[int]] = {}
-    for k in reversed(range(len(network.plan.exits))):  # The last exit first: it may teach the others.
-        if network.head(k).reads != "maps":
-            exits_of.setdefault(network.head(k), []).append(k)
-    losses: dict[int, float] = {}
     with tempfile.TemporaryDirectory() as folder:
-        fit = _Fit(network, _features(network, loaders, groups_N, config, device, seed, Path(folder)), device)
-        for head, exits in exits_of.items():
-            teaches = distil and len(network.plan.exits) - 1 not in exits and len(losses) > 0
-            tried = product(range(config.seeds), _TEMPERATURES if teaches else (None,))
-            found = [
-                fit.fitted(exits, config.epochs, temperature, seed_from(seed, "refit", exits, draw))
-                for draw, temperature in tried
-            ]
-            loss, best = min(found, key=lambda one: one[0])
-            head.load_state_dict(best)
-            losses |= dict.fromkeys(exits, loss)
+        features = _features(headed[0], source, config, device, seed, Path(folder), on_step)
+        losses = [
+            _fit_heads(_Fit(network, features, device), exits, config, seed)
+            for network, exits in zip(headed, fitted, strict=True)
+        ]
+    common = set.intersection(*map(set, losses))
+    best = min(range(len(losses)), key=lambda i: sum(losses[i][k] for k in common))
+    return best, losses[best]
+
+
+def _fit_heads(fit: _Fit, exits: Sequence[int], config: TrainingConfig, seed: int) -> dict[int, float]:
+    """Give each of ``exits`` the best of the heads fitted for it; return their losses."""
+    how, distil = config.refit_heads or RefitConfig(), config.exit_loss == "distill"
+    exits_of: dict[ExitHead, list[int]] = {}
+    for k in reversed(exits):  # The last exit first: it may teach the others.
+        exits_of.setdefault(fit.network.head(k), []).append(k)
+    losses: dict[int, float] = {}
+    for head, own in exits_of.items():
+        teaches = distil and len(fit.network.plan.exits) - 1 not in own and len(losses) > 0
+        found = [
+            fit.fitted(own, how.epochs, temperature, seed_from(seed, "refit", own, draw))
+            for draw, temperature in product(range(how.seeds), _TEMPERATURES if teaches else (None,))
+        ]
+        loss, best = min(found, key=lambda one: one[0])
+        head.load_state_dict(best)
+        losses |= dict.fromkeys(own, loss)
     return losses
 
 
@@ -107,30 +125,39 @@ class _Features:
 @torch.inference_mode()
 def _features(
     network: HeadedNetwork,
-    loaders: Sequence[Batches],
-    groups_N: Sequence[str],
-    config: RefitConfig,
+    source: ClipSource,
+    config: TrainingConfig,
     device: torch.device,
     seed: int,
     folder: Path,
+    on_step: OnStep | None = None,
 ) -> _Features:
+    passes, groups_N = (config.refit_heads or RefitConfig()).passes, source.groups("train")
     count, labels = len(groups_N), torch.empty(0)
+    loaders = [
+        source.loader("train", network.plan, config, training=draws, seed=seed) for draws in (False, True)
+    ]
+    reporter, done = StepReporter(on_step, "features of train", passes * count), 0
     by_depth: dict[int, np.ndarray] = {}
-    for number in range(config.passes):
+    for number in range(passes):
         loader = loaders[min(number, 1)]
         begin_epoch(loader, number)
         for clips, labels_B, indices_B in loader:
             rows = number * count + indices_B.numpy()
-            for depth, vectors_BTC in network.frame_vectors(clips.to(device)).items():
-                if depth not in by_depth:
-                    shape = (config.passes * count, *vectors_BTC.shape[1:])
-                    by_depth[depth] = np.lib.format.open_memmap(
-                        folder / f"{depth}.npy", mode="w+", dtype=np.float16, shape=shape
+            vectors = network.frame_vectors(clips.to(device))
+            if not by_depth:
+                by_depth = _files(folder, passes * count, vectors)
+            for depth, vectors_BTC in vectors.items():
+                if not torch.isfinite(half_BTC := vectors_BTC.half()).all():
+                    raise TrainingError(
+                        "features for the heads are not finite, or over 65,504", where=f"depth {depth}"
                     )
-                by_depth[depth][rows] = vectors_BTC.cpu().numpy()
+                by_depth[depth][rows] = half_BTC.cpu().numpy()
             if not len(labels):
-                labels = torch.zeros(config.passes * count, *labels_B.shape[1:], dtype=labels_B.dtype)
+                labels = torch.zeros(passes * count, *labels_B.shape[1:], dtype=labels_B.dtype)
             labels[rows] = labels_B
+            done += len(rows)
+            reporter.tell(done)
             if stop_wanted():
                 raise Stopped
     names, group_N = np.unique(np.asarray(groups_N), return_inverse=True)
@@ -138,8 +165,24 @@ def _features(
     share_N = np.cumsum(np.bincount(group_N)[drawn])
     num_out = max(1, int(np.searchsorted(share_N, _HELD_OUT * count, side="right")))
     out_N = np.isin(group_N, drawn[:num_out]) if len(names) > 1 else np.zeros(count, bool)
-    fitted = np.flatnonzero(np.tile(~out_N, config.passes))
+    fitted = np.flatnonzero(np.tile(~out_N, passes))
     return _Features(by_depth, labels, fitted, np.flatnonzero(out_N) if out_N.any() else fitted[:count])
+
+
+def _files(folder: Path, num_rows: int, vectors: Mapping[int, torch.Tensor]) -> dict[int, np.ndarray]:
+    """Return an array in a file for each depth; a disk that fills up under one would end the process."""
+    shapes = {depth: (num_rows, *vectors_BTC.shape[1:]) for depth, vectors_BTC in vectors.items()}
+    wanted, free = sum(2 * math.prod(shape) for shape in shapes.values()), shutil.disk_usage(folder).free
+    if wanted > free:
+        raise InputError(
+            f"features for the heads need {wanted / 1e9:.1f} GB, {free / 1e9:.1f} GB are free",
+            where=str(folder),
+            hint="Give the environment variable TMPDIR a larger disk, or fewer training.refit_heads.passes",
+        )
+    return {
+        depth: np.lib.format.open_memmap(folder / f"{depth}.npy", mode="w+", dtype=np.float16, shape=shape)
+        for depth, shape in shapes.items()
+    }
 
 
 class _Fit:

@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
-from dynsearch.data.identity import DataIdentity
-from dynsearch.data.loader import Batches
 from dynsearch.errors import InputError
 from dynsearch.families import build_network, family_of
 from dynsearch.files import write_text
 from dynsearch.locks import held_lock
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network import MultiExitNetwork
+from dynsearch.network.multi_exit import HeadedNetwork
 from dynsearch.network.weights.files import load_weights, save_weights
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
+from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.loop import EpochReport, train
@@ -34,48 +32,6 @@ from dynsearch.training.refit import refit_heads
 from dynsearch.training.scorer import score
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
-
-
-class ClipSource(Protocol):
-    """Where a network's clips come from: one data set with its disjoint splits.
-
-    Attributes:
-        num_classes: K.
-        fingerprint: Changes when the ids of the videos of a split do.
-    """
-
-    num_classes: int
-    fingerprint: str
-
-    @property
-    def identity(self) -> DataIdentity:
-        """What results on these clips hang on."""
-
-    @property
-    def key(self) -> dict[str, Any]:
-        """Facts that decide the clips, plain values by name; results carry them."""
-
-    def loader(
-        self,
-        split: str,
-        plan: Plan,
-        config: TrainingConfig,
-        *,
-        training: bool,
-        seed: int,
-        ranks: Ranks = ALONE,
-    ) -> Batches:
-        """Return this process's batches of (clips, labels, indices) of ``split`` as ``plan`` wants them."""
-
-    def video_ids(self, split: str) -> Sequence[str]:
-        """Return the names of the split's videos; the loader's indices point into them."""
-
-    def groups(self, split: str) -> Sequence[str]:
-        """Return what each of the split's videos belongs to: its group, or itself."""
-        ...
-
-    def labels(self, split: str) -> npt.NDArray[np.generic]:
-        """Return the labels of the split's videos, (N,), or (N, K) where they may have several."""
 
 
 class Probe(Protocol):
@@ -162,11 +118,10 @@ def train_and_score(
     on_step = on_step if ranks.is_first else None
     seed_torch(seed, "init")
     network = build_network(plan, source.num_classes, dropout=config.dropout, measure=measure)
+    how: dict[str, Any] = {"device": device, "seed": seed, "ranks": ranks, "on_step": on_step}
 
-    def scored(split: str) -> ExitScores:
-        loader = source.loader(split, plan, config, training=False, seed=seed, ranks=ranks)
-        ids = source.video_ids(split)
-        return score(network, loader, video_ids=ids, split=split, device=device, ranks=ranks, on_step=on_step)
+    def measure_on(split: str) -> ExitScores:
+        return scored(network, source, config, split, **how)
 
     weights = folder / WEIGHTS
     state = TrainingState(folder / STATE, made, every=save_every_steps)
@@ -179,32 +134,37 @@ def train_and_score(
             plan.save(folder / "plan.yaml")
 
         def train_base(base: Plan, home: Path) -> None:
-            how = {"halvings": halvings, "save_every_steps": save_every_steps}
-            train_and_score(base, source, given, home, seed=seed, ranks=ranks, **how)  # type: ignore[arg-type]
+            kept = {"halvings": halvings, "save_every_steps": save_every_steps}
+            train_and_score(base, source, given, home, seed=seed, ranks=ranks, **kept)  # type: ignore[arg-type]
 
         bases = bases or folder / "bases"
         if told := _give_starting_weights(network, config, start_from, train_base, bases, ranks):
             write_text(folder / "started.txt", f"{told}\n")
             if on_start:
                 on_start(told)
+        if config.refit_heads is not None and isinstance(network, HeadedNetwork):
+            for k in range(len(plan.exits)):
+                network.head(k).wait()
         loader = source.loader("train", plan, config, training=True, seed=seed, ranks=ranks)
 
         def look(epoch: int) -> None:
             if probe is not None and epoch in probe.epochs:
-                probe.show(epoch, scored("calibration"))
+                probe.show(epoch, measure_on("calibration"))
 
         def tell_and_look(report: EpochReport) -> None:
             if on_epoch:
                 on_epoch(report)
             look(report.epoch)
 
-        how = {"device": device, "seed": seed, "state": state, "ranks": ranks, "on_step": on_step}
         with MetricsLog(folder, tell_and_look, writes=ranks.is_first) as log:
-            train(network, loader, config, on_epoch=log.add, on_resume=look, **how)  # type: ignore[arg-type]
-        _refit(network, source, config, device, seed, ranks)
+            train(network, loader, config, state=state, on_epoch=log.add, on_resume=look, **how)
+        if config.refit_heads is not None:
+            if ranks.is_first:
+                refit_heads([network], source, config, device=device, seed=seed, on_step=on_step)
+            ranks.share(network)
         if ranks.is_first:
             save_weights(network, weights, made.text)
-    scores = {split: scored(split) for split in SCORES}
+    scores = {split: measure_on(split) for split in SCORES}
     if ranks.is_first:
         state.delete()
         for split, measured in scores.items():
@@ -239,25 +199,21 @@ def _give_starting_weights(
     return ""
 
 
-def _refit(
+def scored(
     network: MultiExitNetwork,
     source: ClipSource,
     config: TrainingConfig,
+    split: str,
+    *,
     device: torch.device,
     seed: int,
-    ranks: Ranks,
-) -> None:
-    """Fit the heads anew, if the settings ask for it; the first process does."""
-    if config.refit_heads is None:
-        return
-    if ranks.is_first:
-        loaders = [
-            source.loader("train", network.plan, config, training=training, seed=seed)
-            for training in (False, True)
-        ]
-        groups, distil = source.groups("train"), config.exit_loss == "distill"
-        refit_heads(network, loaders, groups, config.refit_heads, distil=distil, device=device, seed=seed)
-    ranks.share(network)
+    ranks: Ranks = ALONE,
+    on_step: OnStep | None = None,
+) -> ExitScores:
+    """Return the exit scores of a trained network on a split of ``source``."""
+    loader = source.loader(split, network.plan, config, training=False, seed=seed, ranks=ranks)
+    ids = source.video_ids(split)
+    return score(network, loader, video_ids=ids, split=split, device=device, ranks=ranks, on_step=on_step)
 
 
 def plan_made(

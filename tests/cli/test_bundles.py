@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import yaml
+from safetensors.numpy import load_file
 
 from dynsearch.scores import ExitScores
 from tests.cli.miniature_study import DATA, QUICK, prepared, study
@@ -97,6 +98,49 @@ def test_training_again_is_refused_or_said(work):
         in dynsearch_here(*train, "--epochs", "2", cwd=work, code=2).err
     )
     assert "trained already (as far as recipe.yaml tells), top-1" in dynsearch_here(*train, cwd=work).out
+
+
+def test_heads_alone_are_fitted_on_a_bundles_backbone(work):
+    if not (work / "bundle").exists():
+        dynsearch("export", "sthv2", "--output", "bundle", "--data-root", "data", cwd=work)
+    what = (
+        "train",
+        "bundle",
+        "--only",
+        "heads",
+        "--head",
+        "slots",
+        "--head",
+        "linear",
+        "--data-root",
+        "data",
+    )
+    first = dynsearch(*what, "--output", "heads", "--json", cwd=work).json
+    assert not first["trained_already"]
+    assert dynsearch(*what, "--output", "heads", "--json", cwd=work).json == first | {"trained_already": True}
+    measured = dynsearch("evaluate", "heads", "--data-root", "data", "--json", cwd=work).json
+    assert measured["top1"] == pytest.approx(first["test_top1"])
+    before, after = (load_file(work / name / "weights.safetensors") for name in ("bundle", "heads"))
+    assert all((after[name] == value).all() for name, value in before.items() if name.startswith("backbone"))
+    assert yaml.safe_load((work / "heads/plan.yaml").read_text()).get("head", "linear") in ("slots", "linear")
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (("--head", "slots"), "--head goes with --only heads"),
+        (("--only", "heads", "--nproc", "2"), "the work of one process"),
+        (("--only", "heads", "--head", "slotz"), "Did you mean slots?"),
+    ],
+)
+def test_wrong_wishes_for_heads_are_refused(work, given, says):
+    if not (work / "bundle").exists():
+        dynsearch("export", "sthv2", "--output", "bundle", "--data-root", "data", cwd=work)
+    run = dynsearch_here(
+        "train", "bundle", "--output", "never", "--data-root", "data", *given, cwd=work, code=2
+    )
+    assert says in run.err
+    assert not (work / "never").exists()
 
 
 def test_warm_start_begins_with_the_bundles_weights(work):

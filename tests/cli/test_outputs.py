@@ -320,9 +320,9 @@ def test_a_training_needs_a_folder_of_its_own(work):
     assert "would be lost" in said
 
     plan, folder = Plan.load(work / "net" / "plan.yaml"), work / "training"
-    check_training(folder, plan, [work / "net", None])
+    check_training(folder, [plan], [work / "net", None])
     folder.mkdir()
-    check_training(folder, plan, [])
+    check_training(folder, [plan], [])
     for write, says in (
         (user_notes, "holds notes.txt, which no training wrote"),
         (user_readme, "its README.md or another file of the bundle was changed"),
@@ -333,15 +333,15 @@ def test_a_training_needs_a_folder_of_its_own(work):
         folder.mkdir()
         write(folder / "plan.yaml" if says == "holds plan " else folder)
         with pytest.raises(BundleError, match=says):
-            check_training(folder, plan, [])
+            check_training(folder, [plan], [])
     shutil.rmtree(folder)
     folder.mkdir()
     plan.save(folder / "plan.yaml")  # A training that was interrupted, with notes beside it, goes on.
     (folder / "metrics.jsonl").touch()
     user_notes(folder)
-    check_training(folder, plan, [work / "net"])
+    check_training(folder, [plan], [work / "net"])
     with pytest.raises(InputError, match="holds .*plan.yaml"):
-        check_training(folder, plan, [folder / "plan.yaml"])
+        check_training(folder, [plan], [folder / "plan.yaml"])
 
 
 def test_graph_files_need_a_folder_of_their_own(tmp_path):

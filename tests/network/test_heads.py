@@ -68,7 +68,7 @@ def test_the_order_of_frames_teaches_the_backbone_nothing():
 
 
 @pytest.mark.parametrize(
-    ("kind", "of_a_frame", "once"), [("mlp", 0, 96 * 64), ("slots", 96 * 32 + 32 * 64, 96 * 64 + 64 * 5)]
+    ("kind", "of_a_frame", "once"), [("mlp", 0, 96 * 64), ("slots", 96 * 32 + 32 * 64, 96 * 5)]
 )
 def test_heads_cost_what_their_layers_multiply(kind, of_a_frame, once):
     layout = build_network(small_plan("4x5", head=kind), 5).backbone.stages[-1].layout
@@ -144,3 +144,18 @@ def test_what_makes_no_head_is_refused(monkeypatch):
     HEADS.register("half", lambda channels, num_classes, dropout: torch.nn.Linear(channels, num_classes))
     with pytest.raises(PlanError, match="registered as half makes a Linear, and no exit head"):
         build_network(small_plan("4x5", head="half"), 5)
+
+
+def test_slots_that_wait_answer_as_the_linear_head_within_and_train_nothing_else():
+    torch.manual_seed(0)
+    head = build_head("slots", 6, 3, 0.0, num_frames=4)
+    nn.init.normal_(head.linear.weight)
+    frames_BTC = torch.randn(5, 3, 6, requires_grad=True)
+    head.wait()
+    logits_BK = head(frames_BTC, (0, 2, 3))
+    torch.testing.assert_close(logits_BK, head.of_mean(frames_BTC.mean(dim=1)), rtol=0, atol=0)
+    logits_BK.sum().backward()
+    assert {name for name, value in head.named_parameters() if value.grad is not None} == {
+        "of_mean.linear.weight", "of_mean.linear.bias",
+    }  # fmt: skip
+    assert (frames_BTC.grad != 0).all()

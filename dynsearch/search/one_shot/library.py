@@ -24,10 +24,10 @@ from dynsearch.search.one_shot.training import trained_one_shot
 from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import OneShotConfig
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
+from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.made import WEIGHTS
-from dynsearch.training.run import ClipSource
 
 
 @dataclass

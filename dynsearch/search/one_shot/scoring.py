@@ -18,7 +18,7 @@ from dynsearch.scores.grid_files import GridWriter
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.scores.step_costs import RectangleSteps, StepTable
 from dynsearch.search.one_shot.sandwich import grid_cells
-from dynsearch.training.run import ClipSource
+from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.stopping import stop_wanted
 
 SPLIT = "calibration"

@@ -24,7 +24,7 @@ from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import open_record
 from dynsearch.study.run_settings import RunSettings
 from dynsearch.thresholds import evaluate_policy
-from dynsearch.training.run import ClipSource
+from dynsearch.training.clip_source import ClipSource
 
 
 def settled(recipe: StudyRecipe, space: SearchSpace) -> StudyRecipe:

@@ -19,12 +19,12 @@ from dynsearch.search.one_shot.shape import Shape
 from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import OneShotConfig
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
+from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.loop import EpochReport, train
 from dynsearch.training.made import STATE, WEIGHTS, Made, first_text, former_text, hashed
 from dynsearch.training.metrics_log import MetricsLog
-from dynsearch.training.run import ClipSource
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
 
@@ -68,6 +68,9 @@ def trained_one_shot(
     trunk, part = shape.finest_trunk(space), shape.within(space)
     seed_torch(seed, "init")
     network = build_one_shot(trunk, space, source.num_classes, settings, dropout=config.dropout)
+    if config.refit_heads is not None:
+        for head in network.heads.values():
+            head.wait()  # type: ignore[operator]  # The plans' heads are fitted when these are trained.
     weights = folder / WEIGHTS
     facts: dict[str, Any] = {
         "space": part.fingerprint,
