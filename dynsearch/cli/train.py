@@ -112,6 +112,24 @@ def train(
     if nproc > 1 and rendezvous_file() is None:
         raise click.UsageError("torchrun starts the processes already; leave --nproc out.")
 
+    fit = {"kinds": heads, "start_from": None if weights else trained} if only else None
+    start, inputs = trained if warm_start else None, [what, weights, data_root]
+    _train(plan, recipe, run, output, start, fit, inputs, quiet=quiet or as_json, as_json=as_json)
+
+
+def _train(
+    plan: Plan,
+    recipe: StudyRecipe,
+    run: RunSettings,
+    output: Path,
+    start: Path | None,
+    fit: dict[str, Any] | None,
+    inputs: list[Path | None],
+    *,
+    quiet: bool,
+    as_json: bool,
+) -> None:
+    """Train, or fit heads as ``fit`` says, and print what came of it."""
     from dynsearch.cli.train_progress import training_progress
     from dynsearch.export.ownership import check_training
     from dynsearch.export.train import train_bundle, trained_already
@@ -124,20 +142,26 @@ def train(
         recipe = recipe.model_copy(update={"budget": float(most)})
     with joined_ranks(run.timeout) as ranks:
         if ranks.is_first:
-            check_training(output, with_heads(plan, heads), [what, weights, data_root])
-        source = _open(recipe, run, data_root, ranks, quiet=quiet or as_json)
-        start = trained if warm_start else None
+            check_training(output, with_heads(plan, (fit or {}).get("kinds", ())), inputs)
+        source = _open(recipe, run, inputs[-1], ranks, quiet=quiet)
         fitting = None
-        if only:
-            own = (plan, heads, source, recipe.training, recipe.seed)
-            fitting = HeadFitting(*own, start_from=None if weights else trained, measure=recipe.measure)
+        if fit is not None:
+            fitting = HeadFitting(
+                plan,
+                source=source,
+                config=recipe.training,
+                seed=recipe.seed,
+                measure=recipe.measure,
+                **fit,
+            )
+            recipe = recipe.model_copy(update={"training": fitting.settings})
         already = ranks.from_first(
             lambda: trained_already(
                 plan, recipe, source, output, start_from=start, processes=ranks.count, fitting=fitting
             )
         )
         trackers = open_loggers(run.loggers, output.name, recipe) if ranks.is_first else []
-        silent = quiet or as_json or not ranks.is_first
+        silent = quiet or not ranks.is_first
         with training_progress(plan, recipe.training.epochs, quiet=silent, loggers=trackers) as progress:
             trained_bundle = train_bundle(
                 plan,

@@ -35,6 +35,13 @@ _TEMPERATURES = (1.0, 2.0, 4.0)
 """Of which the one that teaches best is taken."""
 
 
+def let_heads_wait(network: MultiExitNetwork, config: TrainingConfig) -> None:
+    """Let heads that will be fitted after the training answer with what trains the backbone only."""
+    if config.refit_heads is not None and isinstance(network, HeadedNetwork):
+        for k in range(len(network.plan.exits)):
+            network.head(k).wait()
+
+
 def refit_heads(
     networks: Sequence[MultiExitNetwork],
     source: ClipSource,

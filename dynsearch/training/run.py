@@ -16,7 +16,6 @@ from dynsearch.files import write_text
 from dynsearch.locks import held_lock
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network import MultiExitNetwork
-from dynsearch.network.multi_exit import HeadedNetwork
 from dynsearch.network.weights.files import load_weights, save_weights
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
@@ -28,7 +27,7 @@ from dynsearch.training.made import SCORES, STATE, WEIGHTS, Made, file_digest, f
 from dynsearch.training.metrics_log import MetricsLog
 from dynsearch.training.progress import OnStep
 from dynsearch.training.ranks import ALONE, Ranks
-from dynsearch.training.refit import refit_heads
+from dynsearch.training.refit import let_heads_wait, refit_heads
 from dynsearch.training.scorer import score
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
@@ -142,9 +141,7 @@ def train_and_score(
             write_text(folder / "started.txt", f"{told}\n")
             if on_start:
                 on_start(told)
-        if config.refit_heads is not None and isinstance(network, HeadedNetwork):
-            for k in range(len(plan.exits)):
-                network.head(k).wait()
+        let_heads_wait(network, config)
         loader = source.loader("train", plan, config, training=True, seed=seed, ranks=ranks)
 
         def look(epoch: int) -> None:
@@ -158,10 +155,9 @@ def train_and_score(
 
         with MetricsLog(folder, tell_and_look, writes=ranks.is_first) as log:
             train(network, loader, config, state=state, on_epoch=log.add, on_resume=look, **how)
-        if config.refit_heads is not None:
-            if ranks.is_first:
-                refit_heads([network], source, config, device=device, seed=seed, on_step=on_step)
-            ranks.share(network)
+        if config.refit_heads is not None and ranks.is_first:
+            refit_heads([network], source, config, device=device, seed=seed, on_step=on_step)
+        ranks.share(network)
         if ranks.is_first:
             save_weights(network, weights, made.text)
     scores = {split: measure_on(split) for split in SCORES}
