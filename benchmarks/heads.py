@@ -5,10 +5,10 @@
 
 Trains one plan with each kind of head and several seeds, and prints test top-1 of every exit and the frontier's mean:
 top-1 at 20 budgets evenly spaced from the first exit's cost to full inference with linear heads, of the point that
-calibration chooses under each. ``A>B`` among --heads fits heads B on the backbone that heads A trained. On gestures,
-every seed has other people in test; intervals resample people there, videos on motions, and gains are paired with
-linear heads. What FOLDER holds is not trained again, so that heads can be added. The result goes into
-benchmarks/results/heads.json.
+calibration chooses under each. ``A>B`` among --heads, in the table B, are heads B fitted on the backbone that heads A
+trained, which is what a plan with heads B gets from ``training.refit_heads``. On gestures, every seed has other people
+in test; intervals resample people there, videos on motions, and gains are paired with linear heads. What FOLDER holds
+is not trained again, so that heads can be added. The result goes into benchmarks/results/heads.json.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def main() -> None:
     )
     parser.add_argument("data", choices=sorted(PLANS))
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--heads", nargs="+", default=["linear", "mlp", "slots"])
+    parser.add_argument("--heads", nargs="+", default=["linear>mlp", "linear>slots"])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--weights", type=Path)
@@ -125,13 +125,16 @@ def main() -> None:
     first = runs["linear"][0].test.cost_E
     budgets = np.linspace(first[0], first[-1], 20) * 1.02  # Heads may cost 2%.
     groups_N = groups_of(arguments.data, [run.test for run in runs["linear"]], arguments.data_root)
-    table, base_N = {}, np.zeros(0)
+    table: dict[str, dict[str, object]] = {}
+    base_N = np.zeros(0)
     for head, scores in runs.items():
         right_N = np.concatenate([right_on_frontier(each, budgets) for each in scores])
         base_N = right_N if head == "linear" else base_N
         low, high = interval(right_N, groups_N)
         less, more = interval(right_N - base_N, groups_N)
-        table[head] = {
+        trained_with, _, name = head.rpartition(">")
+        table[name] = {
+            "trained_with": trained_with or name,
             "seeds": len(scores),
             "frontier_mean": round(100 * float(right_N.mean()), 2),
             "low": low,
@@ -144,9 +147,9 @@ def main() -> None:
             "gain_high": more,
             "cost_over_linear": round(float(scores[0].test.cost_E[-1] / first[-1]), 4),
         }
-        print(f"{head:14s}", json.dumps(table[head]), flush=True)
+        print(f"{head:14s}", json.dumps(table[name]), flush=True)
     known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    RESULTS.write_text(json.dumps(known | {arguments.data: table}, indent=1) + "\n")
+    RESULTS.write_text(json.dumps(known | {arguments.data: table, "default": "slots"}, indent=1) + "\n")
 
 
 if __name__ == "__main__":
