@@ -49,7 +49,7 @@ def trained(data: str, head: str, seed: int, arguments: argparse.Namespace) -> T
     ``A>B`` is the network trained with heads A, its backbone left as it is and heads B fitted on it.
     """
     head, _, fitted = head.partition(">")
-    settings = [f"training.epochs={EPOCHS[data]}", f"seed={seed}"]
+    settings = [f"training.epochs={EPOCHS[data]}", f"seed={seed}", "training.refit_heads=null"]
     if data == "gestures":
         settings += [f"dataset=csv@{PEOPLE[seed]}", f"training.weights={arguments.weights}"]
     recipe = load_recipe(data, settings=settings)[0]
