@@ -63,6 +63,7 @@ def trained(data: str, head: str, seed: int, arguments: argparse.Namespace) -> T
         image_size=facts["image_size"],
         temporal_shift=TemporalShift("online"),
         head=head,
+        features="mean",
     )
     folder = arguments.work / f"{data}-{head}-{seed}"
     scores = train_and_score(plan, source, recipe.training, folder, seed=seed)
