@@ -99,7 +99,6 @@ def train(
     overrides |= {"dataset": dataset, "loggers": loggers or None, "plugins": imported() or None}
     plan, recipe, run, trained = _what_to_train(what, dataset, settings, overrides)
     check_root(recipe.dataset, data_root)
-    unlimited = trained is None and overrides["max_gflops"] is None
     if warm_start and trained is None:
         raise click.UsageError("--warm-start needs a bundle; a plan file has no weights.")
     if heads and not only:
@@ -112,6 +111,10 @@ def train(
     if nproc > 1 and rendezvous_file() is None:
         raise click.UsageError("torchrun starts the processes already; leave --nproc out.")
 
+    if trained is None and overrides["max_gflops"] is None:
+        # A recipe's budget is that of its search; this plan's exits are all the user's wish.
+        most = max(recipe.budget, recipe.measure.cost_E(plan, 1000)[-1])
+        recipe = recipe.model_copy(update={"budget": float(most)})
     fit = {"kinds": heads, "start_from": None if weights else trained} if only else None
     start, inputs = trained if warm_start else None, [what, weights, data_root]
     _train(plan, recipe, run, output, start, fit, inputs, quiet=quiet or as_json, as_json=as_json)
@@ -137,9 +140,6 @@ def _train(
     from dynsearch.training.only_heads import HeadFitting, with_heads
     from dynsearch.training.ranks import joined_ranks
 
-    if unlimited:  # A recipe's budget is that of its search; this plan's exits are all the user's wish.
-        most = max(recipe.budget, recipe.measure.cost_E(plan, 1000)[-1])
-        recipe = recipe.model_copy(update={"budget": float(most)})
     with joined_ranks(run.timeout) as ranks:
         if ranks.is_first:
             check_training(output, with_heads(plan, (fit or {}).get("kinds", ())), inputs)

@@ -67,6 +67,7 @@ def fitting(root: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
             "dropout": 0.5,
             "grad_clip": 5,
             "pretrained": True,
+            "refit_heads": {},
         },
     }
     space = {
@@ -75,6 +76,7 @@ def fitting(root: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
         "image_sizes": [image_size],
         "frame_orders": ["sequential", "paper", "bisection"],
         "temporal_shifts": ["online"],
+        "heads": ["slots"],
         "exits": {"min_exits": 3, "max_exits": 4, "min_depth": 3, "max_depth": 5, "last": "full"},
     }
     sizes = ", ".join(f"{len(records)} {split}" for split, records in splits.items())
