@@ -143,7 +143,7 @@ def _train(
     with joined_ranks(run.timeout) as ranks:
         if ranks.is_first:
             check_training(output, with_heads(plan, (fit or {}).get("kinds", ())), inputs)
-        source = _open(recipe, run, inputs[-1], ranks, quiet=quiet)
+        source = _open(recipe, run, inputs[-1], ranks, trains=fit is None, quiet=quiet)
         fitting = None
         if fit is not None:
             fitting = HeadFitting(
@@ -204,7 +204,7 @@ def _print(bundle: Bundle, point: MergedPoint[int], already: str | None, *, as_j
 
 
 def _open(
-    recipe: StudyRecipe, run: RunSettings, data_root: Path | None, ranks: Ranks, *, quiet: bool
+    recipe: StudyRecipe, run: RunSettings, data_root: Path | None, ranks: Ranks, *, trains: bool, quiet: bool
 ) -> DatasetClips:
     """Return the clips, opened by the first process before the others: what is wrong with them is said once."""
     from dynsearch.study.source import open_clips
@@ -216,7 +216,7 @@ def _open(
             source = open_clips(recipe, data_root, run=run, write=click.echo if shows else None)
         ranks.gather(None)
     assert source is not None
-    if shows:
+    if shows and trains:
         training, count = recipe.training, ranks.count
         click.echo(
             f"{count} process{'es' if count > 1 else ''} x {training.batch_size * training.accumulate} videos "
