@@ -66,7 +66,7 @@ def open_videos(
     for one, now in DataIdentity.of(found).contents().items() if known or dataset else ():
         for doubt in _doubts(set(now), known, one, own=dataset is None):
             warn(doubt)
-        if split == one != "all" and set(now) != known.get(one):
+        if dataset and split == one != "all" and set(now) != known.get(one):
             warn(f"{len(now)} of the {total} videos there are its {one} split; --split all takes them all")
     return DatasetClips(
         found,
