@@ -105,6 +105,8 @@ def train(
         raise click.UsageError("--head goes with --only heads; a plan that is trained has its own.")
     if only and (nproc > 1 or is_rank()):
         raise click.UsageError("--only heads is the work of one process.")
+    if only and (epochs or warm_start):
+        raise click.UsageError("--epochs and --warm-start are of a training, which --only heads is not.")
 
     if nproc > 1 and not is_rank():
         sys.exit(launch([sys.executable, "-m", "dynsearch", *sys.argv[1:]], nproc))

@@ -130,6 +130,8 @@ def test_heads_alone_are_fitted_on_a_bundles_backbone(work):
     [
         (("--head", "slots"), "--head goes with --only heads"),
         (("--only", "heads", "--nproc", "2"), "the work of one process"),
+        (("--only", "heads", "--epochs", "2"), "are of a training"),
+        (("--only", "heads", "--warm-start"), "are of a training"),
         (("--only", "heads", "--head", "slotz"), "Did you mean slots?"),
     ],
 )
