@@ -4,7 +4,7 @@ import torch
 
 from dynsearch.cost.counter import count_parameters, run_counted
 from dynsearch.cost.parts import NetworkCost, Part
-from dynsearch.network import MultiExitNetwork
+from dynsearch.network import Kept, MultiExitNetwork
 
 
 def count_steps(network: MultiExitNetwork) -> NetworkCost:
@@ -15,11 +15,11 @@ def count_steps(network: MultiExitNetwork) -> NetworkCost:
     """
     plan, num_exits = network.plan, len(network.plan.exits)
     device = next(network.parameters()).device
-    clips = torch.empty(1, plan.num_frames, 3, plan.image_size, plan.image_size, device=device)
-    exit_pass = network.begin(clips)
     parts = [Part("whole network", 0, count_parameters(network), (0,) * num_exits)]
+    kept: Kept = {}
     for k, exit_ in enumerate(plan.exits.exits):
-        after = tuple(int(other >= k) for other in range(num_exits))
-        parts.append(Part(f"up to exit {exit_}", run_counted(exit_pass.logits_at, k)[0], 0, after))
-    exit_pass.end()
+        count, after = len(network.frames_at(k)), tuple(int(other >= k) for other in range(num_exits))
+        frames = torch.empty(1, count, 3, plan.image_size, plan.image_size, device=device) if count else None
+        macs, (_, kept) = run_counted(network.step, k, frames, kept)
+        parts.append(Part(f"up to exit {exit_}", macs, 0, after))
     return NetworkCost(plan, tuple(parts))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from dynsearch.errors import PlanError, WeightsError
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from dynsearch.cost import NetworkCost
     from dynsearch.network import MultiExitNetwork
-    from dynsearch.network.graph_step import GraphStep
     from dynsearch.network.losses import ExitLoss
     from dynsearch.network.online import ClipInTheMaking
     from dynsearch.network.weights.loaded import Loaded
@@ -127,15 +126,6 @@ class Family(SpaceFamily):
         """Return a clip of which ``network``, in eval mode, computes every frame when it arrives.
 
         None, the default: it needs whole clips.
-        """
-        return None
-
-    def graph_steps(
-        self, network: MultiExitNetwork, clips_BTCHW: torch.Tensor
-    ) -> Sequence[tuple[GraphStep, tuple[torch.Tensor, ...]]] | None:
-        """Return every step from exit to exit with the tensors that go into it for these clips.
-
-        They are what is exported as graphs. None, the default: the family's networks can't be.
         """
         return None
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from torch import nn
 
 from dynsearch.network.backbone.backbone import Backbone
 from dynsearch.network.costed import Costed
-from dynsearch.network.exit_loop import ExitPass, run_exits
 from dynsearch.network.heads import ExitHead
 from dynsearch.network.progress import ProgressiveResult
+from dynsearch.network.waiting import Answer, Kept, Steps, Waiting
 from dynsearch.plan import Plan
 from dynsearch.thresholds import ExitPolicy
 
@@ -52,26 +54,47 @@ class MultiExitNetwork(Costed, PlannedNetwork, ABC):
         """
 
     @abstractmethod
-    def begin(self, clips_BTCHW: torch.Tensor) -> ExitPass:
-        """Return what goes from exit to exit on these clips; its logits are those that :meth:`forward` gives."""
+    def frames_at(self, k: int) -> Sequence[int]:
+        """Return the positions in time of the frames that go into the step to exit ``k``, in feeding order."""
+
+    @abstractmethod
+    def step(self, k: int, frames_BTCHW: torch.Tensor | None, kept: Kept) -> tuple[torch.Tensor, Kept]:
+        """Go from exit k - 1 to exit ``k``: a function of tensors alone, of the same shapes for any clips.
+
+        Args:
+            k: Counted from 0.
+            frames_BTCHW: The T' frames that :meth:`frames_at` names; None where it names none.
+            kept: What the step before returned, videos along the first axis; empty at the first.
+
+        Returns:
+            The logits (B, K) that :meth:`forward` gives there, and by name all that later steps need.
+        """
 
     @torch.inference_mode()
-    def forward_until(self, clips_BTCHW: torch.Tensor, policy: ExitPolicy) -> ProgressiveResult:
+    def forward_until(
+        self, clips_BTCHW: torch.Tensor, policy: ExitPolicy, steps: Steps | None = None
+    ) -> ProgressiveResult:
         """Run from exit to exit; videos that are sure enough leave the batch and cost nothing more.
 
         Args:
             clips_BTCHW: Clips with their T frames in temporal order.
-            policy: Confidence measure and thresholds T_k.
+            policy: Confidence measure and thresholds T_k (paper section 3.2, C_k: max s_k > T_k).
+            steps: What runs the steps; None is the network itself.
 
         Raises:
             PlanError: The clips have another shape than the plan.
             PolicyError: The policy is for another number of exits or another plan.
         """
-        exit_pass = self.begin(clips_BTCHW)
-        try:
-            return run_exits(exit_pass, self.plan, self.cost_E, policy, self.measure)
-        finally:
-            exit_pass.end()
+        waiting = Waiting(self.plan, steps or self, policy)
+        waiting.feed(clips_BTCHW)
+        return self.result(waiting.taken())
+
+    def result(self, answers: Sequence[Answer]) -> ProgressiveResult:
+        """Return answers of videos with what they cost."""
+        exit_B = np.array([answer.exit for answer in answers], dtype=np.int64)
+        cost_B = np.asarray(self.cost_E)[exit_B] if self.cost_E else np.full(len(exit_B), np.nan)
+        logits_BK = torch.stack([answer.logits for answer in answers])
+        return ProgressiveResult(logits_BK, exit_B, cost_B, self.measure)
 
 
 class HeadedNetwork(MultiExitNetwork):

@@ -143,40 +143,33 @@ def stops_above(values: NDArray[Any], limits: Sequence[float]) -> Iterator[NDArr
     yield left_N
 
 
-class Walk:
-    """Videos on their way from exit to exit: those that are sure enough leave, the others go on.
+class StopRule:
+    """Which videos leave at an exit.
 
     Args:
-        num_videos: How many set out.
         thresholds: T_k of every exit but the last, which takes all that come.
         measure: What an exit's confidence is made of, (B,) from its logits (B, K).
         confidence_at: What the threshold of exit k is compared with, (B,) from what was measured at exits 0 to k,
             (k + 1, B).
-
-    Attributes:
-        running: (B,) the videos that have not left, by their place among all.
-        exits: (N,) the exit at which each video left, counted from 0; the last for those still running.
     """
 
     def __init__(
         self,
-        num_videos: int,
         thresholds: Sequence[float],
         measure: Callable[[NDArray[Any]], NDArray[Any]],
         confidence_at: Callable[[NDArray[Any]], NDArray[Any]],
     ) -> None:
         self._thresholds, self._measure, self._confidence_at = thresholds, measure, confidence_at
-        self.running = np.arange(num_videos)
-        self.exits = np.full(num_videos, len(thresholds))
-        self._seen = np.empty((0, num_videos))  # by exit met, what each running video's confidence is made of
 
-    def meet(self, logits_BK: NDArray[Any]) -> NDArray[np.bool_]:
-        """Take the next exit's logits of the videos still running, and return (B,) which of them leave there."""
-        k = len(self._seen)
-        stops_B = np.ones(len(self.running), dtype=bool)
-        if k < len(self._thresholds):
-            self._seen = np.vstack([self._seen, self._measure(logits_BK)])
-            stops_B = is_sure(self._confidence_at(self._seen), self._thresholds[k])
-        self.exits[self.running[stops_B]] = k
-        self.running, self._seen = self.running[~stops_B], self._seen[:, ~stops_B]
-        return stops_B
+    def meet(
+        self, seen: NDArray[Any] | None, logits_BK: NDArray[Any]
+    ) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+        """Return which of B videos leave at exit k, and what was measured of all at exits 0 to k, (k + 1, B).
+
+        ``seen`` is what this returned of them at the exit before; None at the first. ``logits_BK`` are exit k's.
+        """
+        seen = np.empty((0, len(logits_BK))) if seen is None else seen
+        if len(seen) == len(self._thresholds):
+            return np.ones(len(logits_BK), dtype=bool), seen
+        seen = np.vstack([seen, self._measure(logits_BK)])
+        return is_sure(self._confidence_at(seen), self._thresholds[len(seen) - 1]), seen

@@ -92,7 +92,6 @@ def test_what_it_does_not_say_has_a_default(plan):
     network = build_network(plan, 5)
     assert network.backbones == ()
     assert family.base(plan) is None
-    assert family.graph_steps(network, random_clips(plan)) is None
     assert family.online(network, ExitPolicy.never_early(len(plan.exits))) is None
 
 

@@ -8,7 +8,7 @@ from torch import nn
 
 from dynsearch.errors import PlanError
 from dynsearch.families import Family
-from dynsearch.network import ExitPass, MultiExitNetwork
+from dynsearch.network import Kept, MultiExitNetwork
 from dynsearch.network.clips import check_clips
 from dynsearch.plan import Exit, ExitPlacement, FrameOrder, Options, Plan, TemporalShift
 from dynsearch.space import Choices, SpaceAxes, Suggester, choose
@@ -63,39 +63,28 @@ class ToyNetwork(MultiExitNetwork):
         self.order = list(plan.frame_order.frame_indices(plan.frames_per_set))
         self.ends = [plan.frames_seen(exit_) for exit_ in plan.exits.exits]
 
-    def summed(self, clips_BTCHW: torch.Tensor, start: int, stop: int) -> torch.Tensor:
-        """Return the features of the frames fed from ``start`` up to ``stop``, summed, (B, width)."""
-        frames = clips_BTCHW[:, self.order[start:stop]]
-        seen = self.eye(frames.flatten(0, 1)).mean(dim=(2, 3))
-        return seen.unflatten(0, (len(clips_BTCHW), -1)).sum(dim=1)
+    def frames_at(self, k: int) -> list[int]:
+        return self.order[k and self.ends[k - 1] : self.ends[k]]
+
+    def summed(self, frames_BTCHW: torch.Tensor) -> torch.Tensor:
+        """Return the features of frames, summed, (B, width)."""
+        seen = self.eye(frames_BTCHW.flatten(0, 1)).mean(dim=(2, 3))
+        return seen.unflatten(0, (len(frames_BTCHW), -1)).sum(dim=1)
 
     def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:
         check_clips(clips_BTCHW, self.plan)
-        total, done, logits = 0, 0, []
-        for answer, end in zip(self.answers, self.ends, strict=True):
-            total = total + self.summed(clips_BTCHW, done, end)
-            logits.append(answer(total / end))
-            done = end
+        logits, kept = [], {}
+        for k in range(len(self.ends)):
+            answer, kept = self.step(k, clips_BTCHW[:, self.frames_at(k)], kept)
+            logits.append(answer)
         return torch.stack(logits)
 
-    def begin(self, clips_BTCHW: torch.Tensor) -> ExitPass:
-        return ToyPass(self, clips_BTCHW)
-
-
-class ToyPass(ExitPass):
-    def __init__(self, network: ToyNetwork, clips_BTCHW: torch.Tensor) -> None:
-        super().__init__(clips_BTCHW)
-        self.network, self.done = network, 0
-        self.total = torch.zeros((), device=clips_BTCHW.device)
-
-    def logits_at(self, k: int) -> torch.Tensor:
-        end = self.network.ends[k]
-        self.total = self.total + self.network.summed(self.clips_BTCHW, self.done, end)
-        self.done = end
-        return self.network.answers[k](self.total / end)
-
-    def keep(self, rows: torch.Tensor) -> None:
-        self.clips_BTCHW, self.total = self.clips_BTCHW[rows], self.total[rows]
+    def step(self, k: int, frames_BTCHW: torch.Tensor | None, kept: Kept) -> tuple[torch.Tensor, Kept]:
+        assert frames_BTCHW is not None
+        total = self.summed(frames_BTCHW)
+        if k:
+            total = total + kept["total"]
+        return self.answers[k](total / self.ends[k]), {"total": total}
 
 
 class ToyFamily(Family):

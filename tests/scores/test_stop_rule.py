@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, softmax
 
 from dynsearch.export.graphs.write import runner_source
-from dynsearch.network.exit_loop import run_exits
+from dynsearch.network.waiting import Waiting
 from dynsearch.scores import ExitScores, stop_rule
 from dynsearch.scores.gain import fit_gain
 from dynsearch.thresholds import ExitPolicy
@@ -60,33 +60,26 @@ def by_hand(policy, met):
 
 
 class Recorded:
-    """An exit pass, for the loop of running networks, that says what is written down."""
+    """Steps that say what is written down; a clip's frames are its number."""
 
     def __init__(self, logits_ENK):
         self.logits_ENK = torch.from_numpy(logits_ENK)
-        size = PLAN.image_size
-        self.clips_BTCHW = torch.zeros(1, 1, 1, 1, 1).expand(
-            logits_ENK.shape[1], PLAN.num_frames, 3, size, size
-        )
-        self.rows = torch.arange(logits_ENK.shape[1])
 
-    def logits_at(self, k):
-        return self.logits_ENK[k, self.rows]
+    def frames_at(self, k):
+        return [k]
 
-    def keep(self, rows):
-        self.rows = self.rows[rows]
+    def step(self, k, frames_BTCHW, kept):
+        return self.logits_ENK[k, frames_BTCHW.flatten().long()], {}
 
 
 def exported(run_py, policy, logits_ENK):
     """An exported network whose graphs say what is written down; a clip's frames are its number."""
     network = run_py.Network.__new__(run_py.Network)
     gain = policy.gain and policy.gain.facts()
-    network.facts = {"confidence": policy.confidence, "gain": gain, "frame_order": list(range(NUM_EXITS))}
+    network.facts = {"confidence": policy.confidence, "gain": gain}
     network.labels = [str(k) for k in range(logits_ENK.shape[2])]
     network.thresholds = list(policy.thresholds)
-    network.steps = [
-        {"start": k, "stop": k + 1, "inputs": ["frames"], "outputs": ["logits"]} for k in range(NUM_EXITS)
-    ]
+    network.steps = [{"frames": [k], "inputs": ["frames"], "outputs": ["logits"]} for k in range(NUM_EXITS)]
     network._graphs = [
         lambda given, k=k: [logits_ENK[k, given["frames"].ravel().astype(int)]] for k in range(NUM_EXITS)
     ]
@@ -94,8 +87,13 @@ def exported(run_py, policy, logits_ENK):
 
 
 @settings(deadline=None, max_examples=60)
-@given(st.integers(0, 10**6), st.sampled_from(MEASURES), st.integers(1, 12))
-def test_scores_running_networks_and_exported_graphs_stop_the_same_videos(run_py, seed, measure, num_videos):
+@given(
+    st.integers(0, 10**6), st.sampled_from(MEASURES), st.integers(1, 12), st.sampled_from([None, 1, 2, 5]),
+    st.sampled_from([None, 0, 4]),
+)  # fmt: skip
+def test_scores_running_networks_and_exported_graphs_stop_the_same_videos(
+    run_py, seed, measure, num_videos, batch, limit
+):
     rng = np.random.default_rng(seed)
     logits_ENK = rng.normal(0, 2, (NUM_EXITS, num_videos, 4)).astype(np.float32)
     gain = None
@@ -117,21 +115,29 @@ def test_scores_running_networks_and_exported_graphs_stop_the_same_videos(run_py
 
     expected = policy.first_exit(policy.confidence_of(scores)).tolist()
     columns = np.arange(num_videos)
-    ran = run_exits(Recorded(logits_ENK), PLAN, (), policy)
-    assert ran.exit.tolist() == expected
-    np.testing.assert_array_equal(ran.logits.numpy(), logits_ENK[expected, columns])
-
     clips = np.broadcast_to(columns[:, None, None, None, None], (num_videos, NUM_EXITS, 1, 1, 1))
+    waiting = Waiting(PLAN, Recorded(logits_ENK), policy, batch=batch, max_waiting=limit)
+    for part in torch.tensor(clips).split(3):
+        waiting.feed(part)
+        assert limit is None or waiting.count <= limit
+    waiting.finish()
+    ran = waiting.taken()
+    assert [answer.exit for answer in ran] == expected
+    np.testing.assert_array_equal(
+        torch.stack([answer.logits for answer in ran]), logits_ENK[expected, columns]
+    )
+
     logits, exits = exported(run_py, policy, logits_ENK).run(clips)
     assert exits.tolist() == expected
     np.testing.assert_array_equal(logits, logits_ENK[expected, columns])
 
-    alone = [policy.walk(1) for _ in columns]
-    for n, walk in enumerate(alone):
-        k = 0
-        while not walk.meet(logits_ENK[k, n : n + 1])[0]:
+    rule = policy.stop_rule()
+    for n in columns:
+        stops, met, k = [False], None, -1
+        while not stops[0]:
             k += 1
-        assert (k, walk.exits[0], len(walk.running)) == (expected[n], expected[n], 0)
+            stops, met = rule.meet(met, logits_ENK[k, n : n + 1])
+        assert k == expected[n]
 
     near = 1e-9  # a threshold that is a confidence is one in floating point only
     if all(np.abs(row - t).min() > near for row, t in zip(seen, thresholds, strict=True) if np.isfinite(t)):
@@ -144,4 +150,4 @@ def test_what_stands_beside_exported_graphs_needs_nothing_of_the_package(run_py)
     ]
     assert imported
     assert not [line for line in imported if "dynsearch" in line]
-    assert run_py.Walk.__module__ == "run"
+    assert run_py.StopRule.__module__ == "run"

@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from dynsearch.data.pyav_reader import PyAVReader
-from dynsearch.scores.stop_rule import MEASURES, PATIENCE, Walk, confidence_at, first_choice, softmax
+from dynsearch.scores.stop_rule import MEASURES, PATIENCE, StopRule, confidence_at, first_choice, softmax
 
 
 class Network:
@@ -44,25 +44,21 @@ class Network:
     def run(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the logits (B, K) at which each video stopped, and its exit (B,), counted from 0."""
         clips = np.asarray(clips, dtype=np.float32)
-        walk = Walk(len(clips), self.thresholds[:-1], self._measure, self._confidence)
+        rule, seen = StopRule(self.thresholds[:-1], self._measure, self._confidence), None
         logits = np.empty((len(clips), len(self.labels)), dtype=np.float32)
+        exits, running = np.zeros(len(clips), dtype=np.int64), np.arange(len(clips))
         kept: dict[str, np.ndarray] = {}
         for k, (step, graph) in enumerate(zip(self.steps, self._graphs, strict=True)):
-            order = self.facts["frame_order"][step["start"] : step["stop"]]
-            given = {**kept, "frames": clips[walk.running][:, order]} if order else kept
-            results = dict(
-                zip(step["outputs"], graph({name: given[name] for name in step["inputs"]}), strict=True)
-            )
-            now = results.pop("logits")
-            kept.update((name[len("next_") :], value) for name, value in results.items())
-            later = {name for other in self.steps[k + 1 :] for name in other["inputs"]}
-            kept = {name: value for name, value in kept.items() if name in later}
-            met, stops = walk.running, walk.meet(now)
-            logits[met[stops]] = now[stops]
+            given = {**kept, "frames": clips[running][:, step["frames"]]}
+            now, *rest = graph({name: given[name] for name in step["inputs"]})
+            stops, seen = rule.meet(seen, now)
+            logits[running[stops]], exits[running[stops]] = now[stops], k
             if stops.all():
                 break
-            kept = {name: value[~stops] for name, value in kept.items()}
-        return logits, walk.exits
+            running, seen = running[~stops], seen[:, ~stops]
+            names = (name[len("next_") :] for name in step["outputs"][1:])
+            kept = {name: value[~stops] for name, value in zip(names, rest, strict=True)}
+        return logits, exits
 
     def predict(self, path: str | os.PathLike[str]) -> dict[str, Any]:
         """Return the answer for one video file: label, probability, exit (from 1), frames, cost."""
@@ -77,7 +73,7 @@ class Network:
             "label": self.labels[best],
             "probability": float(probabilities[best]),
             "exit": int(exits[0]) + 1,
-            "frames": step["stop"],
+            "frames": step["frames_seen"],
             cost: step[cost],
         }
 

@@ -19,11 +19,10 @@ from dynsearch.export.graphs import runner
 from dynsearch.export.graphs.share import share_weights
 from dynsearch.export.loaded import load_network, short_side
 from dynsearch.export.ownership import RUNNER, check_graphs, marked
-from dynsearch.families import family_of
 from dynsearch.files import write_text, written_whole
 from dynsearch.measures import COUNTED
 from dynsearch.network import MultiExitNetwork
-from dynsearch.network.graph_step import GraphStep
+from dynsearch.network.step_module import StepModule, exported, step_modules
 from dynsearch.scores import stop_rule
 from dynsearch.scores.confidence import CONFIDENCE_MEASURES
 
@@ -43,7 +42,6 @@ class VideoError(ValueError):
 """What the reader raises where dynsearch is not."""
 
 _MANIFEST = "network.json"
-_MAX_BATCH = 4096
 
 
 def write_graphs(bundle: Bundle, folder: Path, format_: str, *, force: bool = False) -> None:
@@ -59,8 +57,8 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str, *, force: bool = Fa
         force: Write beside and over files that are not graph files as they were written.
 
     Raises:
-        BundleError: The format is unknown, what writes it is not installed, or the network is no grid or can't be
-            traced; or ``folder`` holds something else.
+        BundleError: The format is unknown, what writes it is not installed, or the network can't be traced; or
+            ``folder`` holds something else.
         WeightsError: The weights are damaged or of another network.
     """
     if format_ not in FORMATS:
@@ -83,29 +81,29 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str, *, force: bool = Fa
     network = load_network(bundle).eval()
     plan = bundle.plan
     clips = torch.randn(2, plan.num_frames, 3, plan.image_size, plan.image_size)
-    steps = family_of(plan).graph_steps(network, clips)
-    if steps is None:
-        raise BundleError(
-            f"networks of the family {plan.family} can't be written as graphs",
-            hint="Serve the bundle itself: dynsearch.load(FOLDER).predict(VIDEO)",
-        )
     folder.mkdir(parents=True, exist_ok=True)
+    steps: list[StepModule] = []
     files = []
-    for step, tensors in steps:
+    for step, tensors in step_modules(network, clips):
         path = folder / f"step{step.k}{FORMATS[format_]}"
         try:
             with _quiet():
                 _write_step(step, tensors, path, format_)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
-            raise BundleError(f"{plan.backbone} can't be traced: {reason}", where=str(path)) from error
+            raise BundleError(
+                f"{plan.backbone} can't be traced: {reason}",
+                where=str(path),
+                hint="Serve the bundle itself: dynsearch.load(FOLDER).predict(VIDEO)",
+            ) from error
+        steps.append(step)
         files.append(path)
     if format_ == "onnx":
         share_weights(files, folder / "weights.bin")
     for stale in {*folder.glob("step*.onnx"), *folder.glob("step*.pt2")}.difference(files):
         stale.unlink()
     write_text(folder / RUNNER, marked(runner_source(), "# {}"))
-    manifest = _manifest(bundle, network, [step for step, _ in steps], files)
+    manifest = _manifest(bundle, network, steps, files)
     write_text(folder / _MANIFEST, json.dumps(manifest, indent=1, allow_nan=False) + "\n")
 
 
@@ -118,9 +116,8 @@ def runner_source() -> str:
     return head + begin + "".join(line for line in lines if not line.startswith("from dynsearch."))
 
 
-def _write_step(step: GraphStep, tensors: tuple[torch.Tensor, ...], path: Path, format_: str) -> None:
-    batch = torch.export.Dim("batch", min=1, max=_MAX_BATCH)
-    program = torch.export.export(step, (tensors,), dynamic_shapes=(tuple({0: batch} for _ in tensors),))
+def _write_step(step: StepModule, tensors: tuple[torch.Tensor, ...], path: Path, format_: str) -> None:
+    program = exported(step, tensors)
     with written_whole(path) as temporary:
         if format_ == "onnx":
             graph = torch.onnx.export(
@@ -133,7 +130,7 @@ def _write_step(step: GraphStep, tensors: tuple[torch.Tensor, ...], path: Path, 
 
 
 def _manifest(
-    bundle: Bundle, network: MultiExitNetwork, steps: list[GraphStep], files: list[Path]
+    bundle: Bundle, network: MultiExitNetwork, steps: list[StepModule], files: list[Path]
 ) -> dict[str, Any]:
     plan, policy = bundle.plan, bundle.policy
     return {
@@ -141,7 +138,6 @@ def _manifest(
         "plan": str(plan),
         "labels": list(bundle.class_names),
         "num_frames": plan.num_frames,
-        "frame_order": list(plan.frame_order.frame_indices(plan.frames_per_set)),
         "cache_frames": bundle.recipe.frame_cache and bundle.recipe.frame_cache.num_frames,
         "short_side": short_side(bundle),
         "image_size": plan.image_size,
@@ -157,8 +153,8 @@ def _manifest(
             {
                 "graph": path.name,
                 "exit": str(plan.exits.exits[step.k]),
-                "start": step.start,
-                "stop": step.stop,
+                "frames": list(network.frames_at(step.k)),
+                "frames_seen": plan.frames_seen(plan.exits.exits[step.k]),
                 network.measure.name: network.cost_E[step.k],
                 "inputs": step.inputs,
                 "outputs": step.outputs,

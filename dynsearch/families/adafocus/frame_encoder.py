@@ -20,6 +20,7 @@ class FrameEncoder(nn.Module):
         name: Name of a timm model.
         image_size: Side of the square input, in pixels.
         plan: Its temporal shift and frame order are used.
+        tail: What the shift's tails are called.
 
     Attributes:
         layout: Of the maps.
@@ -29,34 +30,26 @@ class FrameEncoder(nn.Module):
         PlanError: The backbone is unknown or can't be cut, or has no residual branch for the shift.
     """
 
-    def __init__(self, name: str, image_size: int, plan: Plan) -> None:
+    def __init__(self, name: str, image_size: int, plan: Plan, tail: str) -> None:
         super().__init__()
         check_branches(plan.temporal_shift, name, image_size)
         stages = backbone_stages(name, image_size, None)
         self.backbone = Backbone(name, image_size, len(stages), as_timm=reads_as_timm(plan, name))
         self.layout, self.channels = stages[-1].layout, self.backbone.stages[-1].layout.channels
-        self.history = attach_shifts(self.backbone, plan.temporal_shift)
+        self.history = attach_shifts(self.backbone, plan.temporal_shift, tail)
         self._restarts = plan.temporal_shift.restarts(plan.frame_order, plan.frames_per_set)
 
-    def forward(
-        self, frames_BTCHW: torch.Tensor, start: int = 0, *, more: bool = False
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def forward(self, frames_BTCHW: torch.Tensor, start: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the maps of T frames, (B x T, ...), and their features, (B, T, C).
 
         Args:
             frames_BTCHW: Frames in the order they are fed.
-            start: Position of the first one; if not 0, the shift goes on where the last call stopped.
-            more: Whether to keep what the shift needs of the last frame for a call that follows.
+            start: Position of the first one.
         """
         self.history.begin(start, start + frames_BTCHW.shape[1], self._restarts)
-        self.history.keep_tails = more
         state = frames_BTCHW.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         for stage in range(len(self.backbone.stages)):
             state = self.backbone.forward_stage(state, stage)
         last = self.backbone.stages[-1]
         vectors = last.layout.pool(last.read(self.backbone.model, state))
         return features_of(state), vectors.unflatten(0, frames_BTCHW.shape[:2])
-
-    def keep(self, rows: torch.Tensor) -> None:
-        """Drop what the shift keeps of every video but those at the positions ``rows``."""
-        self.history.tails = {name: tail[rows] for name, tail in self.history.tails.items()}

@@ -39,8 +39,10 @@ class FocusNetwork(MultiExitNetwork):
     def __init__(self, plan: Plan, num_classes: int) -> None:
         super().__init__(plan, num_classes)
         options = self.options
-        self.global_net = FrameEncoder(plan.backbone, options.global_size or plan.image_size, plan)
-        self.local_net = FrameEncoder(options.local_backbone, options.patch_size, plan)
+        self.global_net = FrameEncoder(
+            plan.backbone, options.global_size or plan.image_size, plan, "global_tail"
+        )
+        self.local_net = FrameEncoder(options.local_backbone, options.patch_size, plan, "local_tail")
 
     @property
     def options(self) -> AdaFocusOptions:
@@ -105,19 +107,19 @@ class FocusNetwork(MultiExitNetwork):
         """Return the logits of all exits, (E, B, K), from both networks' features."""
 
     def glance_at_frames(
-        self, frames_BTCHW: torch.Tensor, start: int = 0, *, more: bool = False
+        self, frames_BTCHW: torch.Tensor, start: int = 0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the global network's maps (B, T, C, H, W) and features (B, T, C); see :class:`FrameEncoder`."""
         frames = _resized(frames_BTCHW, self.options.global_size)
-        out, features_BTC = self.global_net(frames, start, more=more)
+        out, features_BTC = self.global_net(frames, start)
         return self.global_net.layout.to_map(out).unflatten(0, frames.shape[:2]), features_BTC
 
     def look_at_frames(
-        self, frames_BTCHW: torch.Tensor, places_R2: torch.Tensor, start: int = 0, *, more: bool = False
+        self, frames_BTCHW: torch.Tensor, places_R2: torch.Tensor, start: int = 0
     ) -> torch.Tensor:
         """Return the local network's features (B, T, C) of one patch in each of the R = B x T frames."""
         patches = cut_patches(frames_BTCHW.flatten(0, 1), places_R2, self.options.patch_size)
-        _, features_BTC = self.local_net(patches.unflatten(0, frames_BTCHW.shape[:2]), start, more=more)
+        _, features_BTC = self.local_net(patches.unflatten(0, frames_BTCHW.shape[:2]), start)
         return features_BTC
 
 

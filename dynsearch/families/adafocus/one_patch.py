@@ -6,7 +6,7 @@ import torch
 
 from dynsearch.families.adafocus.network import FocusNetwork
 from dynsearch.families.adafocus.policy import WholeVideoPolicy
-from dynsearch.network import ExitPass
+from dynsearch.network import Kept
 from dynsearch.network.heads import LinearHead
 from dynsearch.plan import Plan
 
@@ -59,31 +59,20 @@ class OnePatchNetwork(FocusNetwork):
         focused = glanced + self.local_head(patches.detach())
         return torch.stack([glanced if depth == 1 else focused for depth in self.depths])
 
-    def begin(self, clips_BTCHW: torch.Tensor) -> OnePatchPass:
-        """Return what goes from the glance to the patches of these clips."""
-        return OnePatchPass(self, clips_BTCHW)
+    def frames_at(self, k: int) -> list[int]:
+        """Return the positions in time of the frames that the networks look at between exit k - 1 and ``k``."""
+        if self.depths[k] == 2:
+            return list(range(self.plan.num_frames))
+        return self.global_frames
 
-
-class OnePatchPass(ExitPass):
-    """The glance at the videos still running."""
-
-    def __init__(self, network: OnePatchNetwork, clips_BTCHW: torch.Tensor) -> None:
-        super().__init__(clips_BTCHW)
-        self.network = network
-        self.maps, self.logits_BK = torch.empty(0), torch.empty(0)
-
-    def logits_at(self, k: int) -> torch.Tensor:
-        """Return the logits (B, K) of exit ``k``."""
-        network = self.network
-        if k == 0:
-            self.maps, global_BC = network.glance(self.clips_BTCHW)
-            self.logits_BK = network.global_head(global_BC)
-        if network.depths[k] == 1:
-            return self.logits_BK
-        local_BC = network.look(self.clips_BTCHW, network.places(self.maps))
-        return self.logits_BK + network.local_head(local_BC)
-
-    def keep(self, rows: torch.Tensor) -> None:
-        """Drop every video but those at the positions ``rows``."""
-        self.clips_BTCHW, self.maps = self.clips_BTCHW[rows], self.maps[rows]
-        self.logits_BK = self.logits_BK[rows]
+    def step(self, k: int, frames_BTCHW: torch.Tensor | None, kept: Kept) -> tuple[torch.Tensor, Kept]:
+        """Return the logits (B, K) of exit ``k``; after the glance its ``maps`` and logits are kept."""
+        assert frames_BTCHW is not None
+        if not kept:
+            glanced = frames_BTCHW if self.depths[k] == 1 else frames_BTCHW[:, self.global_frames]
+            maps, features_BTC = self.glance_at_frames(glanced)
+            kept = {"maps": maps, "glanced": self.global_head(features_BTC.mean(dim=1))}
+        if self.depths[k] == 1:
+            return kept["glanced"], kept if k + 1 < len(self.depths) else {}
+        local_BC = self.look(frames_BTCHW, self.places(kept["maps"]))
+        return kept["glanced"] + self.local_head(local_BC), {}

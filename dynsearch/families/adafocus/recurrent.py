@@ -7,7 +7,7 @@ import torch
 from dynsearch.families.adafocus.classifier import RunningMaxClassifier
 from dynsearch.families.adafocus.network import FocusNetwork
 from dynsearch.families.adafocus.policy import RecurrentPolicy
-from dynsearch.network import ExitPass
+from dynsearch.network import Kept
 from dynsearch.network.heads import LinearHead
 from dynsearch.plan import Plan
 
@@ -61,44 +61,25 @@ class RecurrentFocusNetwork(FocusNetwork):
         peaks = self.classifier.peaks(torch.cat([wholes, patches], dim=2), self.ends)
         return torch.stack([head(peak) for head, peak in zip(self.classifier.heads, peaks, strict=True)])
 
-    def begin(self, clips_BTCHW: torch.Tensor) -> RecurrentPass:
-        """Return what goes from frame to frame of these clips."""
-        return RecurrentPass(self, clips_BTCHW)
+    def frames_at(self, k: int) -> list[int]:
+        """Return the positions in time of the frames not seen before exit ``k``."""
+        return self.frames_in_order[k and self.ends[k - 1] : self.ends[k]]
 
+    def step(self, k: int, frames_BTCHW: torch.Tensor | None, kept: Kept) -> tuple[torch.Tensor, Kept]:
+        """Return the logits (B, K) of exit ``k``, and what is remembered of the frames up to there.
 
-class RecurrentPass(ExitPass):
-    """What a recurrent network remembers of the videos still running."""
-
-    def __init__(self, network: RecurrentFocusNetwork, clips_BTCHW: torch.Tensor) -> None:
-        super().__init__(clips_BTCHW)
-        self.network = network
-        self.memory_BW: torch.Tensor | None = None
-        self.peak_BW = torch.empty(0)
-        self.frames_done = 0
-
-    def logits_at(self, k: int) -> torch.Tensor:
-        """Return the logits (B, K) of exit ``k``, looking at the frames not seen yet."""
-        network, done, now = self.network, self.frames_done, self.network.ends[k]
-        more = k + 1 < len(network.ends)
-        frames = self.clips_BTCHW[:, network.frames_in_order[done:now]]
-        maps, global_BTC = network.glance_at_frames(frames, done, more=more)
-        places, self.memory_BW = network.policy(maps, self.memory_BW)
-        local_BTC = network.look_at_frames(frames, places.flatten(0, 1), done, more=more)
+        It is ``memory`` and ``peak`` (B, W each), and the tails of both networks' shifts.
+        """
+        assert frames_BTCHW is not None
+        done, more = k and self.ends[k - 1], k + 1 < len(self.ends)
+        with (
+            self.global_net.history.going_on(kept, more=more) as of_global,
+            self.local_net.history.going_on(kept, more=more) as of_local,
+        ):
+            maps, global_BTC = self.glance_at_frames(frames_BTCHW, done)
+            places, memory_BW = self.policy(maps, kept.get("memory"))
+            local_BTC = self.look_at_frames(frames_BTCHW, places.flatten(0, 1), done)
         features = torch.cat([global_BTC, local_BTC], dim=2)
-        peak = self.peak_BW if done else None
-        (self.peak_BW,) = network.classifier.peaks(features, [now - done], peak)
-        self.frames_done = now
-        logits: torch.Tensor = network.classifier.heads[k](self.peak_BW)
-        return logits
-
-    def keep(self, rows: torch.Tensor) -> None:
-        """Drop every video but those at the positions ``rows``."""
-        assert self.memory_BW is not None
-        self.clips_BTCHW, self.memory_BW = self.clips_BTCHW[rows], self.memory_BW[rows]
-        self.peak_BW = self.peak_BW[rows]
-        self.network.global_net.keep(rows)
-        self.network.local_net.keep(rows)
-
-    def end(self) -> None:
-        """Forget what the shifts keep."""
-        self.network.global_net.history.tails, self.network.local_net.history.tails = {}, {}
+        (peak_BW,) = self.classifier.peaks(features, [features.shape[1]], kept.get("peak"))
+        logits: torch.Tensor = self.classifier.heads[k](peak_BW)
+        return logits, {"memory": memory_BW, "peak": peak_BW, **of_global, **of_local} if more else {}

@@ -64,8 +64,13 @@ class Reader:
 
 def take_frames(clips_BTCHW: torch.Tensor, frames: Sequence[int]) -> torch.Tensor:
     """Return the frames at these positions in time, in this order, as a batch (B x T', C, H, W)."""
-    x = clips_BTCHW[:, list(frames)].flatten(0, 1)
-    return x.contiguous(memory_format=torch.channels_last)
+    return as_batch(clips_BTCHW[:, list(frames)])
+
+
+def as_batch(frames_BTCHW: torch.Tensor) -> torch.Tensor:
+    """Return the frames of all videos as one batch, (B x T, C, H, W); graphs choose their own layout in memory."""
+    x = frames_BTCHW.flatten(0, 1)
+    return x if torch.compiler.is_exporting() else x.contiguous(memory_format=torch.channels_last)
 
 
 def read_cells(

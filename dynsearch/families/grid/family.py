@@ -10,10 +10,7 @@ from dynsearch.families.grid.choices import GridChoices
 from dynsearch.plan import Plan
 
 if TYPE_CHECKING:
-    import torch
-
     from dynsearch.families.grid.cost import CostTable
-    from dynsearch.families.grid.graph_steps import GridStep
     from dynsearch.families.grid.network import GridNetwork
     from dynsearch.families.grid.online import OnlineClip
     from dynsearch.network import MultiExitNetwork
@@ -59,14 +56,6 @@ class GridFamily(Family):
         from dynsearch.families.grid.online import OnlineClip, feeds_in_time
 
         return OnlineClip(cast("GridNetwork", network), policy) if feeds_in_time(network.plan) else None
-
-    def graph_steps(
-        self, network: MultiExitNetwork, clips_BTCHW: torch.Tensor
-    ) -> list[tuple[GridStep, tuple[torch.Tensor, ...]]]:
-        """Return every step from exit to exit with its tensors."""
-        from dynsearch.families.grid.graph_steps import steps_of
-
-        return steps_of(cast("GridNetwork", network), clips_BTCHW)
 
 
 FAMILY = GridFamily()

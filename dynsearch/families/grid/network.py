@@ -6,18 +6,14 @@ import torch
 
 from dynsearch.families.grid.cells import read_cells
 from dynsearch.families.grid.parts import GridParts
-from dynsearch.families.grid.progressive import GridExits
+from dynsearch.families.grid.steps import TOTAL, VECTORS, answer, extended
+from dynsearch.network import Kept
 from dynsearch.network.backbone.layout import State
 from dynsearch.network.clips import check_clips
 
 
 class GridNetwork(GridParts):
-    """A multi-exit network on the grid of N frame sets x M depth stages.
-
-    :meth:`forward` computes every exit at once, for training and scoring. :meth:`forward_until` goes from
-    exit to exit and stops. Both are the same function: stopping at an exit gives the logits that the dense
-    forward gives there.
-    """
+    """A multi-exit network on the grid of N frame sets x M depth stages."""
 
     def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:
         """Return the logits of all exits.
@@ -55,6 +51,20 @@ class GridNetwork(GridParts):
                 vectors[depth] = reader.vectors(read)[:, : seen[depth]]
         return vectors
 
-    def begin(self, clips_BTCHW: torch.Tensor) -> GridExits:
-        """Return what goes from exit to exit on these clips."""
-        return GridExits(self, clips_BTCHW)
+    def frames_at(self, k: int) -> list[int]:
+        """Return the positions in time of the frames that exit ``k`` sees and the one before does not."""
+        exits = self.plan.exits.exits
+        return self.frames_in_order[
+            k and self.plan.frames_seen(exits[k - 1]) : self.plan.frames_seen(exits[k])
+        ]
+
+    def step(self, k: int, frames_BTCHW: torch.Tensor | None, kept: Kept) -> tuple[torch.Tensor, Kept]:
+        """Return the logits (B, K) of exit ``k``, and what later ones need; see :func:`extended`."""
+        exits = self.plan.exits.exits
+        kept = extended(self, exits[k - 1] if k else None, exits[k], frames_BTCHW, kept)
+        logits = answer(self, k, kept)
+        if k + 1 == len(exits):
+            return logits, {}
+        if exits[k + 1].depth > exits[k].depth:  # Deeper ones read all frames anew.
+            kept = {name: value for name, value in kept.items() if name not in (TOTAL, VECTORS)}
+        return logits, kept

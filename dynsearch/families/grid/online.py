@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
+from numpy.typing import NDArray
 
 from dynsearch.errors import PlanError
 from dynsearch.families.grid.parts import GridParts
-from dynsearch.families.grid.progressive import GridPass
+from dynsearch.families.grid.steps import answer, extended
+from dynsearch.network import Kept
 from dynsearch.network.online import ExitAnswer
 from dynsearch.plan import Exit, Plan
 from dynsearch.thresholds import ExitPolicy
@@ -16,7 +20,6 @@ class OnlineClip:
     """One clip in the making. Each frame is computed once, when it arrives, with the online shift's cache.
 
     The answer is that of progressive inference on the finished clip; it is there as soon as an exit is sure.
-    One network computes one clip at a time.
 
     Args:
         network: A grid network in eval mode, whose plan :func:`feeds_in_time` accepts.
@@ -40,9 +43,10 @@ class OnlineClip:
         self.last: ExitAnswer | None = None
         self._next = 0
         self._waiting: list[torch.Tensor] = []
-        self._walk = policy.walk(1)
-        self._pass = GridPass(network, 1)
-        network.history.tails = {}
+        self._rule = policy.stop_rule()
+        self._seen: NDArray[Any] | None = None
+        self._done: Exit | None = None
+        self._kept: Kept = {}
 
     @property
     def finished(self) -> bool:
@@ -56,33 +60,28 @@ class OnlineClip:
         self._waiting.append(frame_CHW)
         if len(self._waiting) < plan.frames_per_set:
             return
-        frames = torch.stack(self._waiting).contiguous(memory_format=torch.channels_last)
+        new: torch.Tensor | None = torch.stack(self._waiting)[None]
         self._waiting = []
-        sets = self._pass.frames_done // plan.frames_per_set + 1
-        new: torch.Tensor | None = frames
+        sets = self._done.sets + 1 if self._done else 1
         while not self.finished:
             exit_ = plan.exits.exits[self._next]
             reached = exit_.sets <= sets
             # Cells up to the next exit's depth are computed before its frames are all there.
             target = exit_ if reached else Exit(sets, exit_.depth)
-            if new is not None or target.depth > self._pass.depth_done or reached:
-                later = plan.exits.exits[self._next + 1 if reached else self._next :]
-                self._pass.extend_to(target, later, new)
-                new = None
-                if reached:
-                    self._answer()
-                    continue
-            break
+            if target != self._done:
+                self._kept = extended(self.network, self._done, target, new, self._kept)
+                self._done, new = target, None
+            if not reached:
+                break
+            self._answer()
 
     def _answer(self) -> None:
         """Take the answer of the next exit, and decide whether it is the clip's."""
         k = self._next
-        logits = self._pass.logits(k).cpu()
-        sure = bool(self._walk.meet(logits.numpy())[0])
-        self.last = ExitAnswer(logits[0], k, sure)
+        logits = answer(self.network, k, self._kept).cpu()
+        (sure,), self._seen = self._rule.meet(self._seen, logits.numpy())
+        self.last = ExitAnswer(logits[0], k, bool(sure))
         self._next += 1
-        if sure:
-            self.network.history.tails = {}
 
 
 def feeds_in_time(plan: Plan) -> bool:

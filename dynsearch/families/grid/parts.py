@@ -71,9 +71,8 @@ class GridParts(HeadedNetwork):
         """Return the frames fed from position ``start`` up to ``stop``, as a batch (B x T', C, H, W)."""
         return take_frames(clips_BTCHW, self.frames_in_order[start:stop])
 
-    def begin_pass(self, start: int, stop: int, *, keep_tails: bool = False) -> None:
+    def begin_pass(self, start: int, stop: int) -> None:
         """Tell the shifts that the frames fed from position ``start`` up to ``stop`` come next."""
         plan = self.plan
         restarts = plan.temporal_shift.restarts(plan.frame_order, plan.frames_per_set)
         self.history.begin(start, stop, restarts)
-        self.history.keep_tails = keep_tails

@@ -22,7 +22,7 @@ def sfc_cost(plan: Plan, num_classes: int) -> NetworkCost:
     with torch.device("meta"):
         network = CompressedNetwork(plan, num_classes).eval()
         clips = torch.empty(1, plan.num_frames, 3, plan.image_size, plan.image_size)
-    head_macs, frame = run_counted(network.head_features, clips, 0, 1)
+    head_macs, frame = run_counted(network.head_features, clips[:, :1])
     split, ends = network.options.split, network.ends
     parts = [
         Part(f"head, stages 1 to {split} of {plan.backbone}, a frame", head_macs, 0, tuple(ends)),

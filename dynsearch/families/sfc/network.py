@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 
 from dynsearch.errors import PlanError
-from dynsearch.families.grid.cells import take_frames
+from dynsearch.families.grid.cells import as_batch
 from dynsearch.families.grid.network import GridNetwork
 from dynsearch.families.sfc.compression import Compression
 from dynsearch.families.sfc.options import CompressionOptions
-from dynsearch.network import ExitPass, MultiExitNetwork
+from dynsearch.network import Kept, MultiExitNetwork
 from dynsearch.network.clips import check_clips
 from dynsearch.plan import Plan
 
@@ -70,26 +70,16 @@ class CompressedNetwork(MultiExitNetwork):
         """
         check_clips(clips_BTCHW, self.plan)
         with torch.no_grad():
-            features_BTPC = self.head_features(clips_BTCHW, 0, self.ends[-1])
+            features_BTPC = self.head_features(clips_BTCHW[:, self.frames_in_order[: self.ends[-1]]])
         return torch.stack([self.logits_of(features_BTPC[:, :end]) for end in self.ends])
 
-    def head_features(
-        self, clips_BTCHW: torch.Tensor, start: int, stop: int, *, more: bool = False
-    ) -> torch.Tensor:
-        """Return what the head makes of the frames fed from position ``start`` up to ``stop``, (B, T, P, C).
-
-        Args:
-            clips_BTCHW: The clips.
-            start: If not 0, the shift goes on where the last call stopped.
-            stop: Position behind the last frame.
-            more: Whether to keep what the shift needs of the last frame for a call that follows.
-        """
-        history, state = self.base.history, take_frames(clips_BTCHW, self.frames_in_order[start:stop])
-        history.begin(start, stop, self._restarts)
-        history.keep_tails = more
+    def head_features(self, frames_BTCHW: torch.Tensor, start: int = 0) -> torch.Tensor:
+        """Return what the head makes of frames fed from position ``start`` on, (B, T, P, C)."""
+        num_videos, count = frames_BTCHW.shape[:2]
+        self.base.history.begin(start, start + count, self._restarts)
+        state = as_batch(frames_BTCHW)
         for stage in range(self.options.split):
             state = self.base.backbone.forward_stage(state, stage)
-        history.keep_tails = False
         if not isinstance(state, torch.Tensor):
             raise PlanError(
                 f"stage {self.options.split} of {self.plan.backbone} hands on maps of several scales, compression "
@@ -97,7 +87,7 @@ class CompressedNetwork(MultiExitNetwork):
                 where="backbone",
             )
         rows = state.movedim(self.layout.axis, -1)
-        return rows.reshape(len(clips_BTCHW), stop - start, -1, rows.shape[-1])
+        return rows.reshape(num_videos, count, -1, rows.shape[-1])
 
     def logits_of(self, features_BTPC: torch.Tensor) -> torch.Tensor:
         """Return the logits (B, K) for the head's features of the frames seen."""
@@ -124,35 +114,19 @@ class CompressedNetwork(MultiExitNetwork):
             rows_RPC = rows_RPC.unflatten(1, (side, side))
         return rows_RPC.movedim(-1, self.layout.axis).contiguous()
 
-    def begin(self, clips_BTCHW: torch.Tensor) -> CompressedPass:
-        """Return what goes from exit to exit on these clips."""
-        return CompressedPass(self, clips_BTCHW)
+    def frames_at(self, k: int) -> list[int]:
+        """Return the positions in time of the frames not seen before exit ``k``."""
+        return self.frames_in_order[k and self.ends[k - 1] : self.ends[k]]
 
+    def step(self, k: int, frames_BTCHW: torch.Tensor | None, kept: Kept) -> tuple[torch.Tensor, Kept]:
+        """Return the logits (B, K) of exit ``k``: new frames pass the head, all pass compression and tail.
 
-class CompressedPass(ExitPass):
-    """The head's features of the videos still running."""
-
-    def __init__(self, network: CompressedNetwork, clips_BTCHW: torch.Tensor) -> None:
-        super().__init__(clips_BTCHW)
-        self.network = network
-        self.features_BTPC: torch.Tensor | None = None
-
-    def logits_at(self, k: int) -> torch.Tensor:
-        """Return the logits (B, K) of exit ``k``: new frames pass the head, all pass compression and tail."""
-        network, before = self.network, self.features_BTPC
-        done = 0 if before is None else before.shape[1]
-        more = k + 1 < len(network.ends)
-        new = network.head_features(self.clips_BTCHW, done, network.ends[k], more=more)
-        self.features_BTPC = new if before is None else torch.cat([before, new], dim=1)
-        return network.logits_of(self.features_BTPC)
-
-    def keep(self, rows: torch.Tensor) -> None:
-        """Drop every video but those at the positions ``rows``."""
-        assert self.features_BTPC is not None
-        self.clips_BTCHW, self.features_BTPC = self.clips_BTCHW[rows], self.features_BTPC[rows]
-        history = self.network.base.history
-        history.tails = {name: tail[rows] for name, tail in history.tails.items()}
-
-    def end(self) -> None:
-        """Forget what the shifts keep."""
-        self.network.base.history.tails = {}
+        The head's ``features`` (B, T, P, C) are kept, and the tails of its shift.
+        """
+        assert frames_BTCHW is not None
+        more = k + 1 < len(self.ends)
+        with self.base.history.going_on(kept, more=more) as tails:
+            features_BTPC = self.head_features(frames_BTCHW, k and self.ends[k - 1])
+        if k:
+            features_BTPC = torch.cat([kept["features"], features_BTPC], dim=1)
+        return self.logits_of(features_BTPC), {"features": features_BTPC, **tails} if more else {}

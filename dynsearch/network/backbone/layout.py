@@ -124,3 +124,13 @@ def layout_of(features: torch.Tensor, num_prefix: int) -> Layout:
     if len(shape) != 3 or math.isqrt(shape[1] - num_prefix) ** 2 != shape[1] - num_prefix:
         num_prefix = 0
     return Layout(shape, channel_axis(shape), num_prefix)
+
+
+def joined(parts: Sequence[torch.Tensor], axis: int) -> torch.Tensor:
+    """Return ``torch.cat`` of tensors that lies in memory as the first does: channels last stay last."""
+    first = parts[0]
+    if torch.compiler.is_exporting():
+        return torch.cat(list(parts), axis)
+    order = sorted(range(first.ndim), key=first.stride, reverse=True)
+    back = [order.index(i) for i in range(first.ndim)]
+    return torch.cat([part.permute(order) for part in parts], order.index(axis)).permute(back)

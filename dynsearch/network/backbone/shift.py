@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -17,21 +18,21 @@ from dynsearch.plan import TemporalShift
 class FrameHistory:
     """Which frames pass through the network now, shared by all shifts of one network.
 
-    A dense pass sends all frames at once. A progressive pass sends some, and ``tails`` carry what the next
-    frame needs of the last one, so that both compute the same.
+    A dense pass sends all frames at once. A step from exit to exit sends some, and tails carry what the next
+    frame needs of the last one, so that both compute the same; see :meth:`going_on`. Nothing is kept here after it.
 
     Attributes:
         num_frames: Frames per video in this pass.
         restarts: Positions in this pass at which a group begins; nothing is shifted into them.
-        tails: By shift name, the shifted channels of the last frame of the pass before, (B, C/div, H, W).
-        keep_tails: Whether to store tails for a pass that follows.
+        before: By shift name, the shifted channels of the last frame of the step before, (B, C/div, H, W).
+        after: The same of this step; None if no step follows that needs them.
         still: Whether the online shift rests, and every frame keeps its own channels.
     """
 
     num_frames: int = 1
     restarts: tuple[int, ...] = (0,)
-    tails: dict[str, torch.Tensor] = field(default_factory=dict)
-    keep_tails: bool = False
+    before: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    after: dict[str, torch.Tensor] | None = None
     still: bool = False
 
     def begin(self, start: int, stop: int, restarts: Iterable[int]) -> None:
@@ -45,19 +46,32 @@ class FrameHistory:
         self.num_frames = stop - start
         self.restarts = tuple(position - start for position in restarts if start <= position < stop)
 
+    @contextmanager
+    def going_on(
+        self, before: Mapping[str, torch.Tensor], *, more: bool
+    ) -> Iterator[dict[str, torch.Tensor]]:
+        """Go on from the tails in ``before``; what is given gets this step's, if ``more`` frames follow."""
+        after: dict[str, torch.Tensor] = {}
+        self.before, self.after = before, after if more else None
+        try:
+            yield after
+        finally:
+            self.before, self.after = {}, None
+
 
 class _Shift:
     """A forward pre-hook of a branch's first layer, or of the block around it.
 
     Args:
+        name: Of its tail.
         branch: The branch.
         shift: The plan's.
         history: Which frames pass.
     """
 
-    def __init__(self, branch: Branch, shift: TemporalShift, history: FrameHistory) -> None:
+    def __init__(self, name: str, branch: Branch, shift: TemporalShift, history: FrameHistory) -> None:
         at_block = branch.block_input if shift.place == "block" else None
-        self.name = branch.name
+        self.name = name
         self.axis, channels = at_block or (branch.axis, branch.channels)
         self.fold = channels // shift.div
         self.history = history
@@ -76,14 +90,14 @@ class OnlineShift(_Shift):
         old = x.narrow(self.axis, 0, self.fold).unflatten(0, (-1, history.num_frames))
         new = shifted.narrow(self.axis, 0, self.fold).unflatten(0, (-1, history.num_frames))
         new[:, 1:] = old[:, :-1]
-        tail = history.tails.get(self.name)
+        tail = history.before.get(self.name)
         for position in {0, *history.restarts}:
             if tail is None or position in history.restarts:
                 new[:, position] = 0
             else:
                 new[:, position] = tail
-        if history.keep_tails:
-            history.tails[self.name] = old[:, -1].clone()
+        if history.after is not None:
+            history.after[self.name] = old[:, -1].clone()
         return (shifted, *inputs[1:])
 
 
@@ -106,14 +120,17 @@ class BidirectionalShift(_Shift):
         return (shifted, *inputs[1:])
 
 
-def attach_shifts(backbone: Backbone, shift: TemporalShift) -> FrameHistory:
+def attach_shifts(backbone: Backbone, shift: TemporalShift, tail: str = "tail") -> FrameHistory:
     """Attach ``shift`` to the residual branches of ``backbone``, or to their blocks; they keep their names.
+
+    Their tails are called ``tail0``, ``tail1``, ...
 
     Returns:
         The history that all of them share; set it before each pass.
     """
     history = FrameHistory()
     kind = OnlineShift if shift.kind == "online" else BidirectionalShift
-    for path, branch in shifted_places(backbone.branches, shift).items():
-        backbone.model.get_submodule(path).register_forward_pre_hook(kind(branch, shift, history))
+    for i, (path, branch) in enumerate(shifted_places(backbone.branches, shift).items()):
+        hook = kind(f"{tail}{i}", branch, shift, history)
+        backbone.model.get_submodule(path).register_forward_pre_hook(hook)
     return history
