@@ -1,6 +1,7 @@
 """Errors a user can meet. Each says what was wrong, where, and what to do."""
 
 import contextlib
+import copy
 import difflib
 from collections.abc import Iterable, Iterator
 from typing import Any
@@ -124,8 +125,9 @@ def within(where: object) -> Iterator[None]:
         yield
     except InputError as error:
         place = f"{where}, {error.where}" if error.where else str(where)
-        same_kind = type(error)
-        raise same_kind(error.problem, where=place, hint=error.hint) from error
+        other = copy.copy(error)
+        DynsearchError.__init__(other, error.problem, where=place, hint=error.hint)
+        raise other from error
 
 
 def did_you_mean(name: object, known: Iterable[str]) -> str:

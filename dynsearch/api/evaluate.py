@@ -8,14 +8,16 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from dynsearch.api.score import Scorable, score
+from dynsearch.api.score import Scorable, refuse_of_plans, score
 from dynsearch.api.videos import Split, open_videos
 from dynsearch.data.catalogue import get_metrics
 from dynsearch.data.dataset_info import DatasetInfo
+from dynsearch.data.sampling import Resize, Sampling
 from dynsearch.export.evaluation import Evaluation
 from dynsearch.export.evaluation import evaluate as measure
 from dynsearch.export.loaded import LoadedNetwork
 from dynsearch.plan import Plan
+from dynsearch.plan.starting_weights import Files
 from dynsearch.study.run_settings import RunSettings
 
 
@@ -26,9 +28,11 @@ def evaluate(
     split: Split = "test",
     batch_size: int = 32,
     data_root: str | os.PathLike[str] | None = None,
-    weights: str | os.PathLike[str] | None = None,
+    weights: Files | None = None,
     class_names: Sequence[str] | os.PathLike[str] | None = None,
     activation: str | None = None,
+    resize: Resize | None = None,
+    sampling: Sampling | None = None,
     max_gflops: float | None = None,
     run: RunSettings | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -43,10 +47,12 @@ def evaluate(
         split: Which of its splits; ``all`` takes every video there.
         batch_size: Videos that go through the network together.
         data_root: The data set's own folder; None takes where it was last, or its place below the data home.
-        weights: For a plan: see :func:`dynsearch.score`.
-        class_names: For a plan: see :func:`dynsearch.score`.
-        activation: For a plan: see :func:`dynsearch.score`.
-        max_gflops: For a plan: see :func:`dynsearch.score`.
+        weights: For a plan, as the next five: see :func:`dynsearch.score`.
+        class_names: The network's classes.
+        activation: What made probabilities of its logits.
+        resize: How frames become squares.
+        sampling: Which frames it sees.
+        max_gflops: The budget of its thresholds.
         run: How videos are read: ``reader``, ``num_workers`` and ``allow_outside``.
         progress: Told after every batch how many videos are done, and of how many.
         warn: Told what makes the figures doubtful; None makes it a warning of Python's.
@@ -61,7 +67,8 @@ def evaluate(
         with tempfile.TemporaryDirectory() as folder:
             made = score(
                 bundle, dataset, weights=weights, output=folder, class_names=class_names, activation=activation,
-                max_gflops=max_gflops, batch_size=batch_size, data_root=data_root, run=run, warn=tell,
+                resize=resize, sampling=sampling, max_gflops=max_gflops, batch_size=batch_size,
+                data_root=data_root, run=run, warn=tell,
             ).bundle  # fmt: skip
             assert made is not None
             own = tell if split == "all" else lambda text: None  # the rest was said already
@@ -69,6 +76,13 @@ def evaluate(
                 LoadedNetwork(made), dataset, split=split, batch_size=batch_size, data_root=data_root, run=run,
                 progress=progress, warn=own,
             )  # fmt: skip
+    refuse_of_plans(
+        class_names=class_names,
+        activation=activation,
+        resize=resize,
+        sampling=sampling,
+        max_gflops=max_gflops,
+    )
     loaded = bundle if isinstance(bundle, LoadedNetwork) else LoadedNetwork(bundle)
     bundle = loaded.bundle
     name = dataset.name if isinstance(dataset, DatasetInfo) else dataset

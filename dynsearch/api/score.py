@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from dynsearch.api.videos import Split, open_videos
 from dynsearch.data.dataset_info import DatasetInfo
+from dynsearch.data.sampling import Resize, Sampling
 from dynsearch.errors import InputError, WeightsError
 from dynsearch.export.bundle import Bundle, class_names_in
 from dynsearch.export.loaded import LoadedNetwork, load_network
@@ -23,6 +24,7 @@ from dynsearch.network import MultiExitNetwork
 from dynsearch.network.weights.files import load_weights, read_tensors, save_weights
 from dynsearch.plan import Plan
 from dynsearch.plan.shipped import find_plan
+from dynsearch.plan.starting_weights import Files, Weights, as_weights, check_names, weights_files
 from dynsearch.scores import ExitScores
 from dynsearch.scores.suspicions import suspicions
 from dynsearch.study.recipe import StudyRecipe
@@ -54,11 +56,13 @@ def score(
     what: Scorable,
     dataset: str | DatasetInfo | None = None,
     *,
-    weights: str | os.PathLike[str] | None = None,
+    weights: Files | None = None,
     split: Split | None = None,
     output: str | os.PathLike[str] | None = None,
     class_names: Sequence[str] | os.PathLike[str] | None = None,
     activation: str | None = None,
+    resize: Resize | None = None,
+    sampling: Sampling | None = None,
     max_gflops: float | None = None,
     batch_size: int = 32,
     data_root: str | os.PathLike[str] | None = None,
@@ -72,13 +76,15 @@ def score(
     Args:
         what: A bundle; or a plan, for which ``weights`` are given.
         dataset: Name of a data set, or what :func:`dynsearch.add_dataset` returned; None takes the bundle's.
-        weights: The network's weights, in any layout that is read.
+        weights: The network's weights, in any layout that is read; or files by name of a backbone.
         split: ``calibration``, ``test``, or ``all``, which takes every video there; None measures on the first two.
         output: With a split, the file for the scores; else the folder for both, and a bundle with thresholds chosen on
             calibration.
         class_names: With a plan: the classes in the order of the network's logits, or the file that names them, one a
             line; None takes the data set's order.
         activation: With a plan: what made probabilities of the logits in the network's loss, as in ``ExitScores``.
+        resize: With a plan: how frames become squares, as in ``training.resize``.
+        sampling: With a plan: which frames it sees, as in ``training.sampling``.
         max_gflops: The budget of the bundle's thresholds. None takes the cheapest point that is as accurate on
             calibration as the full network.
         batch_size: Videos that go through the network together.
@@ -96,17 +102,21 @@ def score(
     """
     tell = warn or (lambda text: warnings.warn(text, stacklevel=3))
     name = dataset.name if isinstance(dataset, DatasetInfo) else dataset
-    target, root, file = (None if path is None else Path(path) for path in (output, data_root, weights))
+    target, root = (None if path is None else Path(path) for path in (output, data_root))
+    file = as_weights(weights)
     bundle = what.bundle if isinstance(what, LoadedNetwork) else what if isinstance(what, Bundle) else None
     if bundle is None and file is None and isinstance(what, str | os.PathLike):
         bundle = Bundle.load(what)
-    inputs = [path for path in (root, file, bundle and bundle.folder) if path]
+    inputs = [path for path in (root, *weights_files(file), bundle and bundle.folder) if path]
     if target and split:
         own = [bundle.folder / name for name in SCORES.values()] if bundle else []
         check_outputs([(target, r"made\.npy")], [*inputs, *own], force=force)
     elif target:
         check_export(target, inputs, force=force)
     if bundle is not None:
+        refuse_of_plans(
+            weights=file, class_names=class_names, activation=activation, resize=resize, sampling=sampling
+        )  # fmt: skip
         recipe, plan, known = bundle.recipe, bundle.plan, bundle.contents()
         root, class_names = bundle.root(name, root), bundle.class_names
     else:
@@ -114,19 +124,15 @@ def score(
             raise InputError("a plan needs weights and a data set", hint="Give --weights FILE and --dataset")
         assert not isinstance(what, LoadedNetwork | Bundle)
         plan, known = what if isinstance(what, Plan) else find_plan(os.fspath(what)), {}
-        recipe, _ = load_recipe(recipe_for(name), overrides={"dataset": name})
-        training = recipe.training.model_copy(update={"pretrained": False})
-        recipe = recipe.model_copy(update={"frame_cache": None, "training": training})
+        check_names(file, family_of(plan).backbone_names)
+        recipe = _recipe(name, resize=resize or "crop", sampling=sampling or "segments")
         if isinstance(class_names, os.PathLike):
             class_names = class_names_in(Path(class_names))
-    settings = run or RunSettings()
     source = open_videos(
-        recipe, class_names, split, dataset=name, data_root=root, run=settings, known=known, warn=tell
-    )
-    names = source.dataset.class_names
-    network = (
-        load_network(bundle) if bundle else brought_network(plan, len(names), recipe, file or Path(), tell)
-    )
+        recipe, class_names, split, dataset=name, data_root=root, run=run or RunSettings(), known=known, warn=tell
+    )  # fmt: skip
+    count = len(source.dataset.class_names)
+    network = load_network(bundle) if bundle else brought_network(plan, count, recipe, file or {}, tell)
     config = recipe.training.model_copy(update={"batch_size": batch_size})
     scores = {}
     for one in source.dataset.splits:
@@ -154,8 +160,23 @@ def score(
     return Scored(scores, None)
 
 
+def _recipe(dataset: str, **asked: str) -> StudyRecipe:
+    """Return the recipe that says how a brought network sees a data set's videos."""
+    settings = [f"training.{field}={value}" for field, value in {"pretrained": "false", **asked}.items()]
+    recipe, _ = load_recipe(recipe_for(dataset), settings=settings, overrides={"dataset": dataset})
+    return recipe.model_copy(update={"frame_cache": None})
+
+
+def refuse_of_plans(**wishes: object) -> None:
+    """Refuse with a bundle what only a plan is asked for: InputError names it."""
+    if given := [name for name, value in wishes.items() if value is not None]:
+        raise InputError(
+            f"a bundle has its own {', '.join(given)}", hint="Give them with a plan and its weights"
+        )
+
+
 def brought_network(
-    plan: Plan, num_classes: int, recipe: StudyRecipe, weights: Path, tell: Callable[[str], None]
+    plan: Plan, num_classes: int, recipe: StudyRecipe, weights: Weights, tell: Callable[[str], None]
 ) -> MultiExitNetwork:
     """Return the plan's network with the weights of a file, heads and all.
 
@@ -164,22 +185,16 @@ def brought_network(
     """
     seed_torch(0, "init")
     network = build_network(plan, num_classes, measure=recipe.measure)
-    own = network.state_dict()
-    if own.keys() == read_tensors(weights).keys():
+    if isinstance(weights, Path) and network.state_dict().keys() == read_tensors(weights).keys():
         load_weights(network, weights)
         return network
-    before = {
-        name: value.clone() for name, value in own.items() if value.is_floating_point() and value.numel() > 1
-    }
-    for found in family_of(plan).start(network, pretrained=False, weights=weights):
+    loaded = family_of(plan).start(network, pretrained=False, weights=weights)
+    for found in loaded:
         tell(str(found))
-    now = network.state_dict()
-    drawn = [name for name, value in before.items() if value.unique().numel() > 1]
-    if fresh := [name for name in drawn if now[name].equal(before[name])]:
+    if fresh := [part for found in loaded for part in found.fresh] if loaded else ["the network"]:
         raise WeightsError(
-            f"gives no weights to {len(fresh)} tensors of the network for {num_classes} classes, first"
-            f" {', '.join(fresh[:3])}",
-            where=str(weights),
+            f"gives no weights for {num_classes} classes to {'; '.join(fresh)}",
+            where=", ".join(map(str, weights_files(weights))),
             hint="The plan's exits need heads in the file, for as many classes as the data set (or class_names) has; "
             "heads alone are fitted by `dynsearch train PLAN --only heads`",
         )

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from dynsearch.cli import options
 from dynsearch.cli.measuring import measured, measuring
 
 if TYPE_CHECKING:
     from dynsearch.export.evaluation import Evaluation
 
 
-@click.command(short_help="Dynamic inference of a bundle over a data set.")
+@click.command(cls=options.WeightsCommand, short_help="Dynamic inference of a bundle over a data set.")
 @measuring
 @click.option(
     "--split",

@@ -41,7 +41,17 @@ def measuring(command: Callable[..., None]) -> Callable[..., None]:
             type=_FILE,
             help="With a PLAN: file of its classes' names, one a line, as its logits are. Default: the data set's.",
         ),
-        click.option("--weights", type=_FILE, help="With a PLAN: the file of its trained weights."),
+        click.option(
+            "--resize",
+            type=click.Choice(["crop", "squeeze", "letterbox"]),
+            help="With a PLAN: how frames become squares, as in training.resize. Default: crop.",
+        ),
+        click.option(
+            "--sampling",
+            type=click.Choice(["segments", "ends", "padded"]),
+            help="With a PLAN: which frames it sees, as in training.sampling. Default: segments.",
+        ),
+        options.weights,
         click.option("--dataset", help="Data set. Default: the bundle's."),
         click.argument("what", metavar="BUNDLE|PLAN", type=options.UserPath()),
     ):

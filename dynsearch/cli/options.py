@@ -12,6 +12,7 @@ import click
 from dynsearch.errors import shown
 
 if TYPE_CHECKING:
+    from dynsearch.plan.starting_weights import Weights
     from dynsearch.study.recipe import StudyRecipe
 
 
@@ -21,6 +22,37 @@ class UserPath(click.Path):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         """Return the path that is meant."""
         return super().convert(os.path.expanduser(value), param, ctx)
+
+
+class WeightsCommand(click.Command):
+    """A command whose ``--weights`` may be followed by several ``NAME=FILE``."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments, with the option before each of them."""
+        spread, last = [], ""
+        for argument in args:
+            name, equals, _ = argument.partition("=")
+            if follows := bool(last == "file" and equals and name.isidentifier()):
+                spread.append("--weights")
+            spread.append(argument)
+            last = "file" if follows or last == "--weights" or name + equals == "--weights=" else argument
+        return super().parse_args(ctx, spread)
+
+
+def _weights(ctx: click.Context, param: click.Parameter, texts: tuple[str, ...]) -> Weights | None:
+    from dynsearch.plan.starting_weights import weights_of
+
+    return weights_of(texts)
+
+
+weights = click.option(
+    "--weights",
+    multiple=True,
+    metavar="FILE | NAME=FILE ...",
+    callback=_weights,
+    help="File that the plan's backbone starts from, or the whole network is in; of a network of several backbones "
+    "files by their names, as global=FILE local=FILE.",
+)
 
 
 data_root = click.option(

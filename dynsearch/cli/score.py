@@ -13,6 +13,7 @@ from dynsearch.cli.measuring import measured, measuring
 
 
 @click.command(
+    cls=options.WeightsCommand,
     short_help="Measure every exit of a trained network on a data set.",
     epilog="Then: dynsearch calibrate OUTPUT/scores-calibration.npz --apply OUTPUT/scores-test.npz --max-gflops F",
 )

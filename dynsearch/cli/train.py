@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from dynsearch.export import Bundle
     from dynsearch.frontier import MergedPoint
     from dynsearch.plan import Plan
+    from dynsearch.plan.starting_weights import Weights
     from dynsearch.study.recipe import StudyRecipe
     from dynsearch.study.run_settings import RunSettings
     from dynsearch.training.ranks import Ranks
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
+    cls=options.WeightsCommand,
     short_help="Train a bundle or a plan in full.",
     epilog="Killed at any moment, the same command goes on from the last saved state.\n\n"
     "Several GPUs: dynsearch train net --output net-full --nproc 4, or on several machines torchrun ... -m "
@@ -47,7 +49,7 @@ if TYPE_CHECKING:
     help="With --only heads: their kind, as slots. Several: the best on held-out training videos is kept.",
 )
 @click.option("--warm-start", is_flag=True, help="Start from the bundle's weights instead of anew.")
-@click.option("--weights", type=options.UserPath(path_type=Path), help="Start the backbone from this file.")
+@options.weights
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
 @click.option(
     "--nproc",
@@ -72,7 +74,7 @@ def train(
     only: str | None,
     heads: tuple[str, ...],
     warm_start: bool,
-    weights: Path | None,
+    weights: Weights | None,
     nproc: int,
     settings: tuple[str, ...],
     data_root: Path | None,
@@ -87,6 +89,8 @@ def train(
     the shipped recipe of --dataset.
     """
     from dynsearch.data.catalogue import check_root
+    from dynsearch.families import family_of
+    from dynsearch.plan.starting_weights import check_names, weights_files
     from dynsearch.plugins import imported
     from dynsearch.training.launcher import is_rank, launch, prepare_rank, rendezvous_file
     from dynsearch.training.stopping import stopped_by_sigterm
@@ -95,12 +99,15 @@ def train(
         prepare_rank()
     click.get_current_context().with_resource(stopped_by_sigterm())
     settings += (f"training.epochs={epochs}",) if epochs else ()
-    settings += (f"training.weights={weights}",) if weights else ()
+    settings += (f"training.weights={json.dumps(weights, default=str)}",) if weights else ()
     overrides |= {"dataset": dataset, "loggers": loggers or None, "plugins": imported() or None}
     plan, recipe, run, trained = _what_to_train(what, dataset, settings, overrides)
     check_root(recipe.dataset, data_root)
     if warm_start and trained is None:
         raise click.UsageError("--warm-start needs a bundle; a plan file has no weights.")
+    if warm_start and weights:
+        raise click.UsageError("--warm-start and --weights both say what the training starts from.")
+    check_names(recipe.training.weights, family_of(plan).backbone_names)
     if heads and not only:
         raise click.UsageError("--head goes with --only heads; a plan that is trained has its own.")
     if only and (nproc > 1 or is_rank()):
@@ -118,7 +125,7 @@ def train(
         most = max(recipe.budget, recipe.measure.cost_E(plan, 1000)[-1])
         recipe = recipe.model_copy(update={"budget": float(most)})
     fit = {"kinds": heads, "start_from": None if weights else trained} if only else None
-    start, inputs = trained if warm_start else None, [what, weights, data_root]
+    start, inputs = trained if warm_start else None, [what, *weights_files(weights), data_root]
     _train(plan, recipe, run, output, start, fit, inputs, quiet=quiet or as_json, as_json=as_json)
 
 

@@ -20,7 +20,7 @@ from dynsearch.data.frame_cache import FrameCache
 from dynsearch.data.reader import get_reader
 from dynsearch.data.record_frames import read_record
 from dynsearch.data.records import VideoRecord
-from dynsearch.data.sampling import Resize, random_in_segments, sample_rng, segment_centres
+from dynsearch.data.sampling import Resize, Sampling, frames_taken, random_in_segments, sample_rng
 from dynsearch.data.worker_pool import note
 from dynsearch.errors import DataError, InputError, VideoError
 
@@ -49,6 +49,7 @@ class ClipDataset:
         short_side: Pixels the short side is resized to before the middle is cropped; None means the
             cache's size, or ``image_size`` without one.
         resize: How frames become squares, as those of the cache have.
+        sampling: Which frames are taken, except in training.
         multi_scale_crop: In training, crop and resize as TSN does.
         num_classes: K; needed where the videos have several labels.
         mirrored_K: In training, mirror half of the clips, and what class each becomes then; None for no flips.
@@ -67,6 +68,7 @@ class ClipDataset:
     reader: str = "auto"
     short_side: int | None = None
     resize: Resize = "crop"
+    sampling: Sampling = "segments"
     multi_scale_crop: bool = True
     num_classes: int | None = None
     mirrored_K: torch.Tensor | None = None
@@ -191,7 +193,7 @@ class ClipDataset:
     def _choose(self, num_video_frames: int, rng: np.random.Generator) -> npt.NDArray[np.int64]:
         if self.training:
             return random_in_segments(num_video_frames, self.num_frames, rng)
-        return segment_centres(num_video_frames, self.num_frames)
+        return frames_taken(num_video_frames, self.num_frames, self.sampling)
 
     def _rng(self, index: int | np.int64) -> np.random.Generator:
         return sample_rng(self.seed, self.epoch, int(index))

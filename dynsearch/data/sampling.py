@@ -14,6 +14,9 @@ import numpy.typing as npt
 from dynsearch.errors import InputError
 
 Indices = npt.NDArray[np.int64]
+Sampling = Literal["segments", "ends", "padded"]
+"""How frames are taken where none are drawn. ``segments``: the middle of each segment. ``ends``: evenly, from the first
+frame to the last, as FrameExit does. ``padded``: the last frame again where there are too few, as AdaFocus does."""
 Resize = Literal["crop", "squeeze", "letterbox"]
 """How a frame becomes a square: its middle; all of it, however wide; or all of it in its shape, between black bars."""
 
@@ -27,6 +30,20 @@ def segment_centres(num_video_frames: int, num_frames: int) -> Indices:
     _check(num_video_frames, num_frames)
     odd = 2 * np.arange(num_frames, dtype=np.int64) + 1
     return odd * num_video_frames // (2 * num_frames)
+
+
+def frames_taken(num_video_frames: int, num_frames: int, sampling: Sampling) -> Indices:
+    """Return the T of N frames that are looked at outside of training, int64 (T,), rising.
+
+    Raises:
+        InputError: One of the numbers is below 1.
+    """
+    centres = segment_centres(num_video_frames, num_frames)
+    if sampling == "ends":
+        return np.linspace(0, num_video_frames, num_frames).astype(np.int64).clip(max=num_video_frames - 1)
+    if sampling == "padded" and num_video_frames <= num_frames:
+        return np.arange(num_frames, dtype=np.int64).clip(max=num_video_frames - 1)
+    return centres
 
 
 def random_in_segments(num_video_frames: int, num_frames: int, rng: np.random.Generator) -> Indices:

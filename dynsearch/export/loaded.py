@@ -15,7 +15,7 @@ from huggingface_hub import ModelHubMixin
 
 from dynsearch.data.augmentation import centre_crop, normalise, resize_short_side, to_square
 from dynsearch.data.reader import read_frames
-from dynsearch.data.sampling import segment_centres
+from dynsearch.data.sampling import frames_taken, segment_centres
 from dynsearch.errors import BundleError, InputError
 from dynsearch.export.bundle import Bundle
 from dynsearch.export.hub import download, write_hub_files
@@ -117,10 +117,11 @@ class LoadedNetwork(ModelHubMixin):
 
         They are those it was measured on: where its recipe keeps frames, T of the ones that are kept.
         """
-        wanted, cache = self.bundle.plan.num_frames, self.bundle.recipe.frame_cache
-        if cache is None:
-            return segment_centres(count, wanted)
-        return segment_centres(count, cache.num_frames)[segment_centres(cache.num_frames, wanted)]
+        wanted, recipe = self.bundle.plan.num_frames, self.bundle.recipe
+        kept = (
+            segment_centres(count, recipe.frame_cache.num_frames) if recipe.frame_cache else np.arange(count)
+        )
+        return kept[frames_taken(len(kept), wanted, recipe.training.sampling)]
 
     def prepare(self, frames_THWC: npt.NDArray[np.uint8]) -> torch.Tensor:
         """Return RGB frames, uint8 (T, H, W, 3), as the network wants them, float32 (T, C, H, W)."""

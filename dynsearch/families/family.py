@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dynsearch.network.losses import ExitLoss
     from dynsearch.network.online import ClipInTheMaking
     from dynsearch.network.weights.loaded import Loaded
+    from dynsearch.plan.starting_weights import Weights
     from dynsearch.thresholds import ExitPolicy
 
 
@@ -34,9 +35,11 @@ class Family(SpaceFamily):
         choices: The class of what varies among its plans in a search space.
         one_shot: Whether one network can stand for all its plans, as the strategy ``one-shot`` needs.
         part_names: Names of the parts of its networks for which ``training.part_rates`` sets rates.
+        backbone_names: Names of its networks' ``backbones``, to which ``training.weights`` gives files.
     """
 
     part_names: tuple[str, ...] = ()
+    backbone_names: tuple[str, ...] = ("backbone",)
 
     @abstractmethod
     def build(self, plan: Plan, num_classes: int, *, dropout: float = 0.0) -> MultiExitNetwork:
@@ -103,14 +106,14 @@ class Family(SpaceFamily):
         )
 
     def start(
-        self, network: MultiExitNetwork, *, pretrained: bool, weights: Path | None
+        self, network: MultiExitNetwork, *, pretrained: bool, weights: Weights | None
     ) -> tuple[Loaded, ...]:
         """Give ``network`` what its training begins with; by default its backbones timm's weights, or a file's.
 
         Args:
             network: Freshly initialised.
             pretrained: Take timm's weights.
-            weights: For the plan's backbone take this file instead.
+            weights: For the plan's backbone take this file instead; or files by name of a backbone.
 
         Returns:
             For each backbone that got weights what was loaded, and what was not.
@@ -120,7 +123,7 @@ class Family(SpaceFamily):
         """
         from dynsearch.network.weights.start import start_backbones
 
-        return start_backbones(network, pretrained=pretrained, weights=weights)
+        return start_backbones(network, pretrained=pretrained, weights=weights, names=self.backbone_names)
 
     def online(self, network: MultiExitNetwork, policy: ExitPolicy) -> ClipInTheMaking | None:
         """Return a clip of which ``network``, in eval mode, computes every frame when it arrives.

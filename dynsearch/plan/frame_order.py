@@ -146,13 +146,19 @@ def _bisection(num_sets: int) -> Groups:
 
 
 def _adafocus(num_sets: int) -> Groups:
-    """AdaFocusV2: the middle, both ends, then the middle of every gap, level by level.
+    """AdaFocusV2: the middle, both ends, then the middles of 2, 4, 8, ... equal parts, those not there yet.
 
-    Its published orders are [7 0 15 3 11 1 5 9 13 2 4 6 8 10 12 14] and, for eight, [3 0 7 1 5 2 4 6]: those of
-    ``bisection``, but the middle comes first.
+    For eight and sixteen sets these are the orders of ``bisection``, but the middle comes first.
     """
-    levels = _bisection(num_sets)
-    return [*levels[1:2], levels[0], *levels[2:]]
+    last, parts = num_sets - 1, 2
+    levels = [[last // 2], [0, last]] if last > 1 else _sequential(num_sets)
+    while len(seen := set().union(*levels)) < num_sets:
+        ends = [last * i // parts for i in range(parts + 1)]
+        levels.append(
+            [i for i in dict.fromkeys((a + b) // 2 for a, b in itertools.pairwise(ends)) if i not in seen]
+        )
+        parts *= 2
+    return levels
 
 
 def _frameexit(num_sets: int) -> Groups:

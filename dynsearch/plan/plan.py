@@ -295,10 +295,11 @@ class Plan:
         return f"Plan({self.plan_id}: {self})"
 
     def __str__(self) -> str:
-        options = f", {self.options}" if self.options is not None else ""
+        more = f", features {self.features}" if self.features != "timm" else ""
+        more += f", {self.options}" if self.options is not None else ""
         return (
             f"{self.backbone}, {self.num_frames} frames of {self.image_size} px in {self.num_sets} sets, "
-            f"order {self.frame_order}, {self.temporal_shift}, exits {self.exits}{options}"
+            f"order {self.frame_order}, {self.temporal_shift}, exits {self.exits}{more}"
         )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, field_validator
 
-from dynsearch.data.sampling import Resize
+from dynsearch.data.sampling import Resize, Sampling
 from dynsearch.families import part_names
 from dynsearch.files import at_home
 from dynsearch.validation import Settings
@@ -98,11 +98,15 @@ class TrainingConfig(Settings):
     """Normalise over the batches of all GPUs together, instead of each over its own: for small batches."""
     pretrained: bool = True
     """Start the backbone from timm's weights."""
-    weights: Path | None = None
-    """Start the backbone from this file (safetensors, or ``.pth`` of plain tensors) instead."""
+    weights: Path | dict[str, Path] | None = None
+    """Start the backbone from this file (safetensors, or ``.pth`` of plain tensors) instead; a network of several
+    from files by their names, as ``{global: FILE, local: FILE}``."""
     resize: Resize = "crop"
     """How a frame becomes a square. ``crop``: its middle, which of wide clips leaves half out; ``squeeze``: all of it,
     narrower; ``letterbox``: all of it in its shape, between black bars."""
+    sampling: Sampling = "segments"
+    """Which frames calibration, test and predictions see: the middle of each of ``segments``; evenly between both
+    ``ends``, as FrameExit; or segments, but the last frame again where there are too few (``padded``), as AdaFocus."""
     multi_scale_crop: bool = True
     """TSN's random crops; without it, training sees the same square crop as testing."""
     flip: bool = False
@@ -120,6 +124,8 @@ class TrainingConfig(Settings):
     @field_validator("weights", mode="before")
     @classmethod
     def _is_named(cls, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: cls._is_named(file) for name, file in value.items()}
         if value == "":
             raise ValueError("must name a file")
         return at_home(value) if isinstance(value, str) else value

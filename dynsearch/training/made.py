@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import safetensors
 
 from dynsearch.errors import InputError, WeightsError
 from dynsearch.plan import Plan
+from dynsearch.plan.starting_weights import Weights
 from dynsearch.scores.storage import read_arrays
 from dynsearch.training.config import TrainingConfig
 from dynsearch.validation import differences
@@ -24,7 +25,7 @@ RESULTS = (WEIGHTS, *SCORES.values(), STATE)
 """Files of a training, finished or not, that carry the facts that made them."""
 CONTENT = "content of the videos"
 """A fact of its own, for an interrupted training goes on when a broken file has been mended."""
-_LATER: frozenset[str] = frozenset({"optimizer", "refit_heads", "resize"})
+_LATER: frozenset[str] = frozenset({"optimizer", "refit_heads", "resize", "sampling"})
 """Training settings that came after 0.1. At their defaults they are not in its keys."""
 _DO_NOT_BLOCK = ("torch", "halvings")
 """What finished results may differ in: an interrupted training begins anew, and its result stands for the same."""
@@ -55,7 +56,7 @@ class Made:
         """
         own = {} if plan is None else {"plan": plan.plan_id}
         facts = {**own, **clips, "seed": seed, **more}
-        start = None if config.weights is None else file_digest(config.weights)
+        start = _of_files(config.weights, file_digest)
         return cls(facts | {"digest of training.weights": start, "training": settings_facts(config)})
 
     @property
@@ -102,7 +103,14 @@ class Made:
 
 def settings_facts(config: TrainingConfig) -> dict[str, Any]:
     """Return training settings as facts; a file of weights by its name, for its folder may be another elsewhere."""
-    return config.model_dump(mode="json") | {"weights": config.weights and config.weights.name}
+    return config.model_dump(mode="json") | {"weights": _of_files(config.weights, lambda path: path.name)}
+
+
+def _of_files(weights: Weights | None, fact: Callable[[Path], str]) -> Any:
+    """Return a fact of the file of weights, or of each by name of its backbone."""
+    if isinstance(weights, Mapping):
+        return {name: fact(path) for name, path in weights.items()}
+    return weights and fact(weights)
 
 
 def file_digest(path: Path) -> str:

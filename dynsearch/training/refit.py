@@ -36,10 +36,27 @@ _TEMPERATURES = (1.0, 2.0, 4.0)
 
 
 def let_heads_wait(network: MultiExitNetwork, config: TrainingConfig) -> None:
-    """Let heads that will be fitted after the training answer with what trains the backbone only."""
-    if config.refit_heads is not None and isinstance(network, HeadedNetwork):
-        for k in range(len(network.plan.exits)):
-            network.head(k).wait()
+    """Let heads that will be fitted after the training answer with what trains the backbone only; refuse others."""
+    if config.refit_heads is not None:
+        for headed, _ in _to_fit([network]):
+            for k in range(len(headed.plan.exits)):
+                headed.head(k).wait()
+
+
+def _to_fit(networks: Sequence[MultiExitNetwork]) -> list[tuple[HeadedNetwork, list[int]]]:
+    """Return the networks with the exits whose heads can be fitted alone, of each one at least."""
+    headed = [network for network in networks if isinstance(network, HeadedNetwork)]
+    exits = [[k for k in range(len(one.plan.exits)) if one.head(k).reads != "maps"] for one in headed]
+    if not headed or not all(exits):
+        plan = networks[0].plan
+        what = f"of the family {plan.family}" if not headed else f"{plan.head}, which read maps,"
+        raise InputError(
+            f"heads {what} can't be fitted alone",
+            where="training.refit_heads",
+            hint="Leave it out, --set training.refit_heads=null, or take plans of the family grid with heads that read "
+            "vectors: linear, mlp, slots",
+        )
+    return list(zip(headed, exits, strict=True))
 
 
 def refit_heads(
@@ -70,23 +87,11 @@ def refit_heads(
         InputError: The networks' family has no heads that could be fitted alone, or all of them read maps.
         Stopped: This process was asked to stop.
     """
-    headed = [network.to(device).eval() for network in networks if isinstance(network, HeadedNetwork)]
-    fitted = [
-        [k for k in range(len(network.plan.exits)) if network.head(k).reads != "maps"] for network in headed
-    ]
-    if not headed or not all(fitted):
-        plan = networks[0].plan
-        what = f"of the family {plan.family}" if not headed else f"{plan.head}, which read maps,"
-        raise InputError(
-            f"heads {what} can't be fitted alone",
-            where="training.refit_heads",
-            hint="Leave it out, or take plans of the family grid with heads that read vectors: linear, mlp, slots",
-        )
+    fitted = _to_fit([network.to(device).eval() for network in networks])
     with tempfile.TemporaryDirectory() as folder:
-        features = _features(headed[0], source, config, device, seed, Path(folder), on_step)
+        features = _features(fitted[0][0], source, config, device, seed, Path(folder), on_step)
         losses = [
-            _fit_heads(_Fit(network, features, device), exits, config, seed)
-            for network, exits in zip(headed, fitted, strict=True)
+            _fit_heads(_Fit(network, features, device), exits, config, seed) for network, exits in fitted
         ]
     common = set.intersection(*map(set, losses))
     best = min(range(len(losses)), key=lambda i: sum(losses[i][k] for k in common))

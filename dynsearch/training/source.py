@@ -136,6 +136,7 @@ class DatasetClips:
             reader=self._reader,
             short_side=None if cache else round(plan.image_size * TEST_RESIZE),
             resize=config.resize,
+            sampling=config.sampling,
             multi_scale_crop=config.multi_scale_crop,
             num_classes=self.num_classes,
             mirrored_K=self._mirrored if config.flip and training else None,

@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from safetensors.torch import load_file
 
 import dynsearch
+from dynsearch.data.augmentation import normalise, to_square
 from dynsearch.errors import WeightsError
 from dynsearch.export.bundle import Bundle
-from tests.api.own_videos import CLASSES, write_folder, write_network
+from tests.api.own_videos import CLASSES, PLAN, write_folder, write_network
 from tests.cli.runner import dynsearch_here
 
 TESTS = ("dynsearch.cli.score",)
@@ -77,12 +79,15 @@ def test_predict_answers_as_evaluate_does(work):
         assert answer.exit == exits[place] + 1
 
 
-@pytest.mark.parametrize("resize", ["crop", "squeeze", "letterbox"])
+@pytest.mark.parametrize(
+    ("resize", "sampling"), [("crop", "ends"), ("squeeze", "padded"), ("letterbox", "segments")]
+)
 @pytest.mark.parametrize("cache", [None, {"num_frames": 5, "size": 56}])
-def test_predict_sees_what_is_scored_however_frames_become_squares(work, tmp_path, resize, cache):
+def test_predict_sees_what_is_scored_however_frames_are_taken(work, tmp_path, resize, sampling, cache):
     shutil.copytree(work / "net", tmp_path / "net")
     recipe = yaml.safe_load((tmp_path / "net/recipe.yaml").read_text())
-    recipe["training"]["resize"], recipe["frame_cache"] = resize, cache
+    recipe["training"] |= {"resize": resize, "sampling": sampling}
+    recipe["frame_cache"] = cache
     (tmp_path / "net/recipe.yaml").write_text(yaml.safe_dump(recipe))
     loaded = dynsearch.load(tmp_path / "net")
     (scores,) = dynsearch.score(loaded, split="test", data_root=work / "data").scores.values()
@@ -145,11 +150,80 @@ def test_from_python_everything_is_returned_and_nothing_written(work):
     assert any("not known" in text for text in heard)
 
 
+def test_a_plan_is_scored_with_frames_and_weights_as_asked(work, tmp_path):
+    """Six frames: the network sees 0, 2, 4, 5 of them; its weights go to the backbone by name, with timm's names."""
+    network = write_network(work)
+    model = network.backbone.model.state_dict()
+    torch.save(
+        model | {f"fc.{k}": v for k, v in network.heads[2].linear.state_dict().items()}, tmp_path / "timm.pth"
+    )
+    (tmp_path / "plan.yaml").write_text(yaml.safe_dump(PLAN | {"exits": ["4x5"]}))
+    dynsearch_here(
+        "score", tmp_path / "plan.yaml", "--weights", f"backbone={tmp_path / 'timm.pth'}", "--dataset", "folders",
+        "--data-root", "data", "--split", "test", "--output", tmp_path / "s.npz", "--sampling", "ends", "--resize",
+        "squeeze", cwd=work,
+    )  # fmt: skip
+    scores = dynsearch.ExitScores.load(tmp_path / "s.npz")
+    for place, name in enumerate(scores.video_ids_N):
+        frames = dynsearch.read_frames(work / "data" / name, lambda count: [0, 2, 4, 5])
+        clip = normalise(to_square(torch.from_numpy(frames).permute(0, 3, 1, 2), 48, "squeeze"))
+        with torch.inference_mode():
+            logits = network(clip[None])[2, 0]
+        np.testing.assert_allclose(scores.logits_ENK[0, place], logits, rtol=1e-4, atol=1e-4)
+
+
+def test_training_starts_backbones_by_name(work, tmp_path):
+    options = {"local_backbone": "test_resnet", "patch_size": 24, "policy_width": 16, "classifier_width": 24}
+    plan = PLAN | {"family": "adafocus", "exits": ["2x1", "4x1"], "options": options}
+    (tmp_path / "focus.yaml").write_text(yaml.safe_dump(plan))
+    state = write_network(work).backbone.model.state_dict()
+    torch.save(state, tmp_path / "a.pth")
+    torch.save({name: value + 1 for name, value in state.items()}, tmp_path / "b.pth")
+    where = ("--dataset", "folders", "--data-root", "data", "--output", tmp_path / "o")
+    slow = ("--epochs", "1", "--set", "training.learning_rate=1e-9", "--set", "training.refit_heads=null")
+    command = ("train", tmp_path / "focus.yaml", *where)
+    first, second = f"local={tmp_path / 'a.pth'}", f"global={tmp_path / 'b.pth'}"
+    dynsearch_here(*command, "--weights", first, second, *slow, cwd=work)
+    weights = load_file(tmp_path / "o/weights.safetensors")
+    name = "backbone.model.layer1.0.conv1.weight"
+    for net, moved in (("local", 0), ("global", 1)):
+        torch.testing.assert_close(
+            weights[f"{net}_net.{name}"], state[name[15:]] + moved, rtol=1e-4, atol=1e-4
+        )
+    again = dynsearch_here(*command, f"--weights={second}", "--weights", first, *slow, cwd=work)
+    assert "trained already" in again.out
+    for more, says in (
+        (("--weights", "lokal=a.pth"), "has no backbone 'lokal'. Did you mean local"),
+        (("--weights", "local="), "names no file"),
+        (("--weights", "a.pth", "--weights", "b.pth"), "two files are given"),
+        (("--weights", "local=a.pth", "local=b.pth"), "two files are given for local"),
+        (("--set", "training.weights.head=a.pth"), "has no backbone 'head'"),
+        (("--weights", first, second, *slow[:4]), "heads of the family adafocus can't be fitted alone"),
+    ):
+        command = (*command[:-1], tmp_path / "other")
+        assert says in (told := dynsearch_here(*command, *more, cwd=work, code=2).err)
+        assert "epoch 1/1" not in told
+
+
+@pytest.mark.parametrize(
+    ("command", "option"),
+    [
+        ("evaluate", ("--max-gflops", "1")),
+        ("evaluate", ("--sampling", "ends")),
+        ("score", ("--labels", "data/names")),
+        ("score", ("--activation", "sigmoid", "--output", "o", "--split", "test")),
+    ],
+)
+def test_a_bundle_is_not_asked_for_what_it_has(work, command, option):
+    option = (*option, *(("--output", "o") if command == "score" and "--output" not in option else ()))
+    assert "a bundle has its own" in dynsearch_here(command, "net", *option, cwd=work, code=2).err
+
+
 @pytest.mark.reliability(
     "Files",
     "scoring a network some exits of which have no weights in the file, or another number of classes",
     happens="is refused before anything is measured",
-    sees="gives no weights to ... tensors of the network ...",
+    sees="gives no weights for ... classes to the heads of ...",
 )
 def test_a_network_without_all_its_weights_is_refused(work, tmp_path):
     state = torch.load(work / "net.pth")["state_dict"]
@@ -157,7 +231,7 @@ def test_a_network_without_all_its_weights_is_refused(work, tmp_path):
         name.removeprefix("backbone.model."): v for name, v in state.items() if not name.startswith("heads")
     }
     torch.save(backbone, tmp_path / "bare.pth")
-    with pytest.raises(WeightsError, match="gives no weights to .* heads.0.linear.weight"):
+    with pytest.raises(WeightsError, match="gives no weights for 3 classes to the heads of 1x4, 2x5, 4x5"):
         dynsearch.score(
             work / "plan.yaml", "folders", weights=tmp_path / "bare.pth", data_root=work / "data",
             warn=lambda text: None,

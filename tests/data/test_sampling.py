@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dynsearch.data.sampling import random_in_segments, sample_rng, segment_centres
+from dynsearch.data.sampling import frames_taken, random_in_segments, sample_rng, segment_centres
 from dynsearch.errors import InputError
 
 
@@ -31,6 +31,29 @@ class FixedDraws:
 )
 def test_segment_centres(num_video_frames, num_frames, expected):
     assert segment_centres(num_video_frames, num_frames).tolist() == expected
+
+
+@pytest.mark.parametrize(
+    ("num_video_frames", "num_frames", "sampling", "expected"),
+    [
+        (100, 3, "segments", [16, 50, 83]),
+        (9, 10, "ends", [0, 1, 2, 3, 4, 5, 6, 7, 8, 8]),
+        (
+            100,
+            10,
+            "ends",
+            [0, 11, 22, 33, 44, 55, 66, 77, 88, 99],
+        ),  # 100 parts of 9 steps, the last held back
+        (7, 1, "ends", [0]),
+        (1, 3, "ends", [0, 0, 0]),
+        (100, 3, "padded", [16, 50, 83]),
+        (4, 4, "padded", [0, 1, 2, 3]),
+        (2, 5, "padded", [0, 1, 1, 1, 1]),
+    ],
+)
+def test_frames_as_the_published_codes_take_them(num_video_frames, num_frames, sampling, expected):
+    taken = frames_taken(num_video_frames, num_frames, sampling)
+    assert (taken.tolist(), taken.dtype) == (expected, np.int64)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -62,6 +63,18 @@ def test_a_free_orders_groups_run_forward_and_are_as_few_as_possible(sets):
     assert len(order.group_sizes) == falls + 1
     for start, end in pairwise([*order.group_starts, 7]):
         assert list(sets[start:end]) == sorted(sets[start:end])
+
+
+def test_adafocus_order_is_the_published_rule_for_any_number():
+    """Middle, first, last; then the floored middles between the floored ends of q equal parts, q = 2, 4, 8, ..."""
+    for num_sets in range(3, 65):
+        order, parts = [(num_sets - 1) // 2, 0, num_sets - 1], 2
+        while len(order) < num_sets:
+            ends = np.floor(np.linspace(0, num_sets - 1, parts + 1))
+            for middle in np.floor((ends[:-1] + ends[1:]) / 2).astype(int).tolist():
+                order += [middle] if middle not in order else []
+            parts *= 2
+        assert list(FrameOrder.named("adafocus", num_sets).sets) == order
 
 
 def test_a_move_takes_one_set_to_another_place():

@@ -1,4 +1,5 @@
 import dataclasses
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -179,3 +180,10 @@ def test_wrong_fields_are_refused_in_python_as_in_files(change, says):
 def test_a_plan_shows_itself_in_one_line():
     assert repr(small_plan()) == f"Plan({small_plan().plan_id}: {small_plan()})"
     assert "\n" not in repr(small_plan())
+
+
+def test_the_text_says_which_features_are_not_timms():
+    plan = small_plan("1x2", backbone="convnext_atto")
+    assert "features" not in str(plan)
+    assert ", features mean" in str(replace(plan, features="mean"))
+    assert "features" not in str(small_plan("1x2", features="mean")), "the same there"

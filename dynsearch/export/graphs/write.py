@@ -69,9 +69,11 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str, *, force: bool = Fa
             f"the confidence measure {shown(measure)} is not dynsearch's own, and run.py can't compute it",
             hint="Serve the bundle itself: dynsearch.load(FOLDER).predict(VIDEO)",
         )
-    if (how := bundle.recipe.training.resize) != "crop":
+    training = bundle.recipe.training
+    if (training.resize, training.sampling) != ("crop", "segments"):
         raise BundleError(
-            f"run.py crops frames, and this network was trained with training.resize={how}",
+            "run.py crops the middle frames of segments, and this network was trained with "
+            f"training.resize={training.resize} and training.sampling={training.sampling}",
             hint="Serve the bundle itself: dynsearch.load(FOLDER).predict(VIDEO)",
         )
     if format_ == "onnx":

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
 
 from dynsearch.families.adafocus.choices import AdaFocusChoices
 from dynsearch.families.adafocus.options import AdaFocusOptions
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
     from dynsearch.cost import NetworkCost
     from dynsearch.families.adafocus.network import FocusNetwork
+    from dynsearch.network import MultiExitNetwork
     from dynsearch.network.losses import ExitLoss
+    from dynsearch.network.weights.loaded import Loaded
+    from dynsearch.plan.starting_weights import Weights
 
 
 class AdaFocusFamily(Family):
@@ -24,6 +28,7 @@ class AdaFocusFamily(Family):
     options = AdaFocusOptions
     choices = AdaFocusChoices
     part_names = ("global_net", "local_net", "policy", "classifier")
+    backbone_names = ("global", "local")
 
     def completed(self, plan: Plan) -> AdaFocusOptions:
         """Return the plan's options in the one form that they have for it."""
@@ -41,6 +46,15 @@ class AdaFocusFamily(Family):
         from dynsearch.families.adafocus.cost import adafocus_cost
 
         return adafocus_cost(plan, num_classes)
+
+    def start(
+        self, network: MultiExitNetwork, *, pretrained: bool, weights: Weights | None
+    ) -> tuple[Loaded, ...]:
+        """Give the network its starting weights: all of them where one file is AdaFocusV2's own."""
+        from dynsearch.families.adafocus.public import load_whole
+
+        whole = load_whole(cast("FocusNetwork", network), weights) if isinstance(weights, Path) else ()
+        return whole or super().start(network, pretrained=pretrained, weights=weights)
 
     def objective(
         self,

@@ -110,7 +110,17 @@ class FocusNetwork(MultiExitNetwork):
         self, frames_BTCHW: torch.Tensor, start: int = 0
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the global network's maps (B, T, C, H, W) and features (B, T, C); see :class:`FrameEncoder`."""
-        frames = _resized(frames_BTCHW, self.options.global_size)
+        frames, size = frames_BTCHW, self.options.global_size
+        if size is not None:
+            aligned = self.options.global_resize == "aligned"
+            small = F.interpolate(
+                frames.flatten(0, 1),
+                [size, size],
+                mode="bilinear",
+                align_corners=aligned,
+                antialias=not aligned,
+            )
+            frames = small.unflatten(0, frames.shape[:2])
         out, features_BTC = self.global_net(frames, start)
         return self.global_net.layout.to_map(out).unflatten(0, frames.shape[:2]), features_BTC
 
@@ -126,11 +136,3 @@ class FocusNetwork(MultiExitNetwork):
 def _by_frame(logits: torch.Tensor, num_axes: int) -> torch.Tensor:
     """Return logits (..., T, K); one answer for a whole video counts as that of one frame."""
     return logits if logits.ndim == num_axes else logits.unsqueeze(-2)
-
-
-def _resized(frames_BTCHW: torch.Tensor, size: int | None) -> torch.Tensor:
-    """Return the frames with sides of ``size`` pixels; None leaves them as they are."""
-    if size is None:
-        return frames_BTCHW
-    small = F.interpolate(frames_BTCHW.flatten(0, 1), [size, size], mode="bilinear", antialias=True)
-    return small.unflatten(0, frames_BTCHW.shape[:2])

@@ -9,6 +9,7 @@ from dynsearch.plan import Options, Plan
 from dynsearch.plan.frame_order import LARGEST
 
 PATCH_PER = ("frame", "video")
+RESIZES = ("smooth", "aligned")
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,8 @@ class AdaFocusOptions(Options):
         patch_per: ``frame``: a recurrent policy places one patch in every frame, and there is an exit after any
             frame set. ``video``: one place for all frames, chosen from the whole video.
         global_size: Side in pixels to which frames are reduced for the global network; None leaves them.
+        global_resize: How they are reduced: ``smooth``, bilinear with antialiasing, or as in the authors' code
+            ``aligned``, bilinear with aligned corners and without. None is smooth.
         global_frames: With one patch per video, how many of the frames the global network sees; None is all.
         policy_width: Width of the policy's hidden layers (of the first of two with one patch per video).
         classifier_width: Width of the layer in front of the running maximum; not used with one patch per video.
@@ -33,11 +36,16 @@ class AdaFocusOptions(Options):
     global_frames: int | None = None
     policy_width: int = 2048
     classifier_width: int = 4096
+    global_resize: str | None = None
 
     def __post_init__(self) -> None:
         if self.patch_per not in PATCH_PER:
             raise PlanError(
                 f"must be {' or '.join(PATCH_PER)}, got {shown(self.patch_per)}", where="patch_per"
+            )
+        if self.global_resize not in (None, *RESIZES):
+            raise PlanError(
+                f"must be {' or '.join(RESIZES)}, got {shown(self.global_resize)}", where="global_resize"
             )
         for name in ("patch_size", "global_size", "global_frames", "policy_width", "classifier_width"):
             value = getattr(self, name)
@@ -69,9 +77,11 @@ class AdaFocusOptions(Options):
         if plan.head != "linear" or plan.stages is not None or plan.share_heads:
             raise PlanError("head, stages and share_heads are of the grid family", where="family")
         (_check_recurrent if self.patch_per == "frame" else _check_one_patch)(plan)
+        size = None if self.global_size == plan.image_size else self.global_size
         return replace(
             self,
-            global_size=None if self.global_size == plan.image_size else self.global_size,
+            global_size=size,
+            global_resize=self.global_resize if size and self.global_resize == "aligned" else None,
             global_frames=None if self.global_frames == plan.num_frames else self.global_frames,
         )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from dynsearch.families.family import Family
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from dynsearch.families.grid.online import OnlineClip
     from dynsearch.network import MultiExitNetwork
     from dynsearch.network.weights.loaded import Loaded
+    from dynsearch.plan.starting_weights import Weights
     from dynsearch.thresholds import ExitPolicy
 
 
@@ -38,7 +38,7 @@ class GridFamily(Family):
         return grid_cost(plan, num_classes)
 
     def start(
-        self, network: MultiExitNetwork, *, pretrained: bool, weights: Path | None
+        self, network: MultiExitNetwork, *, pretrained: bool, weights: Weights | None
     ) -> tuple[Loaded, ...]:
         """Give the backbone its starting weights, and the heads theirs if the file has any that fit."""
         from dynsearch.network.weights.loaded import HeadPlace

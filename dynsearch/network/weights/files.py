@@ -67,7 +67,12 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
 
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
-    """Return the tensors in a safetensors file, or in a ``.pth`` file of plain tensors.
+    """Return the tensors of :func:`read_weights`."""
+    return read_weights(path)[0]
+
+
+def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor], list[str]]:
+    """Return the tensors in a safetensors file, or in a ``.pth`` file of plain tensors, and what else to know of it.
 
     Pickled code is never run: other files are read with ``weights_only=True``.
 
@@ -79,7 +84,7 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
         raise WeightsError("there is no such weights file", where=str(path))
     try:
         if path.suffix == ".safetensors":
-            return _read_safetensors(path)
+            return _read_safetensors(path), []
         with torch.serialization.safe_globals([*_HARMLESS]):
             values = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # On a damaged file torch's unpickler raises whatever it stumbles over.
@@ -92,29 +97,40 @@ def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
     return _tensors_in(values, path)
 
 
-def _tensors_in(values: object, path: Path) -> dict[str, torch.Tensor]:
-    """Return the tensors by name, out of the mappings that trainers put around them."""
+def _tensors_in(values: object, path: Path) -> tuple[dict[str, torch.Tensor], list[str]]:
+    """Return the tensors by name, out of the mappings that trainers put around them, and which others there are."""
     if isinstance(values, dict):
-        tensors = {
-            name: torch.from_numpy(value) if isinstance(value, np.ndarray) else value
-            for name, value in values.items()
-            if isinstance(name, str)
-            and (
-                isinstance(value, torch.Tensor)
-                or (isinstance(value, np.ndarray) and value.dtype.kind in "fiu")
-            )
-        }
-        inside = [name for name, value in values.items() if isinstance(value, dict)]
+        inside = {name: value for name, value in values.items() if isinstance(value, dict)}
         chosen = next((name for name in _CONTAINERS if name in inside), None)
         if chosen is not None:
-            return _tensors_in(values[chosen], path)
-        if tensors and not inside:
-            return tensors
+            tensors, notes = _tensors_in(inside.pop(chosen), path)
+            others = [
+                str(name) for name, value in inside.items() if 10 * len(_plain(value)) > 9 * len(tensors)
+            ]
+            if others:
+                notes = [
+                    *notes,
+                    f"its {chosen} was read, not its {', '.join(others)}; save what is wanted in a file of its own",
+                ]
+            return tensors, notes
+        if (tensors := _plain(values)) and not inside:
+            return tensors, []
     raise WeightsError(
         "holds no plain mapping of names to tensors",
         where=str(path),
         hint=f"It may be the file itself, or be called {', '.join(_CONTAINERS)}",
     )
+
+
+def _plain(values: dict[Any, Any]) -> dict[str, torch.Tensor]:
+    """Return what of a mapping is tensors by name."""
+    arrays = {
+        name: torch.from_numpy(value)
+        if isinstance(value, np.ndarray) and value.dtype.kind in "fiu"
+        else value
+        for name, value in values.items()
+    }
+    return {n: v for n, v in arrays.items() if isinstance(n, str) and isinstance(v, torch.Tensor)}
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:

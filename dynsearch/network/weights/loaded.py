@@ -40,7 +40,7 @@ class Loaded:
         parameters: How many numbers its parameters are.
         heads: Exits whose heads were loaded whole.
         left: What of the file was not loaded, and why, a line each.
-        fresh: Exits whose heads begin, in whole or in part, as they were initialised.
+        fresh: What begins, in whole or in part, as it was initialised: heads and other parts.
         notes: What else is worth knowing, a line each.
     """
 
@@ -56,7 +56,7 @@ class Loaded:
 
     def __str__(self) -> str:
         heads = f", and the heads of {', '.join(self.heads)}" if self.heads else ""
-        afresh = (f"begin afresh: the heads of {', '.join(self.fresh)}",) if self.fresh else ()
+        afresh = (f"begin afresh: {'; '.join(self.fresh)}",) if self.fresh else ()
         lines = (*(f"not loaded: {line}" for line in self.left), *afresh, *self.notes)
         return "\n  ".join(
             [

@@ -31,6 +31,8 @@ _MOBILENETV2 = [
     "conv_head", "bn2",
 ]  # fmt: skip
 """timm's names of a MobileNetV2's layers, as they run."""
+_RESNET_ROW = {"0": "conv1", "1": "bn1", "4": "layer1", "5": "layer2", "6": "layer3", "7": "layer4"}
+"""A ResNet's parts as torchvision's children stand in a row."""
 _WRAPPERS = ("module.", "_orig_mod.", "model.", "network.", "net.")
 
 
@@ -43,24 +45,26 @@ class PublicWeights:
         heads: By depth, the tensors of an exit head there; depth 0 stands for the end of the backbone.
         shifted: Paths of the layers or blocks that a temporal shift wraps; None where the layout does not say.
         layout: The layout's name.
+        left: What else is in the file and has no place, in words.
     """
 
     backbone: Tensors
     heads: dict[int, Tensors] = field(default_factory=dict)
     shifted: frozenset[str] | None = None
     layout: str = "timm"
+    left: str = ""
 
 
 def to_our_names(tensors: Tensors, wanted: Tensors) -> PublicWeights:
     """Return the tensors of a public file under our names, read in that layout which gives most of the ``wanted``."""
-    tensors = _without_wrappers(tensors)
+    tensors = without_wrappers(tensors)
     found = [replace(read(tensors), layout=layout) for layout, read in LAYOUTS.items()]
     return max(
         found, key=lambda one: (fitting(one.backbone, wanted), len(tensors.keys() - one.backbone.keys()))
     )
 
 
-def _without_wrappers(tensors: Tensors) -> Tensors:
+def without_wrappers(tensors: Tensors) -> Tensors:
     """Return the tensors without the names of modules that wrap the whole network."""
     while wrapper := next((w for w in _WRAPPERS if tensors and all(n.startswith(w) for n in tensors)), None):
         tensors = {name.removeprefix(wrapper): value for name, value in tensors.items()}
@@ -74,6 +78,8 @@ def fitting(tensors: Tensors, wanted: Tensors) -> int:
 
 def _unwrapped(tensors: Tensors, body: str = "", head: str = "classifier.1.") -> PublicWeights:
     """Read a network whose backbone is called ``body`` and its classifier ``head``; what is in a ``net`` is shifted."""
+    if not any(name.startswith(body) for name in tensors):
+        return PublicWeights(tensors)
     backbone: Tensors = {}
     linear: Tensors = {}
     shifted = set()
@@ -87,9 +93,8 @@ def _unwrapped(tensors: Tensors, body: str = "", head: str = "classifier.1.") ->
         backbone[f"{place}.{last}" if wrapped else place] = value
     modules = {name.rpartition(".")[0] for name in backbone if not name.startswith("classifier.")}
     rename = _renaming(modules)
-    says = body and any(name.startswith(body) for name in tensors)
     layers = (f"{place}.conv." if f"{place}.conv" in modules else f"{place}." for place in shifted)
-    places = frozenset(rename(layer).removesuffix(".") for layer in layers) if says else None
+    places = frozenset(rename(layer).removesuffix(".") for layer in layers) if body else None
     return PublicWeights(
         {rename(name): value for name, value in backbone.items()}, {0: linear} if linear else {}, places
     )
@@ -153,11 +158,24 @@ def _msdnet_name(name: str, scales: Counter[str]) -> str:
     return f"blocks.{block}.{own}.halve.{scale}.{_CONV_BN[conv_bn]}.{last}"
 
 
+def _from_frameexit(tensors: Tensors) -> PublicWeights:
+    """Read the ResNet of a FrameExit network."""
+    backbone = {
+        re.sub(r"^backbone\.([014567])\.", lambda row: f"{_RESNET_ROW[row[1]]}.", name): value
+        for name, value in tensors.items()
+        if not name.startswith(("mlp.", "classifiers.", "exit_selector."))
+    }
+    more = len(tensors) - len(backbone)
+    said = f"{more} tensors of FrameExit's hidden layer, classifiers and gates: no head here is made so"
+    return PublicWeights(backbone, left=said if more else "")
+
+
 LAYOUTS: dict[str, Callable[[Tensors], PublicWeights]] = {
     "timm": PublicWeights,
     "MSDNet": _from_msdnet,
-    "MobileNetV2": _unwrapped,
     "TSN/TSM": partial(_unwrapped, body="base_model.", head="new_fc."),
     "mmaction2": partial(_unwrapped, body="backbone.", head="cls_head.fc_cls."),
+    "MobileNetV2": _unwrapped,
+    "FrameExit": _from_frameexit,
 }
 """The layouts that are read, by name."""

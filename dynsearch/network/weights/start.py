@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import product
-from pathlib import Path
 
 import torch
 
@@ -15,17 +15,23 @@ from dynsearch.network.backbone.timm_head import classifiers
 from dynsearch.network.backbone.timm_models import create_timm_model
 from dynsearch.network.heads import reads_as_timm
 from dynsearch.network.multi_exit import PlannedNetwork
-from dynsearch.network.weights.files import load_strictly, read_tensors
+from dynsearch.network.weights.files import load_strictly, read_weights
 from dynsearch.network.weights.initialise import wake_residual_branches
 from dynsearch.network.weights.loaded import HeadPlace, Loaded, classes, load_heads
 from dynsearch.network.weights.public import LAYOUTS, PublicWeights, Tensors, fitting, to_our_names
 from dynsearch.plan import Plan, TemporalShift
 from dynsearch.plan.features import is_plain
+from dynsearch.plan.starting_weights import Weights, check_names
 from dynsearch.plan.temporal_shift import PLACES
 
 
 def start_backbones(
-    network: PlannedNetwork, *, pretrained: bool, weights: Path | None, heads: Sequence[HeadPlace] = ()
+    network: PlannedNetwork,
+    *,
+    pretrained: bool,
+    weights: Weights | None,
+    heads: Sequence[HeadPlace] = (),
+    names: Sequence[str] = ("backbone",),
 ) -> tuple[Loaded, ...]:
     """Give the backbones of ``network`` their starting weights, and exit heads those that come with them.
 
@@ -34,35 +40,56 @@ def start_backbones(
     Args:
         network: Whose backbones.
         pretrained: Take timm's weights.
-        weights: For the plan's backbone take this file instead, in a layout that
+        weights: Files by name of a backbone, or one for the plan's, in a layout that
             :mod:`dynsearch.network.weights.public` knows, with or without classifiers.
         heads: The exit heads that read the plan's backbone.
+        names: What the backbones are called.
 
     Returns:
-        For each backbone that got weights what was loaded, and what was not.
+        For each backbone that got weights what was loaded, and what was not; with the last, which parts got none.
 
     Raises:
         WeightsError: The weights can't be had, are of another architecture, or trained with another temporal shift.
     """
-    loaded, plan = [], network.plan
-    for backbone in network.backbones:
+    if len(names) != len(network.backbones):
+        names = [backbone.name for backbone in network.backbones]
+    check_names(weights, names)
+    loaded, fresh, plan = [], [], network.plan
+    covered = {id(own) for place in heads for own in place.head.parameters()}
+    for name, backbone in zip(names, network.backbones, strict=True):
+        covered |= {id(own) for own in backbone.parameters()}
         own = backbone.name == plan.backbone
-        if weights is not None and own:
-            source = str(weights)
-            public = to_our_names(read_tensors(weights), backbone.model.state_dict())
+        file = weights.get(name) if isinstance(weights, Mapping) else weights if own else None
+        if file is not None:
+            tensors, notes = read_weights(file)
+            public = to_our_names(tensors, backbone.model.state_dict())
+            found = load_backbone(backbone, public, str(file), plan, heads if own else ())
+            loaded.append(replace(found, notes=(*found.notes, *notes)))
         elif pretrained:
-            source, public = "timm", PublicWeights(_pretrained_state(backbone, plan))
+            public = PublicWeights(_pretrained_state(backbone, plan))
+            loaded.append(load_backbone(backbone, public, "timm", plan, heads if own else ()))
         else:
             wake_residual_branches(backbone)
-            continue
-        loaded.append(_load(backbone, public, source, plan, heads if own else ()))
+            fresh.append(f"the {name} {backbone.name}" if name != "backbone" else backbone.name)
+    rest = (path.partition(".")[0] for path, own in network.named_parameters() if id(own) not in covered)
+    if loaded:
+        loaded[-1] = replace(loaded[-1], fresh=(*loaded[-1].fresh, *fresh, *dict.fromkeys(rest)))
     return tuple(loaded)
 
 
-def _load(
-    backbone: Backbone, public: PublicWeights, source: str, plan: Plan, heads: Sequence[HeadPlace]
+def load_backbone(
+    backbone: Backbone,
+    public: PublicWeights,
+    source: str,
+    plan: Plan,
+    heads: Sequence[HeadPlace] = (),
+    *,
+    finished: bool = False,
 ) -> Loaded:
-    """Load all of ``public`` that has a place, and say what has none."""
+    """Load all of ``public`` that has a place, and say what has none.
+
+    Weights of a ``finished`` network, which some heads show too, are refused where the plan shifts otherwise.
+    """
     wanted = backbone.model.state_dict()
     with torch.device("meta"):
         model = create_timm_model(backbone.name, backbone.image_size, num_classes=1)
@@ -79,10 +106,12 @@ def _load(
         f"{backbone.name}; layouts that are read: {', '.join(LAYOUTS)}"
     )
     load_strictly(backbone.model, used, source, hint)
+    if public.left:
+        lines.append(public.left)
     if deeper:
         lines.append(f"{len(deeper)} tensors of parts that the network does not use")
     loaded, left, fresh = load_heads(heads, given)
-    differs = _check_shift(backbone, public, plan.temporal_shift, source, finished=bool(loaded))
+    differs = _check_shift(backbone, public, plan.temporal_shift, source, finished=finished or bool(loaded))
     return Loaded(
         source,
         public.layout,
@@ -91,7 +120,7 @@ def _load(
         sum(wanted[name].numel() for name, _ in backbone.model.named_parameters()),
         tuple(loaded),
         (*lines, *left),
-        tuple(fresh),
+        (f"the heads of {', '.join(fresh)}",) if fresh else (),
         tuple(differs),
     )
 

@@ -166,3 +166,23 @@ def test_a_timm_file_with_more_than_is_needed_loads(tmp_path):
     network = build_network(plan, 5)
     start(network, pretrained=False, weights=tmp_path / "w.pth")
     assert torch.equal(network.backbone.model.conv_stem.weight, model.conv_stem.weight)
+
+
+def test_frameexit_gives_its_backbone(tmp_path):
+    """Its ResNet is a row of parts; what follows has no place, which is said."""
+    model = create_timm_model("resnet18", num_classes=0)
+    row = {name: str(place) for place, (name, _) in enumerate(model.named_children())}
+    state = {}
+    for name, value in model.state_dict().items():
+        part, _, last = name.partition(".")
+        state[f"module.backbone.{row[part]}.{last}"] = value
+    others = ("mlp.layers.0.weight", "classifiers.3.bias", "exit_selector.0.bn1.weight")
+    state |= {f"module.{name}": torch.randn(4) for name in others}
+    torch.save(state, tmp_path / "frameexit.pth")
+    plan = Plan("resnet18", 2, "frameexit", ["1x5", "2x5"], image_size=32, temporal_shift="none")
+    network = build_network(plan, 9)
+    (loaded,) = start(network, pretrained=False, weights=tmp_path / "frameexit.pth")
+    assert all(torch.equal(v, model.state_dict()[n]) for n, v in network.backbone.model.state_dict().items())
+    assert (loaded.layout, loaded.heads) == ("FrameExit", ())
+    assert "not loaded: 3 tensors of FrameExit's hidden layer, classifiers and gates" in str(loaded)
+    assert "begin afresh: the heads of 1x5, 2x5" in str(loaded)

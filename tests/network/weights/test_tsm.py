@@ -279,6 +279,38 @@ def test_what_trainers_put_around_the_tensors(tmp_path, wrap):
     assert torch.equal(network.heads[0].linear.weight, model.fc.weight)
 
 
+@pytest.mark.parametrize(
+    ("wrap", "says"),
+    [
+        (
+            lambda state, ema: {"state_dict": state, "state_dict_ema": ema},
+            "state_dict was read, not its state_dict_ema",
+        ),
+        (
+            lambda state, ema: {"model": state, "model_ema": ema, "best": ema},
+            "model was read, not its model_ema, best",
+        ),
+        (
+            lambda state, ema: {
+                "model": {"state_dict": state, "ema": {f"module.{k}": v for k, v in ema.items()}}
+            },
+            "state_dict was read, not its ema",
+        ),
+        (lambda state, ema: {"model_ema": ema, "args": {"lr": torch.tensor(1.0)}}, None),
+    ],
+)
+def test_weights_that_were_not_read_are_said(tmp_path, wrap, says):
+    """Of the weights and their moving average the first are read."""
+    torch.manual_seed(0)
+    model, average = (timm.create_model("resnet18", num_classes=CLASSES) for _ in range(2))
+    torch.save(wrap(model.state_dict(), average.state_dict()), tmp_path / "w.pth")
+    network = build_network(tsm_plan("resnet18", kind="none"), CLASSES)
+    (loaded,) = start(network, pretrained=False, weights=tmp_path / "w.pth")
+    read = average if says is None else model
+    assert torch.equal(network.heads[0].linear.weight, read.fc.weight)
+    assert [says in note for note in loaded.notes] == ([True] if says else [])
+
+
 @pytest.mark.parametrize("saved", [{"epoch": 3}, [torch.zeros(1)], {"optimizer": {"state": {}}}])
 def test_files_without_weights_say_where_they_are_looked_for(tmp_path, saved):
     torch.save(saved, tmp_path / "w.pth")

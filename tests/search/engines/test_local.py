@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from optuna.trial import TrialState
 
-from dynsearch.errors import InfeasibleBudgetError, WeightsError
+from dynsearch.errors import InfeasibleBudgetError, WeightsError, within
 from dynsearch.scores import ExitScores
 from dynsearch.search.engines import slot
 from dynsearch.study.folder import StudyFolder
@@ -101,6 +101,9 @@ def test_errors_keep_everything_on_their_way_between_processes(error):
     assert type(copy) is type(error)
     assert str(copy) == str(error)
     assert vars(copy) == vars(error)
+    with pytest.raises(type(error), match="^a file, here|^a file, w.pth") as caught, within("a file"):
+        raise error
+    assert vars(caught.value) | {"where": error.where} == vars(error)
 
 
 def drive(path, evaluator, **changes):
