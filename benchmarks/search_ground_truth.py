@@ -30,7 +30,7 @@ import optuna
 from dynsearch.families import build_network
 from dynsearch.frontier import solve_thresholds
 from dynsearch.network.weights.files import load_weights
-from dynsearch.network.weights.initialise import wake_residual_branches
+from dynsearch.network.weights.start import wake_residual_branches
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.search.one_shot.training import WarmStart

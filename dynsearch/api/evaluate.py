@@ -5,19 +5,18 @@ from __future__ import annotations
 import os
 import tempfile
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
+from typing import Unpack
 
-from dynsearch.api.score import Scorable, refuse_of_plans, score
+from dynsearch.api.score import OfPlans, Scorable, refuse_of_plans, score
 from dynsearch.api.videos import Split, open_videos
 from dynsearch.data.catalogue import get_metrics
 from dynsearch.data.dataset_info import DatasetInfo
-from dynsearch.data.sampling import Resize, Sampling
 from dynsearch.export.evaluation import Evaluation
 from dynsearch.export.evaluation import evaluate as measure
 from dynsearch.export.loaded import LoadedNetwork
 from dynsearch.plan import Plan
-from dynsearch.plan.starting_weights import Files
 from dynsearch.study.run_settings import RunSettings
 
 
@@ -28,15 +27,10 @@ def evaluate(
     split: Split = "test",
     batch_size: int = 32,
     data_root: str | os.PathLike[str] | None = None,
-    weights: Files | None = None,
-    class_names: Sequence[str] | os.PathLike[str] | None = None,
-    activation: str | None = None,
-    resize: Resize | None = None,
-    sampling: Sampling | None = None,
-    max_gflops: float | None = None,
     run: RunSettings | None = None,
     progress: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] | None = None,
+    **plans: Unpack[OfPlans],
 ) -> Evaluation:
     """Run a bundle on a split, really stopping early, and again to the last exit.
 
@@ -47,15 +41,11 @@ def evaluate(
         split: Which of its splits; ``all`` takes every video there.
         batch_size: Videos that go through the network together.
         data_root: The data set's own folder; None takes where it was last, or its place below the data home.
-        weights: For a plan, as the next five: see :func:`dynsearch.score`.
-        class_names: The network's classes.
-        activation: What made probabilities of its logits.
-        resize: How frames become squares.
-        sampling: Which frames it sees.
-        max_gflops: The budget of its thresholds.
         run: How videos are read: ``reader``, ``num_workers`` and ``allow_outside``.
         progress: Told after every batch how many videos are done, and of how many.
         warn: Told what makes the figures doubtful; None makes it a warning of Python's.
+        plans: For a plan: ``weights``, ``class_names``, ``activation``, ``resize``, ``sampling`` and ``max_gflops``, as
+            :func:`dynsearch.score` takes them.
 
     Raises:
         BundleError: The folder is no bundle.
@@ -63,26 +53,25 @@ def evaluate(
         VideoError: A video can't be read.
     """
     tell = warn or (lambda text: warnings.warn(text, stacklevel=3))
-    if weights is not None or isinstance(bundle, Plan):
+    if plans.get("weights") is not None or isinstance(bundle, Plan):
         with tempfile.TemporaryDirectory() as folder:
             made = score(
-                bundle, dataset, weights=weights, output=folder, class_names=class_names, activation=activation,
-                resize=resize, sampling=sampling, max_gflops=max_gflops, batch_size=batch_size,
-                data_root=data_root, run=run, warn=tell,
-            ).bundle  # fmt: skip
+                bundle,
+                dataset,
+                output=folder,
+                batch_size=batch_size,
+                data_root=data_root,
+                run=run,
+                warn=tell,
+                **plans,
+            ).bundle
             assert made is not None
             own = tell if split == "all" else lambda text: None  # the rest was said already
             return evaluate(
                 LoadedNetwork(made), dataset, split=split, batch_size=batch_size, data_root=data_root, run=run,
                 progress=progress, warn=own,
             )  # fmt: skip
-    refuse_of_plans(
-        class_names=class_names,
-        activation=activation,
-        resize=resize,
-        sampling=sampling,
-        max_gflops=max_gflops,
-    )
+    refuse_of_plans(**plans)
     loaded = bundle if isinstance(bundle, LoadedNetwork) else LoadedNetwork(bundle)
     bundle = loaded.bundle
     name = dataset.name if isinstance(dataset, DatasetInfo) else dataset

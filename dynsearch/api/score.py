@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 from dynsearch.api.videos import Split, open_videos
 from dynsearch.data.dataset_info import DatasetInfo
@@ -38,6 +38,17 @@ from dynsearch.training.seeding import seed_torch
 
 Scorable = LoadedNetwork | Bundle | Plan | str | os.PathLike[str]
 """A bundle or its folder; or a plan, its file or the name of one of the papers', with weights."""
+
+
+class OfPlans(TypedDict, total=False):
+    """What a plan with weights is asked for, and a bundle has."""
+
+    weights: Files | None
+    class_names: Sequence[str] | os.PathLike[str] | None
+    activation: str | None
+    resize: Resize | None
+    sampling: Sampling | None
+    max_gflops: float | None
 
 
 class Scored(NamedTuple):

@@ -30,7 +30,7 @@ def evaluate(split: str, as_json: bool, **given: Any) -> None:
     Shows top-1, mean cost per video and videos per second of both (reading the videos is not counted), and how
     many videos stop at each exit. A PLAN with --weights gets its thresholds on the calibration split first.
     """
-    found = measured("evaluating", _evaluate, split=split, as_json=as_json, **given)
+    found = measured("evaluate", split=split, as_json=as_json, **given)
     if as_json:
         values = found.measure.spelled(asdict(found))
         rates = {
@@ -40,12 +40,6 @@ def evaluate(split: str, as_json: bool, **given: Any) -> None:
         click.echo(json.dumps({"split": split, **values, **rates}, indent=1))
         return
     _print(found, split)
-
-
-def _evaluate() -> Any:
-    from dynsearch.api.evaluate import evaluate as function
-
-    return function
 
 
 def _print(measured: Evaluation, split: str) -> None:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import click
 
 from dynsearch.cli import options
 
-_T = TypeVar("_T")
 _FILE = options.UserPath(path_type=Path)
 
 
@@ -60,10 +60,10 @@ def measuring(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def measured(
-    label: str, find: Callable[[], Callable[..., _T]], *, quiet: bool, as_json: bool, reader: str | None,
+    function: str, *, quiet: bool, as_json: bool, reader: str | None,
     allow_outside: bool | None, **given: Any,
-) -> _T:  # fmt: skip
-    """Call the function that ``find`` imports, with what is given; what is wrong with names is said before that."""
+) -> Any:  # fmt: skip
+    """Call ``evaluate`` or ``score`` with what is given; what is wrong with names is said before torch is imported."""
     from dynsearch.data.catalogue import check_root
     from dynsearch.export.bundle import Bundle
     from dynsearch.plan.shipped import find_plan
@@ -82,8 +82,9 @@ def measured(
     from dynsearch.study.run_settings import RunSettings
 
     run = RunSettings.model_validate({"reader": reader or "auto", "allow_outside": bool(allow_outside)})
-    with counting(label, quiet=quiet or as_json) as progress:
-        return find()(
+    call = getattr(importlib.import_module(f"dynsearch.api.{function}"), function)
+    with counting(f"{function.removesuffix('e')}ing", quiet=quiet or as_json) as progress:
+        return call(
             given.pop("what"), **given, run=run, progress=progress,
             warn=lambda text: click.echo(f"dynsearch: {text}", err=True),
         )  # fmt: skip

@@ -33,7 +33,7 @@ def score(as_json: bool, **given: Any) -> None:
 
     PLAN is a YAML file or one of the papers' plans, for instance tsm-resnet50-8.
     """
-    scores, bundle = measured("scoring", _score, as_json=as_json, **given)
+    scores, bundle = measured("score", as_json=as_json, **given)
     exits = {
         split: [
             {each.measure.name: float(cost), "top1": float(right_N.mean())}
@@ -60,9 +60,3 @@ def score(as_json: bool, **given: Any) -> None:
         ]
         click.echo(f"{format_table(rows)}\n")
     click.echo(f"{given['output']}: {'a bundle with its scores' if bundle else 'scores'}")
-
-
-def _score() -> Any:
-    from dynsearch.api.score import score as function
-
-    return function

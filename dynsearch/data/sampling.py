@@ -15,8 +15,7 @@ from dynsearch.errors import InputError
 
 Indices = npt.NDArray[np.int64]
 Sampling = Literal["segments", "ends", "padded"]
-"""How frames are taken where none are drawn. ``segments``: the middle of each segment. ``ends``: evenly, from the first
-frame to the last, as FrameExit does. ``padded``: the last frame again where there are too few, as AdaFocus does."""
+"""How frames are taken where none are drawn, as in ``training.sampling``."""
 Resize = Literal["crop", "squeeze", "letterbox"]
 """How a frame becomes a square: its middle; all of it, however wide; or all of it in its shape, between black bars."""
 

@@ -32,18 +32,15 @@ def weights_of(texts: Iterable[str]) -> Weights | None:
     for text in texts:
         named = None if os.path.exists(text) else re.match(r"([^=/\\]+)=", text)
         name, file = (named[1].strip(), text[named.end() :].strip()) if named else ("", text)
-        if not file:
-            raise WeightsError(f"{shown(text)} names no file", where="--weights", hint="Write NAME=FILE")
-        if name in files:
+        problem = "names no file" if not file else f"is a second file for {name or 'the backbone'}"
+        if not file or name in files:
             raise WeightsError(
-                f"two files are given{f' for {name}' if name else ''}: {files[name]} and {file}",
-                where="--weights",
-                hint="Give each backbone one, as global=FILE local=FILE",
+                f"{shown(text)} {problem}", where="--weights", hint="Write NAME=FILE for each backbone"
             )
         files[name] = Path(os.path.expanduser(file))
     if "" in files and len(files) > 1:
         raise WeightsError(
-            f"{files['']} is for no backbone, the other files are", where="--weights", hint="Write NAME=FILE"
+            f"{files['']} has no name, the others have", where="--weights", hint="Write NAME=FILE"
         )
     return files.get("") or files or None
 
@@ -52,12 +49,8 @@ def check_names(weights: Weights | None, names: Iterable[str]) -> None:
     """Refuse files for backbones that a plan does not have: WeightsError says which it has."""
     for name in weights if isinstance(weights, Mapping) else ():
         if name not in names:
-            raise WeightsError(
-                f"the plan has no backbone {shown(name)}",
-                where=f"weights for {name}",
-                hint=f"{did_you_mean(name, names)}Its backbones: {', '.join(names)}; a file called so is "
-                f"./{name}=...",
-            )
+            hint = f"{did_you_mean(name, names)}Its backbones: {', '.join(names)}; a file of that name is ./{name}=..."
+            raise WeightsError(f"the plan has no backbone {shown(name)}", where="weights", hint=hint)
 
 
 def weights_files(weights: Weights | None) -> list[Path]:

@@ -15,7 +15,7 @@ from dynsearch.export.bundle import Bundle
 from tests.api.own_videos import CLASSES, PLAN, write_folder, write_network
 from tests.cli.runner import dynsearch_here
 
-TESTS = ("dynsearch.cli.score",)
+TESTS = ("dynsearch.cli.score", "dynsearch.api.evaluate")
 
 COUNTS = dict.fromkeys(CLASSES, 10)
 
@@ -195,8 +195,8 @@ def test_training_starts_backbones_by_name(work, tmp_path):
     for more, says in (
         (("--weights", "lokal=a.pth"), "has no backbone 'lokal'. Did you mean local"),
         (("--weights", "local="), "names no file"),
-        (("--weights", "a.pth", "--weights", "b.pth"), "two files are given"),
-        (("--weights", "local=a.pth", "local=b.pth"), "two files are given for local"),
+        (("--weights", "a.pth", "--weights", "b.pth"), "is a second file for the backbone"),
+        (("--weights", "local=a.pth", "local=b.pth"), "is a second file for local"),
         (("--set", "training.weights.head=a.pth"), "has no backbone 'head'"),
         (("--weights", first, second, *slow[:4]), "heads of the family adafocus can't be fitted alone"),
     ):

@@ -30,7 +30,7 @@ def test_files_and_named_files(tmp_path, monkeypatch, texts, expected):
     "Files",
     "`--weights` that names a backbone twice or none that there is, or no file",
     happens="is refused before videos are read, with the names that there are",
-    sees="`the plan has no backbone ...`, `two files are given`, `... names no file`",
+    sees="`the plan has no backbone ...`, `... is a second file for ...`, `... names no file`",
 )
 @pytest.mark.parametrize(
     ("texts", "says"),
@@ -38,10 +38,10 @@ def test_files_and_named_files(tmp_path, monkeypatch, texts, expected):
         (["local="], "'local=' names no file. Write NAME=FILE"),
         (["local= "], "names no file"),
         ([""], "names no file"),
-        (["local=a", "local=b"], "two files are given for local: a and b"),
-        (["a", "b"], "two files are given: a and b"),
-        (["a", "local=b"], "a is for no backbone, the other files are"),
-        (["head=a"], "has no backbone 'head'. Its backbones: global, local; a file called so is ./head="),
+        (["local=a", "local=b"], "'local=b' is a second file for local"),
+        (["a", "b"], "'b' is a second file for the backbone"),
+        (["a", "local=b"], "a has no name, the others have"),
+        (["head=a"], "has no backbone 'head'. Its backbones: global, local; a file of that name is ./head="),
         (["globl=a"], "Did you mean global"),
     ],
 )

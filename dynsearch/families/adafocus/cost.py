@@ -10,10 +10,10 @@ from torch import nn
 
 from dynsearch.cost.counter import count_macs, count_parameters
 from dynsearch.cost.parts import NetworkCost, Part
-from dynsearch.families.adafocus.build import build_adafocus
 from dynsearch.families.adafocus.network import FocusNetwork
 from dynsearch.families.adafocus.one_patch import OnePatchNetwork
 from dynsearch.families.adafocus.recurrent import RecurrentFocusNetwork
+from dynsearch.families.family import family_of
 from dynsearch.plan import Plan
 
 Runs = tuple[int, ...]
@@ -29,7 +29,7 @@ def adafocus_cost(plan: Plan, num_classes: int) -> NetworkCost:
         PlanError: A backbone is unknown or can't be used.
     """
     with torch.device("meta"):
-        network = build_adafocus(plan, num_classes).eval()
+        network: Any = family_of(plan).build(plan, num_classes).eval()
         parts = _recurrent(network) if isinstance(network, RecurrentFocusNetwork) else _one_patch(network)
     return NetworkCost(plan, tuple(parts))
 

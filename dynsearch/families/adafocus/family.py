@@ -37,9 +37,12 @@ class AdaFocusFamily(Family):
 
     def build(self, plan: Plan, num_classes: int, *, dropout: float = 0.0) -> FocusNetwork:
         """Return the network of ``plan``, of one of the two variants."""
-        from dynsearch.families.adafocus.build import build_adafocus
+        from dynsearch.families.adafocus.one_patch import OnePatchNetwork
+        from dynsearch.families.adafocus.recurrent import RecurrentFocusNetwork
 
-        return build_adafocus(plan, num_classes, dropout=dropout)
+        assert isinstance(plan.options, AdaFocusOptions)
+        kind = OnePatchNetwork if plan.options.patch_per == "video" else RecurrentFocusNetwork
+        return kind(plan, num_classes, dropout=dropout)
 
     def cost(self, plan: Plan, num_classes: int) -> NetworkCost:
         """Return the cost of each part."""

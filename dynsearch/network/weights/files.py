@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import codecs
 import os
+import re
 import zlib
-from pathlib import Path
+from datetime import date, datetime, timedelta
+from pathlib import Path, PurePosixPath
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -31,9 +34,13 @@ _CONTAINERS = (
     "model_ema",
 )
 _HARMLESS: tuple[Any, ...] = (
-    argparse.Namespace, np.ndarray, np.dtype, codecs.encode, *(type(np.dtype(c)) for c in "?bBhHiIlLqQefdgFDGSUMm"),
+    argparse.Namespace, SimpleNamespace, frozenset, range, slice, date, datetime,
+    timedelta, np.ndarray, np.dtype, codecs.encode, *(type(np.dtype(c)) for c in "?bBhHiIlLqQefdgFDGSUMmO"),
     *((function, f"numpy.{core}.multiarray.{function.__name__}") for core in ("core", "_core")
       for function in (multiarray.scalar, multiarray._reconstruct)),
+    *((PurePosixPath, f"pathlib{inside}.{pure}{system}Path") for inside in ("", "._local")
+      for pure in ("", "Pure") for system in ("Posix", "Windows")),
+    (argparse.Namespace, "mmengine.logging.history_buffer.HistoryBuffer"),
 )  # fmt: skip
 """What trainers write beside tensors, and what numpy's values are read with; none of it runs anything."""
 
@@ -88,7 +95,12 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor],
         with torch.serialization.safe_globals([*_HARMLESS]):
             values = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # On a damaged file torch's unpickler raises whatever it stumbles over.
-        reason = " ".join(str(error).split())[:200]
+        kind = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
+        reason = (
+            f"it holds a {kind[1]}, and code in files is not run"
+            if kind
+            else " ".join(str(error).split())[:200]
+        )
         raise WeightsError(
             f"can't be read as weights: {reason}",
             where=str(path),
@@ -130,7 +142,11 @@ def _plain(values: dict[Any, Any]) -> dict[str, torch.Tensor]:
         else value
         for name, value in values.items()
     }
-    return {n: v for n, v in arrays.items() if isinstance(n, str) and isinstance(v, torch.Tensor)}
+    return {
+        n: v
+        for n, v in arrays.items()
+        if isinstance(n, str) and isinstance(v, torch.Tensor) and not v.is_sparse
+    }
 
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:

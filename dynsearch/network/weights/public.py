@@ -52,23 +52,30 @@ class PublicWeights:
     heads: dict[int, Tensors] = field(default_factory=dict)
     shifted: frozenset[str] | None = None
     layout: str = "timm"
-    left: str = ""
+    left: tuple[str, ...] = ()
 
 
 def to_our_names(tensors: Tensors, wanted: Tensors) -> PublicWeights:
     """Return the tensors of a public file under our names, read in that layout which gives most of the ``wanted``."""
-    tensors = without_wrappers(tensors)
+    tensors, beside = without_wrappers(tensors)
     found = [replace(read(tensors), layout=layout) for layout, read in LAYOUTS.items()]
-    return max(
+    best = max(
         found, key=lambda one: (fitting(one.backbone, wanted), len(tensors.keys() - one.backbone.keys()))
     )
+    return replace(best, left=(*beside, *best.left))
 
 
-def without_wrappers(tensors: Tensors) -> Tensors:
-    """Return the tensors without the names of modules that wrap the whole network."""
-    while wrapper := next((w for w in _WRAPPERS if tensors and all(n.startswith(w) for n in tensors)), None):
-        tensors = {name.removeprefix(wrapper): value for name, value in tensors.items()}
-    return tensors
+def without_wrappers(tensors: Tensors) -> tuple[Tensors, list[str]]:
+    """Return the tensors without the names of modules that wrap the whole network, and what few lie beside it."""
+    beside: list[str] = []
+    while wrapper := next(
+        (w for w in _WRAPPERS if sum(n.startswith(w) for n in tensors) > 0.9 * len(tensors)), None
+    ):
+        beside += [
+            f"{n} {tuple(v.shape)}: beside {wrapper}" for n, v in tensors.items() if not n.startswith(wrapper)
+        ]
+        tensors = {n.removeprefix(wrapper): v for n, v in tensors.items() if n.startswith(wrapper)}
+    return tensors, beside
 
 
 def fitting(tensors: Tensors, wanted: Tensors) -> int:
@@ -161,13 +168,13 @@ def _msdnet_name(name: str, scales: Counter[str]) -> str:
 def _from_frameexit(tensors: Tensors) -> PublicWeights:
     """Read the ResNet of a FrameExit network."""
     backbone = {
-        re.sub(r"^backbone\.([014567])\.", lambda row: f"{_RESNET_ROW[row[1]]}.", name): value
+        re.sub(r"^(?:backbone\.)?([014567])\.", lambda row: f"{_RESNET_ROW[row[1]]}.", name): value
         for name, value in tensors.items()
         if not name.startswith(("mlp.", "classifiers.", "exit_selector."))
     }
     more = len(tensors) - len(backbone)
     said = f"{more} tensors of FrameExit's hidden layer, classifiers and gates: no head here is made so"
-    return PublicWeights(backbone, left=said if more else "")
+    return PublicWeights(backbone, left=(said,) if more else ())
 
 
 LAYOUTS: dict[str, Callable[[Tensors], PublicWeights]] = {

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from itertools import product
 
 import torch
+from torch import nn
 
 from dynsearch.errors import PlanError, WeightsError
 from dynsearch.network.backbone.backbone import Backbone
@@ -16,7 +18,6 @@ from dynsearch.network.backbone.timm_models import create_timm_model
 from dynsearch.network.heads import reads_as_timm
 from dynsearch.network.multi_exit import PlannedNetwork
 from dynsearch.network.weights.files import load_strictly, read_weights
-from dynsearch.network.weights.initialise import wake_residual_branches
 from dynsearch.network.weights.loaded import HeadPlace, Loaded, classes, load_heads
 from dynsearch.network.weights.public import LAYOUTS, PublicWeights, Tensors, fitting, to_our_names
 from dynsearch.plan import Plan, TemporalShift
@@ -60,14 +61,11 @@ def start_backbones(
         covered |= {id(own) for own in backbone.parameters()}
         own = backbone.name == plan.backbone
         file = weights.get(name) if isinstance(weights, Mapping) else weights if own else None
-        if file is not None:
-            tensors, notes = read_weights(file)
-            public = to_our_names(tensors, backbone.model.state_dict())
-            found = load_backbone(backbone, public, str(file), plan, heads if own else ())
+        if file is not None or pretrained:
+            tensors, notes = read_weights(file) if file else (_pretrained_state(backbone, plan), [])
+            public = to_our_names(tensors, backbone.model.state_dict()) if file else PublicWeights(tensors)
+            found = _load(backbone, public, str(file or "timm"), plan, heads if own else ())
             loaded.append(replace(found, notes=(*found.notes, *notes)))
-        elif pretrained:
-            public = PublicWeights(_pretrained_state(backbone, plan))
-            loaded.append(load_backbone(backbone, public, "timm", plan, heads if own else ()))
         else:
             wake_residual_branches(backbone)
             fresh.append(f"the {name} {backbone.name}" if name != "backbone" else backbone.name)
@@ -77,41 +75,47 @@ def start_backbones(
     return tuple(loaded)
 
 
-def load_backbone(
-    backbone: Backbone,
-    public: PublicWeights,
-    source: str,
-    plan: Plan,
-    heads: Sequence[HeadPlace] = (),
-    *,
-    finished: bool = False,
-) -> Loaded:
-    """Load all of ``public`` that has a place, and say what has none.
+@torch.no_grad()
+def wake_residual_branches(network: nn.Module) -> None:
+    """Set to one the scales of normalisation layers that were initialised to zero.
 
-    Weights of a ``finished`` network, which some heads show too, are refused where the plan shifts otherwise.
+    timm starts the last normalisation of every residual branch at zero, which helps long schedules on images.
+    A temporal shift acts inside these branches only, so that a network trained from scratch would at first
+    see single frames, and learn movements late.
     """
+    for module in network.modules():
+        scale = getattr(module, "weight", None)
+        if isinstance(module, nn.BatchNorm2d) and scale is not None and not scale.any():
+            scale.fill_(1.0)
+
+
+def _load(
+    backbone: Backbone, public: PublicWeights, source: str, plan: Plan, heads: Sequence[HeadPlace]
+) -> Loaded:
+    """Load all of ``public`` that has a place, and say what has none."""
     wanted = backbone.model.state_dict()
     with torch.device("meta"):
         model = create_timm_model(backbone.name, backbone.image_size, num_classes=1)
     tensors, given, lines, whole = dict(public.backbone), dict(public.heads), [], model.state_dict()
-    own = _take_classifier(tensors, (classifiers(model), ("fc",), ("head",), ("classifier",)), wanted)
+    ends = [(f"{name}{last}",) for name in ("fc", "head", "classifier") for last in ("", ".1")]
+    own = _take_classifier(tensors, (classifiers(model), *ends), wanted)
     if own and (plan.features == "timm" or is_plain(backbone.name)):
         given.setdefault(0, own)
     elif own:
         lines.append(f"timm's classifier, {classes(own)}: with features mean, heads read something else")
     deeper = [name for name in tensors if name not in wanted and name in whole]
-    used = {name: value for name, value in tensors.items() if name not in deeper}
+    counts = {name: value for name, value in wanted.items() if name.endswith("num_batches_tracked")}
+    used = counts | {name: value for name, value in tensors.items() if name not in deeper}
     hint = (
         f"Nearest is the layout {public.layout}, which gives {fitting(used, wanted)} of the {len(wanted)} tensors of "
-        f"{backbone.name}; layouts that are read: {', '.join(LAYOUTS)}"
+        f"{backbone.name}; layouts that are read: {', '.join(LAYOUTS)}, AdaFocusV2"
     )
     load_strictly(backbone.model, used, source, hint)
-    if public.left:
-        lines.append(public.left)
+    lines += public.left
     if deeper:
         lines.append(f"{len(deeper)} tensors of parts that the network does not use")
     loaded, left, fresh = load_heads(heads, given)
-    differs = _check_shift(backbone, public, plan.temporal_shift, source, finished=finished or bool(loaded))
+    differs = check_shift(backbone, public, plan.temporal_shift, source, finished=bool(loaded))
     return Loaded(
         source,
         public.layout,
@@ -125,7 +129,7 @@ def load_backbone(
     )
 
 
-def _check_shift(
+def check_shift(
     backbone: Backbone, public: PublicWeights, shift: TemporalShift, source: str, *, finished: bool
 ) -> list[str]:
     """Refuse weights that were trained with a temporal shift elsewhere than the plan's.
@@ -141,19 +145,13 @@ def _check_shift(
         return []
     if not theirs and not finished:
         return [f"they were trained without the plan's {shift}"]
-    kinds = ("bidirectional" if shift.kind == "none" else shift.kind,)
+    kind = "bidirectional" if shift.kind == "none" else shift.kind
     fields = None if theirs else "kind: none"
-    for kind, place, blocks in product(kinds, PLACES, (1, 2, 3, 4)) if theirs else ():
-        try:
-            same = (
-                set(shifted_places(backbone.branches, TemporalShift(kind, blocks=blocks, place=place)))
-                == theirs
-            )
-        except PlanError:
-            continue
-        if same:
-            fields = f"kind: {kind}, blocks: {blocks}, place: {place}"
-            break
+    for place, blocks in product(PLACES, (1, 2, 3, 4)) if theirs else ():
+        with contextlib.suppress(PlanError):
+            other = TemporalShift(kind, blocks=blocks, place=place)
+            if set(shifted_places(backbone.branches, other)) == theirs:
+                fields = fields or f"kind: {kind}, blocks: {blocks}, place: {place}"
     examples = ", ".join(sorted(theirs ^ ours)[:3])
     raise WeightsError(
         f"the weights were trained with the temporal shift at {len(theirs)} places, the plan has it at {len(ours)}; "

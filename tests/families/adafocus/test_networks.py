@@ -12,7 +12,6 @@ from tests.network.nets import lively_network, random_clips
 from tests.plans import focus_plan
 
 TESTS = (
-    "dynsearch.families.adafocus.build",
     "dynsearch.families.adafocus.frame_encoder",
     "dynsearch.families.adafocus.network",
     "dynsearch.families.adafocus.one_patch",

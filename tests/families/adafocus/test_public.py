@@ -166,14 +166,14 @@ def test_one_patch_a_frame(tmp_path, glance, order, options):
     expected = net(frames, aligned(frames, 32) if options else frames)
     logits = network(clips())[:, 0]
     torch.testing.assert_close(logits, expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max()))
-    assert loaded[-1].heads == ("1x1", "2x1", "3x1")
-    assert [one.fresh for one in loaded] == [(), (), ()]
+    (loaded,) = loaded
+    assert (loaded.heads, loaded.fresh) == (("1x1", "2x1", "3x1"), ())
     unused = sum(
         name.startswith(("global_CNN.classifier", "global_CNN.fc", "local_CNN.fc"))
         for name in net.state_dict()
     )
-    assert len(loaded[-1].left) == unused == 4
-    assert sum(one.tensors for one in loaded) + unused + 2 == len(net.state_dict())  # two biases, folded
+    assert len(loaded.left) == unused == 4
+    assert loaded.tensors + unused + 2 == len(net.state_dict())  # two biases, folded
 
 
 @torch.inference_mode()
@@ -184,8 +184,7 @@ def test_one_patch_a_video(tmp_path):
     torch.testing.assert_close(
         network(clips())[:, 0], expected, rtol=1e-4, atol=1e-4 * float(expected.abs().max())
     )
-    assert loaded[-1].heads == ("3x1", "3x2")
-    assert not any(one.left or one.fresh for one in loaded)
+    assert [(one.heads, one.left, one.fresh) for one in loaded] == [(("3x1", "3x2"), (), ())]
 
 
 def test_half_precision_other_classes_and_fewer_exits(tmp_path):
@@ -195,9 +194,9 @@ def test_half_precision_other_classes_and_fewer_exits(tmp_path):
     mean = net.classifier.mlp.layers[1].running_mean.float() - net.classifier.mlp.layers[0].bias.float()
     torch.testing.assert_close(network.classifier.hidden[1].running_mean, mean)
     said = str(loaded[-1])
-    assert f"classifier.classifiers.1.1.weight ({CLASSES}, {WIDE}): no exit is there" in said
+    assert f"classifier.classifiers.1.1.weight ({CLASSES}, {WIDE}): the plan has no such layer" in said
     assert f"classifier.heads.1.linear.bias ({CLASSES},): the network's is (9,)" in said
-    assert loaded[-1].fresh == ("classifier.heads.0", "classifier.heads.1", "global_aux", "local_aux")
+    assert set(loaded[-1].fresh) == {"classifier.heads.0", "classifier.heads.1", "global_aux", "local_aux"}
     assert loaded[-1].heads == ()
 
 
@@ -210,19 +209,23 @@ def test_half_precision_other_classes_and_fewer_exits(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "plan", "says"),
     [
-        (("mobilenetv2_100",), focus_plan(video=True), "options.patch_per: frame in the plan"),
-        (None, focus_plan(), "one patch per video.*options.patch_per: video in the plan"),
+        (
+            ("mobilenetv2_100",),
+            focus_plan(video=True),
+            "patch_per frame. Write options.patch_per: frame in the plan",
+        ),
+        (None, focus_plan(), "patch_per video. Write options.patch_per: video in the plan"),
         (
             ("resnet18",),
             focus_plan("resnet18", global_size=32),
-            "aligned corners.*options.global_resize: aligned",
+            "global_resize aligned. Write options.global_resize: aligned",
         ),
         (
             ("mobilenetv2_100",),
             focus_plan(policy_width=8),
             "of another shape .*policy_width: 16, classifier_width: 24",
         ),
-        (("resnet18",), focus_plan(), "missing conv_stem.weight"),
+        (("resnet18",), focus_plan(), "missing global_net.backbone.model.conv_stem.weight"),
     ],
 )
 def test_plans_that_the_file_is_not_of(tmp_path, kind, plan, says):

@@ -2,7 +2,11 @@
 
 import argparse
 import re
+import sys
+from datetime import datetime
 from functools import partial
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
 
 import numpy as np
 import pytest
@@ -267,6 +271,11 @@ def test_the_public_mobilenetv2s(tmp_path, shift, layout, rename):
         lambda state: {"state_dict": state, "args": argparse.Namespace(model="resnet18", lr=np.float64(0.1))},
         lambda state: {"model": {"state_dict": {f"_orig_mod.module.{name}": v for name, v in state.items()}}},
         lambda state: {name: value.numpy() for name, value in state.items()} | {"epoch": 7},
+        lambda state: {"state_dict": {n: v for n, v in state.items() if "num_batches" not in n}},
+        lambda state: {"model": {n: v.half() if v.is_floating_point() else v for n, v in state.items()}},
+        lambda state: {"model": state, "args": argparse.Namespace(out=Path("a"), lr=np.float64(1))},
+        lambda state: {"model": state, "when": datetime.now(), "cfg": SimpleNamespace(a=range(3), b={1}, c=slice(1))},
+        lambda state: {n.replace("fc.", "fc.1."): v for n, v in state.items()},  # Sequential(Dropout, Linear)
     ],
 )  # fmt: skip
 def test_what_trainers_put_around_the_tensors(tmp_path, wrap):
@@ -276,7 +285,41 @@ def test_what_trainers_put_around_the_tensors(tmp_path, wrap):
     network = build_network(plan, CLASSES)
     (loaded,) = start(network, pretrained=False, weights=tmp_path / "w.pth")
     assert (loaded.layout, loaded.heads, loaded.left) == ("timm", (f"{FRAMES}x5",), ())
-    assert torch.equal(network.heads[0].linear.weight, model.fc.weight)
+    torch.testing.assert_close(network.heads[0].linear.weight, model.fc.weight, atol=1e-3, rtol=0)
+
+
+def test_mmengines_history_beside_the_tensors(tmp_path, monkeypatch):
+    """Its trainer writes buffers of a class of its own, which is not imported to read them."""
+    code = "class HistoryBuffer:\n    def __init__(self, values):\n        self._log_history = values\n"
+    for name in ("mmengine", "mmengine.logging", "mmengine.logging.history_buffer"):
+        monkeypatch.setitem(sys.modules, name, module := ModuleType(name))
+    exec(code, module.__dict__)
+    state = mmaction2_state(timm.create_model("resnet18", num_classes=CLASSES))
+    hub = {"log_scalars": {"train/loss": module.HistoryBuffer(np.arange(3.0))}, "runtime_info": {"epoch": 3}}
+    torch.save({"state_dict": state, "message_hub": hub, "meta": {"cfg": "x = 1"}}, tmp_path / "epoch_3.pth")
+    monkeypatch.undo()
+    _, _, (loaded,) = logits_of(tsm_plan("resnet18", kind="none"), tmp_path / "epoch_3.pth")
+    assert (loaded.layout, loaded.heads) == ("mmaction2", (f"{FRAMES}x5",))
+
+
+def test_what_lies_beside_the_network_is_said(tmp_path):
+    """Lightning's module has the network as ``model``, and a loss or a metric with tensors."""
+    state = {
+        f"model.{n}": v for n, v in timm.create_model("resnet18", num_classes=CLASSES).state_dict().items()
+    }
+    torch.save(
+        {"state_dict": state | {"criterion.weight": torch.ones(7)}, "epoch": 3}, tmp_path / "last.ckpt"
+    )
+    _, _, (loaded,) = logits_of(tsm_plan("resnet18", kind="none"), tmp_path / "last.ckpt")
+    assert (loaded.heads, loaded.left) == ((f"{FRAMES}x5",), ("criterion.weight (7,): beside model.",))
+
+
+def test_a_whole_network_is_refused_by_its_class(tmp_path):
+    torch.save({"model": timm.create_model("resnet18")}, tmp_path / "net.pth")
+    with pytest.raises(
+        WeightsError, match=r"it holds a timm\.models\.resnet\.ResNet, and code in files is not run"
+    ):
+        logits_of(tsm_plan("resnet18", kind="none"), tmp_path / "net.pth")
 
 
 @pytest.mark.parametrize(

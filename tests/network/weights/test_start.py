@@ -1,7 +1,7 @@
 import torch
 
 from dynsearch.families import build_network
-from dynsearch.network.weights.initialise import wake_residual_branches
+from dynsearch.network.weights.start import wake_residual_branches
 from tests.network.nets import random_clips
 from tests.plans import small_plan
 
