@@ -27,6 +27,8 @@ def evaluate(
     split: Split = "test",
     batch_size: int = 32,
     data_root: str | os.PathLike[str] | None = None,
+    runtime: str = "auto",
+    max_waiting: int | None = None,
     run: RunSettings | None = None,
     progress: Callable[[int, int], None] | None = None,
     warn: Callable[[str], None] | None = None,
@@ -41,6 +43,8 @@ def evaluate(
         split: Which of its splits; ``all`` takes every video there.
         batch_size: Videos that go through the network together.
         data_root: The data set's own folder; None takes where it was last, or its place below the data home.
+        runtime: What runs the network; see :class:`dynsearch.export.loaded.LoadedNetwork`, which has its own.
+        max_waiting: How many videos may wait, with their frames, for a full batch to go on; None: four batches.
         run: How videos are read: ``reader``, ``num_workers`` and ``allow_outside``.
         progress: Told after every batch how many videos are done, and of how many.
         warn: Told what makes the figures doubtful; None makes it a warning of Python's.
@@ -68,11 +72,11 @@ def evaluate(
             assert made is not None
             own = tell if split == "all" else lambda text: None  # the rest was said already
             return evaluate(
-                LoadedNetwork(made), dataset, split=split, batch_size=batch_size, data_root=data_root, run=run,
-                progress=progress, warn=own,
+                LoadedNetwork(made, runtime=runtime), dataset, split=split, batch_size=batch_size,
+                data_root=data_root, max_waiting=max_waiting, run=run, progress=progress, warn=own,
             )  # fmt: skip
     refuse_of_plans(**plans)
-    loaded = bundle if isinstance(bundle, LoadedNetwork) else LoadedNetwork(bundle)
+    loaded = bundle if isinstance(bundle, LoadedNetwork) else LoadedNetwork(bundle, runtime=runtime)
     bundle = loaded.bundle
     name = dataset.name if isinstance(dataset, DatasetInfo) else dataset
     source = open_videos(
@@ -90,4 +94,7 @@ def evaluate(
     total = len(source.video_ids(split))
     done = None if progress is None else lambda count: progress(count, total)
     further = get_metrics(source.dataset.name)
-    return measure(loaded, loader, further, on_videos=done, activation=bundle.activation)
+    return measure(
+        loaded, loader, further, on_videos=done, activation=bundle.activation, batch=batch_size,
+        max_waiting=max_waiting,
+    )  # fmt: skip

@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
+import torch
+
 from dynsearch.api.videos import Split, open_videos
 from dynsearch.data.dataset_info import DatasetInfo
 from dynsearch.data.sampling import Resize, Sampling
@@ -21,6 +23,7 @@ from dynsearch.export.train import calibrated_bundle
 from dynsearch.families import build_network, family_of
 from dynsearch.files import check_outputs
 from dynsearch.network import MultiExitNetwork
+from dynsearch.network.runtimes import runtime_for
 from dynsearch.network.weights.files import load_weights, read_tensors, save_weights
 from dynsearch.plan import Plan
 from dynsearch.plan.shipped import find_plan
@@ -76,6 +79,7 @@ def score(
     sampling: Sampling | None = None,
     max_gflops: float | None = None,
     batch_size: int = 32,
+    runtime: str = "auto",
     data_root: str | os.PathLike[str] | None = None,
     run: RunSettings | None = None,
     force: bool = False,
@@ -99,6 +103,7 @@ def score(
         max_gflops: The budget of the bundle's thresholds. None takes the cheapest point that is as accurate on
             calibration as the full network.
         batch_size: Videos that go through the network together.
+        runtime: What runs the network; on a CPU ``auto`` is the network as it is, ``eager``.
         data_root: The data set's own folder; None takes where it was last, or its place below the data home.
         run: How videos are read.
         force: Write over what is there.
@@ -145,12 +150,14 @@ def score(
     count = len(source.dataset.class_names)
     network = load_network(bundle) if bundle else brought_network(plan, count, recipe, file or {}, tell)
     config = recipe.training.model_copy(update={"batch_size": batch_size})
-    scores = {}
+    device, scores = pick_device(), dict[str, ExitScores]()
+    network.to(device).to(memory_format=torch.channels_last).eval()
+    as_it_is = runtime == "eager" or (runtime == "auto" and device.type == "cpu")
+    steps = None if as_it_is else runtime_for(runtime, network, tell)[1]
     for one in source.dataset.splits:
         loader = source.loader(one, plan, config, training=False, seed=recipe.seed)
-        ids = source.video_ids(one)
         found = measured(
-            network, loader, video_ids=ids, split=one, device=pick_device(),
+            network, loader, video_ids=source.video_ids(one), split=one, device=device, steps=steps,
             on_step=progress and (lambda report: progress(report.done, report.total)),
         )  # fmt: skip
         scores[one] = replace(found, activation=activation or "")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=options.WeightsCommand, short_help="Dynamic inference of a bundle over a data set.")
 @measuring
+@options.max_waiting
 @click.option(
     "--split",
     type=click.Choice(["calibration", "test", "all"]),
@@ -58,7 +59,7 @@ def _print(measured: Evaluation, split: str) -> None:
             measured.full_seconds,
         ),
     ]
-    click.echo(f"{measured.num_videos} {split} videos\n")
+    click.echo(f"{measured.num_videos} {split} videos, runtime {measured.runtime}\n")
     click.echo(
         format_table(
             [

@@ -23,6 +23,7 @@ def measuring(command: Callable[..., None]) -> Callable[..., None]:
         options.allow_outside,
         options.data_root,
         options.plugins,
+        options.runtime,
         click.option("--batch-size", type=click.IntRange(min=1), default=32, show_default=True),
         click.option(
             "--max-gflops",

@@ -89,6 +89,19 @@ loggers = click.option(
     type=click.Choice(["wandb", "mlflow"]),
     help="Report to Weights & Biases or MLflow too (extras of their own). May be repeated.",
 )
+runtime = click.option(
+    "--runtime",
+    type=click.Choice(["auto", "eager", "compile", "graphs", "onnx"]),
+    default="auto",
+    show_default=True,
+    help="What runs the network: as it is, compiled by torch, CUDA graphs, or onnxruntime. auto: graphs on a GPU, else "
+    "eager. The answers are the same.",
+)
+max_waiting = click.option(
+    "--max-waiting",
+    type=click.IntRange(min=0),
+    help="Videos that may wait between two exits, in memory, until a full batch goes on. Default: four batches.",
+)
 force = click.option(
     "--force",
     is_flag=True,

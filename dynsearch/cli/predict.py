@@ -38,6 +38,15 @@ from dynsearch.cli import options
 @options.force
 @options.plugins
 @options.reader
+@options.runtime
+@click.option(
+    "--batch-size",
+    type=click.IntRange(min=1),
+    default=8,
+    show_default=True,
+    help="Videos that go through the network together.",
+)
+@options.max_waiting
 @options.as_json
 def predict(
     bundle: Path,
@@ -47,6 +56,9 @@ def predict(
     annotate: Path | None,
     force: bool,
     reader: str | None,
+    runtime: str,
+    batch_size: int,
+    max_waiting: int | None,
     as_json: bool,
 ) -> None:
     """Label each VIDEO with BUNDLE, and show the exit used and what it cost.
@@ -62,6 +74,10 @@ def predict(
         raise click.UsageError("'-' is standard input, which needs --stream.")
     if stream and reader is not None:
         raise click.UsageError("--reader is for files; a stream is always read by PyAV.")
+    if stream and (runtime not in ("auto", "eager") or max_waiting is not None):
+        raise click.UsageError(
+            "--runtime and --max-waiting are for files; a stream's frames are computed as they come."
+        )
     from dynsearch.export import Bundle
 
     Bundle.load(bundle)  # What is wrong with it is said before torch is imported.
@@ -79,6 +95,9 @@ def predict(
         return
     if annotate and len(paths) > 1:
         raise click.UsageError(f"--annotate takes one VIDEO, got {len(paths)}.")
-    loaded = LoadedNetwork(bundle, reader=reader)
-    if predict_run.label_files(loaded, paths, annotate, as_json=as_json):
+    loaded = LoadedNetwork(bundle, reader=reader, runtime=runtime)
+    name, _ = loaded.ready
+    click.echo(f"dynsearch: runtime {name}", err=True)
+    answers = loaded.predictions(paths, batch=batch_size, max_waiting=max_waiting)
+    if predict_run.label_files(loaded, paths, answers, annotate, as_json=as_json):
         raise SystemExit(1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -17,20 +17,25 @@ from dynsearch.export.loaded import LoadedNetwork, Prediction
 from dynsearch.export.stream import WindowAnswer, answers_online, predict_stream
 
 
-def label_files(loaded: LoadedNetwork, paths: Sequence[Path], annotate: Path | None, *, as_json: bool) -> int:
-    """Print the label of every video, and return how many could not be read."""
+def label_files(
+    loaded: LoadedNetwork,
+    paths: Sequence[Path],
+    answers: Iterable[Prediction | VideoError],
+    annotate: Path | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Print the answer for every video, and return how many could not be read."""
     failed = 0
     width = max(len(str(path)) for path in paths)
     if not as_json:
         click.echo(f"{'video':<{width}}  {_header(loaded)}")
-    for path in paths:
-        try:
-            answer = loaded.predict(path)
-        except VideoError as error:
+    for path, answer in zip(paths, answers, strict=True):
+        if isinstance(answer, VideoError):
             failed += 1
-            click.echo(f"dynsearch: {error}", err=True)
+            click.echo(f"dynsearch: {answer}", err=True)
             if as_json:
-                click.echo(json.dumps({"video": str(path), "error": str(error)}))
+                click.echo(json.dumps({"video": str(path), "error": str(answer)}))
             continue
         if as_json:
             click.echo(json.dumps({"video": str(path), **answer.measure.spelled(asdict(answer))}))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,7 +13,7 @@ import torch
 from dynsearch.export.loaded import LoadedNetwork
 from dynsearch.frontier import Interval, bootstrap_difference
 from dynsearch.measures import COUNTED, CostMeasure
-from dynsearch.network import ProgressiveResult
+from dynsearch.network.waiting import Waiting
 from dynsearch.scores import ExitScores
 from dynsearch.scores.labels import first_choice_is_label
 from dynsearch.scores.metrics import measure as measured
@@ -39,6 +40,7 @@ class Evaluation:
         full_seconds: Time in the network then.
         difference: 95% bootstrap interval of ``top1`` minus ``full_top1`` (paired).
         measure: What costs are in.
+        runtime: What ran the network.
     """
 
     plan_id: str
@@ -56,6 +58,7 @@ class Evaluation:
     full_seconds: float
     difference: Interval
     measure: CostMeasure = COUNTED
+    runtime: str = "eager"
 
 
 def evaluate(
@@ -64,10 +67,15 @@ def evaluate(
     metrics: Iterable[str] = (),
     on_videos: Callable[[int], None] | None = None,
     activation: str = "",
+    *,
+    batch: int = 32,
+    max_waiting: int | None = None,
 ) -> Evaluation:
     """Run every clip of ``loader`` until its exit is sure enough, and again to the last exit.
 
     Args:
+        batch: Videos to a step; those that go on wait until so many are there.
+        max_waiting: How many may wait; None: four batches.
         loaded: The network with its policy.
         loader: Batches of (clips (B, T, C, H, W), labels (B,) or 0/1 (B, K), indices (B,)).
         metrics: Names of further metrics, keys of ``scores.metrics.METRICS``.
@@ -76,20 +84,23 @@ def evaluate(
     """
     policy = loaded.bundle.policy
     full = ExitPolicy.never_early(policy.num_exits, plan_id=policy.plan_id)
-    exits, early, late, truth, seconds, full_seconds = [], [], [], [], 0.0, 0.0
+    runtime, steps = loaded.ready
+    limit = 4 * batch if max_waiting is None else max_waiting
+    waiting = Waiting(loaded.bundle.plan, steps, policy, batch=batch, max_waiting=limit)
+    late, truth, seconds, full_seconds = [], [], 0.0, 0.0
     for clips, labels, _ in loader:
         clips = clips.to(loaded.device)
-        result, spent = _timed(loaded, clips, policy)
-        full_result, full_spent = _timed(loaded, clips, full)
-        seconds += spent
-        full_seconds += full_spent
-        exits.append(result.exit)
-        early.append(result.logits.float().numpy())
-        late.append(full_result.logits.float().numpy())
+        seconds += _timed(waiting.feed, clips)[1]
+        full_result, spent = _timed(loaded.network.forward_until, clips, full, steps)
+        full_seconds += spent
+        late.append(full_result.logits.numpy())
         truth.append(labels.numpy())
         if on_videos:
             on_videos(sum(map(len, truth)))
-    exit_N, early_NK, late_NK, truth_N = map(np.concatenate, (exits, early, late, truth))
+    seconds += _timed(waiting.finish)[1]
+    result = loaded.network.result(waiting.taken())
+    exit_N, early_NK = result.exit, result.logits.numpy()
+    late_NK, truth_N = map(np.concatenate, (late, truth))
     cost_E = np.asarray(loaded.network.cost_E)
     share_E = np.bincount(exit_N, minlength=len(cost_E)) / len(exit_N)
     ends = ExitScores.from_logits([early_NK, late_NK], truth_N, cost_E[[0, -1]], activation=activation)
@@ -114,11 +125,11 @@ def evaluate(
             first_choice_is_label(early_NK, truth_N), first_choice_is_label(late_NK, truth_N)
         ),
         measure=loaded.network.measure,
+        runtime=runtime,
     )
 
 
-def _timed(loaded: LoadedNetwork, clips: torch.Tensor, policy: ExitPolicy) -> tuple[ProgressiveResult, float]:
+def _timed(function: Callable[..., Any], *given: Any) -> tuple[Any, float]:
     """Return the result and the seconds it took; answers are copied to the CPU, so all work is done by then."""
     started = time.perf_counter()
-    result = loaded.network.forward_until(clips, policy)
-    return result, time.perf_counter() - started
+    return function(*given), time.perf_counter() - started

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import warnings
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -16,12 +18,14 @@ from huggingface_hub import ModelHubMixin
 from dynsearch.data.augmentation import centre_crop, normalise, resize_short_side, to_square
 from dynsearch.data.reader import read_frames
 from dynsearch.data.sampling import frames_taken, segment_centres
-from dynsearch.errors import BundleError, InputError
+from dynsearch.errors import BundleError, InputError, VideoError
 from dynsearch.export.bundle import Bundle
 from dynsearch.export.hub import download, write_hub_files
 from dynsearch.families import build_network
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network import MultiExitNetwork
+from dynsearch.network.runtimes import runtime_for
+from dynsearch.network.waiting import Answer, Steps, Waiting
 from dynsearch.network.weights.files import load_weights
 from dynsearch.scores import ExitScores
 from dynsearch.scores.confidence import SEVERAL_LABELS_MEASURE
@@ -81,11 +85,12 @@ class LoadedNetwork(ModelHubMixin):
         bundle: A bundle's folder, or the bundle itself.
         reader: The video reader's name: ``auto``, which None means, ``decord`` or ``pyav``.
         device: Where to run, for instance ``cpu`` or ``cuda:1``.
+        runtime: What runs the network's steps; see :data:`dynsearch.network.runtimes.RUNTIMES`.
 
     Raises:
         BundleError: The folder is no bundle.
         WeightsError: The weights are damaged or of another network.
-        InputError: There is no such device.
+        InputError: There is no such device or runtime.
     """
 
     def __init__(
@@ -94,6 +99,7 @@ class LoadedNetwork(ModelHubMixin):
         *,
         reader: str | None = None,
         device: Device | None = None,
+        runtime: str = "auto",
     ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         self.reader = reader or "auto"
@@ -102,6 +108,17 @@ class LoadedNetwork(ModelHubMixin):
         self._hub_mixin_config = {"library_name": "dynsearch", "plan": self.bundle.plan.to_dict()}
         network = load_network(self.bundle)
         self.network = network.to(self.device).to(memory_format=torch.channels_last).eval()
+        self._runtime = runtime
+        self._ready: tuple[str, Steps] | None = None
+
+    @property
+    def ready(self) -> tuple[str, Steps]:
+        """The runtime's own name, and what runs the network's steps."""
+        if self._ready is None:
+            self._ready = runtime_for(
+                self._runtime, self.network, lambda text: warnings.warn(text, stacklevel=2)
+            )
+        return self._ready
 
     def read_clip(self, path: str | os.PathLike[str]) -> torch.Tensor:
         """Return the frames of a video as the network wants them, float32 (T, C, H, W), in temporal order.
@@ -175,9 +192,56 @@ class LoadedNetwork(ModelHubMixin):
             self.to(device)
         policy = self.policy(max_gflops)
         if isinstance(video, str | os.PathLike | np.ndarray):
-            return self._answers([video], policy)[0]
-        starts = range(0, len(video), batch)
-        return [answer for start in starts for answer in self._answers(video[start : start + batch], policy)]
+            return self.predict([video], batch=1, max_gflops=max_gflops)[0]
+        answers = []
+        for answer in self.predictions(video, policy=policy, batch=batch):
+            if isinstance(answer, VideoError):
+                raise answer
+            answers.append(answer)
+        return answers
+
+    def predictions(
+        self,
+        videos: Iterable[Video],
+        *,
+        policy: ExitPolicy | None = None,
+        batch: int = 8,
+        max_waiting: int | None = None,
+    ) -> Iterator[Prediction | VideoError]:
+        """Yield the answer for every video in turn, or why it can't be read; videos wait until ``batch`` can go on.
+
+        Args:
+            videos: As for :meth:`predict`.
+            policy: None takes the bundle's.
+            batch: Videos to a step.
+            max_waiting: How many may wait, with their frames; None: four batches.
+
+        Raises:
+            InputError: An array is no video.
+        """
+        limit = 4 * batch if max_waiting is None else max_waiting
+        waiting = Waiting(
+            self.bundle.plan, self.ready[1], policy or self.bundle.policy, batch=batch, max_waiting=limit
+        )
+        found: deque[Answer] = deque()
+        due: deque[VideoError | None] = deque()  # None is an answer to come.
+
+        def ready() -> Iterator[Prediction | VideoError]:
+            found.extend(waiting.taken())
+            while due and (due[0] is not None or found):
+                yield due.popleft() or self.describe(*found.popleft())
+
+        for video in videos:
+            try:
+                clip = self._clip(video)
+            except VideoError as error:
+                due.append(error)
+            else:
+                due.append(None)
+                waiting.feed(clip[None].to(self.device))
+            yield from ready()
+        waiting.finish()
+        yield from ready()
 
     def policy(self, max_gflops: float | None = None) -> ExitPolicy:
         """Return the bundle's thresholds, or those of its best point under another budget.
@@ -214,7 +278,7 @@ class LoadedNetwork(ModelHubMixin):
             InputError: There is no such device.
         """
         self.device = checked_device(device)
-        self.network = self.network.to(self.device)
+        self.network, self._ready = self.network.to(self.device), None
         return self
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -230,12 +294,6 @@ class LoadedNetwork(ModelHubMixin):
 
     def _repr_html_(self) -> str:
         return self.bundle._repr_html_()
-
-    def _answers(self, videos: Sequence[Video], policy: ExitPolicy) -> list[Prediction]:
-        clips_BTCHW = torch.stack([self._clip(video) for video in videos]).to(self.device)
-        result = self.network.forward_until(clips_BTCHW, policy)
-        pairs = zip(result.logits, result.exit.tolist(), strict=True)
-        return [self.describe(logits_K, exit_index) for logits_K, exit_index in pairs]
 
     def _clip(self, video: Video) -> torch.Tensor:
         if not isinstance(video, np.ndarray):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from dynsearch.network.backbone.layout import joined
 from dynsearch.network.clips import check_clips
+from dynsearch.network.sureness import stop_rule
 from dynsearch.plan import Plan
 from dynsearch.thresholds import ExitPolicy
 
@@ -93,7 +94,7 @@ class Waiting:
     ) -> None:
         num_exits = len(plan.exits)
         policy.check_fits(num_exits, plan.plan_id)
-        self._plan, self._steps, self._rule = plan, steps, policy.stop_rule()
+        self._plan, self._steps, self._rule = plan, steps, stop_rule(policy)
         self._batch, self._max_waiting = batch, max_waiting
         self._lanes: list[list[_Videos]] = [[] for _ in range(num_exits)]
         self._times = [list(steps.frames_at(k)) for k in range(num_exits)]
@@ -157,24 +158,32 @@ class Waiting:
         left, times = self._left[k], self._times[k]
         frames = _frames(videos.frames_BTCHW, [left.index(time) for time in times]) if times else None
         logits, kept = self._steps.step(k, frames, videos.kept)
-        device, logits = logits.device, logits.float().cpu()
-        stops, seen = self._rule.meet(videos.seen, logits.numpy())
-        for row in np.flatnonzero(stops):
-            self._answers[int(videos.numbers[row])] = Answer(logits[row], k)
+        stops, seen = self._rule.meet(videos.seen, logits)
+        if stops.any():
+            leaving = torch.from_numpy(np.flatnonzero(stops)).to(logits.device)
+            for number, logits_K in zip(videos.numbers[stops], logits[leaving].float().cpu(), strict=True):
+                self._answers[int(number)] = Answer(logits_K, k)
         if stops.all():
             return
         frames = _frames(videos.frames_BTCHW, [left.index(time) for time in self._left[k + 1]])
         on = _Videos(videos.numbers, frames, kept, seen)
         if stops.any():
-            rows = torch.from_numpy(np.flatnonzero(~stops))
-            kept, frames = (
-                {name: value[rows.to(device)] for name, value in kept.items()},
-                frames[rows.to(frames.device)],
-            )
-            on = _Videos(videos.numbers[~stops], frames, kept, seen[:, ~stops])
+            rows = torch.from_numpy(np.flatnonzero(~stops)).to(logits.device)
+            kept = {name: value[rows] for name, value in kept.items()}
+            on = _Videos(videos.numbers[~stops], frames[rows.to(frames.device)], kept, seen[:, ~stops])
         self._lanes[k + 1].append(on)
 
 
 def _frames(clips_BTCHW: torch.Tensor, positions: list[int]) -> torch.Tensor:
     """Return the frames at these positions, without a copy if they are all."""
     return clips_BTCHW if positions == list(range(clips_BTCHW.shape[1])) else clips_BTCHW[:, positions]
+
+
+def every_exit(steps: Steps, clips_BTCHW: torch.Tensor, num_exits: int) -> torch.Tensor:
+    """Return the logits of all exits, (E, B, K), computed step by step."""
+    logits, kept = [], Kept()
+    for k in range(num_exits):
+        times = list(steps.frames_at(k))
+        logits_BK, kept = steps.step(k, clips_BTCHW[:, times] if times else None, kept)
+        logits.append(logits_BK)
+    return torch.stack(logits)

@@ -156,14 +156,12 @@ class StopRule:
     def __init__(
         self,
         thresholds: Sequence[float],
-        measure: Callable[[NDArray[Any]], NDArray[Any]],
+        measure: Callable[[Any], NDArray[Any]],
         confidence_at: Callable[[NDArray[Any]], NDArray[Any]],
     ) -> None:
         self._thresholds, self._measure, self._confidence_at = thresholds, measure, confidence_at
 
-    def meet(
-        self, seen: NDArray[Any] | None, logits_BK: NDArray[Any]
-    ) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+    def meet(self, seen: NDArray[Any] | None, logits_BK: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:
         """Return which of B videos leave at exit k, and what was measured of all at exits 0 to k, (k + 1, B).
 
         ``seen`` is what this returned of them at the exit before; None at the first. ``logits_BK`` are exit k's.

@@ -5,7 +5,6 @@ Shapes: E exits, N videos.
 
 from __future__ import annotations
 
-import functools
 import math
 import os
 from collections.abc import Iterator, Mapping
@@ -17,9 +16,8 @@ from numpy.typing import NDArray
 from dynsearch.errors import PolicyError, named, shown, within
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
-from dynsearch.scores.confidence import confidence_from_logits
 from dynsearch.scores.gain import LEARNED_GAIN, GainModel
-from dynsearch.scores.stop_rule import FIRST_CHOICE, PATIENCE, StopRule, confidence_at, stops_above
+from dynsearch.scores.stop_rule import FIRST_CHOICE, PATIENCE, confidence_at, stops_above
 
 
 @dataclass(frozen=True)
@@ -90,11 +88,6 @@ class ExitPolicy:
     def confidence_at(self, seen: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (N,): what the threshold of exit k is compared with, from ``measure`` at exits 0 to k, (k + 1, N)."""
         return confidence_at(seen, self.confidence) if self.gain is None else self.gain.gain_at(seen)
-
-    def stop_rule(self) -> StopRule:
-        """Return the rule by which videos leave."""
-        measure = functools.partial(confidence_from_logits, self.measure)
-        return StopRule(self.thresholds[:-1], measure, self.confidence_at)
 
     def confidence_of(self, scores: ExitScores) -> NDArray[np.float64]:
         """Return (E, N): what the thresholds are compared with, for every exit of ``scores``."""

@@ -9,6 +9,7 @@ import torch
 from dynsearch.data.loader import Batches
 from dynsearch.errors import Stopped
 from dynsearch.network import MultiExitNetwork
+from dynsearch.network.waiting import Steps, every_exit
 from dynsearch.scores import ExitScores
 from dynsearch.training.progress import OnStep, StepReporter
 from dynsearch.training.ranks import ALONE, Ranks
@@ -25,12 +26,14 @@ def score(
     device: torch.device,
     ranks: Ranks = ALONE,
     on_step: OnStep | None = None,
+    steps: Steps | None = None,
 ) -> ExitScores:
     """Return the exit scores of every video that the loaders of all processes give.
 
     Runs in full precision, so that progressive inference finds the same numbers. Several processes compute the batches
     that one would, and each returns the scores of all. Batches are (clips, labels, indices); indices point into
     ``video_ids``; labels are (B,) classes or 0/1 (B, K). ``on_step`` is called a few times a second, in this process.
+    ``steps`` run the network exit by exit; without, all exits are computed at once.
 
     Raises:
         Stopped: This process was asked to stop.
@@ -42,7 +45,9 @@ def score(
     own = []
     reporter, done = StepReporter(on_step, f"scoring {split}", num_videos), 0
     for clips, labels, indices in loader:
-        own.append((indices.numpy(), network(clips.to(device)).float().cpu().numpy(), labels.numpy()))
+        clips = clips.to(device)
+        logits_EBK = network(clips) if steps is None else every_exit(steps, clips, num_exits)
+        own.append((indices.numpy(), logits_EBK.float().cpu().numpy(), labels.numpy()))
         done += len(labels)
         reporter.tell(min(done * ranks.count, num_videos))
         if stop_wanted():

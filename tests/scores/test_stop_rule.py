@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from scipy.special import expit, softmax
 
 from dynsearch.export.graphs.write import runner_source
+from dynsearch.network.sureness import stop_rule as network_rule
 from dynsearch.network.waiting import Waiting
 from dynsearch.scores import ExitScores, stop_rule
 from dynsearch.scores.gain import fit_gain
@@ -131,12 +132,12 @@ def test_scores_running_networks_and_exported_graphs_stop_the_same_videos(
     assert exits.tolist() == expected
     np.testing.assert_array_equal(logits, logits_ENK[expected, columns])
 
-    rule = policy.stop_rule()
+    rule = network_rule(policy)
     for n in columns:
         stops, met, k = [False], None, -1
         while not stops[0]:
             k += 1
-            stops, met = rule.meet(met, logits_ENK[k, n : n + 1])
+            stops, met = rule.meet(met, torch.from_numpy(logits_ENK[k, n : n + 1]))
         assert k == expected[n]
 
     near = 1e-9  # a threshold that is a confidence is one in floating point only

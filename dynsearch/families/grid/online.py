@@ -12,6 +12,7 @@ from dynsearch.families.grid.parts import GridParts
 from dynsearch.families.grid.steps import answer, extended
 from dynsearch.network import Kept
 from dynsearch.network.online import ExitAnswer
+from dynsearch.network.sureness import stop_rule
 from dynsearch.plan import Exit, Plan
 from dynsearch.thresholds import ExitPolicy
 
@@ -43,7 +44,7 @@ class OnlineClip:
         self.last: ExitAnswer | None = None
         self._next = 0
         self._waiting: list[torch.Tensor] = []
-        self._rule = policy.stop_rule()
+        self._rule = stop_rule(policy)
         self._seen: NDArray[Any] | None = None
         self._done: Exit | None = None
         self._kept: Kept = {}
@@ -79,7 +80,7 @@ class OnlineClip:
         """Take the answer of the next exit, and decide whether it is the clip's."""
         k = self._next
         logits = answer(self.network, k, self._kept).cpu()
-        (sure,), self._seen = self._rule.meet(self._seen, logits.numpy())
+        (sure,), self._seen = self._rule.meet(self._seen, logits)
         self.last = ExitAnswer(logits[0], k, bool(sure))
         self._next += 1
 
