@@ -221,7 +221,7 @@ def run_recipe(
     quiet = progress is False
     source = open_clips(recipe, data_root, run=run, write=print if progress is True else None)
     loggers = open_loggers(run.loggers, folder.name, recipe)
-    num_epochs = recipe.training.epochs
+    num_epochs = recipe.plan_epochs
     shown: AbstractContextManager[StudyProgress]
     if callable(progress):
         shown = nullcontext(CallbackProgress(progress, epochs=num_epochs, loggers=loggers))

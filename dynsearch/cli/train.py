@@ -249,7 +249,8 @@ def _what_to_train(
         bundle = Bundle.load(what)
         own = str(what / "recipe.yaml")
         recipe, run = load_recipe(own, settings=settings, overrides=overrides, from_bundle=True)
-        return bundle.plan, recipe, run, bundle.weights
+        alone = recipe.one_shot.model_copy(update={"finish_epochs": None})
+        return bundle.plan, recipe.model_copy(update={"one_shot": alone}), run, bundle.weights
     if dataset is None:
         raise click.UsageError("A plan file needs --dataset, whose recipe says how to train.")
     plan = find_plan(str(what))

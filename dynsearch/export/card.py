@@ -105,7 +105,7 @@ def _made(facts: CardFacts) -> str:
             f"{recipe.budget:.4g} {measure.per_video}.\n`recipe.yaml` says how videos were split.\n"
         )
     return (
-        f"Trained for {recipe.training.epochs} epochs with seed {recipe.seed}, budget {recipe.budget:g} "
+        f"Trained for {recipe.plan_epochs} epochs with seed {recipe.seed}, budget {recipe.budget:g} "
         f"{measure.per_video};\n`recipe.yaml` has all settings.\n"
     )
 

@@ -214,7 +214,7 @@ class Driver:
     def _judge(self, rung: Rung) -> None:
         """Decide whether a trial that may be stopped early goes on."""
         trial, recipe = self._running[rung.job.number], self.recipe
-        good = goes_on(self.study, trial, recipe.pruner, recipe.training.epochs, rung.epoch, rung.top1)
+        good = goes_on(self.study, trial, recipe.pruner, recipe.plan_epochs, rung.epoch, rung.top1)
         self.engine.answer(rung, go_on=good)
 
     def _stop_early(self, trial: Trial, plan: Plan) -> None:

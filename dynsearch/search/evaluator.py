@@ -49,7 +49,7 @@ class _Probe:
 
 @dataclass(frozen=True)
 class TrainingEvaluator:
-    """Trains a plan for the full schedule and scores it on calibration and test.
+    """Trains a plan and scores it on calibration and test.
 
     Attributes:
         seed: The study's seed; every plan starts from it, so a plan's result does not depend on its trial.
@@ -83,12 +83,13 @@ class TrainingEvaluator:
             bases=job.folder.parents[1] / "bases",
             start_from=start_from,
             start=self.start.facts if self.start else None,
+            epochs=self._epochs,
             save_every_steps=self.save_every_steps,
             measure=self.measure,
             ranks=ranks,
             on_epoch=monitor.epoch,
             on_step=monitor.step,
-            probe=self.pruning.probe(job, self.config.epochs, monitor) if self.pruning else None,
+            probe=self.pruning.probe(job, self._epochs, monitor) if self.pruning else None,
         )
         if start_from is not None and ranks.is_first:
             start_from.unlink(missing_ok=True)
@@ -100,6 +101,10 @@ class TrainingEvaluator:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({name: value for name, value in state.items() if name != "plugins"})
+
+    @property
+    def _epochs(self) -> int:
+        return (self.start and self.start.settings.finish_epochs) or self.config.epochs
 
     def _start_from(self, job: Job) -> Path | None:
         path = job.folder / "start.safetensors"

@@ -30,20 +30,17 @@ class OneShotConfig(Settings):
     """Plans that are trained alone in the end."""
     warm_start: Literal["one-shot", "backbone"] = "one-shot"
     """What they start from: the one-shot network's weights, or the backbone's as in ``training``."""
+    finish_epochs: int | None = Field(default=None, ge=1)
+    """Epochs that they are trained when they start from the one-shot network's weights; none: those of ``training``."""
 
     def facts(self) -> dict[str, object]:
         """Return what decides the one-shot network, as results that come of it carry it."""
-        return self.model_dump(mode="json", exclude={"retrain", "warm_start"})
+        return self.model_dump(mode="json", exclude={"retrain", "warm_start", "finish_epochs"})
 
     def training(self, config: TrainingConfig) -> TrainingConfig:
-        """Return how the one-shot network is trained where a plan's own is trained as ``config`` says.
-
-        With other epochs, milestones move in proportion.
-        """
-        epochs = self.epochs or config.epochs
-        milestones = tuple(round(epoch * epochs / config.epochs) for epoch in config.milestones)
+        """Return how the one-shot network is trained where a plan's own is trained as ``config`` says."""
         exit_loss = "distill" if self.distil else "sum"
-        return config.model_copy(update={"epochs": epochs, "milestones": milestones, "exit_loss": exit_loss})
+        return config.lasting(self.epochs or config.epochs).model_copy(update={"exit_loss": exit_loss})
 
 
 class StudyRecipe(Settings):
@@ -118,6 +115,12 @@ class StudyRecipe(Settings):
         return {
             self.measure.budget_name if name == "budget" else name: value for name, value in values.items()
         }
+
+    @property
+    def plan_epochs(self) -> int:
+        """Epochs for which a plan of this study is trained."""
+        from_one_shot = self.strategy != "retrain" and self.one_shot.warm_start == "one-shot"
+        return (self.one_shot.finish_epochs if from_one_shot else None) or self.training.epochs
 
     @property
     def splitting(self) -> dict[str, Any]:

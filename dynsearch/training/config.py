@@ -115,6 +115,11 @@ class TrainingConfig(Settings):
     """Share of the training videos that may be unreadable. They are replaced by others and named; more end the
     training. Calibration and test never replace a video."""
 
+    def lasting(self, epochs: int) -> TrainingConfig:
+        """Return the settings for so many epochs; milestones move in proportion."""
+        milestones = tuple(round(epoch * epochs / self.epochs) for epoch in self.milestones)
+        return self.model_copy(update={"epochs": epochs, "milestones": milestones})
+
     def halved(self, times: int) -> TrainingConfig:
         """Return the settings with the batch halved so often, and as many more accumulated for each step."""
         parts = min(2**times, self.batch_size)

@@ -65,6 +65,7 @@ def train_and_score(
     seed: int = 0,
     start_from: Path | None = None,
     start: Mapping[str, Any] | None = None,
+    epochs: int | None = None,
     halvings: int = 0,
     bases: Path | None = None,
     save_every_steps: int | None = 1000,
@@ -89,6 +90,7 @@ def train_and_score(
         seed: Decides initial weights, order of the videos, augmentation and dropout.
         start_from: Weights of the whole network to start from, as written by an earlier training.
         start: What made these, as facts of the result; None takes a digest of the file.
+        epochs: How long to train, where not as long as ``config`` says; ``start`` tells of it.
         halvings: How often the batch is halved, and twice as many accumulated for a step.
         bases: Where trained networks lie that others are built on, by ``plan_id``; one that is not there is
             trained first, by the same settings. Default: ``bases`` in ``folder``.
@@ -113,7 +115,7 @@ def train_and_score(
     finished = ranks.from_first(lambda: found_scores(folder, plan, source, made))
     if finished is not None:
         return finished
-    given, config, device = config, config.halved(halvings), pick_device()
+    given, config, device = config, config.lasting(epochs or config.epochs).halved(halvings), pick_device()
     on_step = on_step if ranks.is_first else None
     seed_torch(seed, "init")
     network = build_network(plan, source.num_classes, dropout=config.dropout, measure=measure)

@@ -124,7 +124,8 @@ class WarmStart:
     @property
     def facts(self) -> dict[str, Any]:
         """What makes these weights, besides what makes the study's results."""
-        return {"one_shot": self.settings.facts()}
+        epochs = self.settings.finish_epochs
+        return {"one_shot": self.settings.facts()} | ({"epochs": epochs} if epochs else {})
 
     def write(self, plan: Plan, path: Path) -> None:
         """Write the weights of ``plan``'s network to ``path``.

@@ -22,6 +22,7 @@ from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import agreement, expected_top1, read_prediction
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import finished, open_record, plan_of
+from dynsearch.training.made import facts_in
 from tests.search.one_shot.test_training_and_scoring import CONFIG, SPACE
 from tests.search.toy import Silent
 from tests.training.fakes import ArraySource
@@ -32,7 +33,7 @@ RECIPE = {
     "num_trials": 20,
     "strategy": "one-shot",
     "training": CONFIG.model_dump(mode="json"),
-    "one_shot": {"epochs": 3, "cells_per_step": 4, "norm_batches": 2, "retrain": 2},
+    "one_shot": {"epochs": 3, "cells_per_step": 4, "norm_batches": 2, "retrain": 2, "finish_epochs": 1},
 }
 
 
@@ -92,6 +93,19 @@ def test_a_trial_leaves_what_every_trial_leaves(study):
         names = {path.name for path in folder.trial(trial.number).iterdir()}
         assert names >= {"plan.yaml", "weights.safetensors", "scores-test.npz", "metrics.jsonl"}
         assert "start.safetensors" not in names
+
+
+def test_plans_that_begin_with_the_one_shot_weights_are_only_finished(study):
+    _, folder, _ = study
+    for trial in finished(open_record(folder)):
+        place = folder.trial(trial.number)
+        assert len((place / "metrics.jsonl").read_text().splitlines()) == 1 < CONFIG.epochs
+        assert facts_in(place / "weights.safetensors")["start"]["epochs"] == 1
+    with pytest.raises(StudyError, match=r"one_shot.finish_epochs was 1, now None"):
+        run(folder.path.parent, finish_epochs=None)
+    assert StudyRecipe.model_validate(RECIPE | {"space": "x"}).plan_epochs == 1
+    for other in ({"strategy": "retrain"}, {"one_shot": {"finish_epochs": 1, "warm_start": "backbone"}}):
+        assert StudyRecipe.model_validate(RECIPE | {"space": "x"} | other).plan_epochs == CONFIG.epochs
 
 
 def test_the_same_again_changes_nothing_and_more_plans_can_be_added(study):
