@@ -97,8 +97,13 @@ class MultiExitNetwork(Costed, PlannedNetwork, ABC):
         return ProgressiveResult(logits_BK, exit_B, cost_B, self.measure)
 
 
-class HeadedNetwork(MultiExitNetwork):
+class HeadedNetwork(PlannedNetwork, ABC):
     """A network whose exits have heads on features of single frames, which can be fitted without the rest."""
+
+    @property
+    @abstractmethod
+    def head_depths(self) -> Sequence[int]:
+        """The depth that each exit's head reads."""
 
     @abstractmethod
     def head(self, exit_: int) -> ExitHead:

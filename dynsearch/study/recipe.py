@@ -31,7 +31,7 @@ class OneShotConfig(Settings):
     warm_start: Literal["one-shot", "backbone"] = "one-shot"
     """What they start from: the one-shot network's weights, or the backbone's as in ``training``."""
     finish_epochs: int | None = Field(default=None, ge=1)
-    """Epochs that they are trained when they start from the one-shot network's weights; none: those of ``training``."""
+    """Epochs that they are trained, if they start from the one-shot network; none: those of ``training``."""
 
     def facts(self) -> dict[str, object]:
         """Return what decides the one-shot network, as results that come of it carry it."""

@@ -21,7 +21,7 @@ import torch
 
 from dynsearch.data.loader import begin_epoch
 from dynsearch.errors import InputError, Stopped, TrainingError
-from dynsearch.network import ExitHead, MultiExitNetwork
+from dynsearch.network import ExitHead, PlannedNetwork
 from dynsearch.network.losses import distilled_cross_entropies, sum_of_cross_entropies
 from dynsearch.network.multi_exit import HeadedNetwork
 from dynsearch.training.clip_source import ClipSource
@@ -35,18 +35,18 @@ _TEMPERATURES = (1.0, 2.0, 4.0)
 """Of which the one that teaches best is taken."""
 
 
-def let_heads_wait(network: MultiExitNetwork, config: TrainingConfig) -> None:
+def let_heads_wait(network: PlannedNetwork, config: TrainingConfig) -> None:
     """Let heads that will be fitted after the training answer with what trains the backbone only; refuse others."""
     if config.refit_heads is not None:
         for headed, _ in _to_fit([network]):
-            for k in range(len(headed.plan.exits)):
+            for k in range(len(headed.head_depths)):
                 headed.head(k).wait()
 
 
-def _to_fit(networks: Sequence[MultiExitNetwork]) -> list[tuple[HeadedNetwork, list[int]]]:
+def _to_fit(networks: Sequence[PlannedNetwork]) -> list[tuple[HeadedNetwork, list[int]]]:
     """Return the networks with the exits whose heads can be fitted alone, of each one at least."""
     headed = [network for network in networks if isinstance(network, HeadedNetwork)]
-    exits = [[k for k in range(len(one.plan.exits)) if one.head(k).reads != "maps"] for one in headed]
+    exits = [[k for k in range(len(one.head_depths)) if one.head(k).reads != "maps"] for one in headed]
     if not headed or not all(exits):
         plan = networks[0].plan
         what = f"of the family {plan.family}" if not headed else f"{plan.head}, which read maps,"
@@ -60,7 +60,7 @@ def _to_fit(networks: Sequence[MultiExitNetwork]) -> list[tuple[HeadedNetwork, l
 
 
 def refit_heads(
-    networks: Sequence[MultiExitNetwork],
+    networks: Sequence[PlannedNetwork],
     source: ClipSource,
     config: TrainingConfig,
     *,
@@ -106,7 +106,7 @@ def _fit_heads(fit: _Fit, exits: Sequence[int], config: TrainingConfig, seed: in
         exits_of.setdefault(fit.network.head(k), []).append(k)
     losses: dict[int, float] = {}
     for head, own in exits_of.items():
-        teaches = distil and len(fit.network.plan.exits) - 1 not in own and len(losses) > 0
+        teaches = distil and len(fit.network.head_depths) - 1 not in own and len(losses) > 0
         found = [
             fit.fitted(own, how.epochs, temperature, seed_from(seed, "refit", own, draw))
             for draw, temperature in product(range(how.seeds), _TEMPERATURES if teaches else (None,))
@@ -275,7 +275,7 @@ class _Fit:
         self, head: ExitHead, exits: Sequence[int], rows: np.ndarray, *, taught: bool
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]]:
         """Yield the logits of ``exits`` by ``head``, those of the last exit if it teaches, and labels."""
-        last = len(self.network.plan.exits) - 1
+        last = len(self.network.head_depths) - 1
         for start in range(0, len(rows), _BATCH):
             batch = np.sort(rows[start : start + _BATCH])
             logits = [head(*self.network.head_input(k, self._vectors(k, batch))) for k in exits]
@@ -290,7 +290,7 @@ class _Fit:
         return (self._rows(k, rows) - mean.to(self.device)) / scale.to(self.device)
 
     def _rows(self, k: int, rows: np.ndarray) -> torch.Tensor:
-        by_depth = self.features.by_depth[self.network.plan.exits.exits[k].depth]
+        by_depth = self.features.by_depth[self.network.head_depths[k]]
         return torch.from_numpy(by_depth[rows]).float().to(self.device)
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 
@@ -104,6 +105,25 @@ def read_cells(
                 first = None if vectors is None else vectors[:, :seen]
                 logits[k] = reader.answer(heads[k], mean_of_first(read, seen), first, times[:seen])
     return [logits[k] for k in range(len(cells))]
+
+
+def vectors_at(
+    backbone: Backbone, readers: Sequence[Reader], state: State, num_frames: int, seen: Mapping[int, int]
+) -> dict[int, torch.Tensor]:
+    """Return for each depth of ``seen`` the vectors of so many first frames, (B, T', C), of ``num_frames`` fed."""
+    vectors = {}
+    for depth, reader in enumerate(readers[: max(seen)], start=1):
+        state = backbone.forward_stage(state, depth - 1)
+        if depth in seen:
+            read = reader.read(backbone, state).unflatten(0, (-1, num_frames))
+            vectors[depth] = reader.vectors(read)[:, : seen[depth]]
+    return vectors
+
+
+def input_of(head: ExitHead, vectors_BTC: torch.Tensor, times: Sequence[int]) -> tuple[Any, ...]:
+    """Return what a head that reads vectors is called with at an exit that has seen the frames at ``times``."""
+    first_BTC = vectors_BTC[:, : len(times)]
+    return (first_BTC, times) if head.reads == "sequence" else (first_BTC.mean(dim=1),)
 
 
 def mean_of_first(read: torch.Tensor, num_frames: int) -> torch.Tensor:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import torch
 
-from dynsearch.families.grid.cells import read_cells
+from dynsearch.families.grid.cells import read_cells, vectors_at
 from dynsearch.families.grid.parts import GridParts
 from dynsearch.families.grid.steps import TOTAL, VECTORS, answer, extended
 from dynsearch.network import Kept
-from dynsearch.network.backbone.layout import State
 from dynsearch.network.clips import check_clips
 
 
@@ -41,15 +40,9 @@ class GridNetwork(GridParts):
         check_clips(clips_BTCHW, self.plan)
         seen = {exit_.depth: self.plan.frames_seen(exit_) for exit_ in self.plan.exits.exits}
         num_frames = max(seen.values())
-        state: State = self.frames(clips_BTCHW, 0, num_frames)
+        state = self.frames(clips_BTCHW, 0, num_frames)
         self.begin_pass(0, num_frames)
-        vectors = {}
-        for depth, reader in enumerate(self.readers, start=1):
-            state = self.backbone.forward_stage(state, depth - 1)
-            if depth in seen:
-                read = reader.read(self.backbone, state).unflatten(0, (-1, num_frames))
-                vectors[depth] = reader.vectors(read)[:, : seen[depth]]
-        return vectors
+        return vectors_at(self.backbone, self.readers, state, num_frames, seen)
 
     def frames_at(self, k: int) -> list[int]:
         """Return the positions in time of the frames that exit ``k`` sees and the one before does not."""

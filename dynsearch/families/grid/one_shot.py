@@ -4,18 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import nn
 
 from dynsearch.errors import PlanError
-from dynsearch.families.grid.cells import Reader, read_cells, take_frames
+from dynsearch.families.grid.cells import Reader, input_of, read_cells, take_frames, vectors_at
 from dynsearch.network import ExitHead, PlannedNetwork
 from dynsearch.network.backbone.backbone import Backbone, check_branches
 from dynsearch.network.backbone.shift import attach_shifts
 from dynsearch.network.clips import check_clips
 from dynsearch.network.heads import build_head, head_slots, reads_as_timm
+from dynsearch.network.multi_exit import HeadedNetwork
 from dynsearch.plan import Exit, FrameOrder, Plan, TemporalShift
 from dynsearch.plan.heads import head_kinds
 
@@ -53,6 +54,7 @@ class OneShotNetwork(PlannedNetwork):
         check_branches(trunk.temporal_shift, trunk.backbone, trunk.image_size)
         self.first_depth = first_depth
         self.share_heads = share_heads
+        self.dropout = dropout
         self.backbone = Backbone(
             trunk.backbone, trunk.image_size, last.depth, trunk.stages, as_timm=reads_as_timm(trunk)
         )
@@ -63,10 +65,7 @@ class OneShotNetwork(PlannedNetwork):
             cells = [(sets * trunk.frames_per_set, depth) for sets in range(1, trunk.num_sets + 1)]
             for cell in cells if depth >= first_depth else ():
                 if self._name(cell) not in self.heads:
-                    head = build_head(
-                        self._kind(cell), stage.layout.channels, num_classes, dropout, trunk.num_frames
-                    )
-                    self.heads[self._name(cell)] = head
+                    self.heads[self._name(cell)] = self.new_head(cell)
             readers.append(Reader.of(stage, (self.head(cell) for cell in cells if depth >= first_depth)))
         self.readers = tuple(readers)
 
@@ -89,18 +88,36 @@ class OneShotNetwork(PlannedNetwork):
         Raises:
             PlanError: The clips, the order, the shift or a cell does not fit the trunk.
         """
-        plan = self.plan
-        check_clips(clips_BTCHW, plan)
         frames_per_set = self.frames_per_set(order)
-        if shift.kind != "none" and shift != replace(plan.temporal_shift, across_groups=shift.across_groups):
-            raise PlanError(f"the trunk has {plan.temporal_shift}, asked for {shift}", where="temporal_shift")
         frame_cells = [(cell.sets * frames_per_set, cell.depth) for cell in cells]
         times = order.frame_indices(frames_per_set)[: max(frames for frames, _ in frame_cells)]
-        self.history.begin(0, len(times), shift.restarts(order, frames_per_set))
-        self.history.still = shift.kind == "none"
-        state = take_frames(clips_BTCHW, times)
+        state = self._fed(clips_BTCHW, order, shift, times)
         heads = [self.head(cell) for cell in frame_cells]
         return torch.stack(read_cells(self.backbone, self.readers, state, times, frame_cells, heads))
+
+    def frame_vectors(
+        self, clips_BTCHW: torch.Tensor, order: FrameOrder, shift: TemporalShift, cells: Sequence[Exit]
+    ) -> dict[int, torch.Tensor]:
+        """Return for each depth of ``cells`` the features of the frames seen there, (B, T', C); as of forward."""
+        frames_per_set = self.frames_per_set(order)
+        seen: dict[int, int] = {}
+        for cell in cells:
+            seen[cell.depth] = max(seen.get(cell.depth, 0), cell.sets * frames_per_set)
+        times = order.frame_indices(frames_per_set)[: max(seen.values())]
+        state = self._fed(clips_BTCHW, order, shift, times)
+        return vectors_at(self.backbone, self.readers, state, len(times), seen)
+
+    def _fed(
+        self, clips_BTCHW: torch.Tensor, order: FrameOrder, shift: TemporalShift, times: Sequence[int]
+    ) -> torch.Tensor:
+        """Return the frames at ``times`` as a batch, the shifts told of them."""
+        check_clips(clips_BTCHW, self.plan)
+        own = self.plan.temporal_shift
+        if shift.kind != "none" and shift != replace(own, across_groups=shift.across_groups):
+            raise PlanError(f"the trunk has {own}, asked for {shift}", where="temporal_shift")
+        self.history.begin(0, len(times), shift.restarts(order, self.frames_per_set(order)))
+        self.history.still = shift.kind == "none"
+        return take_frames(clips_BTCHW, times)
 
     def frames_per_set(self, order: FrameOrder) -> int:
         """Return how many frames a set of ``order`` holds.
@@ -126,6 +143,11 @@ class OneShotNetwork(PlannedNetwork):
             raise PlanError(f"there is no head after {cell[0]} frames at depth {cell[1]}", where="exits")
         return cast(ExitHead, self.heads[name])
 
+    def new_head(self, cell: tuple[int, int]) -> ExitHead:
+        """Return a head like that of a cell, freshly initialised."""
+        channels = self.backbone.stages[cell[1] - 1].layout.channels
+        return build_head(self._kind(cell), channels, self.num_classes, self.dropout, self.plan.num_frames)
+
     def weights_of(self, plan: Plan) -> dict[str, torch.Tensor]:
         """Return the weights that ``plan``'s own network begins with; a head of another kind is left out.
 
@@ -146,3 +168,52 @@ class OneShotNetwork(PlannedNetwork):
 
     def _name(self, cell: tuple[int, int]) -> str:
         return f"{self._kind(cell) if self.share_heads else cell[0]}x{cell[1]}"
+
+
+class FedNetwork(HeadedNetwork):
+    """A one-shot network as one trunk feeds it: all cells of the trunk's grid that have heads are its exits.
+
+    Args:
+        network: The one-shot network.
+        trunk: Says the order, its groups and the shift.
+    """
+
+    def __init__(self, network: OneShotNetwork, trunk: Plan) -> None:
+        super().__init__(trunk, network.num_classes)
+        self.network = network
+        self.cells = grid_cells(trunk, network.first_depth)
+        self._frames = [(trunk.frames_seen(cell), cell.depth) for cell in self.cells]
+        self._times = trunk.frame_order.frame_indices(trunk.frames_per_set)
+        self._feed = (trunk.frame_order, trunk.temporal_shift, self.cells)
+
+    def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:
+        """Return the logits of all cells, (E, B, K), by sets, then by depth."""
+        logits_EBK: torch.Tensor = self.network(clips_BTCHW, *self._feed)
+        return logits_EBK
+
+    @property
+    def head_depths(self) -> tuple[int, ...]:
+        """The cells' depths."""
+        return tuple(cell.depth for cell in self.cells)
+
+    def head(self, exit_: int) -> ExitHead:
+        """Return the head of a cell, by its place among the cells."""
+        return self.network.head(self._frames[exit_])
+
+    def new_head(self, exit_: int) -> ExitHead:
+        """Return a head like that of a cell, freshly initialised."""
+        return self.network.new_head(self._frames[exit_])
+
+    def frame_vectors(self, clips_BTCHW: torch.Tensor) -> dict[int, torch.Tensor]:
+        """Return for each depth with heads the features of all frames, (B, T, C), in the order fed."""
+        return self.network.frame_vectors(clips_BTCHW, *self._feed)
+
+    def head_input(self, exit_: int, vectors_BTC: torch.Tensor) -> tuple[Any, ...]:
+        """Return what a cell's head is called with, from its depth's vectors."""
+        return input_of(self.head(exit_), vectors_BTC, self._times[: self._frames[exit_][0]])
+
+
+def grid_cells(trunk: Plan, first_depth: int) -> list[Exit]:
+    """Return all cells of the trunk's grid that have heads, by sets, then by depth; the last cell is last."""
+    depths = range(first_depth, trunk.exits.last.depth + 1)
+    return [Exit(sets, depth) for sets in range(1, trunk.num_sets + 1) for depth in depths]

@@ -7,16 +7,16 @@ from typing import Any, cast
 import torch
 from torch import nn
 
-from dynsearch.families.grid.cells import Reader, take_frames
+from dynsearch.families.grid.cells import Reader, input_of, take_frames
 from dynsearch.network import ExitHead
 from dynsearch.network.backbone.backbone import Backbone, check_branches
 from dynsearch.network.backbone.shift import attach_shifts
 from dynsearch.network.heads import build_head, head_slots, reads_as_timm
-from dynsearch.network.multi_exit import HeadedNetwork
+from dynsearch.network.multi_exit import HeadedNetwork, MultiExitNetwork
 from dynsearch.plan import Plan
 
 
-class GridParts(HeadedNetwork):
+class GridParts(MultiExitNetwork, HeadedNetwork):
     """The layers of a grid network, and what feeds them; :class:`GridNetwork` runs them.
 
     Args:
@@ -50,6 +50,11 @@ class GridParts(HeadedNetwork):
         """The one backbone."""
         return (self.backbone,)
 
+    @property
+    def head_depths(self) -> tuple[int, ...]:
+        """The exits' depths."""
+        return tuple(slot.depth for slot in self.slots)
+
     def head(self, exit_: int) -> ExitHead:
         """Return the head of an exit, counted from 0."""
         return cast(ExitHead, self.heads[self.slots[exit_].index])
@@ -63,9 +68,7 @@ class GridParts(HeadedNetwork):
     def head_input(self, exit_: int, vectors_BTC: torch.Tensor) -> tuple[Any, ...]:
         """Return what an exit's head is called with, from the vectors of the frames that its depth sees."""
         seen = self.plan.frames_seen(self.plan.exits.exits[exit_])
-        if self.head(exit_).reads == "sequence":
-            return vectors_BTC[:, :seen], self.frames_in_order[:seen]
-        return (vectors_BTC[:, :seen].mean(dim=1),)
+        return input_of(self.head(exit_), vectors_BTC, self.frames_in_order[:seen])
 
     def frames(self, clips_BTCHW: torch.Tensor, start: int, stop: int) -> torch.Tensor:
         """Return the frames fed from position ``start`` up to ``stop``, as a batch (B x T', C, H, W)."""

@@ -12,12 +12,11 @@ from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from dynsearch.data.loader import Batches, begin_epoch
-from dynsearch.families.grid.one_shot import OneShotNetwork
+from dynsearch.families.grid.one_shot import FedNetwork, OneShotNetwork
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.search.driver import Observer
-from dynsearch.search.one_shot.sandwich import grid_cells
 from dynsearch.search.one_shot.scoring import SPLIT, fill_grid, open_grid
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import trained_one_shot
@@ -25,9 +24,14 @@ from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import OneShotConfig
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.clip_source import ClipSource
-from dynsearch.training.config import TrainingConfig
+from dynsearch.training.config import RefitConfig, TrainingConfig
 from dynsearch.training.device import pick_device
 from dynsearch.training.made import WEIGHTS
+from dynsearch.training.refit import refit_heads
+
+
+_FIT = RefitConfig(passes=1, seeds=1)
+"""How heads are fitted for each order; more of either brought nothing."""
 
 
 @dataclass
@@ -67,7 +71,7 @@ class Library:
             trunk,
             self.source,
             first_depth=self.space.exits.min_depth,
-            weights=hashlib.sha256(weights.read_bytes()).hexdigest()[:16],
+            weights=self._key(weights),
             max_bytes=self.run.max_grid_bytes,
             measure=self.measure,
         )
@@ -76,19 +80,27 @@ class Library:
                 f"scoring order {trunk.frame_order}, {trunk.temporal_shift}, on {writer.num_videos} calibration "
                 f"videos: {writer.num_bytes / 1e6:,.1f} MB"
             )
-            network, device = self._network(shape), pick_device()
-            network.to(device)
-            training = self._loader("train", trunk, training=True)
-            begin_epoch(training, 0)
-            cells = grid_cells(trunk, network.first_depth)
-            reestimate_norms(
-                network,
-                lambda clips: network(clips.to(device), trunk.frame_order, trunk.temporal_shift, cells),
-                training,
-                self.settings.norm_batches,
-            )
-            fill_grid(writer, network, trunk, self._loader(SPLIT, trunk, training=False), device)
+            device = pick_device()
+            network = FedNetwork(self._network(shape), trunk).to(device)
+            self._prepare(network, device)
+            fill_grid(writer, network, self._loader(SPLIT, trunk, training=False), device)
         return ScoreGrid.load(folder)
+
+    def _prepare(self, network: FedNetwork, device: torch.device) -> None:
+        """Give the network statistics and heads for the trunk's order."""
+        training = self._loader("train", network.plan, training=True)
+        begin_epoch(training, 0)
+        reestimate_norms(
+            network, lambda clips: network(clips.to(device)), training, self.settings.norm_batches
+        )
+        if self.config.refit_heads is not None:
+            config = self.config.model_copy(update={"refit_heads": _FIT})
+            refit_heads([network], self.source, config, device=device, seed=self.seed)
+
+    def _key(self, weights: Path) -> str:
+        """Return what makes the network's answers under an order: its weights, and whether heads are fitted for it."""
+        digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
+        return digest if self.config.refit_heads is None else f"{digest} {_FIT!r}"
 
     def _loader(self, split: str, trunk: Plan, *, training: bool) -> Batches:
         return self.source.loader(split, trunk, self.config, training=training, seed=self.seed)

@@ -5,7 +5,7 @@ from typing import Any
 import torch
 
 from dynsearch.families.grid.choices import sample_trunk
-from dynsearch.families.grid.one_shot import OneShotNetwork
+from dynsearch.families.grid.one_shot import OneShotNetwork, grid_cells
 from dynsearch.network import PlannedNetwork
 from dynsearch.network.backbone.backbone import Backbone
 from dynsearch.network.losses import ExitLoss
@@ -53,12 +53,6 @@ class SandwichTraining(PlannedNetwork):
         trunk = sample_trunk(self.space, TorchDraws())
         cells = drawn_cells(trunk, self.network.first_depth, self.num_others)
         return self.network(clips_BTCHW, trunk.frame_order, trunk.temporal_shift, cells)
-
-
-def grid_cells(trunk: Plan, first_depth: int) -> list[Exit]:
-    """Return all cells of the trunk's grid that have heads, by sets, then by depth; the last cell is last."""
-    depths = range(first_depth, trunk.exits.last.depth + 1)
-    return [Exit(sets, depth) for sets in range(1, trunk.num_sets + 1) for depth in depths]
 
 
 def drawn_cells(trunk: Plan, first_depth: int, num_others: int | None) -> list[Exit]:

@@ -10,14 +10,13 @@ from dynsearch.cost.backbone import head_cost
 from dynsearch.data.loader import Batches, begin_epoch
 from dynsearch.errors import Stopped
 from dynsearch.families.grid.cost import grid_cost
-from dynsearch.families.grid.one_shot import OneShotNetwork
+from dynsearch.families.grid.one_shot import FedNetwork, grid_cells
 from dynsearch.measures import COUNTED, CostMeasure, in_units
 from dynsearch.plan import ExitPlacement, Plan
 from dynsearch.plan.heads import head_kinds
 from dynsearch.scores.grid_files import GridWriter
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.scores.step_costs import RectangleSteps, StepTable
-from dynsearch.search.one_shot.sandwich import grid_cells
 from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.stopping import stop_wanted
 
@@ -61,9 +60,7 @@ def open_grid(
 
 
 @torch.inference_mode()
-def fill_grid(
-    writer: GridWriter, network: OneShotNetwork, trunk: Plan, loader: Batches, device: torch.device
-) -> None:
+def fill_grid(writer: GridWriter, network: FedNetwork, loader: Batches, device: torch.device) -> None:
     """Compute what the grid lacks, batch by batch of the calibration videos in their own order.
 
     The network is in evaluation mode, with statistics for the trunk's order.
@@ -71,11 +68,10 @@ def fill_grid(
     Raises:
         Stopped: This process was asked to stop.
     """
-    cells = grid_cells(trunk, network.first_depth)
-    shape = (trunk.num_sets, -1)
+    shape = (network.plan.num_sets, -1)
     begin_epoch(loader, 0, first_batch=writer.num_done // loader.batch_sampler.batch_size)
     for clips, _, indices in loader:
-        logits_EBK = network(clips.to(device), trunk.frame_order, trunk.temporal_shift, cells)
+        logits_EBK = network(clips.to(device))
         new = logits_EBK[:, indices >= writer.num_done].float().cpu()
         writer.write(new.unflatten(0, shape).numpy())
         if stop_wanted():

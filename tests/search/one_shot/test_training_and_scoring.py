@@ -14,11 +14,12 @@ from torch.nn.functional import cross_entropy
 from dynsearch.errors import ScoresError
 from dynsearch.families import build_network, cost_table
 from dynsearch.families.grid.choices import sample_trunk, trunk_choices
+from dynsearch.families.grid.one_shot import grid_cells
 from dynsearch.network.losses import distilled_cross_entropies, sum_of_cross_entropies
 from dynsearch.network.weights.files import load_weights
 from dynsearch.plan import Exit, ExitPlacement, FrameOrder
 from dynsearch.search.one_shot.library import Library, reestimate_norms
-from dynsearch.search.one_shot.sandwich import SandwichTraining, drawn_cells, grid_cells, weighted
+from dynsearch.search.one_shot.sandwich import SandwichTraining, drawn_cells, weighted
 from dynsearch.search.one_shot.scoring import grid_steps
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import WarmStart, trained_one_shot
