@@ -17,7 +17,7 @@ class SlotsHead(ExitHead):
 
     Each frame's features become 32 numbers (linear, LayerNorm, ReLU), which its position in time weighs; their sum
     over the frames seen gives 64, and a linear layer the logits. A position not seen adds nothing, so that heads
-    which have seen different frames can be one. No gradient goes from this branch to the backbone.
+    which have seen different frames can be one.
 
     Args:
         channels: C.
@@ -43,7 +43,7 @@ class SlotsHead(ExitHead):
         return (self.of_frame, *self.of_mean.first_layers())
 
     def wait(self) -> None:
-        """Answer as a linear head does; what no gradient leads from to the backbone has no say while it is trained."""
+        """Answer as a linear head does: the order of frames has no say while the backbone is trained."""
         nn.init.zeros_(self.linear.weight)
         for part in (self.of_frame, self.norm, self.linear):
             part.requires_grad_(False)
@@ -52,7 +52,7 @@ class SlotsHead(ExitHead):
 
     def forward(self, frames_BTC: torch.Tensor, times: Sequence[int]) -> torch.Tensor:
         """Return logits (B, K) for the features (B, T', C) of the frames at these positions in time."""
-        seen_BTD = self.norm(self.of_frame(frames_BTC.detach())).relu()
+        seen_BTD = self.norm(self.of_frame(frames_BTC)).relu()
         hidden = (seen_BTD.flatten(1) @ self.slots[list(times)].flatten(0, 1) + self.bias).relu()
         logits: torch.Tensor = self.of_mean(frames_BTC.mean(dim=1)) + self.linear(self.dropout(hidden))
         return logits

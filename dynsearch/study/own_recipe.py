@@ -67,7 +67,6 @@ def fitting(root: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
             "dropout": 0.5,
             "grad_clip": 5,
             "pretrained": True,
-            "refit_heads": {},
         },
     }
     space = {

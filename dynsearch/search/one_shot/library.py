@@ -29,7 +29,6 @@ from dynsearch.training.device import pick_device
 from dynsearch.training.made import WEIGHTS
 from dynsearch.training.refit import refit_heads
 
-
 _FIT = RefitConfig(passes=1, seeds=1)
 """How heads are fitted for each order; more of either brought nothing."""
 

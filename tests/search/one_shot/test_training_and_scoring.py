@@ -14,7 +14,7 @@ from torch.nn.functional import cross_entropy
 from dynsearch.errors import ScoresError
 from dynsearch.families import build_network, cost_table
 from dynsearch.families.grid.choices import sample_trunk, trunk_choices
-from dynsearch.families.grid.one_shot import grid_cells
+from dynsearch.families.grid.one_shot import FedNetwork, grid_cells
 from dynsearch.network.losses import distilled_cross_entropies, sum_of_cross_entropies
 from dynsearch.network.weights.files import load_weights
 from dynsearch.plan import Exit, ExitPlacement, FrameOrder
@@ -26,7 +26,7 @@ from dynsearch.search.one_shot.training import WarmStart, trained_one_shot
 from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import OneShotConfig
 from dynsearch.study.run_settings import RunSettings
-from dynsearch.training.config import TrainingConfig
+from dynsearch.training.config import RefitConfig, TrainingConfig
 from tests.search.one_shot.draws import ToyDraws
 from tests.search.toy import Silent
 from tests.training.fakes import ArraySource
@@ -168,6 +168,33 @@ def test_a_grid_is_the_networks_own_answers_under_statistics_of_its_order(traine
     assert grid.labels_N.tolist() == [i % 3 for i in range(30)]
     assert [note for note in notes if "30 calibration videos: 0.0 MB" in note]
     assert "test" not in source.loads
+
+
+def test_heads_are_fitted_for_the_order_before_it_is_scored(trained, tmp_path):
+    _, trunk, _, _ = trained
+    source, config = ArraySource(), CONFIG.model_copy(update={"refit_heads": RefitConfig(seeds=1)})
+    shape, space = Shape("test_resnet", 4, 32, "slots"), SPACE.model_copy(update={"heads": ["slots"]})
+    trunk = replace(trunk, head="slots")
+    made = library(tmp_path, space=space, config=config)
+    grid = made.grid(trunk)
+    waiting = trained_one_shot(shape, space, source, SETTINGS, config, tmp_path / shape.folder_name, seed=0)
+    fed = FedNetwork(waiting, trunk)
+    plain = fed(clips := next(iter(source.loader("train", trunk, config, training=False, seed=0)))[0])
+    assert plain.shape == (12, 12, 3)
+    vectors = fed.frame_vectors(clips)
+    for k, cell in enumerate(fed.cells):
+        assert fed.head_depths[k] == cell.depth
+        torch.testing.assert_close(fed.head(k)(*fed.head_input(k, vectors[cell.depth])), plain[k])
+    calibration, labels_N, _ = next(iter(source.loader("calibration", trunk, config, training=False, seed=0)))
+    first = len(labels_N)
+    fitted = torch.as_tensor(grid.logits_SMNK.reshape(12, 30, 3)[:, :first].astype(np.float32))
+    reestimate_norms(fed, fed, source.loader("train", trunk, config, training=True, seed=0), 2)
+    loss = lambda logits_EBK: float(cross_entropy(logits_EBK.flatten(0, 1), labels_N.repeat(12)))  # noqa: E731
+    with torch.inference_mode():
+        assert loss(fitted) < loss(fed(calibration))
+    again = library(tmp_path, space=space, config=config)
+    np.testing.assert_array_equal(again.grid(trunk).logits_SMNK, grid.logits_SMNK)
+    assert not again.observer.notes
 
 
 def test_a_placements_cost_is_the_plans(trained):
