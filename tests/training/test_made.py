@@ -29,7 +29,7 @@ OTHERS = {
     "dropout": [0.0], "grad_clip": [1.0], "amp": ["off", "bf16"], "channels_last": [False], "compile": [True],
     "recompute": [True], "ema_decay": [0.5], "exit_loss": ["linear", "distill"], "freeze_batch_norm": [True],
     "sync_batch_norm": [True], "pretrained": [True], "multi_scale_crop": [False], "flip": [True],
-    "resize": ["squeeze", "letterbox"], "max_bad_videos": [0.5],
+    "resize": ["squeeze", "letterbox"], "sampling": ["ends", "padded"], "max_bad_videos": [0.5],
 }  # fmt: skip
 """Of every training setting other values; a file of weights is looked at below."""
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from dynsearch.families import build_network
-from dynsearch.families.grid.one_shot import OneShotNetwork
+from dynsearch.families.grid.one_shot import FedNetwork, OneShotNetwork
 from dynsearch.files import write_text
 from dynsearch.network.losses import EXIT_LOSSES
 from dynsearch.network.weights.files import load_weights, save_weights
@@ -25,6 +25,7 @@ from dynsearch.training.device import pick_device
 from dynsearch.training.loop import EpochReport, train
 from dynsearch.training.made import STATE, WEIGHTS, Made, first_text, former_text, hashed
 from dynsearch.training.metrics_log import MetricsLog
+from dynsearch.training.refit import let_heads_wait
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
 
@@ -68,9 +69,7 @@ def trained_one_shot(
     trunk, part = shape.finest_trunk(space), shape.within(space)
     seed_torch(seed, "init")
     network = build_one_shot(trunk, space, source.num_classes, settings, dropout=config.dropout)
-    if config.refit_heads is not None:
-        for head in network.heads.values():
-            head.wait()  # type: ignore[operator]  # The plans' heads are fitted when these are trained.
+    let_heads_wait(FedNetwork(network, trunk), config)
     weights = folder / WEIGHTS
     facts: dict[str, Any] = {
         "space": part.fingerprint,
