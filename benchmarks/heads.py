@@ -39,6 +39,7 @@ PLANS = {
     },
 }
 EPOCHS = {"motions": 12, "gestures": 12}
+HEADS = {"motions": ["linear>mlp", "linear>slots"], "gestures": ["linear>mlp", "slots", "linear>slots"]}
 PEOPLE = ("11+20+25", "10+19+22", "12+26+27")
 """Who is in test, by seed."""
 
@@ -114,14 +115,14 @@ def main() -> None:
     )
     parser.add_argument("data", choices=sorted(PLANS))
     parser.add_argument("--work", type=Path, required=True)
-    parser.add_argument("--heads", nargs="+", default=["linear>mlp", "linear>slots"])
+    parser.add_argument("--heads", nargs="+", help="default: what the shipped recipe does, and others")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--weights", type=Path)
     arguments = parser.parse_args()
     runs = {
         head: [trained(arguments.data, head, seed, arguments) for seed in range(arguments.seeds)]
-        for head in dict.fromkeys(["linear", *arguments.heads])
+        for head in dict.fromkeys(["linear", *(arguments.heads or HEADS[arguments.data])])
     }
     first = runs["linear"][0].test.cost_E
     budgets = np.linspace(first[0], first[-1], 20) * 1.02  # Heads may cost 2%.
@@ -134,7 +135,7 @@ def main() -> None:
         low, high = interval(right_N, groups_N)
         less, more = interval(right_N - base_N, groups_N)
         trained_with, _, name = head.rpartition(">")
-        table[name] = {
+        table[head if name in table else name] = {
             "trained_with": trained_with or name,
             "seeds": len(scores),
             "frontier_mean": round(100 * float(right_N.mean()), 2),
