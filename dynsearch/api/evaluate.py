@@ -60,15 +60,8 @@ def evaluate(
     if plans.get("weights") is not None or isinstance(bundle, Plan):
         with tempfile.TemporaryDirectory() as folder:
             made = score(
-                bundle,
-                dataset,
-                output=folder,
-                batch_size=batch_size,
-                data_root=data_root,
-                run=run,
-                warn=tell,
-                **plans,
-            ).bundle
+                bundle, dataset, output=folder, batch_size=batch_size, data_root=data_root, run=run, warn=tell, **plans
+            ).bundle  # fmt: skip
             assert made is not None
             own = tell if split == "all" else lambda text: None  # the rest was said already
             return evaluate(

@@ -75,6 +75,8 @@ def measured(
         dataset, root = dataset or bundle.recipe.dataset, bundle.root(dataset, root)
     elif dataset is None:
         raise click.UsageError("A plan with --weights needs --dataset.")
+    elif Path(what).is_dir():
+        raise click.UsageError("A bundle has its own weights; --weights goes with a PLAN.")
     else:
         find_plan(what)
     check_root(dataset, root)

@@ -128,9 +128,11 @@ class TrainingConfig(Settings):
 
     @field_validator("weights", mode="before")
     @classmethod
-    def _is_named(cls, value: Any) -> Any:
-        if isinstance(value, dict):
-            return {name: cls._is_named(file) for name, file in value.items()}
-        if value == "":
-            raise ValueError("must name a file")
-        return at_home(value) if isinstance(value, str) else value
+    def _are_named(cls, value: Any) -> Any:
+        files = value if isinstance(value, dict) else {"": value}
+        if value is None:
+            return None
+        if not files or not all(isinstance(file, str | Path) and str(file) for file in files.values()):
+            raise ValueError("must name a file, or files by the names of backbones")
+        paths = {str(name): Path(at_home(str(file))) for name, file in files.items()}
+        return paths if isinstance(value, dict) else paths[""]

@@ -244,6 +244,10 @@ def test_a_network_without_all_its_weights_is_refused(work, tmp_path):
         (("plan.yaml", "--output", "x"), "or give --weights FILE with a plan"),
         (("plan.yaml", "--weights", "net.pth", "--output", "x"), "needs --dataset"),
         (("nothing", "--weights", "net.pth", "--dataset", "folders", "--output", "x"), "there is no plan"),
+        (
+            ("net", "--weights", "net.pth", "--dataset", "folders", "--output", "x"),
+            "A bundle has its own weights",
+        ),
         (("net", "--output", "net"), "net"),
         (("net", "--output", "net/scores-test.npz", "--split", "test"), "net"),
         (("net", "--output", "data", "--dataset", "folders", "--data-root", "data"), "data"),

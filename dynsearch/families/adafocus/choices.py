@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from dynsearch.families.adafocus.options import AdaFocusOptions
-from dynsearch.plan import Exit, ExitPlacement, FrameOrder, Plan, TemporalShift
+from dynsearch.plan import FrameOrder, Plan
 from dynsearch.space import Choices, SpaceAxes, Suggester, choose
 from dynsearch.space.axes import Names, Numbers
 
@@ -54,10 +54,10 @@ class AdaFocusChoices(Choices):
         }
         if choose(trial, "adafocus.patch_per", self.patch_per) == "video":
             fields["global_frames"] = choose(trial, "adafocus.global_frames", self.global_frames)
-            return self._one_patch(grid.num_frames, size, **fields)
+            return self._plan(grid.num_frames, size, None, "bidirectional", **fields)
         order = FrameOrder.named(choose(trial, "frame_order", axes.frame_orders), grid.num_sets)
-        shift = TemporalShift(choose(trial, "adafocus.temporal_shift", self.temporal_shifts))
-        return self._recurrent(grid.num_frames, size, order, shift, **fields)
+        shift = choose(trial, "adafocus.temporal_shift", self.temporal_shifts)
+        return self._plan(grid.num_frames, size, order, shift, **fields)
 
     def cheapest(self, axes: SpaceAxes) -> Iterator[Plan]:
         """Yield plans among which is that with the cheapest first exit."""
@@ -71,31 +71,27 @@ class AdaFocusChoices(Choices):
             }
             if "video" in self.patch_per:
                 for count in self.global_frames:
-                    yield self._one_patch(grid.num_frames, size, global_frames=count, **fields)
+                    yield self._plan(
+                        grid.num_frames, size, None, "bidirectional", global_frames=count, **fields
+                    )
             if "frame" in self.patch_per:
                 order = FrameOrder.named(axes.frame_orders[0], grid.num_sets)
-                yield self._recurrent(grid.num_frames, size, order, TemporalShift("none"), **fields)
+                yield self._plan(grid.num_frames, size, order, "none", **fields)
 
-    def _recurrent(
-        self,
-        num_frames: int,
-        image_size: int,
-        order: FrameOrder,
-        shift: TemporalShift,
-        *,
-        backbone: str,
-        **fields: Any,
+    def _plan(
+        self, num_frames: int, size: int, order: FrameOrder | None, shift: str, *, backbone: str, **own: Any
     ) -> Plan:
-        exits = ExitPlacement(tuple(Exit(sets, 1) for sets in range(1, order.num_sets + 1)))
+        """Return a plan with one patch per frame; without an order, per video."""
+        per = "frame" if order else "video"
         widths: dict[str, Any] = {
             "policy_width": self.policy_width,
             "classifier_width": self.classifier_width,
         }
-        options = AdaFocusOptions(patch_per="frame", **widths, **fields)
-        return Plan(backbone, num_frames, order, exits, image_size, shift, family="adafocus", options=options)
-
-    def _one_patch(self, num_frames: int, image_size: int, *, backbone: str, **fields: Any) -> Plan:
-        order, shift = FrameOrder.named("sequential", num_frames), TemporalShift("bidirectional")
-        exits = ExitPlacement((Exit(num_frames, 1), Exit(num_frames, 2)))
-        options = AdaFocusOptions(patch_per="video", policy_width=self.policy_width, **fields)
-        return Plan(backbone, num_frames, order, exits, image_size, shift, family="adafocus", options=options)
+        options = AdaFocusOptions(patch_per=per, **widths, **own)
+        exits = (
+            [f"{sets + 1}x1" for sets in range(order.num_sets)]
+            if order
+            else [f"{num_frames}x{d}" for d in (1, 2)]
+        )
+        order = order or FrameOrder.named("sequential", num_frames)
+        return Plan(backbone, num_frames, order, exits, size, shift, family="adafocus", options=options)

@@ -35,7 +35,7 @@ def load_whole(network: FocusNetwork, path: Path) -> tuple[Loaded, ...]:
     tensors, left = without_wrappers(tensors)
     if not {"global_CNN", "local_CNN"} <= {name.partition(".")[0] for name in tensors}:
         return ()
-    _refuse_other_looks(network, "frame" if any(".gru." in name for name in tensors) else "video", path)
+    _refuse_other_options(network, tensors, path)
     ours, wanted = _renamed(network, tensors, path), network.state_dict()
     for name in ours.keys() - wanted.keys():
         left.append(f"{name} {tuple(ours[name].shape)}: the plan has no such layer")
@@ -48,12 +48,7 @@ def load_whole(network: FocusNetwork, path: Path) -> tuple[Loaded, ...]:
         elif ".linear." in name and name in ours and ours[name].shape != value.shape:
             left.append(f"{name} {tuple(ours[name].shape)}: the network's is {tuple(value.shape)}")
             fresh[name.partition(".linear.")[0]], ours[name] = None, value
-    widths = {
-        "policy_width": r"policy\.(encoder|layers)\.4\.weight",
-        "classifier_width": r"classifier\.hidden\.0\.weight",
-    }
-    found = [f"{key}: {len(ours[n])}" for key, form in widths.items() for n in ours if re.fullmatch(form, n)]
-    load_strictly(network, ours, path, f"In the file's network options are {', '.join(found)}")
+    load_strictly(network, ours, path)
     size = sum(value.numel() for value in network.parameters())
     heads = () if fresh else tuple(map(str, network.plan.exits.exits))
     whole = "both backbones, policy and classifiers"
@@ -72,18 +67,23 @@ def load_whole(network: FocusNetwork, path: Path) -> tuple[Loaded, ...]:
     )
 
 
-def _refuse_other_looks(network: FocusNetwork, per: str, path: Path) -> None:
-    """Refuse a file with one patch ``per`` frame or video where the plan has them otherwise, or its glance."""
-    wishes, options = {}, network.options
-    if per != options.patch_per:
-        wishes["patch_per"] = per
-    elif per == "frame" and options.global_size and options.global_resize != "aligned":
-        wishes["global_resize"] = "aligned"
-    for name, value in wishes.items():
+def _refuse_other_options(network: FocusNetwork, tensors: Tensors, path: Path) -> None:
+    """Refuse a file that is not of the plan's options, as far as it shows."""
+    options, recurrent = network.options, any(".gru." in name for name in tensors)
+    says: dict[str, object] = {"patch_per": "frame" if recurrent else "video"}
+    if recurrent and options.global_size:
+        says["global_resize"] = "aligned"
+    for name, value in tensors.items():
+        if width := re.fullmatch(
+            r"(policy)_stn\.(?:encoder\.)?4\.weight|(classifier)\.mlp\.layers\.0\.weight", name
+        ):
+            says[f"{width[1] or width[2]}_width"] = len(value)
+    wrong = ", ".join(f"{name}: {value}" for name, value in says.items() if getattr(options, name) != value)
+    if wrong:
         raise WeightsError(
-            f"weights of a network that looks otherwise: AdaFocusV2's with {name} {value}",
+            f"weights of AdaFocusV2 with {wrong}",
             where=str(path),
-            hint=f"Write options.{name}: {value} in the plan",
+            hint=f"Write options: {{{wrong}}} in the plan",
         )
 
 

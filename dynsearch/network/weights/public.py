@@ -167,6 +167,8 @@ def _msdnet_name(name: str, scales: Counter[str]) -> str:
 
 def _from_frameexit(tensors: Tensors) -> PublicWeights:
     """Read the ResNet of a FrameExit network."""
+    if not any(re.match(r"(backbone\.)?4\.", name) for name in tensors):
+        return PublicWeights(tensors)
     backbone = {
         re.sub(r"^(?:backbone\.)?([014567])\.", lambda row: f"{_RESNET_ROW[row[1]]}.", name): value
         for name, value in tensors.items()

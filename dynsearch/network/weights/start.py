@@ -107,8 +107,8 @@ def _load(
     counts = {name: value for name, value in wanted.items() if name.endswith("num_batches_tracked")}
     used = counts | {name: value for name, value in tensors.items() if name not in deeper}
     hint = (
-        f"Nearest is the layout {public.layout}, which gives {fitting(used, wanted)} of the {len(wanted)} tensors of "
-        f"{backbone.name}; layouts that are read: {', '.join(LAYOUTS)}, AdaFocusV2"
+        f"Nearest is the layout {public.layout}, which gives {fitting(public.backbone, wanted)} of the {len(wanted)} "
+        f"tensors of {backbone.name}; layouts that are read: {', '.join(LAYOUTS)}, AdaFocusV2"
     )
     load_strictly(backbone.model, used, source, hint)
     lines += public.left

@@ -204,7 +204,7 @@ def test_half_precision_other_classes_and_fewer_exits(tmp_path):
     "Files",
     "AdaFocusV2's weights for a plan that looks otherwise: a patch per video, glances resized otherwise, other widths",
     happens="are refused, with what to write in the plan",
-    sees="`weights of a network that looks otherwise: ...`",
+    sees="`weights of AdaFocusV2 with ...`",
 )
 @pytest.mark.parametrize(
     ("kind", "plan", "says"),
@@ -212,25 +212,25 @@ def test_half_precision_other_classes_and_fewer_exits(tmp_path):
         (
             ("mobilenetv2_100",),
             focus_plan(video=True),
-            "patch_per frame. Write options.patch_per: frame in the plan",
+            "Write options: {patch_per: frame, classifier_width: 24} in the plan",
         ),
-        (None, focus_plan(), "patch_per video. Write options.patch_per: video in the plan"),
+        (None, focus_plan(), "Write options: {patch_per: video} in the plan"),
         (
             ("resnet18",),
             focus_plan("resnet18", global_size=32),
-            "global_resize aligned. Write options.global_resize: aligned",
+            "Write options: {global_resize: aligned} in the plan",
         ),
         (
             ("mobilenetv2_100",),
             focus_plan(policy_width=8),
-            "of another shape .*policy_width: 16, classifier_width: 24",
+            "Write options: {policy_width: 16} in the plan",
         ),
         (("resnet18",), focus_plan(), "missing global_net.backbone.model.conv_stem.weight"),
     ],
 )
 def test_plans_that_the_file_is_not_of(tmp_path, kind, plan, says):
     net = published(PublishedTSM) if kind is None else published(Published, *kind)
-    with pytest.raises(WeightsError, match=f"f.pth: weights of a.*{says}"):
+    with pytest.raises(WeightsError, match=f"f.pth: weights of .*{says}"):
         started(plan, saved(net, tmp_path / "f.pth"))
 
 
