@@ -93,7 +93,8 @@ class MultiExitNetwork(Costed, PlannedNetwork, ABC):
         """Return answers of videos with what they cost."""
         exit_B = np.array([answer.exit for answer in answers], dtype=np.int64)
         cost_B = np.asarray(self.cost_E)[exit_B] if self.cost_E else np.full(len(exit_B), np.nan)
-        logits_BK = torch.stack([answer.logits for answer in answers])
+        rows = [answer.logits for answer in answers]
+        logits_BK = torch.stack(rows) if rows else torch.empty(0, self.num_classes)
         return ProgressiveResult(logits_BK, exit_B, cost_B, self.measure)
 
 

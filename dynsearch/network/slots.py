@@ -53,6 +53,8 @@ class SlotsHead(ExitHead):
     def forward(self, frames_BTC: torch.Tensor, times: Sequence[int]) -> torch.Tensor:
         """Return logits (B, K) for the features (B, T', C) of the frames at these positions in time."""
         seen_BTD = self.norm(self.of_frame(frames_BTC)).relu()
-        hidden = (seen_BTD.flatten(1) @ self.slots[list(times)].flatten(0, 1) + self.bias).relu()
+        # Taken one by one: an index that comes from the host can't be recorded on a GPU.
+        slots = torch.cat([self.slots[time] for time in times])
+        hidden = (seen_BTD.flatten(1) @ slots + self.bias).relu()
         logits: torch.Tensor = self.of_mean(frames_BTC.mean(dim=1)) + self.linear(self.dropout(hidden))
         return logits

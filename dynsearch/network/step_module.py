@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Iterator
 
 import torch
@@ -57,4 +58,6 @@ def step_modules(
 def exported(step: StepModule, tensors: tuple[torch.Tensor, ...]) -> torch.export.ExportedProgram:
     """Return the step as a graph for any number of videos; RuntimeError where it can't be traced."""
     batch = torch.export.Dim("batch", min=1, max=_MAX_BATCH)
-    return torch.export.export(step, (tensors,), dynamic_shapes=(tuple({0: batch} for _ in tensors),))
+    with warnings.catch_warnings():  # of its own innards
+        warnings.simplefilter("ignore")
+        return torch.export.export(step, (tensors,), dynamic_shapes=(tuple({0: batch} for _ in tensors),))

@@ -4,9 +4,11 @@ import numpy as np
 import pytest
 import torch
 
+from dynsearch.network.runtimes import runtime_for
 from dynsearch.training.device import pick_device
 from tests.families.grid.test_progressive import stop_at
 from tests.network.nets import lively_network, random_clips
+from tests.network.runtimes.test_runtimes import assert_same_answers
 from tests.plans import compressed_plan, focus_plan, small_plan
 
 PLANS = {
@@ -38,3 +40,13 @@ def test_a_gpu_computes_what_a_cpu_does_and_stops_early_alike(name):
         torch.testing.assert_close(
             result.logits.cpu() / scale, logits_EBK[k].cpu() / scale, atol=1e-4, rtol=0
         )
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_recorded_graphs_give_what_the_network_gives(name):
+    """In batches as they come, filled up, and waiting; nothing had to run unrecorded."""
+    told = []
+    network = lively_network(PLANS[name]).to(device=pick_device(), memory_format=torch.channels_last)
+    runtime, steps = runtime_for("auto", network, told.append)
+    assert_same_answers(network, steps, (None, 3))
+    assert (runtime, told) == ("graphs", [])

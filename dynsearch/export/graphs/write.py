@@ -1,11 +1,7 @@
 """Writes a bundle's network as graph files, with what a runtime needs to stop early."""
 
-import contextlib
 import inspect
-import io
 import json
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +18,7 @@ from dynsearch.export.ownership import RUNNER, check_graphs, marked
 from dynsearch.files import write_text, written_whole
 from dynsearch.measures import COUNTED
 from dynsearch.network import MultiExitNetwork
+from dynsearch.network.runtimes.onnx import check_onnx, onnx_graph
 from dynsearch.network.step_module import StepModule, exported, step_modules
 from dynsearch.scores import stop_rule
 from dynsearch.scores.confidence import CONFIDENCE_MEASURES
@@ -77,7 +74,7 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str, *, force: bool = Fa
             hint="Serve the bundle itself: dynsearch.load(FOLDER).predict(VIDEO)",
         )
     if format_ == "onnx":
-        _check_onnx()
+        check_onnx()
     check_graphs(folder, force=force)
     (folder / _MANIFEST).unlink(missing_ok=True)
     network = load_network(bundle).eval()
@@ -89,8 +86,7 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str, *, force: bool = Fa
     for step, tensors in step_modules(network, clips):
         path = folder / f"step{step.k}{FORMATS[format_]}"
         try:
-            with _quiet():
-                _write_step(step, tensors, path, format_)
+            _write_step(step, tensors, path, format_)
         except RuntimeError as error:
             reason = " ".join(str(error).split())[:200]
             raise BundleError(
@@ -122,11 +118,7 @@ def _write_step(step: StepModule, tensors: tuple[torch.Tensor, ...], path: Path,
     program = exported(step, tensors)
     with written_whole(path) as temporary:
         if format_ == "onnx":
-            graph = torch.onnx.export(
-                program, input_names=step.inputs, output_names=step.outputs, verbose=False
-            )
-            assert graph is not None
-            graph.save(temporary, external_data=False)
+            onnx_graph(program, step).save(temporary, external_data=False)
         else:
             torch.export.save(program, temporary)
 
@@ -164,22 +156,3 @@ def _manifest(
             for step, path in zip(steps, files, strict=True)
         ],
     }  # fmt: skip
-
-
-def _check_onnx() -> None:
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise BundleError(
-            "writing ONNX needs packages that are not installed",
-            hint="Install them with: pip install 'dynsearch[onnx]'",
-        ) from error
-
-
-@contextlib.contextmanager
-def _quiet() -> Iterator[None]:
-    """The exporter prints its own steps, and warns of its own innards."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
-        yield

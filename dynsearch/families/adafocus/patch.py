@@ -21,7 +21,8 @@ def cut_patches(frames_BCHW: torch.Tensor, places_B2: torch.Tensor, patch_size: 
         The patches, (B, C, P, P).
     """
     height, width = frames_BCHW.shape[-2:]
-    sides = torch.tensor([width, height], device=places_B2.device, dtype=places_B2.dtype)
+    # Numbers from the host can't be recorded on a GPU; these are filled in there.
+    sides = torch.stack([places_B2.new_full((), width), places_B2.new_full((), height)])
     corners_B2 = places_B2 * (sides - patch_size)
     # affine_grid counts from the picture's middle, in halves of its sides.
     move_B2 = (2 * corners_B2 + patch_size) / sides - 1

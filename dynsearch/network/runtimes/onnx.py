@@ -14,6 +14,18 @@ from dynsearch.network.runtimes.made import MadeSteps, Run, Tensors
 from dynsearch.network.step_module import StepModule, exported
 
 
+def check_onnx() -> None:
+    """Raise InputError where what writes and runs ONNX graphs is not installed."""
+    try:
+        import onnxruntime  # noqa: F401
+        import onnxscript  # noqa: F401
+    except ImportError as error:
+        raise InputError(
+            "ONNX needs packages that are not installed",
+            hint="Install them with: pip install 'dynsearch[onnx]'",
+        ) from error
+
+
 class OnnxSteps(MadeSteps):
     """Gives onnxruntime the graph of a step on its first use.
 
@@ -22,14 +34,7 @@ class OnnxSteps(MadeSteps):
     """
 
     def __init__(self, network: MultiExitNetwork) -> None:
-        try:
-            import onnxruntime  # noqa: F401
-            import onnxscript  # noqa: F401
-        except ImportError as error:
-            raise InputError(
-                "the runtime onnx needs packages that are not installed",
-                hint="Install them with: pip install 'dynsearch[onnx]'",
-            ) from error
+        check_onnx()
         super().__init__(network)
 
     def make(self, step: StepModule, tensors: Tensors) -> Run:

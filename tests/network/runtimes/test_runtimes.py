@@ -41,7 +41,7 @@ PLANS = {
 def middling(network, clips):
     """A policy by which about half of what comes stops at each exit, and the dense logits and exits."""
     with torch.inference_mode():
-        logits_ENK = network(clips)
+        logits_ENK = network(clips).cpu()
     confidence_EN = logits_ENK.double().softmax(dim=2).amax(dim=2).numpy()
     left, middles = np.arange(len(clips)), []
     for row in confidence_EN[:-1]:
@@ -55,7 +55,8 @@ def middling(network, clips):
 
 
 def assert_same_answers(network, steps, batches, num_videos=7):
-    clips = random_clips(network.plan, batch=num_videos, seed=2)
+    device = next(network.parameters()).device
+    clips = random_clips(network.plan, batch=num_videos, seed=2).to(device)
     policy, logits_NK, exits = middling(network, clips)
     for batch in batches:
         waiting = Waiting(network.plan, steps, policy, batch=batch)
