@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 
 import torch
 
+from dynsearch.errors import InputError
 from dynsearch.network.backbone.layout import joined
 from dynsearch.network.multi_exit import MultiExitNetwork
 from dynsearch.network.step_module import FRAMES, NEXT, StepModule
@@ -29,16 +30,30 @@ class MadeSteps(ABC):
         """Return what runs ``step`` on any number of videos; ``tensors`` are what goes in for two."""
 
     def step(self, k: int, frames_BTCHW: torch.Tensor | None, kept: Kept) -> tuple[torch.Tensor, Kept]:
-        """Return the logits (B, K) of exit ``k``, and what later steps need."""
+        """Return the logits (B, K) of exit ``k``, and what later steps need.
+
+        Raises:
+            InputError: The step can't be made on this machine, or of this network.
+        """
         given = kept if frames_BTCHW is None else {FRAMES: frames_BTCHW, **kept}
-        if k not in self._made:
+        if k in self._made:
+            step, run = self._made[k]
+            logits, *left = run(tuple(given[name] for name in step.inputs))
+        else:
             step = StepModule(self.network, k, kept)
-            with torch.inference_mode(False), torch.no_grad():
-                tensors = tuple(rows(given[name], 2) for name in step.inputs)
-                step(tensors)
-                self._made[k] = step, self.make(step, tensors)
-        step, run = self._made[k]
-        logits, *left = run(tuple(given[name] for name in step.inputs))
+            try:
+                with torch.inference_mode(False), torch.no_grad():
+                    tensors = tuple(rows(given[name], 2) for name in step.inputs)
+                    step(tensors)
+                    run = self.make(step, tensors)
+                logits, *left = run(tuple(given[name] for name in step.inputs))
+            except RuntimeError as error:
+                reason = " ".join(str(error).split())[:200]
+                raise InputError(
+                    f"the runtime can't run step {k} of {self.network.plan.backbone}: {reason}",
+                    hint="Take the runtime eager",
+                ) from error
+            self._made[k] = step, run
         return logits, dict(zip([name.removeprefix(NEXT) for name in step.outputs[1:]], left, strict=True))
 
 

@@ -12,6 +12,7 @@ from torch.utils._pytree import tree_leaves
 from dynsearch.errors import InputError
 from dynsearch.network.runtimes import recorded as recorded_steps
 from dynsearch.network.runtimes import runtime_for
+from dynsearch.network.runtimes.made import MadeSteps
 from dynsearch.network.runtimes.packed import PackedConv, packed
 from dynsearch.network.runtimes.recorded import RecordedSteps
 from dynsearch.network.sureness import ON_DEVICE
@@ -19,6 +20,7 @@ from dynsearch.network.waiting import Waiting, every_exit
 from dynsearch.plan import TemporalShift
 from dynsearch.scores.confidence import confidence_from_logits
 from dynsearch.thresholds import ExitPolicy
+from dynsearch.training.scorer import score
 from tests.network.nets import lively_network, random_clips
 from tests.plans import compressed_plan, focus_plan, small_plan
 
@@ -177,6 +179,36 @@ def test_a_cpu_has_no_graphs_and_auto_takes_the_fastest_that_is_there():
         runtime_for("graphs", network)
     with pytest.raises(InputError, match="no runtime 'tensorrt'. Runtimes: auto, eager"):
         runtime_for("tensorrt", network)
+
+
+class Broken(MadeSteps):
+    def make(self, step, tensors):
+        raise RuntimeError("no C++ compiler found")
+
+
+@pytest.mark.reliability(
+    "Processes",
+    "a runtime that can't be made ready here, such as `--runtime compile` without a compiler",
+    happens="it ends with the reason and what to take instead",
+    sees="the runtime can't run step 0 of ...: ... Take the runtime eager",
+)
+def test_a_runtime_that_cant_be_made_ready_says_why():
+    network = lively_network(small_plan("1x2", num_frames=2, num_sets=2))
+    with pytest.raises(
+        InputError, match="step 0 of test_resnet: no C.. compiler found. Take the runtime eager"
+    ):
+        every_exit(Broken(network), random_clips(network.plan), 1)
+
+
+def test_scores_computed_step_by_step_are_the_dense_ones():
+    network = lively_network(PLANS["residual"])
+    clips = random_clips(network.plan, batch=5)
+    batches = [
+        (clips[i : i + 2], torch.arange(5)[i : i + 2] % 3, torch.arange(5)[i : i + 2]) for i in (0, 2, 4)
+    ]
+    given = {"video_ids": list("abcde"), "split": "test", "device": torch.device("cpu")}
+    dense, by_steps = (score(network, batches, **given, steps=steps) for steps in (None, packed(network)))
+    np.testing.assert_allclose(by_steps.logits_ENK, dense.logits_ENK, atol=1e-5, rtol=1e-5)
 
 
 class Counted:
