@@ -29,7 +29,7 @@ from dynsearch.training.device import pick_device
 from dynsearch.training.made import WEIGHTS
 from dynsearch.training.refit import refit_heads
 
-_FIT = RefitConfig(passes=1, seeds=1)
+FIT = RefitConfig(passes=1, seeds=1)
 """How heads are fitted for each order; more of either brought nothing."""
 
 
@@ -93,13 +93,13 @@ class Library:
             network, lambda clips: network(clips.to(device)), training, self.settings.norm_batches
         )
         if self.config.refit_heads is not None:
-            config = self.config.model_copy(update={"refit_heads": _FIT})
+            config = self.config.model_copy(update={"refit_heads": FIT})
             refit_heads([network], self.source, config, device=device, seed=self.seed)
 
     def _key(self, weights: Path) -> str:
         """Return what makes the network's answers under an order: its weights, and whether heads are fitted for it."""
         digest = hashlib.sha256(weights.read_bytes()).hexdigest()[:16]
-        return digest if self.config.refit_heads is None else f"{digest} {_FIT!r}"
+        return digest if self.config.refit_heads is None else f"{digest} {FIT!r}"
 
     def _loader(self, split: str, trunk: Plan, *, training: bool) -> Batches:
         return self.source.loader(split, trunk, self.config, training=training, seed=self.seed)
