@@ -84,16 +84,18 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor],
     Pickled code is never run: other files are read with ``weights_only=True``.
 
     Raises:
-        WeightsError: The file is missing, damaged, or holds anything but tensors.
+        WeightsError: The file is missing, damaged, or holds anything but tensors of finite numbers.
     """
     path = Path(path)
     if not path.is_file():
         raise WeightsError("there is no such weights file", where=str(path))
     try:
+        values: object
         if path.suffix == ".safetensors":
-            return _read_safetensors(path), []
-        with torch.serialization.safe_globals([*_HARMLESS]):
-            values = torch.load(path, map_location="cpu", weights_only=True)
+            values = _read_safetensors(path)
+        else:
+            with torch.serialization.safe_globals([*_HARMLESS]):
+                values = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # On a damaged file torch's unpickler raises whatever it stumbles over.
         kind = re.search(r"Unsupported global: GLOBAL (\S+)", str(error))
         reason = (
@@ -106,7 +108,15 @@ def read_weights(path: str | os.PathLike[str]) -> tuple[dict[str, torch.Tensor],
             where=str(path),
             hint="Of a network of your own save torch.save(network.state_dict(), FILE)",
         ) from error
-    return _tensors_in(values, path)
+    tensors, notes = _tensors_in(values, path)
+    for name, value in tensors.items():
+        if value.is_floating_point() and not torch.isfinite(value).all():
+            raise WeightsError(
+                f"{name} holds values that are not finite numbers",
+                where=str(path),
+                hint="Its training diverged, or it was damaged: take an earlier checkpoint",
+            )
+    return tensors, notes
 
 
 def _tensors_in(values: object, path: Path) -> tuple[dict[str, torch.Tensor], list[str]]:

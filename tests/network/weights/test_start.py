@@ -1,6 +1,10 @@
+import pytest
+import safetensors.torch
 import torch
 
+from dynsearch.errors import WeightsError
 from dynsearch.families import build_network
+from dynsearch.network.weights.files import read_weights
 from dynsearch.network.weights.start import wake_residual_branches
 from tests.network.nets import random_clips
 from tests.plans import small_plan
@@ -22,3 +26,13 @@ def test_a_fresh_network_sees_other_frames_only_once_its_branches_are_awake():
             network(clips)
             network(changed)
         assert torch.equal(*last) is not wake
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_weights_of_a_training_that_diverged_are_refused_by_name(tmp_path, value):
+    tensors = {"a.weight": torch.ones(3), "b.weight": torch.tensor([1.0, value]), "count": torch.tensor(3)}
+    torch.save({"state_dict": tensors}, tmp_path / "w.pth")
+    safetensors.torch.save_file(tensors, tmp_path / "w.safetensors")
+    for path in tmp_path.iterdir():
+        with pytest.raises(WeightsError, match="b.weight holds values that are not finite numbers"):
+            read_weights(path)
