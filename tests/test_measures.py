@@ -119,7 +119,7 @@ def test_points_and_frontiers_carry_the_measure():
     curve = solve_thresholds(scores(MS))
     assert curve.measure == MS
     assert {point.measure for point in curve} == {MS}
-    assert set(curve[0].to_dict()) == {"thresholds", "top1", "ms", "exit_share"}
+    assert set(curve[0].to_dict()) == {"thresholds", "top1", "ms", "exit_share", "expected_top1"}
     with pytest.raises(InputError, match="costs here are in ms, not in gflops"):
         _ = curve[0].gflops
     with pytest.raises(InputError, match="costs here are in ms, not in gflops"):

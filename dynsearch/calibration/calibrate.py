@@ -142,9 +142,10 @@ def calibrate(
     if point is None:
         return found
     groups, said = _groups(request, point, scores, calibration)
+    doubt = [point.doubt] if point.doubt else []
     return replace(
         found,
-        notes=[*found.notes, *said],
+        notes=[*found.notes, *said, *doubt],
         groups=groups,
         drift=None if checked is None else check_drift(point, checked),
         rematched=None if rematching is None else restored(point, rematching),

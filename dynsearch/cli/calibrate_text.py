@@ -62,7 +62,7 @@ def to_page(result: Calibration, name: str) -> str:
 
 def _header(result: Calibration) -> list[str]:
     unit = result.measure.unit
-    header = ["", unit, "top-1 %"]
+    header = ["", unit, "top-1 %"] + ["expected %"] * _says_more(result)
     if result.cross_fitted is not None:
         header += [f"cross-fitted {unit}", "cross-fitted top-1 %"]
         if result.applied is None:
@@ -80,6 +80,9 @@ def _row(
     applied: OperatingPoint | None,
 ) -> list[str]:
     row = [mark, cost_text(point.cost), f"{100 * point.top1:.2f}"]
+    if _says_more(result):
+        expected = "" if point.expected is None else f"{100 * point.expected:.2f}"
+        row.append(expected + ("?" if point.doubt else " ") * bool(expected))
     if result.cross_fitted is not None and estimate is not None:
         row += [cost_text(estimate.cost), f"{100 * estimate.top1:.2f}"]
         intervals = result.intervals(estimate, result.cost_E)
@@ -90,6 +93,10 @@ def _row(
         row += [cost_text(applied.cost), "-".join(cost_text(end) for end in intervals.cost)]
         row += [f"{100 * applied.top1:.2f}", _percents(intervals.top1)]
     return [*row, " ".join(f"{100 * share:.0f}" for share in point.exit_share)]
+
+
+def _says_more(result: Calibration) -> bool:
+    return result.frontier[0].expected is not None
 
 
 def _percents(interval: Interval) -> str:

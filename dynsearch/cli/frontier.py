@@ -124,6 +124,8 @@ def print_frontier(
     click.echo(frontier_table([row_of[id(point)] for point in shown], measure))
     click.echo(f"\nBest under {budget:g} {measure.per_video}, chosen on calibration:\n")
     click.echo(frontier_table([row_of[id(chosen)]], measure))
+    if chosen.calibration.doubt:
+        click.echo(f"? {chosen.calibration.doubt} (calibration)")
     if len(results.families) > 1:
         more = f" (all in {folder.path / 'families.csv'})" if written else ""
         click.echo(f"\nBest of each family under {budget:g}, likewise{more}:\n")

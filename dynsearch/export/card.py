@@ -71,7 +71,7 @@ A multi-exit video action network that stops early on easy videos, made with dyn
 | test (95% interval {low:.1f} to {high:.1f}) | {_measured(point.test)} |
 | test, if no video stopped early | {_measured(facts.full)} |
 | calibration (chose the thresholds, so optimistic) | {_measured(point.calibration)} |
-
+{_expected(point.calibration)}
 {_meaning(measure)}The point was chosen on calibration videos, which training did not see; what
 counts are the figures on test, which decided nothing. They hold for videos like those of {recipe.dataset}, read
 and cropped as here: on others, calibrate again (`dynsearch calibrate`) before relying on them.
@@ -95,6 +95,13 @@ A video stops at the first exit whose confidence ({point.test.policy.confidence}
     dynsearch predict . video.mp4
     dynsearch train . --output longer --set training.epochs={2 * recipe.training.epochs}
 """
+
+
+def _expected(point: OperatingPoint) -> str:
+    if point.expected is None:
+        return f"\n**{point.doubt}** (calibration).\n" if point.doubt else ""
+    said = f"\nCalibration let expect a top-1 of {100 * point.expected:.2f}% on new videos."
+    return f"{said} **{point.doubt}.**\n" if point.doubt else f"{said}\n"
 
 
 def _made(facts: CardFacts) -> str:

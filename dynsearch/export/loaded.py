@@ -267,7 +267,8 @@ class LoadedNetwork(ModelHubMixin):
                 )
             recipe = self.bundle.recipe
             found = ExitScores.load(scores)
-            curve = solved_once(self.bundle.folder, found, recipe.solver, recipe.confidence)
+            how = recipe.solver, recipe.confidence, recipe.solver_options
+            curve = solved_once(self.bundle.folder, found, *how)
             self._policies[max_gflops] = curve.best_under(max_gflops).policy
         return self._policies[max_gflops]
 

@@ -10,6 +10,7 @@ from dynsearch.errors import BundleError
 from dynsearch.export.bundle import Bundle, write_bundle
 from dynsearch.files import read_yaml
 from dynsearch.frontier import MergedPoint, merge
+from dynsearch.frontier.merge import cheapest_without_loss
 from dynsearch.plan import Plan
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import split_settings
@@ -135,12 +136,16 @@ def calibrated_bundle(
     Raises:
         InfeasibleBudgetError: The plan's cheapest point is over the budget.
     """
-    points = merge({0: (scores.calibration, scores.test)}, solver=recipe.solver, confidence=recipe.confidence)
+    points = merge(
+        {0: (scores.calibration, scores.test)},
+        solver=recipe.solver,
+        confidence=recipe.confidence,
+        **recipe.solver_options,
+    )
     if budget is not None:
         chosen = last_that_fits(points, budget, lambda point: point.calibration.cost, recipe.measure)
     else:
-        full = full_inference(scores.calibration).top1
-        chosen = next((point for point in points if point.calibration.top1 >= full), points[-1])
+        chosen = cheapest_without_loss(points, full_inference(scores.calibration))
         budget = chosen.calibration.cost
     bundle = write_bundle(
         folder,

@@ -11,6 +11,8 @@ from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.scores.gain import LEARNED_GAIN
 from dynsearch.scores.stop_rule import PATIENCE
 
+AUTO = "auto"
+"""What names the confidence measure that cross-validation finds best."""
 NUM_BUDGETS = 12
 _NUM_FOLDS = 4
 _FEWEST_TO_LEARN = 100
@@ -30,6 +32,11 @@ def available_measures(scores: ExitScores) -> list[str]:
         *given,
         *learned,
     ]
+
+
+def named_confidence(scores: ExitScores, confidence: str | None) -> str | None:
+    """Return ``confidence``, or for ``auto`` the measure that :func:`choose_confidence` takes."""
+    return choose_confidence(scores)[0] if confidence == AUTO else confidence
 
 
 def choose_confidence(

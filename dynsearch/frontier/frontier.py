@@ -43,7 +43,7 @@ class Points(Sequence[Point]):
 
 
 class Frontier(Points[OperatingPoint]):
-    """Non-dominated operating points; both ``cost`` and ``top1`` rise strictly from one to the next.
+    """Non-dominated operating points; both ``cost`` and ``worth`` rise strictly from one to the next.
 
     Attributes:
         measure: What the costs are in.
@@ -61,7 +61,7 @@ class Frontier(Points[OperatingPoint]):
         if not candidates:
             raise InputError("a frontier needs at least one operating point, got none")
         self.measure = one_measure(candidates)
-        mask = pareto_mask([p.cost for p in candidates], [p.top1 for p in candidates])
+        mask = pareto_mask([p.cost for p in candidates], [p.worth for p in candidates])
         kept = sorted(
             (point for point, keep in zip(candidates, mask, strict=True) if keep), key=lambda p: p.cost
         )
@@ -71,7 +71,7 @@ class Frontier(Points[OperatingPoint]):
         first, last = self._points[0], self._points[-1]
         return (
             f"Frontier({len(self)} points, {first.cost:.4g} to {last.cost:.4g} {self.measure.unit},"
-            f" top-1 {first.top1:.4f} to {last.top1:.4f})"
+            f" top-1 {first.worth:.4f} to {last.worth:.4f})"
         )
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -84,9 +84,9 @@ class Frontier(Points[OperatingPoint]):
         """Draw top-1 against cost on ``axes`` or a new figure, and ``budget`` with the point best under it."""
         from dynsearch.display.curves import Curve, plot_curves
 
-        curve = Curve("frontier", [p.cost for p in self._points], [p.top1 for p in self._points])
+        curve = Curve("frontier", [p.cost for p in self._points], [p.worth for p in self._points])
         point = None if budget is None else self.best_under(budget)
-        chosen = None if point is None else (point.cost, point.top1)
+        chosen = None if point is None else (point.cost, point.worth)
         return plot_curves([curve], axes, unit=self.measure, chosen=chosen, budget=budget)
 
     def _repr_html_(self) -> str:
@@ -99,7 +99,7 @@ class Frontier(Points[OperatingPoint]):
     @overload
     def best_under(self, *, max_gflops: float) -> OperatingPoint: ...
     def best_under(self, budget: float | None = None, *, max_gflops: float | None = None) -> OperatingPoint:
-        """Return the most accurate point whose mean cost is at most ``budget``, also spelled ``max_gflops``.
+        """Return the point of most ``worth`` whose mean cost is at most ``budget``, also spelled ``max_gflops``.
 
         Raises:
             InputError: ``budget`` is not a number.
@@ -141,6 +141,6 @@ class Frontier(Points[OperatingPoint]):
         """Return the area under the frontier, in cost times fraction."""
         return hypervolume(
             [point.cost for point in self._points],
-            [point.top1 for point in self._points],
+            [point.worth for point in self._points],
             reference_cost=reference_cost,
         )

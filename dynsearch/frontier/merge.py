@@ -1,12 +1,13 @@
 """One frontier over several trained plans: chosen on calibration, claimed on test."""
 
 import itertools
-from collections.abc import Callable, Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from dynsearch.errors import InputError, ScoresError
 from dynsearch.frontier.bootstrap import Interval, top1_interval
+from dynsearch.frontier.choose_confidence import named_confidence
 from dynsearch.frontier.dominance import pareto_mask
 from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds
 from dynsearch.measures import CostMeasure, one_measure
@@ -15,6 +16,7 @@ from dynsearch.scores.overlap import of_same_videos
 from dynsearch.thresholds import OperatingPoint, evaluate_policies
 
 Key = TypeVar("Key", bound=Hashable)
+_UNSEEN_LOSS = 0.005
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ class Merging(Generic[Key]):
     """
 
     def __init__(self) -> None:
-        # Plans can reach the very same pair of cost and top-1; the one added first stands for it.
+        # Plans can reach the very same pair of cost and expected top-1; the one added first stands for it.
         self._best: dict[tuple[float, float], tuple[Key, OperatingPoint]] = {}
         self._measured: dict[tuple[float, float], MergedPoint[Key]] = {}
 
@@ -82,18 +84,18 @@ class Merging(Generic[Key]):
         points = list(curve)
         one_measure([*points, *(point for _, point in itertools.islice(self._best.values(), 1))])
         for point in points:
-            self._best.setdefault((point.cost, point.top1), (key, point))
+            self._best.setdefault((point.cost, point.worth), (key, point))
         pairs = list(self._best)
-        keep = pareto_mask([cost for cost, _ in pairs], [top1 for _, top1 in pairs])
+        keep = pareto_mask(*zip(*pairs, strict=True))
         self._best = {pair: self._best[pair] for pair, kept in zip(pairs, keep, strict=True) if kept}
 
     @property
     def pairs(self) -> list[tuple[float, float]]:
-        """Cost and top-1 of the points, on calibration, rising in both."""
+        """Cost and expected top-1 of the points, rising in both."""
         return sorted(self._best)
 
     def points(self, test_of: Callable[[Key], ExitScores]) -> list[MergedPoint[Key]]:
-        """Return the points, rising in calibration cost and top-1; each is measured on test once, plan by plan."""
+        """Return the points, rising in cost and expected top-1; each is measured on test once, plan by plan."""
         missing: dict[Key, list[tuple[float, float]]] = {}
         for pair, (key, _) in self._best.items():
             if pair not in self._measured:
@@ -111,17 +113,32 @@ class Merging(Generic[Key]):
         return [measured[pair] for pair in self.pairs]
 
 
+def cheapest_without_loss(points: Sequence[MergedPoint[Key]], full: OperatingPoint) -> MergedPoint[Key]:
+    """Return the cheapest point that loses nothing against ``full`` on calibration, nor half a point by expectation.
+
+    The dearest where there is none.
+    """
+
+    def loses_nothing(point: MergedPoint[Key]) -> bool:
+        found = point.calibration
+        return found.top1 >= full.top1 and found.worth >= full.top1 - _UNSEEN_LOSS
+
+    return next(filter(loses_nothing, points), points[-1])
+
+
 def merge(
     scores_of: Mapping[Key, tuple[ExitScores, ExitScores]],
     *,
     solver: str = DEFAULT_SOLVER,
+    confidence: str | None = None,
     **options: Any,
 ) -> list[MergedPoint[Key]]:
-    """Return the operating points that no plan beats on calibration, rising in calibration cost and top-1.
+    """Return the operating points that no plan beats on calibration, rising in calibration cost and expected top-1.
 
     Args:
         scores_of: For each plan its calibration and its test scores.
         solver: How each plan's thresholds are chosen, on calibration scores alone.
+        confidence: A measure's name, or ``auto`` for the best of each plan by cross-validation.
         options: Passed to the solver.
 
     Raises:
@@ -138,5 +155,6 @@ def merge(
                 f"{key} is measured on other videos than {first}",
                 hint="Points of one frontier are measured on the same videos: score the plans anew",
             )
-        merging.add(key, solve_thresholds(calibration, solver, **options))
+        measure = named_confidence(calibration, confidence)
+        merging.add(key, solve_thresholds(calibration, solver, confidence=measure, **options))
     return merging.points(lambda key: scores_of[key][1])

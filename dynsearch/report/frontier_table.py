@@ -31,6 +31,7 @@ def frontier_table(rows: Sequence[Mapping[str, Any]], measure: CostMeasure = COU
                 "top-1": f"{100 * row['test_top1']:.1f}%",
                 "95% interval": f"{100 * row['test_top1_low']:.1f} - {100 * row['test_top1_high']:.1f}",
                 **{title: f"{100 * row[key]:.1f}%" for key, title in _FURTHER.items() if key in row},
+                **({"expected": _expected(row)} if row.get("expected_top1") is not None else {}),
                 "trial": str(row["trial"]),
                 "frames": str(row["num_frames"]),
                 "order": str(row["frame_order"]),
@@ -42,3 +43,8 @@ def frontier_table(rows: Sequence[Mapping[str, Any]], measure: CostMeasure = COU
             for row in rows
         ]
     )
+
+
+def _expected(row: Mapping[str, Any]) -> str:
+    """Return the top-1 that calibration let expect, with a mark where it can't tell the loss from several points."""
+    return f"{100 * row['expected_top1']:.1f}%{'?' * row['doubtful']}"

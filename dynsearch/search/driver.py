@@ -240,7 +240,9 @@ class Driver:
             self._fail(trial, outcome.job.plan, outcome.error or outcome.end.value)
             return
         recipe, calibration = self.recipe, outcome.scores.calibration
-        curve = solved_once(outcome.job.folder, calibration, recipe.solver, recipe.confidence)
+        curve = solved_once(
+            outcome.job.folder, calibration, recipe.solver, recipe.confidence, recipe.solver_options
+        )
         point = curve.best_under(self.recipe.budget)
         describe_point(trial, point, key_in(outcome.job.folder / SCORES["test"]))
         self.notes.finished(trial, outcome.job.plan, outcome.scores.calibration, curve, point)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dynsearch.frontier import solve_thresholds
+from dynsearch.frontier.choose_confidence import named_confidence
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plugins import Imported, imported
 from dynsearch.scores import ExitScores
@@ -30,6 +32,7 @@ class Pruning:
     solver: str
     budget: float
     confidence: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
 
     def probe(self, job: Job, epochs: int, monitor: Monitor) -> _Probe:
         """Return what looks at the job's network."""
@@ -43,7 +46,9 @@ class _Probe:
     monitor: Monitor
 
     def show(self, epoch: int, calibration: ExitScores) -> None:
-        curve = solve_thresholds(calibration, self.pruning.solver, confidence=self.pruning.confidence)
+        how = self.pruning
+        confidence = named_confidence(calibration, how.confidence)
+        curve = solve_thresholds(calibration, how.solver, confidence=confidence, **how.options)
         self.monitor.rung(epoch, curve.best_under(self.pruning.budget).top1)
 
 

@@ -98,7 +98,7 @@ def run_study(
         recipe.training,
         recipe.seed,
         start,
-        Pruning(recipe.pruner, recipe.solver, recipe.budget, recipe.confidence),
+        Pruning(recipe.pruner, recipe.solver, recipe.budget, recipe.confidence, recipe.solver_options),
         run.save_every_steps,
         recipe.measure,
     )

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import optuna
 
@@ -52,16 +53,19 @@ def write_frontier(folder: StudyFolder, recipe: StudyRecipe, results: StudyResul
 
     With several network families also ``families.csv`` and ``families.png``, with a frontier of each alone.
     """
-    rows = [row | {"chosen": str(row["chosen"]).lower()} for row in results.rows_under(recipe.budget)]
-    write_csv(rows, folder.path / "frontier.csv")
+    write_csv(list(map(_written, results.rows_under(recipe.budget))), folder.path / "frontier.csv")
     draw_frontier(folder.path / "frontier.png", folder.name, recipe, results)
     parts = {name: part.rows() for name, part in results.families.items()}
     if len(parts) > 1:
-        write_csv([row for part in parts.values() for row in part], folder.path / "families.csv")
+        write_csv([_written(row) for part in parts.values() for row in part], folder.path / "families.csv")
         title = f"study {folder.name} on {recipe.dataset}, by family"
         plot_families(
             parts, folder.path / "families.png", title=title, budget=recipe.budget, unit=results.measure
         )
+
+
+def _written(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: str(value).lower() if isinstance(value, bool) else value for name, value in row.items()}
 
 
 def draw_frontier(where: Path | Axes, name: str, recipe: StudyRecipe, results: StudyResults) -> None:

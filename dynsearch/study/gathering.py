@@ -8,6 +8,7 @@ from optuna.trial import FrozenTrial
 from dynsearch.data.catalogue import get_metrics
 from dynsearch.errors import ScoresError
 from dynsearch.frontier import Merging, hypervolume
+from dynsearch.frontier.choose_confidence import AUTO
 from dynsearch.plan import Plan, family_name
 from dynsearch.plugins import require
 from dynsearch.scores import ExitScores
@@ -43,13 +44,13 @@ class Gathering:
         self.study, self.folder = study, folder
         recipe = folder.recipe()
         require(recipe.plugins, str(folder.study_file))
-        self.confidence = recipe.confidence
+        self.confidence = None if recipe.confidence == AUTO else recipe.confidence
         self._budget = recipe.budget
         self.metrics = tuple(name for name in get_metrics(recipe.dataset) if name != "top1")
         self.whole = Part()
         self.families: dict[str, Part] = {}
         self.scores = SavedScores(folder, self.whole.plans.keys())
-        self.curves = SavedFrontiers(folder, self.scores, solver, self.confidence)
+        self.curves = SavedFrontiers(folder, self.scores, solver, recipe.confidence, recipe.solver_options)
         self.predictions: dict[int, ExitScores] = {}
         self.most_accurate = -1
         self._best_full = (-1.0, 0.0)

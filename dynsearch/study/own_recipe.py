@@ -1,5 +1,6 @@
 """A recipe and a search space that fit the videos in a folder."""
 
+import math
 import statistics
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,7 @@ from dynsearch.data.records import VideoRecord
 from dynsearch.errors import DataError, VideoError
 
 _LOOKED_AT = 12  # videos
+_FEWEST = 100  # calibration videos
 _NETWORKS = (
     (2000, "mobilenetv2_100", 112, 0.4),
     (10_000, "resnet18", 160, 4.0),
@@ -86,12 +88,21 @@ def fitting(root: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
 def few_videos(splits: Mapping[str, Sequence[VideoRecord]]) -> list[str]:
     """Return what is said where splits are so small that figures or thresholds on them mean little."""
     said = []
-    for split, what in (("calibration", "thresholds chosen on them"), ("test", "top-1 on them")):
-        if 0 < (count := len(splits[split])) < 50:
-            points = 98 / count**0.5  # of the widest 95% interval
-            said.append(
-                f"only {count} {split} videos: {what} may be off by {points:.0f} points; 50 or more are better"
-            )
+    count, most = len(splits["calibration"]), len(splits["calibration"]) + len(splits["train"])
+    if 0 < count < _FEWEST:
+        share = math.ceil(100 * _FEWEST / most) / 100
+        better = (
+            f"--set calibration_fraction={share:g} would make" if share <= 0.5 else "collect more: it takes"
+        )
+        said.append(
+            f"only {count} calibration videos can't tell a loss by early exits from one of several points; {better} "
+            f"{_FEWEST}"
+        )
+    if 0 < (count := len(splits["test"])) < 50:
+        points = 98 / count**0.5  # of the widest 95% interval
+        said.append(
+            f"only {count} test videos: top-1 on them may be off by {points:.0f} points; 50 or more are better"
+        )
     fewest = min(Counter(record.label for record in splits["train"]).values(), default=0)
     if 0 < fewest < 10:
         said.append(

@@ -73,10 +73,13 @@ class StudyRecipe(Settings):
     """``asha`` stops trials after a ninth and a third of the epochs unless their top-1 at the budget, on
     calibration, is among the best third; ``hyperband`` lets two of three trials begin at later rungs."""
     solver: str = "frontier"
-    """Threshold solver used on each trial's calibration scores."""
+    """Threshold solver used on each trial's calibration scores; also ``thresholds.solver``."""
     confidence: str | None = None
-    """Confidence measure of the thresholds; none takes the largest softmax probability, or the largest sigmoid where
-    videos have several labels. One-shot search keeps to that where an exit alone can't tell (``patience``)."""
+    """Confidence measure of the thresholds, ``auto`` for the best of each network by cross-validation; none takes the
+    largest softmax probability, or the largest sigmoid where videos have several labels. One-shot search keeps to that
+    where an exit alone can't tell (``patience``). Also ``thresholds.confidence``."""
+    solver_options: dict[str, Any] = {}
+    """The solver's own options; also ``thresholds.options``."""
     plugins: tuple[str, ...] = ()
     """Modules of the user's, or their files, that register what the fields above name."""
     calibration_fraction: float | None = Field(default=None, gt=0, lt=1)

@@ -32,6 +32,9 @@ FORMER_PLACES = {
 """Where files and settings up to 0.1 have what is in ``run`` now; they are still read."""
 
 
+_THRESHOLDS = {"solver": "solver", "confidence": "confidence", "options": "solver_options"}
+
+
 class _Both(Settings):
     recipe: StudyRecipe
     run: RunSettings = DEFAULT_RUN
@@ -171,7 +174,22 @@ def recipe_name(name: str) -> str:
 
 
 def _move(values: dict[str, Any], where: str | None = None) -> None:
-    """Move what stands in its former place to ``run``; ``where``: refuse what is in both."""
+    """Move what stands in its former place to ``run``; ``where``: refuse what is in both.
+
+    Likewise what the section ``thresholds`` holds, to the fields that it spells.
+    """
+    spelled = values.get("thresholds")
+    if isinstance(spelled, dict):
+        for name in _THRESHOLDS.keys() & spelled.keys():
+            field = _THRESHOLDS[name]
+            if where is not None and field in values:
+                raise RecipeError(
+                    f"{field} and thresholds.{name} are one", where=where, hint="Keep the second"
+                )
+            values[field] = spelled[name]
+        del values["thresholds"]
+        if unknown := {name: value for name, value in spelled.items() if name not in _THRESHOLDS}:
+            values["thresholds"] = unknown
     for place, field in FORMER_PLACES.items():
         *outer, name = place.split(".")
         section: Any = values.get(outer[0]) if outer else values

@@ -13,6 +13,7 @@ from dynsearch.budget import fits, last_that_fits
 from dynsearch.errors import StudyError
 from dynsearch.frontier import Frontier, MergedPoint, bootstrap_difference
 from dynsearch.frontier.merge import Saving as Saving
+from dynsearch.frontier.merge import cheapest_without_loss
 from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan, family_name
 from dynsearch.scores import ExitScores
@@ -122,12 +123,14 @@ class StudyResults:
 
     def rows(self) -> list[dict[str, Any]]:
         """Return the frontier's points as rows of ``frontier.csv``."""
-        return [dict(row) for row in self._rows]
+        return [row | _to_expect(point) for row, point in zip(self._rows, self.points, strict=True)]
 
     def rows_under(self, budget: float) -> list[dict[str, Any]]:
-        """Return the same rows with a last column ``chosen``: whether it is the best point under ``budget``."""
+        """Return the same rows with a column ``chosen``: whether it is the best point under ``budget``."""
         inside = [i for i, point in enumerate(self.points) if fits(point.calibration.cost, budget)]
-        return [row | {"chosen": [i] == inside[-1:]} for i, row in enumerate(self.rows())]
+        chosen = ({"chosen": [i] == inside[-1:]} for i in range(len(self.points)))
+        rows = zip(self._rows, chosen, map(_to_expect, self.points), strict=True)
+        return [row | chosen | expected for row, chosen, expected in rows]
 
     @cached_property
     def _rows(self) -> list[dict[str, Any]]:
@@ -143,12 +146,11 @@ class StudyResults:
 
     @cached_property
     def saving(self) -> Saving:
-        """What dynamic inference saves against full inference, at no loss of calibration top-1."""
+        """What dynamic inference saves against full inference, at no loss of calibration top-1 nor one to expect."""
         best = self.most_accurate
         calibration, test = self.scores[best]
         full, on_test = full_inference(calibration), full_inference(test)
-        as_good = (point for point in self.points if point.calibration.top1 >= full.top1)
-        point = next(as_good, self.points[-1])
+        point = cheapest_without_loss(self.points, full)
         difference = bootstrap_difference(
             self.correct(point), test.correct()[-1][places_in(test, self.scores[point.key][1])]
         )
@@ -193,13 +195,13 @@ def read_results(study: optuna.Study, folder: StudyFolder, *, solver: str) -> St
 
 
 def spread(points: Sequence[MergedPoint[int]], count: int) -> list[MergedPoint[int]]:
-    """Return at most ``count`` points, both ends among them, evenly spread over top-1 on calibration."""
+    """Return at most ``count`` points, both ends among them, evenly spread over expected top-1."""
     if len(points) <= count:
         return list(points)
-    low, high = points[0].calibration.top1, points[-1].calibration.top1
+    low, high = points[0].calibration.worth, points[-1].calibration.worth
     targets = [low + (high - low) * i / (count - 1) for i in range(count)]
     nearest = {
-        min(range(len(points)), key=lambda i: abs(points[i].calibration.top1 - target)) for target in targets
+        min(range(len(points)), key=lambda i: abs(points[i].calibration.worth - target)) for target in targets
     }
     return [points[i] for i in sorted(nearest)]
 
@@ -237,6 +239,11 @@ def _row(plan: Plan, point: MergedPoint[int]) -> dict[str, Any]:
         "test_top1_low": point.test_interval.low,
         "test_top1_high": point.test_interval.high,
     }
+
+
+def _to_expect(point: MergedPoint[int]) -> dict[str, Any]:
+    """Return the columns of what calibration says of new videos, without having chosen what is luck."""
+    return {"expected_top1": point.calibration.expected, "doubtful": bool(point.calibration.doubt)}
 
 
 def _metrics(

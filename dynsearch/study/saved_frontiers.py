@@ -7,13 +7,17 @@ import contextlib
 import functools
 import hashlib
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.errors import DynsearchError, ScoresError
 from dynsearch.frontier import Frontier, solve_thresholds
+from dynsearch.frontier.choose_confidence import named_confidence
 from dynsearch.scores import ExitScores
 from dynsearch.scores.storage import read_arrays, write_arrays
 from dynsearch.study.folder import StudyFolder
@@ -22,26 +26,33 @@ from dynsearch.training.made import SCORES
 
 FILE = "frontier-calibration.npz"
 _KEPT = 4  # files of scores in memory; those of large data sets take hundreds of MB each
-_VERSION = 1  # of what the solvers find; a new one lets all be solved again
+_VERSION = 2  # of what the solvers find; a new one lets all be solved again
 
 
-def solved_once(folder: Path, scores: ExitScores, solver: str, confidence: str | None = None) -> Frontier:
+def solved_once(
+    folder: Path,
+    scores: ExitScores,
+    solver: str,
+    confidence: str | None = None,
+    options: Mapping[str, Any] = MappingProxyType({}),
+) -> Frontier:
     """Return the frontier that ``solver`` finds on a trial's calibration scores, solved once.
 
-    Only thresholds are kept, in its folder; points are measured anew. A file that is damaged, or made of other scores
-    or by another solver, counts as none.
+    Only thresholds are kept, in its folder, and what to expect of them; points are measured anew. A file that is
+    damaged, or made of other scores or by another solver, counts as none.
 
     Raises:
         InputError: There is no such solver.
         ScoresError: The scores are unlabelled.
     """
+    asked = f"{solver} {confidence} {sorted(options.items())}"
     with contextlib.suppress(DynsearchError):
-        return _read(folder / FILE, scores, f"{solver} {confidence}")
-    frontier = solve_thresholds(scores, solver, confidence=confidence)
+        return _read(folder / FILE, scores, asked)
+    frontier = solve_thresholds(scores, solver, confidence=named_confidence(scores, confidence), **options)
     with contextlib.suppress(
         DynsearchError
     ):  # A full disk, or somebody else's study: solved again next time.
-        _write(folder / FILE, frontier, scores, f"{solver} {confidence}")
+        _write(folder / FILE, frontier, scores, asked)
     return frontier
 
 
@@ -72,13 +83,20 @@ class SavedScores(Mapping[int, tuple[ExitScores, ExitScores]]):
 class SavedFrontiers(Mapping[int, Frontier]):
     """By trial number, the threshold frontier on calibration, read when it is wanted; see :func:`solved_once`."""
 
-    def __init__(self, folder: StudyFolder, scores: SavedScores, solver: str, confidence: str | None) -> None:
+    def __init__(
+        self,
+        folder: StudyFolder,
+        scores: SavedScores,
+        solver: str,
+        confidence: str | None,
+        options: Mapping[str, Any],
+    ) -> None:
         self._folder, self._scores = folder, scores
-        self._solver, self._confidence = solver, confidence
+        self._how = solver, confidence, options
 
     def __getitem__(self, number: int) -> Frontier:
         calibration = self._scores.of(number, "calibration")
-        return solved_once(self._folder.trial(number), calibration, self._solver, self._confidence)
+        return solved_once(self._folder.trial(number), calibration, *self._how)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._scores)
@@ -88,28 +106,41 @@ class SavedFrontiers(Mapping[int, Frontier]):
 
 
 def _read(path: Path, scores: ExitScores, asked: str) -> Frontier:
-    arrays = read_arrays(path, ("thresholds", "measure", "digest"))
-    if len(arrays) < 3:
+    arrays = read_arrays(path, ("thresholds", "expected", "measure", "digest"))
+    if len(arrays) < 4:
         raise ScoresError("lacks an array", where=str(path))
     thresholds_PE, measure = np.atleast_2d(arrays["thresholds"]), str(arrays["measure"])
-    if str(arrays["digest"]) != _digest(thresholds_PE, measure, scores, asked):
+    expected_P = arrays["expected"]
+    if str(arrays["digest"]) != _digest(thresholds_PE, expected_P, measure, scores, asked):
         raise ScoresError("is of other scores, or of another solver or confidence measure", where=str(path))
     policies = [ExitPolicy(tuple(row), measure, scores.plan_id) for row in thresholds_PE.tolist()]
-    return Frontier(evaluate_policies(policies, scores))
+    points = evaluate_policies(policies, scores)
+    return Frontier(
+        point if np.isnan(expected) else replace(point, expected=float(expected))
+        for point, expected in zip(points, expected_P, strict=True)
+    )
 
 
 def _write(path: Path, frontier: Frontier, scores: ExitScores, asked: str) -> None:
     thresholds_PE = np.array([point.thresholds for point in frontier])
     measure = frontier[0].policy.confidence
-    digest = _digest(thresholds_PE, measure, scores, asked)
-    arrays = {"thresholds": thresholds_PE, "measure": np.array(measure), "digest": np.array(digest)}
+    expected_P = np.array([point.expected for point in frontier], dtype=np.float64)
+    digest = _digest(thresholds_PE, expected_P, measure, scores, asked)
+    arrays = {"thresholds": thresholds_PE, "expected": expected_P}
+    arrays |= {"measure": np.array(measure), "digest": np.array(digest)}
     write_arrays(path, arrays, compressed=True)
 
 
-def _digest(thresholds_PE: NDArray[np.float64], measure: str, scores: ExitScores, asked: str) -> str:
+def _digest(
+    thresholds_PE: NDArray[np.float64],
+    expected_P: NDArray[np.float64],
+    measure: str,
+    scores: ExitScores,
+    asked: str,
+) -> str:
     """Return a digest of all that the thresholds depend on, and of themselves."""
     digest = hashlib.sha256(f"{_VERSION} {asked} {measure} {scores.plan_id}".encode())
-    for array in (thresholds_PE, scores.cost_E, scores.confidence(measure), scores.correct()):
+    for array in (thresholds_PE, expected_P, scores.cost_E, scores.confidence(measure), scores.correct()):
         digest.update(f"{array.dtype.str} {array.shape}".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()

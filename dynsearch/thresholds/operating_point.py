@@ -18,6 +18,12 @@ from dynsearch.scores import ExitScores
 from dynsearch.scores.gain import GainModel
 from dynsearch.thresholds.policy import ExitPolicy
 
+BEYOND_CHANCE = 2.0
+"""Standard errors."""
+SEVERAL_POINTS = 0.03
+"""Of top-1: a point that loses less, but may lose more, is marked."""
+_UNSEEN = 0.5  # of a video on which early exits matter, as if it had been seen
+
 
 @dataclass(frozen=True)
 class OperatingPoint:
@@ -31,6 +37,9 @@ class OperatingPoint:
         num_videos: How many videos it was measured on.
         measure: What the cost is in.
         q: The ratio of the geometric schedule that it comes from, if it does.
+        expected: The top-1 to expect on new videos, where the solver says more than what was counted.
+        loss: Top-1 of full inference on the same videos less this point's, 0..1.
+        loss_error: Its standard error, as if both differed on half a video more; 0 for full inference.
     """
 
     policy: ExitPolicy
@@ -40,6 +49,27 @@ class OperatingPoint:
     num_videos: int
     measure: CostMeasure = COUNTED
     q: float | None = field(default=None, compare=False)
+    expected: float | None = field(default=None, compare=False)
+    loss: float = field(default=0.0, compare=False)
+    loss_error: float = field(default=0.0, compare=False)
+
+    @property
+    def worth(self) -> float:
+        """What points are chosen by: the top-1 expected on new videos, or what was counted."""
+        return self.top1 if self.expected is None else self.expected
+
+    @property
+    def loss_at_most(self) -> float:
+        """What it loses against full inference on new videos, at most, but for a chance of one in forty."""
+        return self.loss + BEYOND_CHANCE * self.loss_error
+
+    @property
+    def doubt(self) -> str:
+        """What is said where the videos can't tell its loss against full inference from several points, or nothing."""
+        if not self.loss <= SEVERAL_POINTS < self.loss_at_most:
+            return ""
+        lost = f"{100 * self.loss_at_most:.0f} points"
+        return f"{self.num_videos} videos can't tell its loss against full inference from up to {lost}"
 
     @property
     def gflops(self) -> float:
@@ -67,14 +97,18 @@ class OperatingPoint:
             "top1": self.top1,
             self.measure.name: self.cost,
             "exit_share": list(self.exit_share),
-        } | ({} if self.q is None else {"q": self.q})
+        } | self._further()
 
     def to_row(self) -> dict[str, float]:
         """Return a row of a table: cost, top-1, each exit's threshold and its share of the videos."""
         row = {self.measure.name: self.cost, "top1": self.top1}
         row |= {f"threshold_{k}": threshold for k, threshold in enumerate(self.thresholds)}
         row |= {f"exit_share_{k}": share for k, share in enumerate(self.exit_share)}
-        return row if self.q is None else row | {"q": self.q}
+        return row | self._further()
+
+    def _further(self) -> dict[str, float]:
+        known = {"q": self.q, "expected_top1": self.expected}
+        return {name: value for name, value in known.items() if value is not None}
 
 
 def evaluate_policy(policy: ExitPolicy, scores: ExitScores) -> OperatingPoint:
@@ -131,11 +165,13 @@ def measured(
 ) -> OperatingPoint:
     """Return the operating point of a policy from where each video stops and who is right there."""
     num_videos = correct_EN.shape[1]
-    counts, right = [], 0
+    counts, right, differing = [], 0, _UNSEEN
     for correct_N, stops_N in zip(correct_EN, stops_EN, strict=True):
         counts.append(int(np.count_nonzero(stops_N)))
         if counts[-1]:
             right += int(np.count_nonzero(stops_N & correct_N))
+            differing += np.count_nonzero(stops_N & (correct_N != correct_EN[-1]))
+    early = counts[-1] < num_videos
     share_E = np.array(counts) / num_videos
     return OperatingPoint(
         policy=policy,
@@ -144,6 +180,8 @@ def measured(
         exit_share=tuple(share_E.tolist()),
         num_videos=num_videos,
         measure=measure,
+        loss=(int(np.count_nonzero(correct_EN[-1])) - right) / num_videos,
+        loss_error=math.sqrt(differing) / num_videos if early else 0.0,
     )
 
 

@@ -195,13 +195,13 @@ def test_probabilities_may_be_said_to_be_some(tmp_path):
     given = replace(scores, logits_ENK=softmax(scores.logits_ENK.astype(np.float64), axis=-1))
     expected = dynsearch.calibrate(scores, 3).point
     found = dynsearch.calibrate(given, 3, probabilities=True)
-    assert found.notes == []
+    assert [note for note in found.notes if "can't tell its loss" not in note] == []
     assert found.point.exit_share == expected.exit_share
     np.testing.assert_allclose(found.point.thresholds, expected.thresholds, rtol=1e-5)
     given.save(tmp_path / "s.npz")
     assert "note: calibration scores: the logits" in dynsearch_here("calibrate", "s.npz", cwd=tmp_path).err
     said = dynsearch_here("calibrate", "s.npz", "--probabilities", "--json", "--max-gflops", 3, cwd=tmp_path)
-    assert (said.json["point"]["exit_share"], said.json["notes"]) == (list(expected.exit_share), [])
+    assert (said.json["point"]["exit_share"], said.json["notes"]) == (list(expected.exit_share), found.notes)
 
 
 def test_labels_by_another_name_are_named(tmp_path):

@@ -43,8 +43,8 @@ def test_json_holds_the_point_and_the_whole_frontier(files):
     result = run(files[0], "--max-gflops", 4, "--json")
     values = json.loads(result.stdout)
     assert {"point", "frontier"} <= set(values)
-    assert set(values["point"]) == {"thresholds", "top1", "gflops", "exit_share"}
-    best = max((p for p in values["frontier"] if p["gflops"] <= 4), key=lambda p: p["top1"])
+    assert set(values["point"]) == {"thresholds", "top1", "gflops", "exit_share", "expected_top1"}
+    best = max((p for p in values["frontier"] if p["gflops"] <= 4), key=lambda p: p["expected_top1"])
     assert values["point"] == best
     scores = ExitScores.load(files[0])
     for point in values["frontier"]:
@@ -357,7 +357,7 @@ def test_a_table_needs_costs_beside_it(tmp_path):
     path = tmp_path / "own.csv"
     path.write_text("confidence_0,correct_0,confidence_1,correct_1\n0.9,1,0.8,1\n0.2,0,0.7,1\n")
     values = json.loads(run(path, "--gmacs", "1,3", "--json").stdout)
-    assert [(p["gflops"], p["top1"]) for p in values["frontier"]] == [(1.0, 0.5), (2.0, 1.0)]
+    assert [(p["gflops"], p["top1"]) for p in values["frontier"]] == [(1.0, 0.5), (2.0, 1.0), (3.0, 1.0)]
     assert "a table has no costs" in refused(path)
     assert "must be numbers such as" in refused(path, "--gmacs", "1;3")
 

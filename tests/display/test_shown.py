@@ -65,10 +65,10 @@ def test_a_frontiers_picture_is_its_points_and_the_best_under_a_budget(curve):
     budget = curve[len(curve) // 2].cost
     axes = curve.plot(budget=budget)
     line, chosen, limit = axes.get_lines()
-    assert np.array_equal(line.get_xydata(), [(p.cost, 100 * p.top1) for p in curve])
+    assert np.array_equal(line.get_xydata(), [(p.cost, 100 * p.worth) for p in curve])
     assert tuple(chosen.get_xydata()[0]) == (
         curve.best_under(budget).cost,
-        100 * curve.best_under(budget).top1,
+        100 * curve.best_under(budget).worth,
     )
     assert set(limit.get_xdata()) == {budget}
 

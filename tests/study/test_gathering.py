@@ -94,7 +94,7 @@ def test_the_dominated_share_is_that_of_all_trials_so_far(followed):
     scores = load_all(study.folder, study.seen[-1].plans)
     for count, (number, share) in enumerate(study.seen[-1].hypervolumes, start=1):
         points = [point for other in sorted(scores)[:count] for point in solve_thresholds(scores[other][0])]
-        cost, top1 = ([getattr(point, name) for point in points] for name in ("cost", "top1"))
+        cost, top1 = ([getattr(point, name) for point in points] for name in ("cost", "worth"))
         assert number == sorted(scores)[count - 1]
         assert share == pytest.approx(hypervolume(cost, top1, reference_cost=1.0))
 
@@ -128,7 +128,7 @@ def test_one_row_is_chosen_the_one_under_the_budget(followed):
     for point in results.points:
         rows = results.rows_under(point.calibration.cost)
         assert [row["chosen"] for row in rows] == [other is point for other in results.points]
-        assert list(rows[0])[-1] == "chosen"
+        assert list(rows[0])[-3:] == ["chosen", "expected_top1", "doubtful"]
     assert not any(row["chosen"] for row in results.rows_under(0.5 * results.points[0].calibration.cost))
 
 

@@ -20,6 +20,15 @@ from tests.cli.runner import dynsearch
     [
         ("solver=nonsens", "solver: there is no threshold solver 'nonsens' (Known: frontier, "),
         ("solver=fronteir", "(Did you mean frontier? Known: "),
+        ("thresholds.solver=fronteir", "(Did you mean frontier? Known: "),
+        ("thresholds.confidence=sure", "confidence: there is no confidence measure 'sure'"),
+        (
+            "thresholds.options={smooth: 1}",
+            "thresholds.options: smooth is no option of frontier (known: smoothing, max_bins)",
+        ),
+        ("thresholds.options={smoothing: -1}", "{'smoothing': -1}: smoothing must be 0 or more, got -1"),
+        ("thresholds.options={smoothing: much}", "thresholds.options: frontier can't take"),
+        ("thresholds.soler=frontier", "thresholds"),
         ("dataset=motoins", "dataset: there is no data set 'motoins' (Did you mean motions? Known: "),
         ("dataset=motions@5", "dataset: motions has no variants"),
         ("dataset=ucf101@9", "dataset: ucf101 has no split '9'"),
@@ -89,3 +98,23 @@ def test_a_saved_frontier_is_of_one_measure(tmp_path):
             found = solved_once(tmp_path, scores, "frontier", confidence)
             assert list(found) == list(solve_thresholds(scores, confidence=confidence))
             assert (tmp_path / FILE).is_file()
+
+
+def test_the_section_thresholds_spells_the_solver_its_options_and_auto(tmp_path):
+    file = tmp_path / "own.yaml"
+    base = "dataset: motions\nspace: motions\nmax_gflops: 1\n"
+    file.write_text(f"{base}thresholds: {{solver: geometric, confidence: auto, options: {{qs: [0.5, 1]}}}}\n")
+    recipe, _ = load_recipe(str(file))
+    assert (recipe.solver, recipe.confidence, recipe.solver_options) == (
+        "geometric",
+        "auto",
+        {"qs": [0.5, 1]},
+    )
+    assert load_recipe(str(file), overrides={"confidence": "margin"})[0].confidence == "margin"
+    again, _ = load_recipe(
+        str(file), settings=["thresholds.solver=frontier", "thresholds.options={max_bins: 64}"]
+    )
+    assert (again.solver, again.solver_options) == ("frontier", {"max_bins": 64})
+    file.write_text(f"{base}solver: shared\nthresholds: {{solver: geometric}}\n")
+    with pytest.raises(RecipeError, match=r"solver and thresholds\.solver are one"):
+        load_recipe(str(file))

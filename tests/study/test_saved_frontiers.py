@@ -5,6 +5,7 @@ import pytest
 
 from dynsearch.errors import InputError
 from dynsearch.frontier import solve_thresholds
+from dynsearch.frontier.choose_confidence import choose_confidence
 from dynsearch.scores import ExitScores
 from dynsearch.study import saved_frontiers
 from dynsearch.study.saved_frontiers import FILE, solved_once
@@ -18,9 +19,9 @@ def solved(monkeypatch):
     """The scores that were really solved."""
     asked = []
 
-    def solve(scores, solver, confidence):
+    def solve(scores, solver, confidence, **options):
         asked.append(scores)
-        return solve_thresholds(scores, solver, confidence=confidence)
+        return solve_thresholds(scores, solver, confidence=confidence, **options)
 
     monkeypatch.setattr(saved_frontiers, "solve_thresholds", solve)
     return asked
@@ -107,3 +108,16 @@ def test_bad_input_is_refused_as_by_the_solver(tmp_path):
     with pytest.raises(InputError, match="no threshold solver 'best'"):
         solved_once(tmp_path, random_scores(0), "best")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_options_the_best_measure_and_what_is_expected_are_kept(tmp_path, solved):
+    scores = random_logits(3, num_videos=120)
+    kept = solved_once(tmp_path, scores, "frontier", "margin", {"max_bins": 16})
+    again = solved_once(tmp_path, scores, "frontier", "margin", {"max_bins": 16})
+    assert [point.expected for point in again] == [point.expected for point in kept]
+    assert (again[0].policy.confidence, len(solved)) == ("margin", 1)
+    solved_once(tmp_path, scores, "frontier", "margin", {"max_bins": 32})
+    assert len(solved) == 2
+    assert (
+        solved_once(tmp_path, scores, "shared", "auto")[0].policy.confidence == choose_confidence(scores)[0]
+    )

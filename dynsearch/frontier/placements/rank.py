@@ -125,5 +125,9 @@ def _curve(grid: ScoreGrid, placement: ExitPlacement, found: PlacementFrontier) 
     own = [point.chosen for point in found if point.placement == placement]
     measure = own[0].policy.confidence
     solved = solve_thresholds(grid.reduced_scores(placement, measure), confidence=GIVEN_MEASURE)
-    named = [replace(point, policy=replace(point.policy, confidence=measure)) for point in solved]
+    # By what was counted, as the search's own points are.
+    named = [
+        replace(point, policy=replace(point.policy, confidence=measure), expected=None)
+        for point in solved.candidates
+    ]
     return Frontier(own + named)

@@ -38,6 +38,7 @@ def frontier(facts: StudyFacts) -> Table:
             **_on_test(facts, point),
             **{f"#{name}": percent(value) for name, value in metrics.items()},
             "#on calibration": percent(point.calibration.top1),
+            "#expected": _expected(point),
             "#trial": point.key,
             **({"family": family_name(facts.plans[point.key])} if facts.families else {}),
             "exits": facts.plans[point.key].exits,
@@ -57,6 +58,7 @@ def families(facts: StudyFacts) -> Table:
             "family": name,
             **_on_test(facts, point),
             "#on calibration": percent(point.calibration.top1),
+            "#expected": _expected(point),
             "#trial": point.key,
             "exits": facts.plans[point.key].exits,
             "thresholds": thresholds_text(point),
@@ -65,6 +67,11 @@ def families(facts: StudyFacts) -> Table:
         for point in points
     ]
     return Table("Operating points of each family alone, likewise", rows)
+
+
+def _expected(point: MergedPoint[int]) -> str:
+    expected = point.calibration.expected
+    return "" if expected is None else percent(expected) + "?" * bool(point.calibration.doubt)
 
 
 def _on_test(facts: StudyFacts, point: MergedPoint[int]) -> Row:
