@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 import optuna
 
 from dynsearch.budget import fits, last_that_fits
@@ -195,14 +196,14 @@ def read_results(study: optuna.Study, folder: StudyFolder, *, solver: str) -> St
 
 
 def spread(points: Sequence[MergedPoint[int]], count: int) -> list[MergedPoint[int]]:
-    """Return at most ``count`` points, both ends among them, evenly spread over expected top-1."""
+    """Return at most ``count`` points, both ends among them, the denser the nearer to the most accurate.
+
+    They are evenly spread over the logarithm of what they are expected to lose against it, a point of top-1 added.
+    """
     if len(points) <= count:
         return list(points)
-    low, high = points[0].calibration.worth, points[-1].calibration.worth
-    targets = [low + (high - low) * i / (count - 1) for i in range(count)]
-    nearest = {
-        min(range(len(points)), key=lambda i: abs(points[i].calibration.worth - target)) for target in targets
-    }
+    lost = np.log([points[-1].calibration.worth - point.calibration.worth + 0.01 for point in points])
+    nearest = {int(np.abs(lost - target).argmin()) for target in np.linspace(lost[0], lost[-1], count)}
     return [points[i] for i in sorted(nearest)]
 
 

@@ -1,7 +1,9 @@
 """The driver on a real SQLite record with a toy evaluator."""
 
 import json
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from optuna.trial import FixedTrial, TrialState
 
@@ -177,6 +179,13 @@ class TestResults:
         shown = spread(points, 4)
         assert (shown[0], shown[-1]) == (points[0], points[-1])
         assert len(shown) <= 4
+
+    def test_spread_shows_more_of_the_accurate_end(self):
+        """The gaps to the best are a geometric row, a point of top-1 added."""
+        worths = np.linspace(0.4, 0.95, 2001)
+        points = [SimpleNamespace(calibration=SimpleNamespace(worth=worth)) for worth in worths]
+        gaps = [0.96 - point.calibration.worth for point in spread(points, 12)]
+        assert gaps == pytest.approx(np.geomspace(0.56, 0.01, 12), abs=3e-4)
 
     def test_no_trials_no_results(self, tmp_path):
         folder = StudyFolder(tmp_path)
