@@ -62,7 +62,7 @@ def test_the_other_plans(name, parameters, full):
 
 def test_all_shipped_plans_load_and_none_is_taken_for_a_recipe():
     names = resources.names("studies/paper")
-    assert len(names) == 19
+    assert len(names) == 20
     plans = {name: Plan.load(ROOT / "studies" / "paper" / f"{name}.yaml") for name in names}
     assert len({plan.plan_id for plan in plans.values()}) == len(names)
     assert all(cost_table(plan, 400).cost_E[-1] > 18 for plan in plans.values())
