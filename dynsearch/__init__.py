@@ -3,8 +3,6 @@
 The names below are loaded when first used, so that importing dynsearch loads neither torch nor timm.
 """
 
-from __future__ import annotations
-
 import importlib
 from typing import TYPE_CHECKING
 

@@ -1,7 +1,5 @@
 """Dynamic inference of a bundle, or of a plan with weights, over videos."""
 
-from __future__ import annotations
-
 import os
 import tempfile
 import warnings

@@ -1,7 +1,5 @@
 """What a running study tells a function of the user's."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal

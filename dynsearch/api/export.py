@@ -1,7 +1,5 @@
 """A point of a study as a bundle."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """A study's report, with pictures of its videos."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable
 from pathlib import Path
 

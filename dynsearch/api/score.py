@@ -1,7 +1,5 @@
 """Exit scores of a trained network, and a bundle of a network that was trained elsewhere: nothing is trained."""
 
-from __future__ import annotations
-
 import json
 import os
 import warnings

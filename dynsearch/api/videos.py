@@ -1,7 +1,5 @@
 """The videos that a trained network is measured on: of its own data set or of another one."""
 
-from __future__ import annotations
-
 import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

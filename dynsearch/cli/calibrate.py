@@ -1,7 +1,5 @@
 """``dynsearch calibrate``: thresholds for any exit scores, without torch."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

@@ -1,7 +1,5 @@
 """What ``dynsearch calibrate`` reads from people, and prints for them."""
 
-from __future__ import annotations
-
 import math
 import tempfile
 from html import escape

@@ -1,7 +1,5 @@
 """``dynsearch dashboard``: optuna-dashboard on a study."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

@@ -1,7 +1,5 @@
 """``dynsearch data caches``: the decoded frames that are kept on this machine, and how to be rid of them."""
 
-from __future__ import annotations
-
 import json
 import time
 from dataclasses import asdict

@@ -1,7 +1,5 @@
 """``dynsearch init``: a recipe and a search space for one's own videos."""
 
-from __future__ import annotations
-
 from pathlib import Path
 
 import click

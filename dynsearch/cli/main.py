@@ -1,7 +1,5 @@
 """The ``dynsearch`` command: finds the subcommand, and turns errors into one message and an exit code."""
 
-from __future__ import annotations
-
 import atexit
 import contextlib
 import importlib

@@ -1,7 +1,5 @@
 """What ``dynsearch evaluate`` and ``dynsearch score`` share: both measure a trained network on a data set."""
 
-from __future__ import annotations
-
 import importlib
 from collections.abc import Callable
 from pathlib import Path

@@ -1,7 +1,5 @@
 """``dynsearch predict``: labels for videos and for streams."""
 
-from __future__ import annotations
-
 import os
 from pathlib import Path
 

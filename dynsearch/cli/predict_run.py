@@ -1,7 +1,5 @@
 """What ``dynsearch predict`` does and prints."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager

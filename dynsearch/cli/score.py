@@ -1,7 +1,5 @@
 """``dynsearch score``: exit scores of a trained network, without training it."""
 
-from __future__ import annotations
-
 import json
 from pathlib import Path
 from typing import Any

@@ -1,7 +1,5 @@
 """``dynsearch study``: run or resume a study."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Any
 

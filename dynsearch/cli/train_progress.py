@@ -1,7 +1,5 @@
 """What ``dynsearch train`` shows while it runs."""
 
-from __future__ import annotations
-
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager

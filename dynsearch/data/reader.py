@@ -1,7 +1,5 @@
 """Frames of a video file, through a small Protocol so that decoders can be exchanged."""
 
-from __future__ import annotations
-
 import contextlib
 import operator
 import os

@@ -1,7 +1,5 @@
 """Videos with the network's answer written into them."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction

@@ -1,7 +1,5 @@
 """Dynamic inference over a split, for real: every video stops where its policy says."""
 
-from __future__ import annotations
-
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass

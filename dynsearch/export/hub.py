@@ -1,7 +1,5 @@
 """A bundle laid out as model hubs want it: the same files, with the weights under the hub's name."""
 
-from __future__ import annotations
-
 import os
 import shutil
 from pathlib import Path

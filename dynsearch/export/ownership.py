@@ -1,7 +1,5 @@
 """Whose is what lies where a bundle or graph files are to be written: nothing of the user's is replaced unasked."""
 
-from __future__ import annotations
-
 import hashlib
 import re
 import shutil

@@ -1,7 +1,5 @@
 """Labels for a stream: one answer for each window of time, as early as an exit is sure."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 

@@ -1,7 +1,5 @@
 """Training one plan in full, alone, into a bundle."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from pathlib import Path
 

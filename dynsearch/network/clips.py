@@ -1,7 +1,5 @@
 """What clips a network takes."""
 
-from __future__ import annotations
-
 import torch
 
 from dynsearch.errors import PlanError

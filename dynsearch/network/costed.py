@@ -1,7 +1,5 @@
 """What each exit of a network costs."""
 
-from __future__ import annotations
-
 from dynsearch.measures import COUNTED, CostMeasure
 
 

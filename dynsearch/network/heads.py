@@ -1,7 +1,5 @@
 """Exit heads: from the features of the frames seen so far to logits."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Literal
 

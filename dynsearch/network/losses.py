@@ -4,8 +4,6 @@ Labels are classes, int64 (B,), or for data sets with several labels a video 0/1
 the binary one of each class, summed over classes.
 """
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import torch

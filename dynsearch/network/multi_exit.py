@@ -1,7 +1,5 @@
 """What training, scoring and inference need of a network, whatever its family."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import Any

@@ -1,7 +1,5 @@
 """Online inference: a clip whose frames arrive one after the other."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

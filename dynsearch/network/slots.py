@@ -1,7 +1,5 @@
 """An exit head that knows when each frame was: every position in time has weights of its own."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

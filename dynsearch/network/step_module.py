@@ -1,7 +1,5 @@
 """One step from exit to exit as a module of a flat tuple of tensors: what is written, compiled or recorded."""
 
-from __future__ import annotations
-
 import warnings
 from collections.abc import Iterator
 

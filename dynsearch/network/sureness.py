@@ -1,7 +1,5 @@
 """How sure exits are, where their logits are: a GPU gives the host one number a video, not all its logits."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 import numpy as np

@@ -1,7 +1,5 @@
 """What a plan is called in a comparison of families."""
 
-from __future__ import annotations
-
 from dynsearch.plan.plan import FAMILIES, Plan
 
 

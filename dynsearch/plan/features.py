@@ -1,7 +1,5 @@
 """What an exit's head reads of a backbone."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Mapping
 

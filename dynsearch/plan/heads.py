@@ -1,7 +1,5 @@
 """Names of exit heads; the heads themselves are networks, loaded when one is built."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from dynsearch.errors import PlanError, shown

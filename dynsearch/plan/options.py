@@ -1,7 +1,5 @@
 """Fields that only plans of one family have."""
 
-from __future__ import annotations
-
 import json
 from dataclasses import asdict, dataclass
 from typing import Any, ClassVar, Self

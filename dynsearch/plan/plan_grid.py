@@ -1,7 +1,5 @@
 """A plan on its frames x depth grid: which cell is computed for which exit."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from typing import Protocol
 

@@ -1,7 +1,5 @@
 """Fields of a plan as they are typed: in YAML, and in Python."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from typing import Any

@@ -1,7 +1,5 @@
 """Plans by name: files, and those of the papers that ship."""
 
-from __future__ import annotations
-
 from dynsearch import resources
 from dynsearch.errors import InputError
 from dynsearch.plan.plan import Plan

@@ -1,7 +1,5 @@
 """Files of weights that are brought for a plan, one for its own backbone or several by the backbones' names."""
 
-from __future__ import annotations
-
 import os
 import re
 from collections.abc import Iterable, Mapping

@@ -1,7 +1,5 @@
 """How features of one frame reach the next without arithmetic (TSM; paper section 3.2.2)."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass, fields
 
 from dynsearch.errors import PlanError, shown

@@ -1,7 +1,5 @@
 """What training needs of a data set."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from typing import Any, Protocol
 

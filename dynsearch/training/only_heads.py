@@ -1,7 +1,5 @@
 """Fitting the heads of a network that is trained already, and nothing else."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,7 +1,5 @@
 """From a plan to exit scores: build, train, save, measure. Every step that is done already is skipped."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace

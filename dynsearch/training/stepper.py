@@ -1,7 +1,5 @@
 """One training step: forward, loss over all exits, backward, update."""
 
-from __future__ import annotations
-
 import contextlib
 
 import torch

@@ -1,7 +1,5 @@
 """Which AdaFocusV2 plans a study may propose."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import product
 from typing import Annotated, Any, Literal

@@ -1,7 +1,5 @@
 """The classifier over time steps."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 
 import torch

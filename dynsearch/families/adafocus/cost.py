@@ -1,7 +1,5 @@
 """What an AdaFocusV2 network costs."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 from typing import Any
 

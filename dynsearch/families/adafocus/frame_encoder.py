@@ -1,7 +1,5 @@
 """A whole backbone that looks at frames one by one, with the plan's temporal shift inside."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

@@ -1,7 +1,5 @@
 """What both AdaFocusV2 networks have: one that glances, one that looks closer, and a policy that says where."""
 
-from __future__ import annotations
-
 from abc import abstractmethod
 from typing import Literal, overload
 

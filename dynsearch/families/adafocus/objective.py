@@ -1,7 +1,5 @@
 """What training needs of an AdaFocusV2 network besides the logits of its exits, and what it minimises."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from typing import Any, NamedTuple
 

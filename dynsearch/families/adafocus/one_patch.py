@@ -1,7 +1,5 @@
 """AdaFocusV2 with one patch per video, on networks with a temporal shift (its Something-Something variant)."""
 
-from __future__ import annotations
-
 import torch
 
 from dynsearch.families.adafocus.network import FocusNetwork

@@ -1,7 +1,5 @@
 """Cutting a patch so that its place has a gradient."""
 
-from __future__ import annotations
-
 import torch
 from torch.nn import functional as F
 

@@ -1,7 +1,5 @@
 """Policies: from the global network's maps to the place of a patch. Layers as in the published code."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

@@ -1,7 +1,5 @@
 """AdaFocusV2's own checkpoints: the whole network under our names. Theirs are in ``docs/bring.md``."""
 
-from __future__ import annotations
-
 import re
 from pathlib import Path
 

@@ -1,7 +1,5 @@
 """AdaFocusV2 with one patch in every frame and an exit after any of them (Wang et al., CVPR 2022)."""
 
-from __future__ import annotations
-
 import torch
 
 from dynsearch.families.adafocus.classifier import RunningMaxClassifier

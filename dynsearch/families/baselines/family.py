@@ -1,7 +1,5 @@
 """TSN and TSM: grid networks with one exit at the end."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from itertools import product
 from typing import ClassVar

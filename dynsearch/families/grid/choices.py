@@ -1,7 +1,5 @@
 """Which grid plans a study may propose: all axes of its space."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product

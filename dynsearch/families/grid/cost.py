@@ -1,7 +1,5 @@
 """The cost of every grid cell and exit of a plan."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 
 from dynsearch.cost.backbone import BackboneCost, PartCost, backbone_cost, head_cost

@@ -1,7 +1,5 @@
 """The grid network: a backbone over frames x depth, with exits (paper section 3.2, Fig. 2d)."""
 
-from __future__ import annotations
-
 import torch
 
 from dynsearch.families.grid.cells import read_cells, vectors_at

@@ -1,7 +1,5 @@
 """The one-shot network: one backbone with a head on every cell of the grid, for any frame order."""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, cast

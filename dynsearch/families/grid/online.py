@@ -1,7 +1,5 @@
 """Online inference: a clip whose frames arrive one after the other, computed as they come."""
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

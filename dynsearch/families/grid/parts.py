@@ -1,7 +1,5 @@
 """What a grid network is made of: a backbone in stages, its temporal shift, and heads that read some cells."""
 
-from __future__ import annotations
-
 from typing import Any, cast
 
 import torch

@@ -1,7 +1,5 @@
 """From one cell of the grid to a later one: a function of new frames and of what was kept."""
 
-from __future__ import annotations
-
 import torch
 
 from dynsearch.families.grid.cells import as_batch

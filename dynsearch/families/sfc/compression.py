@@ -6,8 +6,6 @@ it knows. What more it takes to build one is our choice: the layers of the abstr
 channel and place, and an attention that begins near its own place and moment.
 """
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 from torch.nn import functional as F

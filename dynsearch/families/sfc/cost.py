@@ -1,7 +1,5 @@
 """What a network with selective feature compression costs."""
 
-from __future__ import annotations
-
 from functools import lru_cache
 
 import torch

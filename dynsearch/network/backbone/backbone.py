@@ -1,7 +1,5 @@
 """A timm backbone, run stage by stage."""
 
-from __future__ import annotations
-
 import torch
 from torch import nn
 

@@ -6,8 +6,6 @@ vision transformer, it is the input of that normalisation, whatever the layout: 
 channels-last map or of tokens. A block with two branches in a row (attention, then MLP) is shifted at the first.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Sequence

@@ -4,8 +4,6 @@ The feature extractor is traced with torch.fx, blocks being leaves. Wherever exa
 can be stopped and resumed: these are the cuts. timm's ``feature_info`` says which of them are stages.
 """
 
-from __future__ import annotations
-
 import inspect
 import re
 from dataclasses import dataclass

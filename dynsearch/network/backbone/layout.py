@@ -1,7 +1,5 @@
 """What lies where in the features between two stages: maps, channels-last maps, tokens, several scales."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass

@@ -8,8 +8,6 @@ width factors 1-2-4-4, a scale dropped after each quarter of the layers (7: afte
 transitions they are 23, 33 and 38 layers deep.
 """
 
-from __future__ import annotations
-
 from typing import Any
 
 import torch

@@ -1,7 +1,5 @@
 """Activation checkpointing: activations are computed again for the backward pass instead of kept."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Callable, Iterator
 

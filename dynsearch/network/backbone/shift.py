@@ -1,7 +1,5 @@
 """The temporal shift inside residual branches: dense and progressive, the same numbers."""
 
-from __future__ import annotations
-
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field

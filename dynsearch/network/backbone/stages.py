@@ -1,7 +1,5 @@
 """From the cuts of a backbone to the M depth stages of a plan."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any

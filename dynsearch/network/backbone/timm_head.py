@@ -1,7 +1,5 @@
 """What timm's classifier reads: all that lies between a model's last stage and its last linear layer."""
 
-from __future__ import annotations
-
 from dataclasses import dataclass
 from functools import lru_cache
 

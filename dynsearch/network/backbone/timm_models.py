@@ -1,7 +1,5 @@
 """Creating timm models by name, including the one that timm lacks."""
 
-from __future__ import annotations
-
 import difflib
 from typing import Any
 

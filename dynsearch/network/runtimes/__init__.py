@@ -1,7 +1,5 @@
 """What runs the steps of a network: all give the same answers, in different time."""
 
-from __future__ import annotations
-
 from collections.abc import Callable
 
 from dynsearch.errors import InputError

@@ -1,7 +1,5 @@
 """Steps that are made on their first use, each of its own graph."""
 
-from __future__ import annotations
-
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 

@@ -1,7 +1,5 @@
 """Steps run by onnxruntime, with all providers that it has."""
 
-from __future__ import annotations
-
 import contextlib
 import io
 import warnings

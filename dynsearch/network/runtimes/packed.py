@@ -4,8 +4,6 @@ In eager mode oneDNN puts the weights of a convolution in order at every call. F
 for many, so that without this a step on two frames takes 1.2 to 1.4 times its share of the time.
 """
 
-from __future__ import annotations
-
 import copy
 from typing import Any
 

@@ -1,7 +1,5 @@
 """Steps recorded once for fixed numbers of videos, and played again: CUDA graphs, and in tests what stands in."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Sequence
 
 import torch

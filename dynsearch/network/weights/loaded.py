@@ -1,7 +1,5 @@
 """What of a weights file was loaded, and what was not."""
 
-from __future__ import annotations
-
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 

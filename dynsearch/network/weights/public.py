@@ -4,8 +4,6 @@ The files' names are in ``docs/bring.md``. MSDNet's ``blocks.B.P.layers.I`` is o
 place P = 0 of block 0, so there L = P - 1, else L = P; the I-th of n scales is S = 4 - n + 1 + I.
 """
 
-from __future__ import annotations
-
 import re
 from collections import Counter
 from collections.abc import Callable

@@ -1,7 +1,5 @@
 """What backbones begin with: timm's weights, or a file's."""
 
-from __future__ import annotations
-
 import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace

@@ -1,7 +1,5 @@
 """What the driver's thread and Ray's tell each other."""
 
-from __future__ import annotations
-
 import queue
 import threading
 from dataclasses import dataclass, field
