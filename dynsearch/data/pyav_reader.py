@@ -1,5 +1,7 @@
 """The video reader on PyAV: it decodes from the first frame on and counts, so frame i is always frame i."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any

@@ -9,6 +9,8 @@ videos tie at the top.
 Shapes: R rows (any mixture of exits and videos), K classes, N videos, B videos still running, Q quantiles, P features.
 """
 
+from __future__ import annotations
+
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any

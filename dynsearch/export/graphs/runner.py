@@ -10,6 +10,8 @@ Needs numpy and onnxruntime for ``.onnx`` graphs (torch for ``.pt2``); to read v
     logits, exits = network.run(clips)          # clips float32 (B, T, 3, H, W), normalised, T in time's order
 """
 
+from __future__ import annotations
+
 import json
 import os
 import pathlib
