@@ -185,7 +185,7 @@ def _found(
         costs = [p.cost for p in curve]
         estimates = cross_fitted(calibration, costs, solver=request.solver, confidence=confidence, **options)
     temperatures = calibrate_exits(calibration) if request.temperatures else None
-    for k, found in enumerate(temperatures or ()):
+    for k, found in enumerate(temperatures or (), start=1):
         notes += [f"exit {k}: {remark}" for remark in found.remarks()]
     exceeding = None
     if point is not None and request.budget is not None:

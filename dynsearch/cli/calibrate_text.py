@@ -3,12 +3,13 @@
 import math
 import tempfile
 from html import escape
+from itertools import count
 from pathlib import Path
 
 from dynsearch.calibration import Calibration
 from dynsearch.display.figures import saved_figure
 from dynsearch.display.notebook import page
-from dynsearch.display.words import cost_text
+from dynsearch.display.words import cost_text, threshold_text
 from dynsearch.errors import InputError
 from dynsearch.frontier import CrossFitted, Interval
 from dynsearch.scores.calibration import ExitCalibration
@@ -32,8 +33,8 @@ def to_text(result: Calibration) -> str:
             applied = None if result.applied is None else result.applied[place]
             rows.append(_row(result, "*" * (place == result.chosen), point, estimate, applied))
     lines = [f"{len(result.frontier)} points, {len(rows) - 1} shown; below them, all videos at one exit", ""]
-    for k, (point, applied) in enumerate(result.always):
-        name = "full network" if k == len(result.always) - 1 else f"exit {k}"
+    for k, (point, applied) in enumerate(result.always, start=1):
+        name = "full network" if k == len(result.always) else f"exit {k}"
         rows.append(_row(result, name, point, point, applied))
     lines += _aligned(rows)
     if result.confidence_values is not None:
@@ -106,8 +107,8 @@ def _point_lines(result: Calibration, point: OperatingPoint) -> list[str]:
     under = "" if request.budget is None else f" under {request.budget:g} {result.measure.per_video}"
     lines = [f"* best point{under}; a video stops when its confidence is above T:"]
     lines += [
-        f"  exit {exit_index}: T = {threshold:.10g}, {100 * share:.1f}% of videos stop"
-        for exit_index, (threshold, share) in enumerate(zip(point.thresholds, point.exit_share, strict=True))
+        f"  exit {k}: T = {threshold_text(threshold, '.10g')}, {100 * share:.1f}% of videos stop"
+        for k, threshold, share in zip(count(1), point.thresholds, point.exit_share, strict=False)
     ]
     if request.promises_accuracy:
         drop = DEFAULT_MAX_DROP if request.max_drop is None else request.max_drop
@@ -131,7 +132,10 @@ def _point_lines(result: Calibration, point: OperatingPoint) -> list[str]:
         lines += ["", f"new videos: {moved}; {result.measure.text(result.drift.cost)}, {shares} % stop"]
     if result.rematched is not None:
         lines += ["", "thresholds that restore the stop rates on the new videos:"]
-        lines += [f"  exit {k}: T = {t:.10g}" for k, t in enumerate(result.rematched.thresholds)]
+        lines += [
+            f"  exit {k}: T = {threshold_text(t, '.10g')}"
+            for k, t in enumerate(result.rematched.thresholds, start=1)
+        ]
     if result.groups is not None:
         lines += _group_lines(result, result.groups)
     return lines
@@ -158,9 +162,9 @@ def _group_lines(result: Calibration, groups: list[GroupView]) -> list[str]:
 
 def _temperature_lines(temperatures: list[ExitCalibration]) -> list[str]:
     table = [["exit", "temperature", "NLL", "scaled NLL", "ECE %", "scaled ECE %"]]
-    for exit_index, found in enumerate(temperatures):
+    for k, found in enumerate(temperatures, start=1):
         row = [
-            str(exit_index),
+            str(k),
             f"{found.temperature:.3f}" if not found.at_bound else f"{found.temperature:g}",
             f"{found.nll_before:.4f}",
             f"{found.nll_after:.4f}",

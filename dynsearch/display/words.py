@@ -16,11 +16,11 @@ class Unit(Protocol):
         """The label of an axis."""
 
 
-def threshold_text(value: float) -> str:
-    """Return what a threshold means: ``never`` and ``always`` stand for its infinite ends."""
+def threshold_text(value: float, form: str = ".3f") -> str:
+    """Return a threshold; ``never`` and ``always`` (at the last exit, for instance) stand for infinite ones."""
     if math.isinf(value):
         return "never" if value > 0 else "always"
-    return f"{value:.3f}"
+    return format(value, form)
 
 
 def percent(share: float, digits: int = 1) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from dynsearch.display.words import threshold_text
 from dynsearch.frontier import MergedPoint
 from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan
@@ -155,7 +156,8 @@ def _exits(facts: CardFacts) -> str:
     plan, test = facts.plan, facts.point.test
     cost_E = facts.point.measure.cost_E(plan, len(facts.class_names))
     return "\n".join(
-        f"| {exit_} | {plan.frames_seen(exit_)} | {cost:.4g} | {_threshold(threshold)} | {100 * share:.1f}% |"
+        f"| {exit_} | {plan.frames_seen(exit_)} | {cost:.4g} | {threshold_text(threshold, '.4f')} | "
+        f"{100 * share:.1f}% |"
         for exit_, cost, threshold, share in zip(
             plan.exits.exits, cost_E, test.thresholds, test.exit_share, strict=True
         )
@@ -175,9 +177,3 @@ def _frontier(facts: CardFacts) -> str:
         for i, (plan, point) in enumerate(points)
         if i in shown
     )
-
-
-def _threshold(value: float) -> str:
-    if value == float("inf"):
-        return "never stops"
-    return "takes the rest" if value == float("-inf") else f"{value:.4f}"

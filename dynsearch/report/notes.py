@@ -38,7 +38,7 @@ def point_note(
             f"{plan.frames_seen(exit_)} of {plan.num_frames}",
             exit_.depth,
             cost_text(cost),
-            "takes the rest" if k == len(plan.exits) else threshold_text(threshold),
+            threshold_text(threshold),
             percent(share),
         )
         for k, (exit_, cost, threshold, share) in enumerate(

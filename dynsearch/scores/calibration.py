@@ -37,7 +37,7 @@ class ExitCalibration:
         return self.temperature in TEMPERATURE_RANGE
 
     def remarks(self) -> list[str]:
-        """Return what is to be said of it, to be read after "exit 0: "."""
+        """Return what is to be said of it, to be read after "exit 1: "."""
         found = []
         if self.at_bound:
             why = (

@@ -334,7 +334,7 @@ class ExitScores:
         gap = None if self.confidence_EN is None else validation.stopped_at(self.confidence_EN)
         if gap is not None:
             raise ScoresError(
-                f"exit {gap[0]} and those after it have none (NaN) for the video at position {gap[1]}",
+                f"exit {gap[0] + 1} and those after it have none (NaN) for the video at position {gap[1]}",
                 where="confidence",
                 hint=validation.EVERY_EXIT,
             )

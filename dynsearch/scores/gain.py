@@ -86,7 +86,7 @@ class GainModel:
         model = cls(values["base"], _table(values["quantiles"]), _table(values["weights"]))
         for exit_index, weights in enumerate(model.weights):
             if len(weights) != _num_features(exit_index) or len(model.quantiles) != len(model.weights):
-                raise PolicyError(f"the gain of exit {exit_index} has the wrong number of values")
+                raise PolicyError(f"the gain of exit {exit_index + 1} has the wrong number of values")
         if any(len(row) != _NUM_QUANTILES for row in model.quantiles):
             raise PolicyError(f"a gain needs {_NUM_QUANTILES} quantiles for each exit")
         return model

@@ -5,6 +5,7 @@ Shapes: E exits, N videos, K classes.
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 import numpy as np
@@ -68,7 +69,7 @@ def _sum_to_one(values: NDArray[Any]) -> bool:
 def _logits(scores: ExitScores) -> Iterator[str]:
     if scores.logits_ENK is None or scores.logits_ENK.shape[2] == 1:
         return
-    for k, logits_NK in enumerate(scores.logits_ENK):
+    for k, logits_NK in enumerate(scores.logits_ENK, start=1):
         if logits_NK.min() < 0 or logits_NK.max() <= 0:
             continue
         one = _sum_to_one(logits_NK / _scale(logits_NK))
@@ -167,12 +168,12 @@ def _confidence(scores: ExitScores) -> Iterator[str]:
     gaps = np.argwhere(np.isnan(scores.confidence_EN[:-1]))
     if len(gaps):
         yield (
-            f"{len(gaps)} confidences are not given (blank or NaN), the first at exit {gaps[0, 0]} for the video at"
+            f"{len(gaps)} confidences are not given (blank or NaN), the first at exit {gaps[0, 0] + 1} for the video at"
             f" position {gaps[0, 1]}: there a video never stops"
         )
     if not scores.has_truth:
         return
-    for k, (confidence_N, right_N) in enumerate(zip(scores.confidence_EN, scores.correct(), strict=True)):
+    for k, confidence_N, right_N in zip(count(1), scores.confidence_EN, scores.correct(), strict=False):
         _, place_N, counts = np.unique(confidence_N, return_inverse=True, return_counts=True)
         rank_N = (np.cumsum(counts) - (counts - 1) / 2)[place_N]
         many, few = int(right_N.sum()), int((~right_N).sum())

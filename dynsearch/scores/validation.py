@@ -116,7 +116,7 @@ def check_costs(cost_E: NDArray[np.float64], where: str, unit: str) -> None:
     """Refuse costs that are not positive, finite and rising."""
     if cost_E.size == 0:
         raise ScoresError("no exits: the array is empty", where=where)
-    for exit_index, cost in enumerate(cost_E):
+    for exit_index, cost in enumerate(cost_E, start=1):
         if not np.isfinite(cost) or cost <= 0:
             raise ScoresError(
                 f"the cost of exit {exit_index} is {cost:g}; costs must be positive and finite", where=where
@@ -125,7 +125,7 @@ def check_costs(cost_E: NDArray[np.float64], where: str, unit: str) -> None:
     if falls.size:
         first = int(falls[0])
         raise ScoresError(
-            f"cost falls from {cost_E[first]:g} to {cost_E[first + 1]:g} at exit {first + 1}",
+            f"cost falls from {cost_E[first]:g} to {cost_E[first + 1]:g} at exit {first + 2}",
             where=where,
             hint=f"Costs are cumulative {unit}, in the order the exits are met: the numpy.cumsum of each step's",
         )
@@ -141,7 +141,7 @@ def check_logits(logits_ENK: NDArray[np.float32]) -> None:
     """Refuse logits without classes, or with a row that holds NaN or inf, or nothing but -inf."""
     if logits_ENK.shape[2] == 0:
         raise ScoresError("no classes: the last axis is empty", where="logits")
-    for exit_index, logits_NK in enumerate(logits_ENK):
+    for exit_index, logits_NK in enumerate(logits_ENK, start=1):
         highest_N = logits_NK.max(axis=1)  # NaN where there is one
         videos = np.flatnonzero(~np.isfinite(highest_N))
         if videos.size:

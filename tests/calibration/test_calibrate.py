@@ -218,8 +218,8 @@ def test_a_temperature_at_its_bound_is_said(tmp_path):
     )
     ExitScores.from_logits(logits, labels, [1.0, 2.0]).save(tmp_path / "s.npz")
     said = dynsearch_here("calibrate", "s.npz", "--temperatures", cwd=tmp_path)
-    assert "note: exit 0: the temperature is at its bound, 1e-06" in said.err
-    assert "note: exit 1: the temperature is at its bound, 1e+06" in said.err
+    assert "note: exit 1: the temperature is at its bound, 1e-06" in said.err
+    assert "note: exit 2: the temperature is at its bound, 1e+06" in said.err
     assert "1e+06" in said.out
 
 

@@ -78,7 +78,7 @@ def test_table_marks_the_chosen_point(files):
         >= 1
     )
     assert "best point under 4 GFLOPs" in text
-    assert "exit 3: T = -inf" in text
+    assert "exit 4: T = always" in text
     assert "applied top-1 %" in text
 
 

@@ -60,7 +60,7 @@ def test_a_measured_trials_note_has_its_figures():
         "0.123",
         "never",
         "always",
-        "takes the rest",
+        "always",
         "50.0%",
         "70.0% at 6.5",
     ):
