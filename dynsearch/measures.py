@@ -15,7 +15,7 @@ import importlib
 import math
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from dynsearch.display.words import cost_text
@@ -62,7 +62,8 @@ class CostMeasure:
         object.__setattr__(self, "unit", self.unit or self.name)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return measure_called, (self.name, self.unit)
+        own = self.costs if is_dataclass(self.costs) else None
+        return measure_called, (self.name, self.unit, own)
 
     def cost_E(self, plan: Plan, num_classes: int) -> tuple[float, ...]:
         """Return the cumulative cost per video at each exit of a plan's network.
@@ -167,9 +168,13 @@ def one_measure(things: Iterable[Measured]) -> CostMeasure:
     return next(iter(names.values()))
 
 
-def measure_called(name: str, unit: str = "") -> CostMeasure:
-    """Return the measure of that name; one that is not registered is a bare unit, in which scores bring their costs."""
-    return COST_MEASURES[name] if name in COST_MEASURES else CostMeasure(name, unit)
+def measure_called(name: str, unit: str = "", costs: Any = None) -> CostMeasure:
+    """Return the measure of that name; one that is not registered is a bare unit, in which scores bring their costs.
+
+    ``costs`` stand for its own.
+    """
+    measure = COST_MEASURES[name] if name in COST_MEASURES else CostMeasure(name, unit)
+    return measure if costs is None else replace(measure, costs=costs)
 
 
 def in_units(macs: float) -> float:
@@ -185,6 +190,10 @@ COUNTED = CostMeasure(
 )
 """Multiply-accumulates, counted on the network itself. What is meant where nothing is said."""
 COST_MEASURES: Registry[CostMeasure] = Registry(
-    "cost measure", {"gflops": COUNTED, "ms": CostMeasure("ms", meaning="milliseconds")}
+    "cost measure",
+    {
+        "gflops": COUNTED,
+        "ms": CostMeasure("ms", meaning="milliseconds", costs="dynsearch.timing.tables:measured_costs"),
+    },
 )
 """Measures by name: those that ship, and a user's own."""

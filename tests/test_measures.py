@@ -68,8 +68,8 @@ def test_the_shipped_measure_counts_and_a_users_own_is_asked():
     with pytest.raises(InputError, match="costs here are in mine, not in gflops"):
         _ = network.gmacs_E
     assert build_network(PLAN, 7).gmacs_E == cost_table(PLAN, 7).cost_E
-    with pytest.raises(InputError, match="what a plan costs in ms is not known"):
-        MS.cost_E(PLAN, 7)
+    with pytest.raises(InputError, match="what a plan costs in J is not known"):
+        CostMeasure("joules", "J").cost_E(PLAN, 7)
 
 
 @pytest.mark.parametrize("given", [[1.0], [1.0, 2.0, 3.0], [2.0, 1.0], [0.0, 1.0], [1.0, float("nan")], []])

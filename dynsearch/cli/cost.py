@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 @click.option(
     "--exit-share", help="How many videos leave at each exit, separated by spaces: adds the average."
 )
+@click.option(
+    "--measure", default="gflops", show_default=True, help="What costs are in: gflops, ms, or your own."
+)
+@click.option("--again", is_flag=True, help="With --measure ms: measure, though there is a table.")
+@click.option("--tables", is_flag=True, help="List the tables of measured times.")
+@options.timing
 @options.plugins
 @options.as_json
 def cost(
@@ -38,6 +44,10 @@ def cost(
     backbone: str | None,
     num_classes: int,
     exit_share: str | None,
+    measure: str,
+    again: bool,
+    tables: bool,
+    accept: bool,
     as_json: bool,
     **fields: Any,
 ) -> None:
@@ -46,18 +56,35 @@ def cost(
     PLAN is a YAML file or the name of one of the papers' plans, for instance joint-resnet50. GFLOPs are 10^9
     multiply-accumulates per video, counted on the real network; of a grid network at exits twice: with each head
     run once on the averaged features, as this program does, and with heads run on every frame, as the paper counts.
+
+    --measure ms: milliseconds, by a table of the backbone that is measured once on a device and then kept.
     """
+    asked = options.asked_of(fields)
+    if tables:
+        from dynsearch.cli.cost_ms import list_tables
+
+        list_tables(as_json=as_json)
+        return
+    if measure != "ms" and (
+        given := [*asked, *(["accept"] if accept else []), *(["again"] if again else [])]
+    ):
+        raise click.UsageError(f"--{given[0]} is about measured time: add --measure ms.")
     if (plan_file is None) == (backbone is None):
         raise click.UsageError("Give either a plan file or --backbone.")
     from dynsearch.plan.shipped import find_plan
 
     plan = _plan(str(backbone), **fields) if plan_file is None else find_plan(plan_file)
 
+    share = _shares(exit_share) if exit_share is not None else None
+    if measure != "gflops":
+        from dynsearch.cli.cost_ms import print_costs
+
+        print_costs(plan, measure, num_classes, share, asked, accept=accept, again=again, as_json=as_json)
+        return
     from dynsearch.families import cost_table
     from dynsearch.families.grid.cost import CostTable
 
     table = cost_table(plan, num_classes)
-    share = _shares(exit_share) if exit_share is not None else None
     if not isinstance(table, CostTable):
         from dynsearch.cli.cost_parts import print_parts
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -135,6 +136,36 @@ plugins = click.option(
     callback=_import,
     help="Import a module of your own, which registers a family, solver, data set or another part. May be repeated.",
 )
+
+
+def timing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of what measured time is of; :func:`asked_of` takes them from those given."""
+    for decorate in (
+        click.option(
+            "--accept",
+            is_flag=True,
+            help="Take a table of times of another device, dtype or number of threads.",
+        ),
+        click.option(
+            "--runtime",
+            type=click.Choice(["auto", "eager", "compile", "graphs", "onnx"]),
+            help="Milliseconds: what runs the network. Default: auto, which is graphs on a GPU, else eager.",
+        ),
+        click.option(
+            "--batch", type=click.IntRange(min=1), help="Milliseconds: videos at a time. Default: 1."
+        ),
+        click.option(
+            "--device",
+            help="Milliseconds: on what, for instance cpu or cuda:0. Default: the first GPU, else the CPU.",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+def asked_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Take what :func:`timing` added from a command's options, and return what was given of it, without ``accept``."""
+    return {name: value for name in ("device", "batch", "runtime") if (value := given.pop(name)) is not None}
 
 
 def budget_of(recipe: StudyRecipe, max_gflops: float | None, budget: float | None) -> float:

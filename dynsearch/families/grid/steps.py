@@ -40,15 +40,15 @@ def extended(
             new = _run(network, as_batch(frames_BTCHW), 0, depth)
         if to.depth > depth:
             network.begin_pass(0, frames_now)
-            row = _run(network, _joined(row, new, before), depth, to.depth)
-            total, vectors = _read(network, row, to.depth, frames_now)
+            row = _run(network, put_together(row, new, before), depth, to.depth)
+            total, vectors = read(network, row, to.depth, frames_now)
         else:
-            added, more_vectors = _read(network, new, depth, frames_now - before)
+            added, more_vectors = read(network, new, depth, frames_now - before)
             assert total is not None
             total = total + added
             if vectors is not None and more_vectors is not None:
                 vectors = torch.cat([vectors, more_vectors], 1)
-            row = None if row is None else _joined(row, new, before)
+            row = None if row is None else put_together(row, new, before)
     left: Kept = {}
     if last.depth > to.depth:
         by_video = map_state(lambda x: x.unflatten(0, (-1, frames_now)), row)
@@ -72,9 +72,17 @@ def answer(network: GridParts, k: int, kept: Kept) -> torch.Tensor:
 
 def _row(kept: Kept) -> State:
     if ROW in kept:
-        return kept[ROW].flatten(0, 1)
+        return _as_frames(kept[ROW])
     scales = [name for name in kept if name.startswith(ROW)]
-    return [kept[f"{ROW}{i}"].flatten(0, 1) for i in range(len(scales))] or None
+    return [_as_frames(kept[f"{ROW}{i}"]) for i in range(len(scales))] or None
+
+
+def _as_frames(x: torch.Tensor) -> torch.Tensor:
+    """Return (B, T', ...) as (B x T', ...): of one frame with the strides of several, without which pools are slow."""
+    flat = x.flatten(0, 1)
+    if len(flat) > 1 or torch.compiler.is_exporting():
+        return flat
+    return flat.as_strided(flat.shape, (flat.numel(), *flat.stride()[1:]))
 
 
 def _run(network: GridParts, state: State, first: int, last: int) -> State:
@@ -83,7 +91,7 @@ def _run(network: GridParts, state: State, first: int, last: int) -> State:
     return state
 
 
-def _joined(old: State, new: State, num_old: int) -> State:
+def put_together(old: State, new: State, num_old: int) -> State:
     """Return ``num_old`` old and all new frames of each video one after the other, (B x T', ...)."""
     if old is None or new is None:
         return new if old is None else old
@@ -95,7 +103,7 @@ def _joined(old: State, new: State, num_old: int) -> State:
     return map_state(join, old, new)
 
 
-def _read(
+def read(
     network: GridParts, state: State, depth: int, num_frames: int
 ) -> tuple[torch.Tensor, torch.Tensor | None]:
     """Return what the exits at ``depth`` read: summed over frames, and frame by frame where one needs that."""

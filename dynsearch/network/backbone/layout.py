@@ -129,6 +129,13 @@ def joined(parts: Sequence[torch.Tensor], axis: int) -> torch.Tensor:
     first = parts[0]
     if torch.compiler.is_exporting():
         return torch.cat(list(parts), axis)
-    order = sorted(range(first.ndim), key=first.stride, reverse=True)
+
+    def stride(axis: int) -> float:
+        """Return that of an axis; of one of length one, which says nothing, that of the axis before."""
+        if first.shape[axis] > 1:
+            return first.stride(axis)
+        return stride(axis - 1) if axis else torch.inf
+
+    order = sorted(range(first.ndim), key=stride, reverse=True)
     back = [order.index(i) for i in range(first.ndim)]
     return torch.cat([part.permute(order) for part in parts], order.index(axis)).permute(back)
