@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
 _ROWS_SHOWN = 12
 
 
-@click.command(short_help="Show a study's frontier.")
-@click.argument("study")
+@click.command(short_help="Show a study's frontier, or several side by side.")
+@click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
 @options.budget
 @options.any_budget
 @click.option(
@@ -35,7 +36,7 @@ _ROWS_SHOWN = 12
 @options.force
 @options.as_json
 def frontier(
-    study: str,
+    studies: tuple[str, ...],
     budget: float | None,
     any_budget: float | None,
     plot: Path | None,
@@ -46,7 +47,8 @@ def frontier(
 ) -> None:
     """Show the frontier of STUDY and write it to frontier.csv and frontier.png.
 
-    Points are chosen on the calibration split; what is shown was measured on the test split.
+    Points are chosen on the calibration split; what is shown was measured on the test split. Of several studies the
+    best point of each under the budget is shown, by default the first one's, and --plot draws all frontiers.
     """
     import errno
 
@@ -60,9 +62,15 @@ def frontier(
 
     check_picture(plot)
     check_picture(plot_grid)
-    folder = StudyFolder.existing(study, studies_root)
+    folder, *others = (StudyFolder.existing(name, studies_root) for name in dict.fromkeys(studies))
     check_outputs([(plot, OWN_PICTURE), (plot_grid, OWN_PICTURE)], [folder.path], force=force)
     recipe = folder.recipe()
+    if others:
+        if plot_grid is not None:
+            raise click.UsageError("--plot-grid draws the plan of one study.")
+        limit = options.budget_of(recipe, budget, any_budget)
+        compare([folder, *others], limit, plot, as_json=as_json)
+        return
     results = read_results(open_record(folder), folder, solver=recipe.solver)
     written = True
     try:
@@ -78,6 +86,35 @@ def frontier(
     if plot_grid is not None:
         draw_grid(plot_grid, folder.name, results, limit)
     print_frontier(results, folder, limit, as_json=as_json, written=written)
+
+
+def compare(folders: Sequence[StudyFolder], budget: float, plot: Path | None, *, as_json: bool) -> None:
+    """Print the best point of each study under the budget, and draw their frontiers where ``plot`` says."""
+    from dynsearch.display.frontier_plot import plot_families
+    from dynsearch.report.frontier_table import frontier_table
+    from dynsearch.study.record import open_record
+    from dynsearch.study.report_files import read_beside
+    from dynsearch.study.results import read_results
+
+    first = folders[0]
+    found = {first.name: read_results(open_record(first), first, solver=first.recipe().solver)}
+    for other in folders[1:]:
+        results, remark = read_beside(first.name, found[first.name], other)
+        found[other.name] = results
+        if remark:
+            click.echo(f"{other.name} was {remark}", err=True)
+    measure = found[first.name].measure
+    rows = {name: results.rows_under(budget) for name, results in found.items()}
+    best = [{"study": name, **row} for name, own in rows.items() for row in own if row["chosen"]]
+    if plot is not None:
+        plot_families(rows, plot, title=" and ".join(found), budget=budget, unit=measure)
+    if as_json:
+        click.echo(json.dumps({measure.budget_name: budget, "points": best, "frontiers": rows}, indent=1))
+        return
+    click.echo(f"Best of each study under {budget:g} {measure.per_video}, chosen on calibration, on test:\n")
+    click.echo(frontier_table(best, measure))
+    for name in found.keys() - {row["study"] for row in best}:
+        click.echo(f"{name}: every point costs more")
 
 
 def print_frontier(

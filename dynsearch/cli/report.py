@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from dynsearch.study.folder import StudyFolder
 
 
-@click.command(short_help="Write a study's report, one HTML page.")
-@click.argument("study")
+@click.command(short_help="Write a study's report, one HTML page; or one of several studies.")
+@click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
 @click.option(
     "--output",
     type=options.UserPath(path_type=Path, dir_okay=False),
-    help="Default: report.html in the study's folder.",
+    help="Default: report.html in the study's folder; of several, report-A-B.html beside their folders.",
 )
 @click.option(
     "--data-root",
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 @options.studies_root
 @options.force
 def report(
-    study: str,
+    studies: tuple[str, ...],
     output: Path | None,
     data_root: Path | None,
     allow_outside: bool | None,
@@ -40,16 +40,21 @@ def report(
 ) -> None:
     """Write the report of STUDY: frontier, chosen plan, exits, videos, classes and search, as one HTML page.
 
-    The page needs no network. It is made from the study's files; where the data set is at hand, videos are shown.
+    The page needs no network. It is made from the study's files; where the data set is at hand, videos are shown. Of
+    several studies the first is shown in full, the others beside it: on one chart, and their best points side by side.
     """
     from dynsearch.api.report import make_report
     from dynsearch.files import check_outputs
     from dynsearch.study.folder import StudyFolder
 
-    folder = StudyFolder.existing(study, studies_root)
-    path = folder.path / "report.html" if output is None else output
+    folder, *others = (StudyFolder.existing(name, studies_root) for name in dict.fromkeys(studies))
+    own = folder.path / "report.html"
+    if others:
+        own = folder.path.parent / f"report-{'-'.join(each.name for each in (folder, *others))}.html"
+    path = output or own
     check_outputs([(path, "dynsearch report</title>")], [folder.path, data_root], force=force)
-    missing = make_report(folder, path, _records(folder, data_root, allow_outside=bool(allow_outside)))
+    records = _records(folder, data_root, allow_outside=bool(allow_outside))
+    missing = make_report(folder, path, records, others=others)
     if missing:
         click.echo(f"{missing} videos have no picture: the data set or the file is not there", err=True)
     click.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

@@ -6,19 +6,24 @@ Here thresholds are chosen without a fold of the videos, for the same budget, an
 Shapes: N videos, B budgets.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
 from dynsearch.budget import fits
 from dynsearch.errors import InputError
+from dynsearch.frontier.frontier import Frontier
 from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.scores.gain import LEARNED_GAIN
 from dynsearch.thresholds import evaluate_policies
+
+_KNOWN: WeakKeyDictionary[ExitScores, dict[str, list[tuple[Frontier, ExitScores]]]] = WeakKeyDictionary()
+"""Folds of scores that are asked for more than once, as long as the scores live."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +71,14 @@ def cross_fit(
     Raises:
         InputError: There are fewer than two folds or videos.
     """
-    num_folds = min(num_folds, scores.num_videos)
-    if num_folds < 2:
-        raise InputError(
-            f"cross-fitting needs at least 2 folds and 2 videos, got {num_folds} of {scores.num_videos}"
-        )
-    learned = confidence == LEARNED_GAIN
-    scores, measure = (
-        (scores.reduced(), LEARNED_GAIN) if learned else (scores.reduced(confidence), GIVEN_MEASURE)
-    )
-    fold_N = np.random.default_rng(seed).permutation(scores.num_videos) % num_folds
+    known = _KNOWN.setdefault(scores, {})
+    asked = f"{solver} {confidence} {num_folds} {seed} {sorted(options.items())}"
+    if asked not in known:
+        known[asked] = _folds(scores, solver, confidence, num_folds, seed, options)
+    folds = known[asked]
     right_B, exceeded_B = np.zeros(len(budgets_B)), np.zeros(len(budgets_B))
     share_BE = np.zeros((len(budgets_B), scores.num_exits))
-    for fold in range(num_folds):
-        curve = solve_thresholds(scores.select(fold_N != fold), solver, confidence=measure, **options)
-        held_out = scores.select(fold_N == fold)
+    for curve, held_out in folds:
         chosen = [curve.best_under(max(budget, curve[0].cost)).policy for budget in budgets_B]
         unique = list(dict.fromkeys(chosen))
         measured = dict(zip(unique, evaluate_policies(unique, held_out), strict=True))
@@ -94,9 +92,37 @@ def cross_fit(
             budget=float(budget),
             top1=float(right / scores.num_videos),
             cost=float(share_E @ scores.cost_E),
-            exceeded=float(exceeded / num_folds),
+            exceeded=float(exceeded / len(folds)),
             exit_share=tuple(share_E.tolist()),
             num_videos=scores.num_videos,
         )
         for budget, right, share_E, exceeded in zip(budgets_B, right_B, share_BE, exceeded_B, strict=True)
+    ]
+
+
+def _folds(
+    scores: ExitScores,
+    solver: str,
+    confidence: str,
+    num_folds: int,
+    seed: int,
+    options: Mapping[str, Any],
+) -> list[tuple[Frontier, ExitScores]]:
+    """Return for each fold the frontier that was fitted without it, and its own videos."""
+    num_folds = min(num_folds, scores.num_videos)
+    if num_folds < 2:
+        raise InputError(
+            f"cross-fitting needs at least 2 folds and 2 videos, got {num_folds} of {scores.num_videos}"
+        )
+    learned = confidence == LEARNED_GAIN
+    scores, measure = (
+        (scores.reduced(), LEARNED_GAIN) if learned else (scores.reduced(confidence), GIVEN_MEASURE)
+    )
+    fold_N = np.random.default_rng(seed).permutation(scores.num_videos) % num_folds
+    return [
+        (
+            solve_thresholds(scores.select(fold_N != fold), solver, confidence=measure, **options),
+            scores.select(fold_N == fold),
+        )
+        for fold in range(num_folds)
     ]

@@ -25,6 +25,7 @@ def frontier_table(rows: Sequence[Mapping[str, Any]], measure: CostMeasure = COU
     return format_table(
         [
             {
+                **({"study": row["study"]} if "study" in row else {}),
                 **({"family": row["family"]} if several else {}),
                 measure.unit: cost_text(row[f"test_{measure.name}"]),
                 **{title: f"{100 * row[key]:.1f}%" for key, title in _LEADING.items() if key in row},

@@ -1,22 +1,28 @@
 """A study's report, ``report.html``: made from the study's files and nothing else."""
 
-from collections.abc import Iterator, Mapping
+import json
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from optuna.trial import FrozenTrial, TrialState
 
-from dynsearch.errors import InfeasibleBudgetError
+from dynsearch.errors import InfeasibleBudgetError, StudyError
 from dynsearch.files import write_text
 from dynsearch.frontier import MergedPoint
 from dynsearch.report.frontier_table import further_metrics
-from dynsearch.report.html import StudyFacts, TrialFacts, render_report, shown_videos
+from dynsearch.report.html import OneShotFacts, OtherStudy, StudyFacts, TrialFacts, render_report
+from dynsearch.scores.overlap import of_same_videos
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
-from dynsearch.study.record import open_record, plan_of
+from dynsearch.study.predictions import expected_top1, one_shot_folder
+from dynsearch.study.record import finished, open_record, plan_of
 from dynsearch.study.results import StudyResults, read_results
 
+_CURVE = 60  # points of a plan's own frontier
 _STATES = {
     TrialState.COMPLETE: "finished",
     TrialState.FAIL: "failed",
@@ -36,11 +42,12 @@ def read_facts(folder: StudyFolder, results: StudyResults | None = None) -> Stud
     study = open_record(folder)
     if results is None:
         results = read_results(study, folder, solver=recipe.solver)
+    trials = study.get_trials(deepcopy=False)
     chosen = _chosen(results, recipe.budget)
-    calibration, test = results.scores[chosen.key]
     families = results.families
-    return StudyFacts(
+    facts = StudyFacts(
         name=folder.name,
+        source=folder.name if folder.path.parent == Path("studies") else str(folder.path),
         dataset=recipe.dataset,
         budget=recipe.budget,
         measure=results.measure,
@@ -53,19 +60,69 @@ def read_facts(folder: StudyFolder, results: StudyResults | None = None) -> Stud
         plans=results.plans,
         points=results.points,
         chosen=chosen,
-        calibration=calibration,
-        test=test,
+        scores=results.scores,
         saving=results.saving,
-        trials=[_trial(trial, results.left_out) for trial in study.get_trials(deepcopy=False)],
+        trials=[_trial(trial, results.left_out) for trial in trials],
         metrics=[further_metrics(row) for row in results.rows()],
         families={name: part.points for name, part in families.items()} if len(families) > 1 else {},
         hypervolume=list(results.hypervolumes),
+        made=_made(folder, trials),
+    )
+    logs = {f"trial {number}": folder.trial(number) for number in facts.shown}
+    logs |= {f"one-shot {path.parent.name}": path.parent for path in _one_shot_logs(folder)}
+    curves = {}
+    for number in facts.shown:
+        curve = results.curves[number]
+        curves[number] = (curve.thin(_CURVE) if len(curve) > _CURVE else curve).evaluate(
+            results.scores[number][1]
+        )
+    learning = {name: _epochs(path) for name, path in logs.items()}
+    return replace(
+        facts,
+        curves=curves,
+        learning={name: epochs for name, epochs in learning.items() if epochs},
+        one_shot=_one_shot(folder, results, facts),
     )
 
 
-def videos_wanted(facts: StudyFacts) -> list[str]:
-    """Return the ids of the test videos whose pictures the report shows."""
-    return [video.video_id for videos in shown_videos(facts) for video in videos]
+def beside(facts: StudyFacts, others: Sequence[StudyFolder]) -> StudyFacts:
+    """Return the facts of a study with those of others that it is compared with.
+
+    Raises:
+        StudyError: One's costs are in another measure, or it has no results.
+    """
+    return replace(facts, others=[_other(facts, folder) for folder in others])
+
+
+def _other(facts: StudyFacts, folder: StudyFolder) -> OtherStudy:
+    results, remark = read_beside(facts.name, facts, folder)
+    return OtherStudy(
+        name=folder.name,
+        dataset=folder.recipe().dataset,
+        points=results.points,
+        plans={number: str(plan) for number, plan in results.plans.items()},
+        saving=results.saving,
+        remark=remark,
+    )
+
+
+def read_beside(name: str, first: StudyFacts | StudyResults, folder: StudyFolder) -> tuple[StudyResults, str]:
+    """Return what a study found, and what speaks against comparing it with the ``first``, if anything does.
+
+    Raises:
+        StudyError: Its costs are in another measure, or it has no results.
+    """
+    results = read_results(open_record(folder), folder, solver=folder.recipe().solver)
+    if results.measure != first.measure:
+        raise StudyError(
+            f"its costs, in {results.measure.unit}, can't be shown beside those of {name}, in {first.measure.unit}",
+            where=folder.name,
+            hint="Compare studies of one measure",
+        )
+    tests = (found.scores[found.points[0].key][1] for found in (first, results))
+    return results, "" if of_same_videos(*tests) else (
+        "measured on other test videos: its accuracies can't be compared"
+    )
 
 
 def write_report(facts: StudyFacts, path: Path, thumbnails: Mapping[str, bytes]) -> None:
@@ -95,9 +152,91 @@ def _trial(trial: FrozenTrial, left_out: Mapping[int, str]) -> TrialFacts:
         plan=str(plan),
         top1=trial.values[0] if done else None,
         cost=trial.values[1] if done else None,
-        minutes=max(0.0, trial.duration.total_seconds() / 60) if trial.duration is not None else None,
+        minutes=_seconds(trial) / 60 if trial.duration is not None else None,
         reason=other or str(attributes.get("error", attributes.get("refused", ""))),
     )
+
+
+def _seconds(trial: FrozenTrial) -> float:
+    return max(0.0, (trial.duration or timedelta()).total_seconds())
+
+
+def _one_shot(folder: StudyFolder, results: StudyResults, facts: StudyFacts) -> OneShotFacts | None:
+    """Return what the one-shot network promised; None where there was none, or nothing is left of it."""
+    if not results.predictions:
+        return None
+    reached = {trial.number: trial.cost for trial in facts.trials if trial.cost is not None}
+    promised = {
+        number: expected_top1(results.predictions[number], [reached[number]], results.confidence)[0]
+        for number in facts.shown
+        if number in results.predictions and number in reached
+    }
+    try:
+        screened = [(t.values[1], t.values[0]) for t in finished(open_record(folder, part="screening"))]
+    except StudyError:
+        screened = []
+    tau = results.one_shot_tau()
+    return OneShotFacts(
+        tau=None if math.isnan(tau) else tau,
+        screened=screened,
+        promised={number: top1 for number, top1 in promised.items() if not math.isnan(top1)},
+    )
+
+
+def _one_shot_logs(folder: StudyFolder) -> list[Path]:
+    return sorted(one_shot_folder(folder).glob("*/metrics.jsonl"))
+
+
+def _epochs(folder: Path) -> list[tuple[int, float, float]]:
+    """Return epoch, loss and top-1 of a training's finite lines."""
+    found = []
+    for values in _metrics(folder / "metrics.jsonl"):
+        figures = [values.get(name) for name in ("epoch", "loss", "top1")]
+        if all(isinstance(figure, int | float) and math.isfinite(figure) for figure in figures):
+            found.append(tuple(figures))
+    return found  # type: ignore[return-value]
+
+
+def _metrics(path: Path) -> Iterator[dict[str, Any]]:
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return
+    for line in lines:
+        try:
+            values = json.loads(line)
+        except ValueError:  # A line that was cut off.
+            continue
+        if isinstance(values, dict):
+            yield values
+
+
+def _made(folder: StudyFolder, trials: Sequence[FrozenTrial]) -> dict[str, str]:
+    """Return when and where the study ran, and how long its trainings took."""
+    begun = [trial.datetime_start for trial in trials if trial.datetime_start]
+    ended = [trial.datetime_complete for trial in trials if trial.datetime_complete]
+    hours = sum(map(_seconds, trials)) / 3600
+    before = [
+        seconds
+        for path in _one_shot_logs(folder)
+        for values in _metrics(path)
+        if isinstance(seconds := values.get("seconds"), int | float) and math.isfinite(seconds)
+    ]
+    total = hours + sum(before) / 3600
+    made = {"first trial began": _day(begun and min(begun)), "last trial ended": _day(ended and max(ended))}
+    made["hours of training"] = f"{total:.2f}" + (
+        f", {total - hours:.2f} of them the one-shot network" if before else ""
+    )
+    machine = folder.read_study_file().get("machine")
+    if isinstance(machine, dict):
+        made["machine"] = ", ".join(f"{value}" for value in machine.values())
+        gpus = folder.recipe().workers_per_trial if machine.get("gpus") else 0
+        made["GPU hours"] = f"{gpus * total:.2f}" if gpus else "none, it ran without a GPU"
+    return {name: value for name, value in made.items() if value}
+
+
+def _day(moment: Any) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M") if isinstance(moment, datetime) else ""
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

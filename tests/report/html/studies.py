@@ -1,11 +1,14 @@
 """Facts of made-up studies, drawn from a model in which deeper exits are righter."""
 
+import json
+import re
+
 import numpy as np
 
-from dynsearch.frontier import Interval, merge
+from dynsearch.frontier import Interval, merge, solve_thresholds
 from dynsearch.frontier.merge import Saving
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
-from dynsearch.report.html import StudyFacts, TrialFacts
+from dynsearch.report.html import OneShotFacts, StudyFacts, TrialFacts
 from dynsearch.scores import ExitScores
 
 EXITS = (("1x3", "4x5"), ("1x2", "2x3", "4x5"), ("1x1", "2x2", "3x4", "4x5"))
@@ -40,6 +43,7 @@ def facts(*, num_trials=4, num_measured=3, num_videos=120, class_names=("a", "b"
     chosen = next(point for point in reversed(points) if point.calibration.cost <= 20)
     values = {
         "name": "made-up",
+        "source": "made-up",
         "dataset": "mine",
         "budget": 20.0,
         "seed": 7,
@@ -51,10 +55,16 @@ def facts(*, num_trials=4, num_measured=3, num_videos=120, class_names=("a", "b"
         "plans": {number: plan(number) for number in measured},
         "points": points,
         "chosen": chosen,
-        "calibration": measured[chosen.key][0],
-        "test": measured[chosen.key][1],
+        "scores": measured,
         "saving": Saving(0, points[-1].test.top1, 30.0, points[-1], Interval(-0.01, 0.02)),
         "trials": [trial(number) for number in range(num_trials)],
+        "curves": {
+            number: solve_thresholds(calibration, "shared").thin(20).evaluate(test)
+            for number, (calibration, test) in measured.items()
+        },
+        "learning": {f"trial {number}": [(1, 2.5, 0.3), (2, 1.5 + number, 0.6)] for number in measured},
+        "one_shot": OneShotFacts(tau=0.5, screened=[(5.0, 0.4), (9.0, 0.6)], promised=dict.fromkeys(measured, 0.55)),
+        "made": {"first trial began": "2026-01-02 03:04", "hours of training": "1.50"},
         "hypervolume": [(number, 1 - 0.5 ** (1 + number / 9)) for number in range(num_trials)],
     }  # fmt: skip
     return StudyFacts(**(values | changes))
@@ -69,3 +79,8 @@ def trial(number):
         number=number, state="finished", plan=str(plan(number)), top1=0.5 + 0.4 * np.sin(number) ** 2,
         cost=10 + number % 11, minutes=30.0,
     )  # fmt: skip
+
+
+def data_of(text):
+    """What a report's script is given."""
+    return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
