@@ -22,6 +22,9 @@ from dynsearch.errors import InputError, named, shown
 from dynsearch.files import read_text
 
 PARQUET = ".parquet"
+_GROUP_WORDS = ("group", "subject", "person", "actor", "speaker", "performer", "user", "source")
+GROUP_COLUMNS = (*_GROUP_WORDS, *(f"{word}_id" for word in _GROUP_WORDS))
+"""Names that a column of groups of videos may have, as ``plain_name`` has them."""
 _SEPARATORS = ("\t", ",", ";", "|")
 _LOOKED_AT = 100
 _LONGEST = 10_000

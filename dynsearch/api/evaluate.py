@@ -87,5 +87,5 @@ def evaluate(
     further = get_metrics(source.dataset.name)
     return measure(
         loaded, loader, further, on_videos=done, activation=bundle.activation, batch=batch_size,
-        max_waiting=max_waiting,
+        max_waiting=max_waiting, groups=source.sources(split),
     )  # fmt: skip

@@ -156,7 +156,7 @@ def score(
         loader = source.loader(one, plan, config, training=False, seed=recipe.seed)
         found = measured(
             network, loader, video_ids=source.video_ids(one), split=one, device=device, steps=steps,
-            on_step=progress and (lambda report: progress(report.done, report.total)),
+            groups=source.sources(one), on_step=progress and (lambda report: progress(report.done, report.total)),
         )  # fmt: skip
         scores[one] = replace(found, activation=activation or "")
         for said in suspicions(scores[one]):

@@ -30,6 +30,7 @@ from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.scores.foreign import meant
 from dynsearch.scores.groups import load_groups
 from dynsearch.scores.overlap import check_disjoint, differences
+from dynsearch.scores.spread import groups_note
 from dynsearch.scores.suspicions import from_probabilities, suspicions
 from dynsearch.scores.tables import is_table, load_scores
 from dynsearch.scores.validation import text_array
@@ -66,6 +67,7 @@ def calibrate(
     temperatures: bool = False,
     by_class: bool = False,
     by: str | Sequence[str] | None = None,
+    groups: str | None = None,
     check: ScoresLike | None = None,
     rematch: ScoresLike | None = None,
     **options: object,
@@ -94,6 +96,8 @@ def calibrate(
         by_class: Also look at the chosen point class by class.
         by: The same for other groups: a column of the table, a file with columns ``video_id`` and ``group``, or the
             group of each video.
+        groups: What videos share with others (people, cameras, source files), for all scores that are files: a column
+            of the tables, or a file with columns ``video_id`` and ``group``. Intervals, promises, tests count groups.
         check: Unlabelled scores of new videos: whether they stop as expected.
         rematch: Unlabelled scores of new videos: thresholds that restore the stop rates.
         options: The solver's own.
@@ -129,7 +133,7 @@ def calibrate(
             if wanted is not None and wanted is not False:
                 raise InputError(f"{name} is about one point", hint="Choose it with a budget")
     read = functools.partial(
-        _read, costs=costs, unit=cost_unit, probabilities=probabilities, activation=activation
+        _read, costs=costs, unit=cost_unit, probabilities=probabilities, activation=activation, groups=groups
     )
     calibration = read(scores, labelled=True)
     if max_gflops is not None:
@@ -141,12 +145,12 @@ def calibrate(
     point = found.point
     if point is None:
         return found
-    groups, said = _groups(request, point, scores, calibration)
+    views, said = _groups(request, point, scores, calibration)
     doubt = [point.doubt] if point.doubt else []
     return replace(
         found,
         notes=[*found.notes, *said, *doubt],
-        groups=groups,
+        groups=views,
         drift=None if checked is None else check_drift(point, checked),
         rematched=None if rematching is None else restored(point, rematching),
         point_map=_map(point, calibration),
@@ -222,6 +226,7 @@ def _read(
     unit: str | CostMeasure | None,
     probabilities: bool,
     activation: str | None,
+    groups: str | None,
     labelled: bool = False,
 ) -> ExitScores:
     """Return scores that may be given as a file; ``costs`` are those of a table, ``unit`` is theirs."""
@@ -231,6 +236,8 @@ def _read(
         measure = measure_called(unit) if isinstance(unit, str) else unit
         scores = load_scores(scores, costs if is_table(scores) else None, measure)
     scores.check_complete()
+    if groups is not None and where is not None:
+        scores = replace(scores, groups_N=load_groups(groups, where, scores, blank_as="")[0])
     if labelled and not scores.has_truth:
         near = [] if where is None or is_table(where) else meant(where)
         raise ScoresError(
@@ -250,6 +257,9 @@ def _notes_on(
     notes = [
         f"calibration scores: {said}" for said in (*_split(calibration, _FITTED), *suspicions(calibration))
     ]
+    for name, each in {"calibration": calibration, **others}.items():
+        if each is not None and each.groups is not None:
+            notes.append(f"{name} scores: {groups_note(each.num_videos, len(each.groups))}")
     for name, other in others.items():
         if other is None:
             continue

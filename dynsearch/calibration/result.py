@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from dynsearch.calibration.request import Request
 from dynsearch.errors import PolicyError
-from dynsearch.frontier import CrossFitted, Frontier, Interval, cost_interval, top1_interval
+from dynsearch.frontier import CrossFitted, Frontier, Interval, cost_interval, share_interval
 from dynsearch.measures import CostMeasure
 from dynsearch.scores.calibration import ExitCalibration
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
@@ -124,8 +124,10 @@ class Calibration:
         if cost_E is None:
             return None
         return Intervals(
-            top1_interval(measured.top1, measured.num_videos, num_resamples=_RESAMPLES),
-            cost_interval(measured.exit_share, cost_E, measured.num_videos, num_resamples=_RESAMPLES),
+            share_interval(measured.top1, measured.num_videos, measured.spread, num_resamples=_RESAMPLES),
+            cost_interval(
+                measured.exit_share, cost_E, measured.num_videos, measured.spread, num_resamples=_RESAMPLES
+            ),
         )
 
     def to_dict(self) -> dict[str, object]:

@@ -91,6 +91,12 @@ _FILE = UserPath(dir_okay=False, path_type=Path)
     metavar="NAME|FILE",
     help="The same for other groups: a column of the SCORES table, or a .csv file with columns video_id and group.",
 )
+@click.option(
+    "--groups",
+    metavar="NAME|FILE",
+    help="What videos share with others (people, cameras, source files), in the same form: intervals, promises and "
+    "tests then count groups. Default: the scores' own group.",
+)
 @click.option("--check", type=_FILE, help="Unlabelled scores of new videos: do they stop as expected?")
 @click.option("--rematch", type=_FILE, help="Unlabelled scores of new videos: restore the stop rates.")
 @click.option(
@@ -134,7 +140,7 @@ def calibrate(**options: Any) -> None:
             (policy_file, OWN_POLICY),
             (outputs["report_file"], OWN_PAGE),
         ],
-        [options[name] for name in ("scores", "test", "check", "rematch", "by")],
+        [options[name] for name in ("scores", "test", "check", "rematch", "by", "groups")],
         force=options.pop("force"),
     )
     costs, qs = options.pop("costs"), options.pop("qs")

@@ -47,6 +47,7 @@ def _print(measured: Evaluation, split: str) -> None:
     """Print both ways to run the network beside each other, and where videos stop."""
     from dynsearch.display.tables import format_table
     from dynsearch.scores.metrics import TITLES
+    from dynsearch.scores.spread import groups_note
 
     unit = measured.measure.unit
     rows = [
@@ -59,7 +60,8 @@ def _print(measured: Evaluation, split: str) -> None:
             measured.full_seconds,
         ),
     ]
-    click.echo(f"{measured.num_videos} {split} videos, runtime {measured.runtime}\n")
+    groups = f" of {measured.num_groups} groups" if measured.num_groups else ""
+    click.echo(f"{measured.num_videos} {split} videos{groups}, runtime {measured.runtime}\n")
     click.echo(
         format_table(
             [
@@ -74,6 +76,10 @@ def _print(measured: Evaluation, split: str) -> None:
             ]
         )
     )
+    low, high = (100 * end for end in measured.interval)
+    click.echo(f"\ntop-1 {100 * measured.top1:.2f}% (95% interval {low:.1f} to {high:.1f})", nl=False)
+    if measured.num_groups:
+        click.echo(f"; {groups_note(measured.num_videos, measured.num_groups)}", nl=False)
     low, high = (100 * end for end in measured.difference)
     click.echo(
         f"\n{100 * (1 - measured.cost / measured.full_cost):.0f}% fewer {measured.measure.per_video}, "

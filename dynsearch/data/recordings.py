@@ -48,6 +48,22 @@ def cut_from(record: VideoRecord) -> str | None:
     return match[match.lastgroup or 0] if match else None
 
 
+def sources(records: Sequence[VideoRecord]) -> list[str] | None:
+    """Return for each record what it is of, so that others are like it: its group, recording or file.
+
+    None where all are of different ones. Groups that number a class's recordings, as UCF101's, are told apart by class.
+    """
+    first_of: dict[str, str] = {}
+    names = []
+    for record in records:
+        recording = cut_from(record)
+        if record.group and not (recording or "").endswith(f"_{record.group}"):
+            names.append(record.group)
+        else:
+            names.append(recording or first_of.setdefault(str(record.path), record.video_id))
+    return names if len(set(names)) < len(names) else None
+
+
 def units(records: Sequence[VideoRecord], *, split_files: bool = False) -> list[str]:
     """Return for each record the name of what it is never split from.
 

@@ -50,6 +50,7 @@ def model_card(facts: CardFacts) -> str:
     """Return the bundle's ``README.md``: what it is, what it achieves, how it was made and how to use it."""
     plan, point, recipe, table = facts.plan, facts.point, facts.recipe, facts.table
     measure, (low, high) = point.measure, (100 * end for end in point.test_interval)
+    groups = f" by {point.test.spread.num_groups} groups" if point.test.spread else ""
     return f"""---
 {yaml.safe_dump(_metadata(facts), sort_keys=False, allow_unicode=True).strip()}
 ---
@@ -69,7 +70,7 @@ A multi-exit video action network that stops early on easy videos, made with dyn
 
 | measured on | videos | top-1 | {measure.per_video} |
 |---|---|---|---|
-| test (95% interval {low:.1f} to {high:.1f}) | {_measured(point.test)} |
+| test (95% interval{groups} {low:.1f} to {high:.1f}) | {_measured(point.test)} |
 | test, if no video stopped early | {_measured(facts.full)} |
 | calibration (chose the thresholds, so optimistic) | {_measured(point.calibration)} |
 {_expected(point.calibration)}

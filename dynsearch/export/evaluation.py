@@ -1,7 +1,7 @@
 """Dynamic inference over a split, for real: every video stops where its policy says."""
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,12 +9,12 @@ import numpy as np
 import torch
 
 from dynsearch.export.loaded import LoadedNetwork
-from dynsearch.frontier import Interval, bootstrap_difference
+from dynsearch.frontier import Interval, bootstrap_difference, share_interval
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network.waiting import Waiting
 from dynsearch.scores import ExitScores
-from dynsearch.scores.labels import first_choice_is_label
 from dynsearch.scores.metrics import measure as measured
+from dynsearch.scores.spread import Spread
 from dynsearch.thresholds import ExitPolicy
 
 
@@ -37,6 +37,8 @@ class Evaluation:
         full_cost: Cost per video then.
         full_seconds: Time in the network then.
         difference: 95% bootstrap interval of ``top1`` minus ``full_top1`` (paired).
+        interval: 95% interval of ``top1``, as of new groups where videos come in groups.
+        num_groups: How many groups the videos are of; None where each is its own.
         measure: What costs are in.
         runtime: What ran the network.
     """
@@ -55,6 +57,8 @@ class Evaluation:
     full_cost: float
     full_seconds: float
     difference: Interval
+    interval: Interval
+    num_groups: int | None = None
     measure: CostMeasure = COUNTED
     runtime: str = "eager"
 
@@ -65,6 +69,7 @@ def evaluate(
     metrics: Iterable[str] = (),
     on_videos: Callable[[int], None] | None = None,
     activation: str = "",
+    groups: Sequence[str] | None = None,
     *,
     batch: int = 32,
     max_waiting: int | None = None,
@@ -79,6 +84,7 @@ def evaluate(
         metrics: Names of further metrics, keys of ``scores.metrics.METRICS``.
         on_videos: Told after every batch how many videos are done.
         activation: What made probabilities of logits in the network's loss, as in :class:`~dynsearch.ExitScores`.
+        groups: What each video, in the loader's order, shares with others.
     """
     policy = loaded.bundle.policy
     full = ExitPolicy.never_early(policy.num_exits, plan_id=policy.plan_id)
@@ -101,7 +107,11 @@ def evaluate(
     late_NK, truth_N = map(np.concatenate, (late, truth))
     cost_E = np.asarray(loaded.network.cost_E)
     share_E = np.bincount(exit_N, minlength=len(cost_E)) / len(exit_N)
-    ends = ExitScores.from_logits([early_NK, late_NK], truth_N, cost_E[[0, -1]], activation=activation)
+    ends = ExitScores.from_logits(
+        [early_NK, late_NK], truth_N, cost_E[[0, -1]], activation=activation, groups=groups
+    )
+    right_N, late_N = ends.correct()
+    spread = Spread.of(ends.groups, exit_N, cost_E, right_N) if ends.groups else None
     stopped_N, last_N = np.zeros_like(exit_N), np.ones_like(exit_N)
     further = [name for name in metrics if name != "top1"]
     plan = loaded.bundle.plan
@@ -110,18 +120,18 @@ def evaluate(
         exits=tuple(map(str, plan.exits.exits)),
         exit_costs=tuple(cost_E.tolist()),
         num_videos=len(exit_N),
-        top1=measured("top1", ends, stopped_N),
+        top1=float(right_N.mean()),
         metrics={name: measured(name, ends, stopped_N) for name in further},
         cost=float(share_E @ cost_E),
         exit_share=tuple(share_E.tolist()),
         seconds=seconds,
-        full_top1=measured("top1", ends, last_N),
+        full_top1=float(late_N.mean()),
         full_metrics={name: measured(name, ends, last_N) for name in further},
         full_cost=float(cost_E[-1]),
         full_seconds=full_seconds,
-        difference=bootstrap_difference(
-            first_choice_is_label(early_NK, truth_N), first_choice_is_label(late_NK, truth_N)
-        ),
+        difference=bootstrap_difference(right_N, late_N, ends.groups),
+        interval=share_interval(float(right_N.mean()), len(exit_N), spread),
+        num_groups=len(ends.groups) if ends.groups else None,
         measure=loaded.network.measure,
         runtime=runtime,
     )

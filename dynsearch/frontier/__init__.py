@@ -4,6 +4,7 @@ from dynsearch.frontier.bootstrap import (
     Interval,
     bootstrap_difference,
     cost_interval,
+    share_interval,
     top1_interval,
 )
 from dynsearch.frontier.crossfit import CrossFitted, cross_fit
@@ -29,6 +30,7 @@ __all__ = [
     "merge",
     "pareto_mask",
     "safe_best_under",
+    "share_interval",
     "solve_thresholds",
     "top1_interval",
 ]

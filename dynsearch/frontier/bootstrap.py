@@ -4,6 +4,9 @@ Resampling N videos with replacement draws how often each distinct outcome occur
 distribution; so whole resamples are drawn as counts, exactly, without touching the videos again.
 (Efron and Tibshirani, An Introduction to the Bootstrap, chapter 13.)
 
+Videos that come in groups are not resampled one by one: their intervals are Student's, of what is known between groups
+(:mod:`dynsearch.scores.spread`).
+
 Shapes: N videos, E exits.
 """
 
@@ -12,8 +15,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.special import betaincinv, ndtri
 
 from dynsearch.errors import InputError
+from dynsearch.scores.spread import Groups, Spread
 
 _LEVEL = 0.95
 
@@ -35,16 +40,39 @@ def top1_interval(
     return _percentiles(right / num_videos, level)
 
 
+def share_interval(
+    share: float, num_videos: int, spread: Spread | None, *, num_resamples: int = 10_000
+) -> Interval:
+    """Return the 95% interval of a share of the videos, for instance top-1, by groups where there is a ``spread``.
+
+    Then it is Clopper's and Pearson's for as many videos as would be as uncertain (Korn and Graubard, 1998).
+    """
+    if spread is None:
+        return top1_interval(share, num_videos, num_resamples=num_resamples)
+    error = spread.top1 * spread.times(_LEVEL) / float(ndtri((1 + _LEVEL) / 2))
+    worth = float(spread.num_groups)
+    if error > 0:
+        worth = min(share * (1 - share) / error**2, num_videos)
+    right, tail = share * worth, (1 - _LEVEL) / 2
+    low = 0.0 if share == 0 else float(betaincinv(right, worth - right + 1, tail))
+    return Interval(low, 1.0 if share == 1 else float(betaincinv(right + 1, worth - right, 1 - tail)))
+
+
 def cost_interval(
     exit_share_E: ArrayLike,
     cost_E: ArrayLike,
     num_videos: int,
+    spread: Spread | None = None,
     *,
     num_resamples: int = 10_000,
 ) -> Interval:
     """Return the interval of the mean cost per video, from the exit shares of ``num_videos`` videos."""
     _check(_LEVEL, num_resamples)
     share_E = np.asarray(exit_share_E, dtype=np.float64)
+    if spread is not None:
+        cost_E = np.asarray(cost_E)
+        around = share_E @ cost_E + np.array([-1, 1]) * spread.cost * spread.times(_LEVEL)
+        return Interval(*around.clip(cost_E[0], cost_E[-1]).tolist())
     counts = np.random.default_rng(0).multinomial(num_videos, share_E / share_E.sum(), size=num_resamples)
     return _percentiles(counts / num_videos @ np.asarray(cost_E, dtype=np.float64), _LEVEL)
 
@@ -52,6 +80,7 @@ def cost_interval(
 def bootstrap_difference(
     correct_a_N: NDArray[Any],
     correct_b_N: NDArray[Any],
+    groups: Groups | None = None,
     *,
     num_resamples: int = 10_000,
 ) -> Interval:
@@ -64,6 +93,13 @@ def bootstrap_difference(
     a_N, b_N = np.asarray(correct_a_N, dtype=bool), np.asarray(correct_b_N, dtype=bool)
     if a_N.ndim != 1 or a_N.shape != b_N.shape or len(a_N) == 0:
         raise InputError(f"a paired difference needs the same videos twice, got {a_N.shape} and {b_N.shape}")
+    if groups:
+        lost_N = b_N.astype(np.int8) - a_N
+        own = Spread.of(groups, lost_N + 1, np.array([1.0, 0.0, -1.0]))
+        seen = np.count_nonzero(lost_N)  # few tell less than they seem to: half a video more is taken as seen
+        error = max(own.cost, np.sqrt(seen + 0.5) / len(a_N)) if seen else 0.0
+        around = -lost_N.mean() + np.array([-1, 1]) * error * own.times(_LEVEL)
+        return Interval(*around.clip(-1, 1).tolist())
     only_a, only_b = np.count_nonzero(a_N & ~b_N), np.count_nonzero(b_N & ~a_N)
     share = np.array([only_a, only_b, len(a_N) - only_a - only_b]) / len(a_N)
     counts = np.random.default_rng(0).multinomial(len(a_N), share, size=num_resamples)

@@ -20,7 +20,8 @@ from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.scores.gain import LEARNED_GAIN
-from dynsearch.thresholds import evaluate_policies
+from dynsearch.scores.spread import Groups, Spread
+from dynsearch.thresholds import ExitPolicy, evaluate_policies
 
 _KNOWN: WeakKeyDictionary[ExitScores, dict[str, list[tuple[Frontier, ExitScores]]]] = WeakKeyDictionary()
 """Folds of scores that are asked for more than once, as long as the scores live."""
@@ -37,6 +38,7 @@ class CrossFitted:
         exceeded: Share of the folds whose mean cost was above the budget.
         exit_share: Share of the videos that stop at each exit; sums to 1.
         num_videos: How many videos it was measured on, all folds together.
+        spread: How far this may be off, where videos come in groups.
     """
 
     budget: float
@@ -45,6 +47,7 @@ class CrossFitted:
     exceeded: float
     exit_share: tuple[float, ...]
     num_videos: int
+    spread: Spread | None = None
 
 
 def cross_fit(
@@ -78,8 +81,10 @@ def cross_fit(
     folds = known[asked]
     right_B, exceeded_B = np.zeros(len(budgets_B)), np.zeros(len(budgets_B))
     share_BE = np.zeros((len(budgets_B), scores.num_exits))
+    chosen_FB = []
     for curve, held_out in folds:
         chosen = [curve.best_under(max(budget, curve[0].cost)).policy for budget in budgets_B]
+        chosen_FB.append(chosen)
         unique = list(dict.fromkeys(chosen))
         measured = dict(zip(unique, evaluate_policies(unique, held_out), strict=True))
         for place, (policy, budget) in enumerate(zip(chosen, budgets_B, strict=True)):
@@ -95,9 +100,26 @@ def cross_fit(
             exceeded=float(exceeded / len(folds)),
             exit_share=tuple(share_E.tolist()),
             num_videos=scores.num_videos,
+            spread=_spread([held_out for _, held_out in folds], chosen_F) if scores.groups else None,
         )
-        for budget, right, share_E, exceeded in zip(budgets_B, right_B, share_BE, exceeded_B, strict=True)
+        for budget, right, share_E, exceeded, chosen_F in zip(
+            budgets_B, right_B, share_BE, exceeded_B, zip(*chosen_FB, strict=True), strict=True
+        )
     ]
+
+
+def _spread(folds: list[ExitScores], policies: tuple[ExitPolicy, ...]) -> Spread:
+    """Return the spread between groups of all folds' videos, each under its fold's policy."""
+    exits = [
+        policy.first_exit(policy.confidence_of(fold)) for policy, fold in zip(policies, folds, strict=True)
+    ]
+    right = [
+        fold.correct()[exit_N, np.arange(len(exit_N))] for fold, exit_N in zip(folds, exits, strict=True)
+    ]
+    names = [np.asarray(fold.groups_N) for fold in folds]
+    return Spread.of(
+        Groups(np.concatenate(names)), np.concatenate(exits), folds[0].cost_E, np.concatenate(right)
+    )
 
 
 def _folds(
@@ -118,11 +140,11 @@ def _folds(
     scores, measure = (
         (scores.reduced(), LEARNED_GAIN) if learned else (scores.reduced(confidence), GIVEN_MEASURE)
     )
-    fold_N = np.random.default_rng(seed).permutation(scores.num_videos) % num_folds
+    fold_N = scores.folds(num_folds, seed)
     return [
         (
             solve_thresholds(scores.select(fold_N != fold), solver, confidence=measure, **options),
             scores.select(fold_N == fold),
         )
-        for fold in range(num_folds)
+        for fold in range(fold_N.max() + 1)
     ]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from dynsearch.errors import InputError, ScoresError
-from dynsearch.frontier.bootstrap import Interval, top1_interval
+from dynsearch.frontier.bootstrap import Interval, share_interval
 from dynsearch.frontier.choose_confidence import named_confidence
 from dynsearch.frontier.dominance import pareto_mask
 from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds
@@ -107,7 +107,7 @@ class Merging(Generic[Key]):
             one_measure([scores, *chosen])
             tests = evaluate_policies([point.policy for point in chosen], scores)
             for pair, point, test in zip(pairs, chosen, tests, strict=True):
-                interval = top1_interval(test.top1, test.num_videos)
+                interval = share_interval(test.top1, test.num_videos, test.spread)
                 measured[pair] = MergedPoint(key, point, test, interval)
         self._measured = measured
         return [measured[pair] for pair in self.pairs]

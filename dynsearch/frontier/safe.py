@@ -7,17 +7,20 @@ limit theorem), with a standard error known from the exit shares.
 import math
 
 import numpy as np
-from scipy.special import ndtr, ndtri
+from scipy.special import ndtri
 
 from dynsearch.budget import fits, last_that_fits
 from dynsearch.errors import InputError
 from dynsearch.frontier.frontier import Frontier
 from dynsearch.scores import ExitScores
+from dynsearch.scores.spread import beyond
 from dynsearch.thresholds import OperatingPoint
 
 
 def cost_standard_error(point: OperatingPoint, scores: ExitScores) -> float:
     """Return the standard error of the mean cost per video of a point measured on ``scores``."""
+    if point.spread is not None:
+        return point.spread.cost
     share_E, cost_E = np.array(point.exit_share), scores.cost_E
     variance = float(share_E @ (cost_E - share_E @ cost_E) ** 2)
     return math.sqrt(max(variance, 0.0) / point.num_videos)
@@ -28,7 +31,7 @@ def chance_of_exceeding(point: OperatingPoint, scores: ExitScores, budget: float
     error = cost_standard_error(point, scores)
     if error == 0:
         return float(not fits(point.cost, budget))
-    return float(ndtr((point.cost - budget) / error))
+    return beyond(budget - point.cost, error, point.spread.freedom if point.spread else math.inf)
 
 
 def safe_best_under(
@@ -43,9 +46,9 @@ def safe_best_under(
     if not 0 < delta <= 0.5:
         raise InputError(f"delta must be above 0 and at most 0.5, got {delta}")
     frontier.best_under(budget)  # names the plain reasons first
-    margin = float(ndtri(1 - delta))
 
     def needed(point: OperatingPoint) -> float:
+        margin = point.spread.times(1 - 2 * delta) if point.spread else float(ndtri(1 - delta))
         return point.cost + margin * cost_standard_error(point, scores)
 
     return last_that_fits(frontier, budget, needed, scores.measure)

@@ -18,6 +18,7 @@ from dynsearch.measures import COUNTED, CostMeasure, measure_called
 from dynsearch.scores import foreign, validation
 from dynsearch.scores.confidence import ACTIVATIONS, DEFAULT_MEASURE, confidence_from_logits, patience
 from dynsearch.scores.labels import first_choice_is_label, several_labels
+from dynsearch.scores.spread import Groups
 from dynsearch.scores.stop_rule import FIRST_CHOICE, PATIENCE
 from dynsearch.scores.storage import read_arrays, write_arrays
 
@@ -34,6 +35,7 @@ _FILE_KEYS = {
     "logits": "logits_ENK",
     "labels": "labels_N",
     "video_ids": "video_ids_N",
+    "group": "groups_N",
 }
 
 
@@ -51,6 +53,7 @@ class ExitScores:
         logits_ENK: Finite logits, float32.
         labels_N: Class numbers (N,), or for multi-label data 0/1 (N, K).
         video_ids_N: A name for each video.
+        groups_N: The name of what each video shares with others (person, camera, source file), or nothing.
         plan_id: The plan whose network made the scores; empty for a network of the user's own.
         split: ``calibration``, ``test``, or another name.
         measure: What the costs are in.
@@ -67,11 +70,12 @@ class ExitScores:
     logits_ENK: NDArray[np.float32] | None = None
     labels_N: NDArray[np.int64] | None = None
     video_ids_N: NDArray[np.str_] | None = None
+    groups_N: NDArray[np.str_] | None = None
     plan_id: str = ""
     split: str = ""
     measure: CostMeasure = COUNTED
     activation: str = ""
-    _computed: dict[str, NDArray[Any]] = field(default_factory=dict, init=False, repr=False)
+    _computed: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def __post_init__(self) -> None:
         costs = self.measure.array
@@ -100,12 +104,14 @@ class ExitScores:
             labels = validation.label_array(self.labels_N)
             shapes["labels"] = "NK"[: len(labels.shape)], labels.shape
             self._set("labels_N", labels)
-        if self.video_ids_N is not None:
-            ids = validation.text_array("video_ids", self.video_ids_N)
-            if ids.ndim != 1:
-                raise ScoresError(f"must have one axis, got shape {ids.shape}", where="video_ids")
-            shapes["video_ids"] = "N", ids.shape
-            self._set("video_ids_N", ids)
+        for name in ("video_ids", "group"):
+            value = getattr(self, _FILE_KEYS[name])
+            if value is not None:
+                texts = validation.text_array(name, value)
+                if texts.ndim != 1:
+                    raise ScoresError(f"must have one axis, got shape {texts.shape}", where=name)
+                shapes[name] = "N", texts.shape
+                self._set(_FILE_KEYS[name], texts)
         validation.check_shapes(shapes, len(cost_E), costs)
         if self.logits_ENK is not None:
             validation.check_logits(self.logits_ENK)
@@ -136,6 +142,20 @@ class ExitScores:
         if array is None:
             raise ScoresError("neither logits nor confidence is there")
         return array.shape[1]
+
+    @property
+    def groups(self) -> Groups | None:
+        """The groups of the videos; None where each is its own, or they are not known."""
+        if self.groups_N is not None and "groups" not in self._computed:
+            groups = Groups(self.groups_N)
+            self._computed["groups"] = groups if len(groups) < self.num_videos else None
+        return self._computed.get("groups")
+
+    def folds(self, num_folds: int, seed: int) -> NDArray[np.intp]:
+        """Return (N,): the fold of each video, at random; whole groups where there are any."""
+        if self.groups and len(self.groups) > 1:
+            return self.groups.folds(num_folds, seed)
+        return np.random.default_rng(seed).permutation(self.num_videos) % num_folds
 
     @property
     def one_label(self) -> bool:
@@ -231,6 +251,8 @@ class ExitScores:
         columns: dict[str, NDArray[Any]] = {}
         if self.video_ids_N is not None:
             columns["video_id"] = self.video_ids_N
+        if self.groups_N is not None:
+            columns["group"] = self.groups_N
         if self.labels_N is not None and self.one_label:
             columns["label"] = self.labels_N
         for k in range(self.num_exits):
@@ -277,6 +299,7 @@ class ExitScores:
         cost_E: ArrayLike,
         *,
         video_ids: ArrayLike | None = None,
+        groups: ArrayLike | None = None,
         plan_id: str = "",
         split: str = "",
         measure: CostMeasure = COUNTED,
@@ -288,6 +311,7 @@ class ExitScores:
             logits_ENK=np.asarray(logits_ENK),
             labels_N=None if labels_N is None else np.asarray(labels_N),
             video_ids_N=None if video_ids is None else np.asarray(video_ids),
+            groups_N=None if groups is None else np.asarray(groups),
             plan_id=plan_id,
             split=split,
             measure=measure,

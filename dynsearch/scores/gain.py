@@ -117,7 +117,7 @@ def fit_gain(
     confidence_EN, correct_EN = scores.confidence(base), scores.correct().astype(np.float64)
     if scores.num_videos < num_folds:
         raise ScoresError(f"a learned gain needs at least {num_folds} videos, got {scores.num_videos}")
-    fold_N = np.random.default_rng(seed).permutation(scores.num_videos) % num_folds
+    fold_N = scores.folds(num_folds, seed)
     quantiles = tuple(_quantiles(confidence_N) for confidence_N in confidence_EN[:-1])
     gains_EN = np.zeros(confidence_EN.shape)
     weights = []

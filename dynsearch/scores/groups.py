@@ -8,14 +8,14 @@ from numpy.typing import NDArray
 from dynsearch.errors import ScoresError
 from dynsearch.scores.exit_scores import ExitScores
 from dynsearch.scores.tables import is_table
-from dynsearch.tables import Table, composed, read_table, unmatched_rows
+from dynsearch.tables import GROUP_COLUMNS, Table, composed, read_table, unmatched_rows
 
 MISSING = "missing"
 """The group of videos whose cell is blank."""
 
 
 def load_groups(
-    source: str, scores_path: str | os.PathLike[str], scores: ExitScores
+    source: str, scores_path: str | os.PathLike[str], scores: ExitScores, blank_as: str = MISSING
 ) -> tuple[NDArray[np.str_], list[str]]:
     """Return (N,), the name of the group of each video, as written, and what is to be said of them.
 
@@ -24,6 +24,7 @@ def load_groups(
             of the table at ``scores_path``.
         scores_path: Where the scores came from.
         scores: The scores; a file of groups is matched with their video ids.
+        blank_as: The group of videos whose cell is blank, in brackets where another is called so.
 
     Raises:
         ScoresError: There is no such file or column, or a video has no group, or two.
@@ -40,18 +41,18 @@ def load_groups(
         table = read_table(scores_path, ScoresError)
         groups, notes = table.column(_place(table, source)), []
     blank = groups.count("")
-    if blank:
-        name = MISSING if MISSING not in groups else f"({MISSING})"
+    if blank and blank_as:
+        name = blank_as if blank_as not in groups else f"({blank_as})"
         groups = [group or name for group in groups]
         notes.append(f"{blank} of {len(groups)} videos have a blank for their group, and are shown as {name}")
     return np.array(groups, dtype=str), notes
 
 
-def _place(table: Table, name: str) -> int:
-    place = table.place(name)
+def _place(table: Table, *names: str) -> int:
+    place = table.place(*names)
     if place is None:
         raise ScoresError(
-            f"has no column {name!r}", where=table.path, hint=f"Columns: {', '.join(table.header)}"
+            f"has no column {names[0]!r}", where=table.path, hint=f"Columns: {', '.join(table.header)}"
         )
     return place
 
@@ -60,7 +61,7 @@ def _matched(table: Table, scores: ExitScores) -> tuple[list[str], list[str]]:
     if scores.video_ids_N is None:
         raise ScoresError("the scores have no video_ids to match groups with", where=table.path)
     names = [composed(name) for name in table.filled(_place(table, "video_id")).tolist()]
-    group_of = dict(zip(names, table.column(_place(table, "group")), strict=True))
+    group_of = dict(zip(names, table.column(_place(table, *GROUP_COLUMNS)), strict=True))
     if len(group_of) < len(names):
         twice = next(name for row, name in enumerate(names) if name in names[:row])
         raise ScoresError(f"video {twice!r} is there twice", where=table.path)

@@ -1,7 +1,7 @@
 """Exit scores from a table: CSV or Parquet with a pair of columns for each exit.
 
-``confidence_0, correct_0, confidence_1, correct_1, ...`` and, optionally, ``video_id`` and ``label``; one row
-a video. Numbering may start at 0 or 1. Costs are no column: they are given beside the table.
+``confidence_0, correct_0, confidence_1, correct_1, ...`` and, optionally, ``video_id``, ``label`` and ``group``
+(``person``, ...); one row a video. Numbering may start at 0 or 1. Costs are no column: they are given beside the table.
 """
 
 import os
@@ -17,7 +17,7 @@ from dynsearch.errors import ScoresError, within
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.scores.exit_scores import ExitScores
 from dynsearch.scores.validation import EVERY_EXIT, stopped_at
-from dynsearch.tables import PARQUET, Table, plain_name, read_table
+from dynsearch.tables import GROUP_COLUMNS, PARQUET, Table, plain_name, read_table
 
 TABLE_SUFFIXES = (".csv", PARQUET)
 
@@ -48,7 +48,7 @@ def load_scores(
     confidence, correct = _places(table, "confidence"), _places(table, "correct")
     if correct and correct.keys() != confidence.keys():
         raise ScoresError("confidence_k and correct_k must be there for the same exits", where=where)
-    label, video_id = table.place("label"), table.place("video_id")
+    label, video_id, group = table.place("label"), table.place("video_id"), table.place(*GROUP_COLUMNS)
     confidence_EN = np.stack([table.numbers(place, blank=np.nan) for place in confidence.values()])
     if gap := stopped_at(confidence_EN):
         raise table.bad_cell(gap[1], list(confidence.values())[gap[0]], "a number", EVERY_EXIT)
@@ -57,6 +57,7 @@ def load_scores(
         "correct_EN": np.stack([_correct(table, place) for place in correct.values()]) if correct else None,
         "labels_N": None if label is None else _labels(table, label),
         "video_ids_N": None if video_id is None else table.filled(video_id),
+        "groups_N": None if group is None else table.column(group),
     }
     with within(where):
         return ExitScores(cost_E=np.asarray(cost, dtype=np.float64), measure=measure or COUNTED, **arrays)

@@ -12,7 +12,7 @@ from optuna.trial import Trial
 from optuna_dashboard import save_note
 
 from dynsearch.display.frontier_plot import plot_frontier
-from dynsearch.frontier import Frontier, top1_interval
+from dynsearch.frontier import Frontier, share_interval
 from dynsearch.plan import Plan
 from dynsearch.plan.grid_plot import plot_grid
 from dynsearch.report.notes import escape, plan_note, point_note, study_note
@@ -121,7 +121,7 @@ def _save_note(about: optuna.Study | Trial, text: str) -> None:
 
 
 def _row(point: OperatingPoint) -> dict[str, float]:
-    low, high = top1_interval(point.top1, point.num_videos, num_resamples=1000)
+    low, high = share_interval(point.top1, point.num_videos, point.spread, num_resamples=1000)
     return {
         f"calibration_{point.measure.name}": point.cost,
         "calibration_top1": point.top1,

@@ -152,8 +152,9 @@ class StudyResults:
         calibration, test = self.scores[best]
         full, on_test = full_inference(calibration), full_inference(test)
         point = cheapest_without_loss(self.points, full)
+        own = self.scores[point.key][1]
         difference = bootstrap_difference(
-            self.correct(point), test.correct()[-1][places_in(test, self.scores[point.key][1])]
+            self.correct(point), test.correct()[-1][places_in(test, own)], own.groups
         )
         return Saving(best, on_test.top1, on_test.cost, point, difference)
 

@@ -11,14 +11,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtr
+from scipy.special import ndtri
 
 from dynsearch.scores import ExitScores
+from dynsearch.scores.spread import Spread, beyond
 from dynsearch.thresholds.geometric import threshold_for_count
 from dynsearch.thresholds.operating_point import OperatingPoint
 from dynsearch.thresholds.policy import ExitPolicy
 
 _SIMULATIONS = 4000
+_SURE = 0.995  # of the level that is usual here, by which few groups count for less
 
 
 @dataclass(frozen=True)
@@ -51,13 +53,26 @@ def check_drift(point: OperatingPoint, scores: ExitScores, *, seed: int = 0) -> 
     point.policy.check_fits(scores.num_exits, scores.plan_id)
     exit_N = point.policy.first_exit(point.policy.confidence_of(scores))
     new_E = np.bincount(exit_N, minlength=scores.num_exits)
+    spread = Spread.of(scores.groups, exit_N, scores.cost_E) if scores.groups else None
+    return drift_of(point, new_E, scores.cost_E, spread, seed=seed)
+
+
+def drift_of(
+    point: OperatingPoint,
+    new_E: NDArray[np.int64],
+    cost_E: NDArray[np.float64],
+    spread: Spread | None = None,
+    *,
+    seed: int = 0,
+) -> Drift:
+    """Return the same from the number of new videos that stopped at each exit, and their ``spread`` over groups."""
     old_E = np.rint(np.array(point.exit_share) * point.num_videos).astype(np.int64)
-    share_E = new_E / scores.num_videos
+    share_E = new_E / new_E.sum()
     return Drift(
         exit_share=tuple(share_E.tolist()),
-        cost=float(share_E @ scores.cost_E),
-        share_p_value=_share_p_value(old_E, new_E, seed),
-        cost_p_value=_cost_p_value(old_E, new_E, scores.cost_E),
+        cost=float(share_E @ cost_E),
+        share_p_value=_share_p_value(_worth(old_E, point.spread), _worth(new_E, spread), seed),
+        cost_p_value=_cost_p_value(old_E, new_E, cost_E, (point.spread, spread)),
     )
 
 
@@ -84,6 +99,14 @@ def rematch(point: OperatingPoint, scores: ExitScores) -> ExitPolicy:
     return replace(point.policy, thresholds=(*thresholds, -math.inf))
 
 
+def _worth(count_E: NDArray[np.int64], spread: Spread | None) -> NDArray[np.int64]:
+    """Return counts of as many independent videos as would tell as much of exit shares."""
+    if spread is None:
+        return count_E
+    less = max(spread.shares, 1.0) * (spread.times(_SURE) / ndtri((1 + _SURE) / 2)) ** 2
+    return np.maximum(np.rint(count_E / less), count_E.argmax() == np.arange(len(count_E))).astype(np.int64)
+
+
 def _share_p_value(old_E: NDArray[np.int64], new_E: NDArray[np.int64], seed: int) -> float:
     """Chi-square test of homogeneity; its distribution is simulated, so that few videos are no problem."""
     rng = np.random.default_rng(seed)
@@ -106,10 +129,19 @@ def _chi_square(old_RE: NDArray[np.int64], new_RE: NDArray[np.int64]) -> NDArray
     return result
 
 
-def _cost_p_value(old_E: NDArray[np.int64], new_E: NDArray[np.int64], cost_E: NDArray[np.float64]) -> float:
-    """Two-sided test that two mean costs are equal, by the central limit theorem."""
+def _cost_p_value(
+    old_E: NDArray[np.int64],
+    new_E: NDArray[np.int64],
+    cost_E: NDArray[np.float64],
+    spreads: tuple[Spread | None, Spread | None],
+) -> float:
+    """Two-sided test that two mean costs are equal, by the central limit theorem, or Student's t between groups."""
     pooled_E = (old_E + new_E) / (old_E.sum() + new_E.sum())
     variance = float(pooled_E @ (cost_E - pooled_E @ cost_E) ** 2)
-    error = math.sqrt(variance * (1 / old_E.sum() + 1 / new_E.sum()))
+    counts = old_E.sum(), new_E.sum()
+    errors = [
+        math.sqrt(variance / n) if own is None else own.cost for n, own in zip(counts, spreads, strict=True)
+    ]
+    error, freedom = math.hypot(*errors), min(own.freedom if own else math.inf for own in spreads)
     difference = float(new_E @ cost_E / new_E.sum() - old_E @ cost_E / old_E.sum())
-    return 1.0 if error == 0 else float(2 * ndtr(-abs(difference) / error))
+    return 1.0 if error == 0 else 2 * beyond(abs(difference), error, freedom)

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from dynsearch.errors import InputError
 from dynsearch.scores import DEFAULT_MEASURE, ExitScores
+from dynsearch.scores.spread import Groups
 from dynsearch.scores.stop_rule import stops_above
 from dynsearch.thresholds.direct.archive import Archive
 from dynsearch.thresholds.direct.bins import Bins, Positions, bin_confidences, systematic_sample
@@ -67,6 +68,7 @@ def frontier(
     bins = bin_confidences(confidence_EN, max_bins)
     order = np.lexsort(np.vstack([correct_EN, bins.codes]))  # so that sums are the same in any order
     bins, correct_EN, confidence_EN = bins.select(order), correct_EN[:, order], confidence_EN[:, order]
+    groups = None if scores.groups_N is None or not scores.groups else Groups(scores.groups_N[order])
     right_EN: NDArray[Any] = correct_EN
     tiny = num_policies(bins) * scores.num_videos <= _ENUMERATED_EXITS
     if tiny and (smoothing == 0 or scores.num_exits == 1):
@@ -83,7 +85,7 @@ def frontier(
         policy = ExitPolicy(bins.thresholds_at(positions), confidence, scores.plan_id)
         # The bins of all videos stop the same ones as the thresholds between them, and are compared faster.
         stops_EN = list(stops_above(bins.codes, positions))
-        point = measured(policy, stops_EN, correct_EN, cost_E, scores.measure)
+        point = measured(policy, stops_EN, correct_EN, cost_E, scores.measure, groups)
         if smoothing > 0:
             loss = point.loss
             if right_EN is not correct_EN:

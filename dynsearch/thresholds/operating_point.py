@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from dynsearch.measures import COUNTED, CostMeasure, one_measure
 from dynsearch.scores import ExitScores
 from dynsearch.scores.gain import GainModel
+from dynsearch.scores.spread import Groups, Spread
 from dynsearch.thresholds.policy import ExitPolicy
 
 BEYOND_CHANCE = 2.0
@@ -40,6 +41,7 @@ class OperatingPoint:
         expected: The top-1 to expect on new videos, where the solver says more than what was counted.
         loss: Top-1 of full inference on the same videos less this point's, 0..1.
         loss_error: Its standard error, as if both differed on half a video more; 0 for full inference.
+        spread: How far the rest may be off, where videos come in groups.
     """
 
     policy: ExitPolicy
@@ -52,6 +54,7 @@ class OperatingPoint:
     expected: float | None = field(default=None, compare=False)
     loss: float = field(default=0.0, compare=False)
     loss_error: float = field(default=0.0, compare=False)
+    spread: Spread | None = field(default=None, compare=False)
 
     @property
     def worth(self) -> float:
@@ -69,7 +72,10 @@ class OperatingPoint:
         if not self.loss <= SEVERAL_POINTS < self.loss_at_most:
             return ""
         lost = f"{100 * self.loss_at_most:.0f} points"
-        return f"{self.num_videos} videos can't tell its loss against full inference from up to {lost}"
+        groups = f" of {self.spread.num_groups} groups" if self.spread else ""
+        return (
+            f"{self.num_videos} videos{groups} can't tell its loss against full inference from up to {lost}"
+        )
 
     @property
     def gflops(self) -> float:
@@ -152,7 +158,7 @@ def evaluate_policies(policies: Iterable[ExitPolicy], scores: ExitScores) -> lis
         if key not in confidence_of:
             confidence_of[key] = policy.confidence_of(scores)
         stops_EN = policy.stops(confidence_of[key])
-        points.append(measured(policy, stops_EN, correct_EN, scores.cost_E, scores.measure))
+        points.append(measured(policy, stops_EN, correct_EN, scores.cost_E, scores.measure, scores.groups))
     return points
 
 
@@ -162,17 +168,29 @@ def measured(
     correct_EN: NDArray[np.bool_],
     cost_E: NDArray[np.float64],
     measure: CostMeasure = COUNTED,
+    groups: Groups | None = None,
 ) -> OperatingPoint:
     """Return the operating point of a policy from where each video stops and who is right there."""
     num_videos = correct_EN.shape[1]
-    counts, right, differing = [], 0, _UNSEEN
+    counts: list[int] = []
+    right, differing = 0, _UNSEEN
+    exit_N = np.zeros(num_videos if groups else 0, dtype=np.intp)
     for correct_N, stops_N in zip(correct_EN, stops_EN, strict=True):
+        if groups:
+            exit_N[stops_N] = len(counts)
         counts.append(int(np.count_nonzero(stops_N)))
         if counts[-1]:
             right += int(np.count_nonzero(stops_N & correct_N))
             differing += np.count_nonzero(stops_N & (correct_N != correct_EN[-1]))
     early = counts[-1] < num_videos
     share_E = np.array(counts) / num_videos
+    loss_error, spread = math.sqrt(differing) / num_videos if early else 0.0, None
+    if groups:
+        right_N = correct_EN[exit_N, np.arange(num_videos)]
+        spread = Spread.of(groups, exit_N, cost_E, right_N)
+        lost_G = groups.sums(correct_EN[-1].astype(np.int8) - right_N)
+        # Twice it covers 95%, as twice that of independent videos does.
+        loss_error = max(loss_error, groups.error(lost_G) * spread.times(0.95) / BEYOND_CHANCE)
     return OperatingPoint(
         policy=policy,
         top1=right / num_videos,
@@ -181,7 +199,8 @@ def measured(
         num_videos=num_videos,
         measure=measure,
         loss=(int(np.count_nonzero(correct_EN[-1])) - right) / num_videos,
-        loss_error=math.sqrt(differing) / num_videos if early else 0.0,
+        loss_error=loss_error,
+        spread=spread,
     )
 
 

@@ -51,5 +51,9 @@ class ClipSource(Protocol):
         """Return what each of the split's videos belongs to: its group, or itself."""
         ...
 
+    def sources(self, split: str) -> Sequence[str] | None:
+        """Return what each of the split's videos is of, if others are of the same."""
+        ...
+
     def labels(self, split: str) -> npt.NDArray[np.generic]:
         """Return the labels of the split's videos, (N,), or (N, K) where they may have several."""

@@ -208,8 +208,8 @@ def scored(
 ) -> ExitScores:
     """Return the exit scores of a trained network on a split of ``source``."""
     loader = source.loader(split, network.plan, config, training=False, seed=seed, ranks=ranks)
-    ids = source.video_ids(split)
-    return score(network, loader, video_ids=ids, split=split, device=device, ranks=ranks, on_step=on_step)
+    names: dict[str, Any] = {"video_ids": source.video_ids(split), "groups": source.sources(split)}
+    return score(network, loader, **names, split=split, device=device, ranks=ranks, on_step=on_step)
 
 
 def plan_made(

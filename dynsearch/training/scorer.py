@@ -27,13 +27,14 @@ def score(
     ranks: Ranks = ALONE,
     on_step: OnStep | None = None,
     steps: Steps | None = None,
+    groups: Sequence[str] | None = None,
 ) -> ExitScores:
     """Return the exit scores of every video that the loaders of all processes give.
 
     Runs in full precision, so that progressive inference finds the same numbers. Several processes compute the batches
     that one would, and each returns the scores of all. Batches are (clips, labels, indices); indices point into
     ``video_ids``; labels are (B,) classes or 0/1 (B, K). ``on_step`` is called a few times a second, in this process.
-    ``steps`` run the network exit by exit; without, all exits are computed at once.
+    ``steps`` run the network exit by exit; without, all exits are computed at once. ``groups`` go into the scores.
 
     Raises:
         Stopped: This process was asked to stop.
@@ -62,6 +63,7 @@ def score(
         all_labels,
         np.asarray(network.cost_E),
         video_ids=np.asarray(video_ids),
+        groups=groups,
         plan_id=network.plan.plan_id,
         split=split,
         measure=network.measure,

@@ -14,6 +14,7 @@ from dynsearch.data.flips import mirrored_classes
 from dynsearch.data.frame_cache import FrameCache, check_limit, make_frame_cache
 from dynsearch.data.identity import DataIdentity
 from dynsearch.data.loader import ClipLoader, EpochOrder
+from dynsearch.data.recordings import sources
 from dynsearch.data.records import VideoDataset
 from dynsearch.data.sampling import Resize
 from dynsearch.plan import Plan
@@ -104,6 +105,10 @@ class DatasetClips:
     def groups(self, split: str) -> Sequence[str]:
         """Return what each of the split's videos belongs to: its group, or its file where it has none."""
         return [record.group or str(record.path) for record in self.dataset.splits[split]]
+
+    def sources(self, split: str) -> Sequence[str] | None:
+        """Return what each of the split's videos is of, if others are of the same; see ``data.recordings``."""
+        return sources(self.dataset.splits[split])
 
     def labels(self, split: str) -> npt.NDArray[np.generic]:
         """Return the labels of the split's videos, int64 (N,), or uint8 (N, K) where they may have several."""

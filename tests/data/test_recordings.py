@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from dynsearch.data import open_dataset
 from dynsearch.data.from_python import add_dataset
-from dynsearch.data.recordings import overlaps, units
+from dynsearch.data.recordings import overlaps, sources, units
 from dynsearch.data.records import VideoRecord
 from dynsearch.errors import DataError, InputError
 
@@ -145,6 +145,23 @@ def test_two_spellings_of_a_file_are_one_file(root, spelling):
 def test_clips_that_published_data_sets_cut_from_one_recording_stay_together(names, recordings):
     records = [VideoRecord(name, Path(f"class{n}/{name}.mp4"), n) for n, name in enumerate(names)]
     assert len(set(units(records))) == recordings
+    assert len(set(sources(records) or names)) == recordings
+
+
+def test_what_videos_are_of_is_their_group_their_recording_or_their_file():
+    def of(*rows):
+        return sources([VideoRecord(name, Path(path), 0, group=group) for name, path, group in rows])
+
+    assert of(("a", "a.avi", None), ("b", "b.avi", None)) is None
+    assert of(("a", "a.avi", "anna"), ("b", "b.avi", "anna"), ("c", "c.avi", None)) == ["anna", "anna", "c"]
+    assert of(("a#0-2", "a.avi", None), ("a#2-4", "a.avi", None), ("b", "b.avi", None)) == [
+        "a#0-2",
+        "a#0-2",
+        "b",
+    ]
+    # UCF101 numbers the recordings of each class from 1.
+    names = ("v_Archery_g01_c01", "v_Archery_g01_c02", "v_Biking_g01_c01")
+    assert of(*((name, f"{name}.avi", "g01") for name in names)) == [name[:-4] for name in names]
 
 
 def test_kinetics_may_have_two_clips_of_one_video(tmp_path):

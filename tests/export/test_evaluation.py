@@ -6,6 +6,7 @@ import torch
 
 from dynsearch.export.evaluation import evaluate
 from dynsearch.export.loaded import LoadedNetwork
+from dynsearch.frontier import top1_interval
 from tests.export.bundles import CLASSES, toy_bundle
 from tests.network.nets import random_clips
 
@@ -30,4 +31,8 @@ def test_both_ways_are_measured_on_the_same_videos(tmp_path):
     assert measured.full_cost == cost_E[-1]
     assert sum(measured.exit_share) == pytest.approx(1)
     assert measured.difference.low <= measured.top1 - measured.full_top1 <= measured.difference.high
+    assert measured.interval == top1_interval(measured.top1, 10)
+    people = evaluate(loaded, batches, groups=["anna", "ben"] * 5)
+    assert people.num_groups == 2
+    assert people.interval.high - people.interval.low > 0.6
     assert min(measured.seconds, measured.full_seconds) > 0

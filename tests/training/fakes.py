@@ -74,6 +74,9 @@ class ArraySource:
 
     groups = video_ids
 
+    def sources(self, split):
+        return None
+
     def labels(self, split):
         return torch.arange(self.sizes[split]).remainder(3).numpy()
 

@@ -7,11 +7,7 @@ from pathlib import Path
 from dynsearch.data.records import Annotations, VideoRecord, groups_of
 from dynsearch.data.video_names import VIDEO_ENDINGS, ending_of
 from dynsearch.errors import DataError, InputError, shown
-from dynsearch.tables import composed, plain_name, read_table, unmatched_rows
-
-_GROUP_WORDS = ("group", "subject", "person", "actor", "speaker", "performer", "user", "source")
-GROUP_COLUMNS = (*_GROUP_WORDS, *(f"{word}_id" for word in _GROUP_WORDS))
-"""Names that a column of groups may have."""
+from dynsearch.tables import GROUP_COLUMNS, composed, plain_name, read_table, unmatched_rows
 
 
 def take_test_groups(annotations: Annotations, names: str | None, *, where: Path) -> Annotations:

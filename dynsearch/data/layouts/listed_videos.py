@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from dynsearch.data.layouts.disk_names import DiskNames
-from dynsearch.data.layouts.groups import GROUP_COLUMNS
 from dynsearch.data.layouts.split_names import Role, role_of
 from dynsearch.data.video_names import VIDEO_ENDINGS, ending_of
 from dynsearch.errors import DataError, shown
-from dynsearch.tables import Table, composed, number_of, plain_name, read_table
+from dynsearch.tables import GROUP_COLUMNS, Table, composed, number_of, plain_name, read_table
 
 _COLUMNS: dict[str, Sequence[str]] = {
     "path": (

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.display.words import threshold_text
-from dynsearch.frontier import MergedPoint, top1_interval
+from dynsearch.frontier import MergedPoint, share_interval
 from dynsearch.measures import COUNTED
 from dynsearch.plan import Plan, family_name
 from dynsearch.plan.plan_grid import grid_rows
@@ -23,6 +23,7 @@ from dynsearch.report.html.videos import shown_videos
 from dynsearch.report.references import references_for
 from dynsearch.scores import ExitScores
 from dynsearch.scores.overlap import places_in
+from dynsearch.thresholds import always_exit
 
 _MOST_BYTES = 5_000_000  # of where each video stops and what is answered; the report stays below 10 MB
 
@@ -94,7 +95,6 @@ def _plans(facts: StudyFacts, shown: Sequence[int], ids_N: NDArray[Any] | None) 
 
 
 def _in_words(plan: Plan, test: ExitScores) -> dict[str, Any]:
-    all_E = test.correct().mean(axis=1).tolist()
     return {
         "id": plan.plan_id,
         "text": str(plan),
@@ -105,9 +105,9 @@ def _in_words(plan: Plan, test: ExitScores) -> dict[str, Any]:
             "exits": str(plan.exits), "exit head": plan.head, "options": str(plan.options or ""),
         },
         "exits": [
-            {"name": str(exit_), "frames": plan.frames_seen(exit_), "depth": exit_.depth, "cost": cost,
-             "top1": top1, "interval": top1_interval(top1, test.num_videos)}
-            for exit_, cost, top1 in zip(plan.exits.exits, test.cost_E.tolist(), all_E, strict=True)
+            {"name": str(exit_), "frames": plan.frames_seen(exit_), "depth": exit_.depth, "cost": own.cost,
+             "top1": own.top1, "interval": share_interval(own.top1, own.num_videos, own.spread)}
+            for exit_, own in zip(plan.exits.exits, always_exit(test), strict=True)
         ],
         "rows": [
             {"frames": row.frames_text, "group": row.group, "first": row.first_exit, "exit": row.exit}
