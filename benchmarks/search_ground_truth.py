@@ -29,11 +29,11 @@ import optuna
 
 from dynsearch.families import build_network
 from dynsearch.frontier import solve_thresholds
-from dynsearch.network.weights.files import load_weights
+from dynsearch.network.weights.files import load_weights, save_weights
 from dynsearch.network.weights.start import wake_residual_branches
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
-from dynsearch.search.one_shot.training import WarmStart
+from dynsearch.search.one_shot.training import SharedWeights
 from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import OneShotConfig, StudyRecipe
 from dynsearch.study.recipe_file import load_recipe
@@ -110,7 +110,8 @@ def measure(
     else:
         with tempfile.TemporaryDirectory() as folder:
             weights = Path(folder) / "start.safetensors"
-            WarmStart(start, SPACE, source.num_classes, OneShotConfig(), seed).write(plan, weights)
+            own = SharedWeights(start, SPACE, source.num_classes, OneShotConfig(), seed)
+            save_weights(own.network(plan), weights)
             load_weights(network, weights)
     loaders = {
         split: source.loader(split, plan, config, training=False, seed=seed)

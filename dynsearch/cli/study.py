@@ -62,7 +62,7 @@ class _StudyGroup(click.Group):
     "plans alone. "
     "retrain: train every proposed plan.",
 )
-@click.option("--retrain", type=click.IntRange(min=1), help="one-shot: plans that are trained alone.")
+@click.option("--retrain", type=click.IntRange(min=0), help="one-shot: plans that are trained alone.")
 @click.option(
     "--warm-start", type=click.Choice(["one-shot", "backbone"]), help="one-shot: what they start from."
 )

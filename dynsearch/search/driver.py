@@ -24,6 +24,7 @@ from dynsearch.study.record import (
     describe_point,
     faults_of,
     finished,
+    is_shared,
     told_of_full_disks,
 )
 from dynsearch.study.saved_frontiers import solved_once
@@ -188,7 +189,8 @@ class Driver:
     def _submit(self, trial: Trial, plan: Plan) -> None:
         halvings = faults_of(trial).count(End.MEMORY.value)
         self._running[trial.number] = trial
-        self.engine.submit(Job(trial.number, plan, self.folder.trial(trial.number), halvings))
+        folder = self.folder.trial(trial.number)
+        self.engine.submit(Job(trial.number, plan, folder, halvings, is_shared(trial)))
 
     def _collect(self) -> int | None:
         """Wait a moment for a job to end, tell the study how it did, and return the trial if it is ended."""

@@ -5,23 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dynsearch.frontier import solve_thresholds
 from dynsearch.frontier.choose_confidence import named_confidence
 from dynsearch.measures import COUNTED, CostMeasure
+from dynsearch.network.weights.files import save_weights
 from dynsearch.plugins import Imported, imported
 from dynsearch.scores import ExitScores
 from dynsearch.search.engines.engine import Job, Monitor
 from dynsearch.search.halving import rungs
+from dynsearch.search.one_shot.training import SharedWeights, trunk_of
+from dynsearch.study.record import SHARED
 from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.made import WEIGHTS, Made
 from dynsearch.training.ranks import Ranks
-from dynsearch.training.run import TrainedScores, train_and_score
-
-if TYPE_CHECKING:
-    from dynsearch.search.one_shot.training import WarmStart
+from dynsearch.training.run import TrainedScores, plan_made, train_and_score
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,8 @@ class TrainingEvaluator:
 
     Attributes:
         seed: The study's seed; every plan starts from it, so a plan's result does not depend on its trial.
-        start: Where trainings begin; None for as ``config`` says.
+        shared: The one-shot networks' weights, where there are such networks.
+        starts_shared: Whether trainings begin with them; otherwise as ``config`` says.
         pruning: How trials are stopped early; None for never.
         save_every_steps: Steps after which a training's state is saved; None saves it after each epoch only.
     """
@@ -66,7 +67,8 @@ class TrainingEvaluator:
     source: ClipSource
     config: TrainingConfig
     seed: int
-    start: WarmStart | None = None
+    shared: SharedWeights | None = None
+    starts_shared: bool = False
     pruning: Pruning | None = None
     save_every_steps: int | None = 1000
     measure: CostMeasure = COUNTED
@@ -77,7 +79,12 @@ class TrainingEvaluator:
         Processes that belong to a group of torch's train together.
         """
         ranks = Ranks.current()
-        start_from = ranks.from_first(lambda: self._start_from(job))
+        facts = {} if self.shared is None or not job.shared else SHARED | self.shared.facts
+        made = plan_made(
+            job.plan, self.source, self.config, self.seed, measure=self.measure, processes=ranks.count,
+            start=self._start_facts, halvings=job.halvings, **facts,
+        )  # fmt: skip
+        start_from = ranks.from_first(lambda: self._weights_from(job, made))
         scores = train_and_score(
             job.plan,
             self.source,
@@ -87,7 +94,7 @@ class TrainingEvaluator:
             seed=self.seed,
             bases=job.folder.parents[1] / "bases",
             start_from=start_from,
-            start=self.start.facts if self.start else None,
+            made=made,
             epochs=self._epochs,
             save_every_steps=self.save_every_steps,
             measure=self.measure,
@@ -109,20 +116,31 @@ class TrainingEvaluator:
 
     @property
     def _epochs(self) -> int:
-        return (self.start and self.start.settings.finish_epochs) or self.config.epochs
+        begun = self.shared if self.starts_shared else None
+        return (begun and begun.settings.finish_epochs) or self.config.epochs
 
-    def _start_from(self, job: Job) -> Path | None:
-        path = job.folder / "start.safetensors"
-        if self.start is None or (job.folder / WEIGHTS).is_file():
+    @property
+    def _start_facts(self) -> dict[str, Any] | None:
+        return self.shared.facts if self.shared and self.starts_shared else None
+
+    def _weights_from(self, job: Job, made: Made) -> Path | None:
+        """Put the one-shot network's weights where the job wants them; return the file of those it starts from."""
+        weights, start = job.folder / WEIGHTS, job.folder / "start.safetensors"
+        if self.shared is None or weights.is_file():
             return None
-        if not path.is_file():
-            self.start.write(job.plan, path)
-        return path
+        if job.shared:
+            network = self.shared.network(job.plan, trunk_of(job.plan, self.shared.space))
+            job.plan.save(job.folder / "plan.yaml")
+            save_weights(network, weights, made.text)
+        if job.shared or not self.starts_shared:
+            return None
+        if not start.is_file():
+            save_weights(self.shared.network(job.plan), start)
+        return start
 
     def made(self, processes: int, **more: Any) -> Made:
         """Return what makes the results of all its jobs, each trained by so many processes; ``more`` are facts too."""
-        start = self.start.facts if self.start else None
         return Made.by(
-            self.source.key, self.config, self.seed, processes=processes, measure=self.measure.name, start=start,
-            **more,
+            self.source.key, self.config, self.seed, processes=processes, measure=self.measure.name,
+            start=self._start_facts, **more,
         )  # fmt: skip

@@ -15,7 +15,7 @@ from dynsearch.search.claims import Claims
 from dynsearch.search.halving import stopped_at
 from dynsearch.search.sampler import SeededTPESampler
 from dynsearch.space import SearchSpace
-from dynsearch.study.record import describe_plan, set_budget, take_up
+from dynsearch.study.record import describe_plan, is_shared, set_budget, take_up
 
 _MAX_REFUSALS = 100  # in a row; then the space is taken to hold no further plan under the budget
 
@@ -97,7 +97,7 @@ class Proposals:
         if not fits(cheapest, self.budget):
             self._refuse(trial, plan, f"its cheapest exit costs {self.measure.text(cheapest)}")
             return None
-        known = self._known.with_plan(plan.plan_id)
+        known = self._known.with_plan(plan.plan_id, shared=is_shared(trial))
         if known not in (None, trial.number):
             self._refuse(trial, plan, f"the same plan as trial {known}")
             return None
@@ -135,7 +135,7 @@ class KnownTrials:
         self._open: dict[int, FrozenTrial] = {}
         self._num_seen = 0
         self._num_ended = 0
-        self._plans: dict[str, int] = {}
+        self._plans: dict[tuple[str, bool], int] = {}
 
     def update(self) -> None:
         """Look at the trials that were not over the last time, and at new ones."""
@@ -149,7 +149,7 @@ class KnownTrials:
             refused = trial.state == TrialState.PRUNED and stopped_at(trial) is None
             self._num_ended += trial.state.is_finished() and not refused
             if "plan_id" in trial.user_attrs and not refused and trial.state != TrialState.WAITING:
-                self._plans.setdefault(trial.user_attrs["plan_id"], trial.number)
+                self._plans.setdefault((trial.user_attrs["plan_id"], is_shared(trial)), trial.number)
 
     @property
     def num_running(self) -> int:
@@ -165,9 +165,9 @@ class KnownTrials:
         """Yield the trials under way, or left behind, by number."""
         return (trial for trial in self._open.values() if trial.state == TrialState.RUNNING)
 
-    def with_plan(self, plan_id: str) -> int | None:
-        """Return the first trial that has this plan and was not refused; None where there is none."""
-        return self._plans.get(plan_id)
+    def with_plan(self, plan_id: str, *, shared: bool = False) -> int | None:
+        """Return the first trial that has this plan, with such weights, and was not refused; None where none has."""
+        return self._plans.get((plan_id, shared))
 
 
 def take_turns(study: optuna.Study, families: Sequence[str], num_trials: int) -> None:

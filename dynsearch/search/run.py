@@ -10,7 +10,7 @@ from dynsearch.errors import DynsearchError, OtherSettingsError, RecipeError
 from dynsearch.search.driver import Driver, Observer
 from dynsearch.search.engines import Engine, Evaluator, Job, LocalEngine, RayEngine
 from dynsearch.search.evaluator import Pruning, TrainingEvaluator
-from dynsearch.search.one_shot.strategy import line_up, settled, warm_start
+from dynsearch.search.one_shot.strategy import line_up, settled, shared_weights
 from dynsearch.search.proposals import check_budget
 from dynsearch.space import SearchSpace
 from dynsearch.study.data_record import keep_data
@@ -92,12 +92,13 @@ def run_study(
     space = SearchSpace.load(resources.find("search_spaces", recipe.space)).only(recipe.families)
     recipe = settled(recipe, space)
     check_budget(space, recipe.budget, recipe.measure, source.num_classes)
-    start = warm_start(recipe, folder, space, source.num_classes)
+    shared = shared_weights(recipe, folder, space, source.num_classes)
     evaluator = TrainingEvaluator(
         source,
         recipe.training,
         recipe.seed,
-        start,
+        shared,
+        recipe.one_shot.warm_start == "one-shot",
         Pruning(recipe.pruner, recipe.solver, recipe.budget, recipe.confidence, recipe.solver_options),
         run.save_every_steps,
         recipe.measure,

@@ -24,7 +24,9 @@ from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.validation import differences
 
 _RECORDED = ("dynsearch", "torch", "torchvision", "timm", "optuna", "numpy", "decord")
-_MAY_CHANGE = tuple(f"recipe.{name}" for name in ("num_trials", "one_shot.retrain", "plugins"))
+_MAY_CHANGE = tuple(
+    f"recipe.{name}" for name in ("num_trials", "one_shot.shared", "one_shot.retrain", "plugins")
+)
 _RUNNING = ".running.lock"
 
 

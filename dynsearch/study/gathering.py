@@ -16,7 +16,7 @@ from dynsearch.scores.overlap import of_same_videos
 from dynsearch.study.data_record import OwnVideos
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import one_shot_folder, read_prediction
-from dynsearch.study.record import MADE, finished, plan_of
+from dynsearch.study.record import MADE, finished, is_shared, plan_of
 from dynsearch.study.saved_frontiers import SavedFrontiers, SavedScores
 from dynsearch.thresholds import full_inference
 from dynsearch.training.made import SCORES, key_in
@@ -52,6 +52,7 @@ class Gathering:
         self.scores = SavedScores(folder, self.whole.plans.keys())
         self.curves = SavedFrontiers(folder, self.scores, solver, recipe.confidence, recipe.solver_options)
         self.predictions: dict[int, ExitScores] = {}
+        self.shared: set[int] = set()
         self.most_accurate = -1
         self._best_full = (-1.0, 0.0)
         self.hypervolumes: list[tuple[int, float]] = []
@@ -100,6 +101,9 @@ class Gathering:
         cost, top1 = zip(*self.whole.merging.pairs, strict=True)
         dominated = hypervolume(cost, top1, reference_cost=self._budget) / self._budget
         self.hypervolumes.append((number, dominated))
+        if is_shared(trial):
+            self.shared.add(number)
+            return
         predicted = read_prediction(one_shot_folder(self.folder), plan)
         if predicted is not None and of_same_videos(predicted, calibration):
             self.predictions[number] = predicted

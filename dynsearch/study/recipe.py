@@ -1,7 +1,7 @@
 """A study recipe: a data set, a budget, a search space and how to train."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import Field, InstanceOf, SerializerFunctionWrapHandler, model_serializer, model_validator
 
@@ -26,16 +26,24 @@ class OneShotConfig(Settings):
     """Whether the other cells learn from the last cell too."""
     norm_batches: int = Field(default=24, ge=0)
     """Training batches from which the statistics of batch normalisation are taken anew for each frame order."""
-    retrain: int = Field(default=6, ge=1)
+    shared: int = Field(default=6, ge=0)
+    """Plans that enter the frontier with the one-shot network's own weights."""
+    retrain: int = Field(default=6, ge=0)
     """Plans that are trained alone in the end."""
     warm_start: Literal["one-shot", "backbone"] = "one-shot"
     """What they start from: the one-shot network's weights, or the backbone's as in ``training``."""
     finish_epochs: int | None = Field(default=None, ge=1)
     """Epochs that they are trained, if they start from the one-shot network; none: those of ``training``."""
 
+    @model_validator(mode="after")
+    def _leaves_something(self) -> Self:
+        if self.shared + self.retrain == 0:
+            raise ValueError("shared and retrain are both 0, so that no plan would be measured")
+        return self
+
     def facts(self) -> dict[str, object]:
         """Return what decides the one-shot network, as results that come of it carry it."""
-        return self.model_dump(mode="json", exclude={"retrain", "warm_start", "finish_epochs"})
+        return self.model_dump(mode="json", exclude={"shared", "retrain", "warm_start", "finish_epochs"})
 
     def training(self, config: TrainingConfig) -> TrainingConfig:
         """Return how the one-shot network is trained where a plan's own is trained as ``config`` says."""

@@ -24,6 +24,9 @@ from dynsearch.study.storage import no_trials, open_storage, record_file
 from dynsearch.thresholds import OperatingPoint
 from dynsearch.training.made import Made
 
+SHARED = {"weights": "shared"}
+"""The attribute of a trial that is measured with the one-shot network's own weights, and not trained; also a fact of
+its results."""
 MADE = "made"  # a trial's attribute: the key of what made its results
 _SETTINGS = "settings"  # the study's attribute with all that decides its results
 
@@ -185,6 +188,18 @@ def plan_of(trial: FrozenTrial) -> Plan:
     """Return the plan a recorded trial stands for."""
     values: dict[str, Any] = json.loads(trial.user_attrs["plan"])
     return Plan.from_dict(values)
+
+
+def is_shared(trial: Trial | FrozenTrial) -> bool:
+    """Return whether the trial's network has the one-shot network's own weights."""
+    return SHARED.items() <= trial.user_attrs.items()
+
+
+def line_up_once(study: optuna.Study, params: dict[str, Any], *, shared: bool) -> None:
+    """Enqueue a trial with these parameters and weights, unless there is one."""
+    there = (trial for trial in study.get_trials(deepcopy=False) if is_shared(trial) == shared)
+    if params not in [trial.system_attrs.get("fixed_params", trial.params) for trial in there]:
+        study.enqueue_trial(params, user_attrs=SHARED if shared else None)
 
 
 def finished(study: optuna.Study) -> list[FrozenTrial]:

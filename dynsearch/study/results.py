@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -44,6 +44,7 @@ class StudyResults:
         metrics: What the data set's results are measured by, besides top-1.
         predictions: By trial number, what the one-shot network says of the plan on calibration; empty where
             there was none.
+        shared: The trials whose networks have the one-shot network's own weights.
         families: The results of each network family alone, in the order of their first trials.
         hypervolumes: The trials in order, each with the share of the rectangle up to the budget and to 100% that the
             trials up to it dominate.
@@ -58,6 +59,7 @@ class StudyResults:
     confidence: str | None = None
     metrics: tuple[str, ...] = ()
     predictions: Mapping[int, ExitScores] = field(default_factory=dict)
+    shared: Collection[int] = ()
     families: Mapping[str, StudyResults] = field(default_factory=dict)
     hypervolumes: Sequence[tuple[int, float]] = ()
     left_out: Mapping[int, str] = field(default_factory=dict)
@@ -95,6 +97,7 @@ class StudyResults:
             most_accurate=gathering.most_accurate,
             metrics=gathering.metrics,
             predictions=gathering.predictions,
+            shared=gathering.shared,
             hypervolumes=gathering.hypervolumes,
             left_out=dict(gathering.left_out),
         )
@@ -141,9 +144,13 @@ class StudyResults:
         ):  # scores are read plan by plan
             metrics = _metrics(point, *self.scores[point.key], self.metrics) if self.metrics else {}
             rows[i] = _row(self.plans[point.key], point) | metrics
-        if not self.predictions:
+        if not self.predictions and not self.shared:
             return rows
-        return [row | {"predicted_top1": top1} for row, top1 in zip(rows, self._predicted(), strict=True)]
+        weights = ("shared" if point.key in self.shared else "alone" for point in self.points)
+        return [
+            row | {"predicted_top1": top1, "weights": own}
+            for row, top1, own in zip(rows, self._predicted(), weights, strict=True)
+        ]
 
     @cached_property
     def saving(self) -> Saving:

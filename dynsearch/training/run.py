@@ -62,7 +62,7 @@ def train_and_score(
     *,
     seed: int = 0,
     start_from: Path | None = None,
-    start: Mapping[str, Any] | None = None,
+    made: Made | None = None,
     epochs: int | None = None,
     halvings: int = 0,
     bases: Path | None = None,
@@ -87,8 +87,8 @@ def train_and_score(
         folder: Where the files go.
         seed: Decides initial weights, order of the videos, augmentation and dropout.
         start_from: Weights of the whole network to start from, as written by an earlier training.
-        start: What made these, as facts of the result; None takes a digest of the file.
-        epochs: How long to train, where not as long as ``config`` says; ``start`` tells of it.
+        made: What makes the result; None: these settings, and a digest of the file started from.
+        epochs: How long to train, where not as long as ``config`` says; ``made`` tells of it.
         halvings: How often the batch is halved, and twice as many accumulated for a step.
         bases: Where trained networks lie that others are built on, by ``plan_id``; one that is not there is
             trained first, by the same settings. Default: ``bases`` in ``folder``.
@@ -106,10 +106,10 @@ def train_and_score(
         WeightsError: The starting weights can't be had.
         TrainingError: The loss is not a finite number.
     """
-    if start is None and start_from is not None:
-        start = {"weights": file_digest(start_from)}
-    own = (plan, source, config, seed)
-    made = plan_made(*own, measure=measure, processes=ranks.count, start=start, halvings=halvings)
+    if made is None:
+        start = None if start_from is None else {"weights": file_digest(start_from)}
+        own = (plan, source, config, seed)
+        made = plan_made(*own, measure=measure, processes=ranks.count, start=start, halvings=halvings)
     finished = ranks.from_first(lambda: found_scores(folder, plan, source, made))
     if finished is not None:
         return finished
@@ -222,15 +222,16 @@ def plan_made(
     processes: int = 1,
     start: Mapping[str, Any] | None = None,
     halvings: int = 0,
+    **more: Any,
 ) -> Made:
-    """Return what makes the results of :func:`train_and_score`, which takes the same.
+    """Return what makes the results of :func:`train_and_score`, which takes the same; ``more`` are further facts.
 
     Raises:
         WeightsError: The weights that training starts from are not there.
     """
     made = Made.by(
         source.key, config, seed, plan=plan, processes=processes, measure=measure.name,
-        start=start and dict(start), halvings=halvings, torch=str(torch.__version__),
+        start=start and dict(start), halvings=halvings, torch=str(torch.__version__), **more,
     )  # fmt: skip
     settings = former_text(config.halved(halvings))
     former = hashed(plan.plan_id, source.fingerprint, settings, seed, torch.__version__)

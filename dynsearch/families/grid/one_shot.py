@@ -160,6 +160,11 @@ class OneShotNetwork(PlannedNetwork):
                 state |= {f"heads.{slot.index}.{name}": value for name, value in head.state_dict().items()}
         return state
 
+    def of_order(self) -> dict[str, torch.Tensor]:
+        """Return the weights that are another's for each frame order: the heads, and statistics of normalisations."""
+        common = {f"backbone.{name}" for name, _ in self.backbone.named_parameters()}
+        return {name: value for name, value in self.state_dict().items() if name not in common}
+
     def _kind(self, cell: tuple[int, int]) -> str:
         early, last = head_kinds(self.plan.head)
         return last if cell == (self.plan.num_frames, self.plan.exits.last.depth) else early
@@ -209,6 +214,12 @@ class FedNetwork(HeadedNetwork):
     def head_input(self, exit_: int, vectors_BTC: torch.Tensor) -> tuple[Any, ...]:
         """Return what a cell's head is called with, from its depth's vectors."""
         return input_of(self.head(exit_), vectors_BTC, self._times[: self._frames[exit_][0]])
+
+
+def has_heads_of(plan: Plan, max_depth: int) -> bool:
+    """Return whether a one-shot network of that depth has a head of the right kind for every exit of ``plan``."""
+    early, last = head_kinds(plan.head)
+    return early == last or plan.exits.last == Exit(plan.num_sets, max_depth)
 
 
 def grid_cells(trunk: Plan, first_depth: int) -> list[Exit]:

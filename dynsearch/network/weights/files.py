@@ -5,6 +5,7 @@ import codecs
 import os
 import re
 import zlib
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from types import SimpleNamespace
@@ -45,12 +46,21 @@ _HARMLESS: tuple[Any, ...] = (
 
 def save_weights(network: nn.Module, path: str | os.PathLike[str], made: str = "") -> None:
     """Write all parameters and buffers of ``network`` to ``path`` as safetensors, with its plan and what made it."""
-    tensors = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    facts = {"format": "pt", _CHECKSUM: _checksum(tensors)} | ({"made": made} if made else {})
+    facts = {"made": made} if made else {}
     if isinstance(network, PlannedNetwork):
         facts[_PLAN] = network.plan.plan_id
+    save_tensors(network.state_dict(), path, facts)
+
+
+def save_tensors(
+    named: Mapping[str, torch.Tensor], path: str | os.PathLike[str], facts: Mapping[str, str]
+) -> None:
+    """Write tensors by name to ``path`` as safetensors, with a checksum and ``facts``."""
+    tensors = {name: value.detach().cpu().contiguous() for name, value in named.items()}
     with written_whole(path) as temporary:
-        safetensors.torch.save_file(tensors, temporary, facts)
+        safetensors.torch.save_file(
+            tensors, temporary, {"format": "pt", _CHECKSUM: _checksum(tensors), **facts}
+        )
 
 
 def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:

@@ -22,12 +22,14 @@ class Job:
 
     Attributes:
         halvings: How often the batch is halved, because the trial ran out of memory before.
+        shared: Whether the plan is measured with the one-shot network's own weights, and not trained.
     """
 
     number: int
     plan: Plan
     folder: Path
     halvings: int = 0
+    shared: bool = False
 
 
 class End(enum.Enum):

@@ -2,6 +2,7 @@
 
 import hashlib
 import itertools
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,19 +15,20 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from dynsearch.data.loader import Batches, begin_epoch
 from dynsearch.families.grid.one_shot import FedNetwork, OneShotNetwork
 from dynsearch.measures import COUNTED, CostMeasure
+from dynsearch.network.weights.files import load_strictly, read_tensors, save_tensors
 from dynsearch.plan import Plan
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.search.driver import Observer
 from dynsearch.search.one_shot.scoring import SPLIT, fill_grid, open_grid
 from dynsearch.search.one_shot.shape import Shape
-from dynsearch.search.one_shot.training import trained_one_shot
+from dynsearch.search.one_shot.training import order_file, trained_one_shot
 from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import OneShotConfig
 from dynsearch.study.run_settings import DEFAULT_RUN, RunSettings
 from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.config import RefitConfig, TrainingConfig
 from dynsearch.training.device import pick_device
-from dynsearch.training.made import WEIGHTS
+from dynsearch.training.made import WEIGHTS, facts_in
 from dynsearch.training.refit import refit_heads
 
 FIT = RefitConfig(passes=1, seeds=1)
@@ -79,11 +81,23 @@ class Library:
                 f"scoring order {trunk.frame_order}, {trunk.temporal_shift}, on {writer.num_videos} calibration "
                 f"videos: {writer.num_bytes / 1e6:,.1f} MB"
             )
-            device = pick_device()
-            network = FedNetwork(self._network(shape), trunk).to(device)
-            self._prepare(network, device)
-            fill_grid(writer, network, self._loader(SPLIT, trunk, training=False), device)
+            network = self.prepared(trunk)
+            fill_grid(writer, network, self._loader(SPLIT, trunk, training=False), pick_device())
         return ScoreGrid.load(folder)
+
+    def prepared(self, trunk: Plan) -> FedNetwork:
+        """Return the trunk's network with statistics and heads for its order, which are kept in a file."""
+        device, shape, path = pick_device(), Shape.of(trunk), order_file(self.folder, trunk)
+        own = self._network(shape)
+        network = FedNetwork(own, trunk).to(device)
+        made = self._key(self.folder / shape.folder_name / WEIGHTS)
+        if path.is_file() and facts_in(path) == {"of": made}:
+            load_strictly(own, own.state_dict() | read_tensors(path), path)
+            return network.eval()
+        self._prepare(network, device)
+        path.parent.mkdir(exist_ok=True)
+        save_tensors(own.of_order(), path, {"made": json.dumps({"of": made})})
+        return network
 
     def _prepare(self, network: FedNetwork, device: torch.device) -> None:
         """Give the network statistics and heads for the trunk's order."""

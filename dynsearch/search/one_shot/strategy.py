@@ -8,20 +8,21 @@ import optuna
 from optuna.trial import TrialState
 
 from dynsearch.errors import RecipeError
+from dynsearch.families.grid.one_shot import has_heads_of
 from dynsearch.frontier.placements import PlacementFrontier, PlacementPoint, rank_plans
-from dynsearch.plan import Exit, ExitPlacement, Plan
+from dynsearch.plan import Plan
 from dynsearch.scores import CONFIDENCE_MEASURES, DEFAULT_MEASURE
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.search.driver import Observer
 from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.screening import Screening
 from dynsearch.search.one_shot.screening_record import Screened, screened
-from dynsearch.search.one_shot.training import WarmStart
+from dynsearch.search.one_shot.training import SharedWeights, trunk_of
 from dynsearch.space import SearchSpace, space_family
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import one_shot_folder, save_prediction
 from dynsearch.study.recipe import StudyRecipe
-from dynsearch.study.record import open_record
+from dynsearch.study.record import line_up_once, open_record
 from dynsearch.study.run_settings import RunSettings
 from dynsearch.thresholds import evaluate_policy
 from dynsearch.training.clip_source import ClipSource
@@ -43,13 +44,13 @@ def settled(recipe: StudyRecipe, space: SearchSpace) -> StudyRecipe:
     return recipe.model_copy(update={"strategy": recipe.strategy or ("retrain" if others else "one-shot")})
 
 
-def warm_start(
+def shared_weights(
     recipe: StudyRecipe, folder: StudyFolder, space: SearchSpace, num_classes: int
-) -> WarmStart | None:
-    """Return where plans' trainings begin; None where they begin as ``recipe.training`` says."""
-    if recipe.strategy != "one-shot" or recipe.one_shot.warm_start != "one-shot":
+) -> SharedWeights | None:
+    """Return the weights of the study's one-shot networks, which plans may share; None where there are none."""
+    if recipe.strategy != "one-shot":
         return None
-    return WarmStart(one_shot_folder(folder), space, num_classes, recipe.one_shot, recipe.seed)
+    return SharedWeights(one_shot_folder(folder), space, num_classes, recipe.one_shot, recipe.seed)
 
 
 def line_up(
@@ -87,16 +88,22 @@ def line_up(
         recipe.measure,
         _confidence(recipe),
     ).run(deadline)
-    chosen = shortlist(screening, space, library.grid, recipe.one_shot.retrain, recipe.budget)
-    for found in chosen:
+    num_shared, num_alone = recipe.one_shot.shared, recipe.one_shot.retrain
+    ranked = shortlist(screening, space, library.grid, max(num_shared, num_alone), recipe.budget)
+    alone = ranked[:num_alone]
+    shared = [found for found in ranked if has_heads_of(found.plan, space.exits.max_depth)][:num_shared]
+    for found in shared:
+        library.prepared(trunk_of(found.plan, space))
+        line_up_once(study, found.params, shared=True)
+    for found in alone:
         save_prediction(home, found.plan, library.grid(trunk_of(found.plan, space)))
-        study.enqueue_trial(found.params, skip_if_exists=True)
+        line_up_once(study, found.params, shared=False)
     states = [TrialState.COMPLETE, TrialState.FAIL, TrialState.RUNNING, TrialState.WAITING]
     num_trials = len(study.get_trials(deepcopy=False, states=states))
     hours = None if deadline is None else max((deadline - time.monotonic()) / 3600, 1e-9)
     observer.noted(
-        f"{len(chosen)} plans stand for the frontier under {recipe.budget:g} {recipe.measure.unit} and are "
-        "trained alone"
+        f"of the plans that stand for the frontier under {recipe.budget:g} {recipe.measure.unit}, {len(shared)} keep "
+        f"the network's own weights and {len(alone)} are trained alone"
     )
     return recipe.model_copy(update={"num_trials": num_trials}), hours
 
@@ -131,8 +138,3 @@ def shortlist(
     by_id = {found.plan.plan_id: found for plans in by_trunk.values() for found in plans}
     ranked = rank_plans(searched, num_plans, budget=budget)
     return [by_id[replace(plan.key, exits=plan.placement).plan_id] for plan in ranked]
-
-
-def trunk_of(plan: Plan, space: SearchSpace) -> Plan:
-    """Return the trunk that stands for ``plan``: the last cell of its grid as its only exit."""
-    return replace(plan, exits=ExitPlacement((Exit(plan.num_sets, space.exits.max_depth),)))

@@ -10,10 +10,11 @@ import torch
 from dynsearch.families import build_network
 from dynsearch.families.grid.one_shot import FedNetwork, OneShotNetwork
 from dynsearch.files import write_text
+from dynsearch.network import MultiExitNetwork
 from dynsearch.network.losses import EXIT_LOSSES
-from dynsearch.network.weights.files import load_weights, save_weights
+from dynsearch.network.weights.files import load_strictly, load_weights, read_tensors, save_weights
 from dynsearch.network.weights.start import start_backbones
-from dynsearch.plan import Plan
+from dynsearch.plan import Exit, ExitPlacement, Plan
 from dynsearch.search.one_shot.sandwich import SandwichTraining, weighted
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.space import SearchSpace
@@ -107,9 +108,19 @@ def trained_one_shot(
     return network.eval()
 
 
+def trunk_of(plan: Plan, space: SearchSpace) -> Plan:
+    """Return the trunk that stands for ``plan``: the last cell of its grid as its only exit."""
+    return replace(plan, exits=ExitPlacement((Exit(plan.num_sets, space.exits.max_depth),)))
+
+
+def order_file(home: Path, trunk: Plan) -> Path:
+    """Return where the weights are that the trunk's network has for its frame order, below ``home`` of all networks."""
+    return home / Shape.of(trunk).folder_name / "orders" / f"{trunk.plan_id}.safetensors"
+
+
 @dataclass(frozen=True)
-class WarmStart:
-    """Cuts a plan's network out of the one-shot network that stood for it. Can be sent to another process.
+class SharedWeights:
+    """Cuts plans' networks out of the one-shot networks that stood for them. Can be sent to another process.
 
     The seed decides what a head begins with that the one-shot network does not have.
     """
@@ -122,22 +133,25 @@ class WarmStart:
 
     @property
     def facts(self) -> dict[str, Any]:
-        """What makes these weights, besides what makes the study's results."""
+        """What makes a training that starts from them, besides what makes the study's results."""
         epochs = self.settings.finish_epochs
         return {"one_shot": self.settings.facts()} | ({"epochs": epochs} if epochs else {})
 
-    def write(self, plan: Plan, path: Path) -> None:
-        """Write the weights of ``plan``'s network to ``path``.
+    def network(self, plan: Plan, trunk: Plan | None = None) -> MultiExitNetwork:
+        """Return ``plan``'s network with its one-shot network's weights; of ``trunk``, those for its frame order.
 
         Raises:
-            WeightsError: The one-shot network's weights are missing or damaged.
+            WeightsError: They are missing or damaged.
         """
         shape = Shape.of(plan)
-        trunk = shape.finest_trunk(self.space)
-        one_shot = build_one_shot(trunk, self.space, self.num_classes, self.settings)
+        finest = shape.finest_trunk(self.space)
+        one_shot = build_one_shot(finest, self.space, self.num_classes, self.settings)
         load_weights(one_shot, self.folder / shape.folder_name / WEIGHTS)
+        if trunk is not None:
+            path = order_file(self.folder, trunk)
+            load_strictly(one_shot, one_shot.state_dict() | read_tensors(path), path)
         seed_torch(self.seed, "init")
         network = build_network(plan, self.num_classes)
         own = network.state_dict()
         network.load_state_dict(own | {k: v for k, v in one_shot.weights_of(plan).items() if k in own})
-        save_weights(network, path)
+        return network

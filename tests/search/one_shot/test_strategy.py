@@ -21,7 +21,7 @@ from dynsearch.search.run import run_study
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import agreement, expected_top1, read_prediction
 from dynsearch.study.recipe import StudyRecipe
-from dynsearch.study.record import finished, open_record, plan_of
+from dynsearch.study.record import finished, is_shared, open_record, plan_of
 from dynsearch.training.made import facts_in
 from tests.search.one_shot.test_training_and_scoring import CONFIG, SPACE
 from tests.search.toy import Silent
@@ -33,7 +33,14 @@ RECIPE = {
     "num_trials": 20,
     "strategy": "one-shot",
     "training": CONFIG.model_dump(mode="json"),
-    "one_shot": {"epochs": 3, "cells_per_step": 4, "norm_batches": 2, "retrain": 2, "finish_epochs": 1},
+    "one_shot": {
+        "epochs": 3,
+        "cells_per_step": 4,
+        "norm_batches": 2,
+        "shared": 1,
+        "retrain": 2,
+        "finish_epochs": 1,
+    },
 }
 
 
@@ -67,10 +74,14 @@ def study(tmp_path_factory):
     return run(tmp_path_factory.mktemp("one-shot"))
 
 
-def test_only_retrained_plans_reach_the_frontier_each_with_its_prediction(study):
+def alone(folder):
+    return [trial for trial in finished(open_record(folder)) if not is_shared(trial)]
+
+
+def test_what_reaches_the_frontier_says_whose_weights_it_has_and_was_predicted(study):
     results, folder, observer = study
     trials = finished(open_record(folder))
-    assert len(trials) == 2
+    assert [is_shared(trial) for trial in trials] == [True, False, False]
     screened = {
         trial.user_attrs["plan_id"]
         for trial in open_record(folder, part="screening").get_trials(states=[TrialState.COMPLETE])
@@ -79,17 +90,21 @@ def test_only_retrained_plans_reach_the_frontier_each_with_its_prediction(study)
     table = rows(folder)
     assert {row["plan_id"] for row in table} <= {plan_of(trial).plan_id for trial in trials}
     for row in table:
+        assert row["weights"] == ("shared" if row["trial"] == "0" else "alone")
+        if row["weights"] == "shared":
+            assert not row["predicted_top1"]
+            continue
         plan = results.plans[int(row["trial"])]
         prediction = read_prediction(folder.path / "one-shot", plan)
         (expected,) = expected_top1(prediction, [float(row["calibration_gflops"])])
         assert float(row["predicted_top1"]) == pytest.approx(expected)
     assert any("one-shot network for test_resnet, 4 frames of 32 px" in note for note in observer.notes)
-    assert any("2 plans stand for the frontier under 0.008 GFLOPs" in note for note in observer.notes)
+    assert any("1 keep the network's own weights and 2 are trained alone" in note for note in observer.notes)
 
 
 def test_a_trial_leaves_what_every_trial_leaves(study):
     _, folder, _ = study
-    for trial in finished(open_record(folder)):
+    for trial in alone(folder):
         names = {path.name for path in folder.trial(trial.number).iterdir()}
         assert names >= {"plan.yaml", "weights.safetensors", "scores-test.npz", "metrics.jsonl"}
         assert "start.safetensors" not in names
@@ -97,7 +112,7 @@ def test_a_trial_leaves_what_every_trial_leaves(study):
 
 def test_plans_that_begin_with_the_one_shot_weights_are_only_finished(study):
     _, folder, _ = study
-    for trial in finished(open_record(folder)):
+    for trial in alone(folder):
         place = folder.trial(trial.number)
         assert len((place / "metrics.jsonl").read_text().splitlines()) == 1 < CONFIG.epochs
         assert facts_in(place / "weights.safetensors")["start"]["epochs"] == 1
@@ -116,7 +131,7 @@ def test_the_same_again_changes_nothing_and_more_plans_can_be_added(study):
     more, _, _ = run(folder.path.parent, retrain=3)
     assert set(results.plans.items()) <= set(more.plans.items())
     assert before[1].items() <= {p: p.stat().st_mtime_ns for p in folder.path.rglob("*.safetensors")}.items()
-    assert len(more.plans) == 3
+    assert len(more.plans) == 4
 
 
 def test_agreement_is_perfect_with_itself_and_unknown_for_few():

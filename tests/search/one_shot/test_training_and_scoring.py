@@ -14,15 +14,15 @@ from torch.nn.functional import cross_entropy
 from dynsearch.errors import ScoresError
 from dynsearch.families import build_network, cost_table
 from dynsearch.families.grid.choices import sample_trunk, trunk_choices
-from dynsearch.families.grid.one_shot import FedNetwork, grid_cells
+from dynsearch.families.grid.one_shot import FedNetwork, OneShotNetwork, grid_cells, has_heads_of
 from dynsearch.network.losses import distilled_cross_entropies, sum_of_cross_entropies
-from dynsearch.network.weights.files import load_weights
+from dynsearch.network.weights.files import load_weights, save_weights
 from dynsearch.plan import Exit, ExitPlacement, FrameOrder
 from dynsearch.search.one_shot.library import Library, reestimate_norms
 from dynsearch.search.one_shot.sandwich import SandwichTraining, drawn_cells, weighted
 from dynsearch.search.one_shot.scoring import grid_steps
 from dynsearch.search.one_shot.shape import Shape
-from dynsearch.search.one_shot.training import WarmStart, trained_one_shot
+from dynsearch.search.one_shot.training import SharedWeights, order_file, trained_one_shot
 from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import OneShotConfig
 from dynsearch.study.run_settings import RunSettings
@@ -217,7 +217,7 @@ def test_an_interrupted_scoring_goes_on_where_it_stopped(trained, tmp_path):
     original, passes = network.forward, []
 
     def counted(clips, order, shift, cells):
-        if len(passes) == 4:  # two batches of training for the statistics, then two of calibration
+        if len(passes) == 2:
             raise KeyboardInterrupt
         passes.append(len(clips))
         return original(clips, order, shift, cells)
@@ -227,7 +227,7 @@ def test_an_interrupted_scoring_goes_on_where_it_stopped(trained, tmp_path):
         made.grid(trunk)
     passes.clear()
     again = made.grid(trunk)
-    assert passes == [12, 12, 6]  # the statistics once more, then the last batch only
+    assert passes == [6]  # the last batch only: the order's statistics are kept
     np.testing.assert_array_equal(again.logits_SMNK, grid.logits_SMNK)
 
 
@@ -242,7 +242,9 @@ def test_a_grid_above_the_limit_is_refused_before_it_is_scored(trained, tmp_path
 def test_a_plan_begins_as_the_one_shot_network_left_it(trained, tmp_path):
     folder, trunk, _, _ = trained
     plan = trunk.from_dict(trunk.to_dict() | {"exits": ["1x3", "3x4"]})
-    WarmStart(folder, SPACE, 3, SETTINGS, seed=0).write(plan, tmp_path / "start.safetensors")
+    save_weights(
+        SharedWeights(folder, SPACE, 3, SETTINGS, seed=0).network(plan), tmp_path / "start.safetensors"
+    )
     own = build_network(plan, 3)
     load_weights(own, tmp_path / "start.safetensors")
     network = train_here(folder / SHAPE.folder_name)
@@ -250,6 +252,42 @@ def test_a_plan_begins_as_the_one_shot_network_left_it(trained, tmp_path):
     with torch.inference_mode():
         expected = network(clips, plan.frame_order, plan.temporal_shift, plan.exits.exits)
         torch.testing.assert_close(own.eval()(clips), expected, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("head", ["linear", "slots"])
+def test_a_plan_that_shares_the_networks_weights_answers_as_its_grid_says(head, tmp_path):
+    """Statistics and heads are those of its frame order, whichever order was prepared last."""
+    space = SPACE.model_copy(update={"heads": [head]})
+    config = CONFIG.model_copy(update={"refit_heads": RefitConfig(epochs=2)})
+    made = library(tmp_path, space=space, config=config)
+    draws = [{"frames": "4 frames in 4 sets", "frame_order": order} for order in ("paper", "sequential")]
+    trunks = [sample_trunk(space, ToyDraws(draw)) for draw in draws]
+    grids = {trunk.plan_id: made.grid(trunk) for trunk in trunks}
+    shared = SharedWeights(tmp_path, space, 3, SETTINGS, seed=5)
+    batches = made.source.loader("calibration", trunks[0], CONFIG, training=False, seed=0)
+    clips = torch.cat([batch for batch, _, _ in batches])
+    for trunk in trunks:
+        plan = replace(trunk, exits=ExitPlacement.of("1x3", "2x4", "3x5"))
+        with torch.inference_mode():
+            logits = shared.network(plan, trunk).eval()(clips)
+        expected = grids[trunk.plan_id].exit_scores(plan.exits).logits_ENK
+        np.testing.assert_allclose(logits.numpy(), expected, rtol=2e-3, atol=1e-3)  # kept in 16 bits
+    trunk, path = trunks[0], order_file(tmp_path, trunks[0])
+    kept = path.read_bytes()
+    path.unlink()  # as studies of before have none
+    library(tmp_path, space=space, config=config).prepared(trunk)
+    assert path.read_bytes() == kept
+
+
+def test_heads_of_another_kind_can_not_be_shared():
+    trunk = sample_trunk(SPACE, ToyDraws({"frames": "4 frames in 4 sets", "frame_order": "paper"}))
+    for head, exits, whole in (("mlp", ["1x3", "3x4"], True), ("mlp+linear", ["1x3", "3x4"], False),
+                               ("mlp+linear", ["1x3", "4x5"], True)):  # fmt: skip
+        plan = replace(trunk, head=head, exits=ExitPlacement.of(*exits))
+        assert has_heads_of(plan, 5) == whole
+        network = OneShotNetwork(replace(trunk, head=head), 3, first_depth=3, share_heads=True)
+        wanted = {name for name in build_network(plan, 3).state_dict() if name.startswith("heads")}
+        assert (wanted <= network.weights_of(plan).keys()) == whole
 
 
 def test_sets_of_several_frames_are_scored_by_the_same_network(trained):
