@@ -5,15 +5,16 @@ from pathlib import Path
 
 from dynsearch.data.catalogue import open_dataset
 from dynsearch.errors import BundleError
+from dynsearch.export.budgets import write_budgets
 from dynsearch.export.bundle import Bundle, write_bundle
-from dynsearch.export.ownership import check_export
+from dynsearch.export.ownership import BUDGETS, check_export
 from dynsearch.frontier import MergedPoint
 from dynsearch.study.data_record import recorded_data
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
 from dynsearch.study.results import StudyResults
 from dynsearch.thresholds import full_inference
-from dynsearch.training.made import SCORES, WEIGHTS, key_in
+from dynsearch.training.made import SCORES, WEIGHTS, facts_in, key_in
 
 
 def export_point(
@@ -23,6 +24,7 @@ def export_point(
     output: Path,
     *,
     budget: float | None = None,
+    all_budgets: bool = False,
     data_root: Path | None = None,
     allow_outside: bool = False,
     force: bool = False,
@@ -35,6 +37,7 @@ def export_point(
         point: One of its points.
         output: Folder of the bundle.
         budget: The one it was chosen under; None means the study's own.
+        all_budgets: Write the networks and thresholds of all its points too, for :meth:`LoadedNetwork.at`.
         data_root: The data set's own folder, whose classes are asked for; None takes those the study recorded.
         allow_outside: Let its videos lie outside that folder; a study that recorded so needs it no more.
         force: Write over what is not an untouched exported bundle too.
@@ -47,26 +50,37 @@ def export_point(
     recipe = folder.recipe()
     if budget is not None:
         recipe = recipe.model_copy(update={"budget": budget})
-    test, trial = results.scores[point.key][1], folder.trial(point.key)
-    if key_in(trial / WEIGHTS) != key_in(trial / SCORES["test"]):
-        raise BundleError(
-            "is of another training than the scores beside it",
-            where=str(trial / WEIGHTS),
-            hint="Put the trial's own weights back",
-        )
-    return write_bundle(
+    networks = {
+        key: (results.plans[key], _weights(folder.trial(key)))
+        for key in ({other.key for other in results.points} if all_budgets else {point.key})
+    }
+    bundle = write_bundle(
         output,
         plan=results.plans[point.key],
         point=point,
-        full=full_inference(test),
+        full=full_inference(results.scores[point.key][1]),
         frontier=[(results.plans[other.key], other) for other in results.points],
-        weights=trial / WEIGHTS,
+        weights=networks[point.key][1],
         class_names=_class_names(folder, data_root, allow_outside=allow_outside),
         recipe=recipe,
         anew=True,
         data=recorded_data(folder),
         root=data_root or (Path(origin.data_root) if (origin := Origin.of_study(folder)) else None),
     )
+    if all_budgets:
+        write_budgets(output / BUDGETS, networks, results.points, facts_in(bundle.weights) or {})
+    return bundle
+
+
+def _weights(trial: Path) -> Path:
+    """Return a trial's weights; BundleError where its scores are of others."""
+    if key_in(trial / WEIGHTS) != key_in(trial / SCORES["test"]):
+        raise BundleError(
+            "is of another training than the scores beside it",
+            where=str(trial / WEIGHTS),
+            hint="Put the trial's own weights back",
+        )
+    return trial / WEIGHTS
 
 
 def _class_names(folder: StudyFolder, data_root: Path | None, *, allow_outside: bool) -> Sequence[str]:

@@ -8,9 +8,9 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dynsearch.api.events import CallbackProgress, StudyEvent
 from dynsearch.api.export import export_point
@@ -97,16 +97,28 @@ class Study:
         budget: float | None = None,
         *,
         max_gflops: float | None = None,
+        all_budgets: Literal["shared", "all"] | None = None,
         force: bool = False,
     ) -> Bundle:
         """Write the best point under a budget as a bundle, as ``dynsearch export`` does.
 
+        Args:
+            path: Folder of the bundle.
+            budget: Mean cost per video, on calibration; neither this nor ``max_gflops`` takes the study's own.
+            max_gflops: The same, where costs are GFLOPs.
+            all_budgets: Write all points too, for :meth:`LoadedNetwork.at`: those of plans that share the one-shot
+                network's weights, or of all plans.
+            force: Write over what is not an untouched exported bundle too.
+
         Raises:
+            StudyError: No plan shares weights.
             InfeasibleBudgetError: Every point costs more.
             BundleError: ``path`` is a file, or holds what would be lost and ``force`` is not given.
         """
-        point = self.best_under(budget, max_gflops=max_gflops)
-        return export_point(self.folder, self.results, point, Path(path), force=force)
+        study = replace(self, results=self.results.of_shared()) if all_budgets == "shared" else self
+        point = study.best_under(budget, max_gflops=max_gflops)
+        whole = bool(all_budgets)
+        return export_point(self.folder, study.results, point, Path(path), all_budgets=whole, force=force)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the frontier as a table with the columns of ``frontier.csv``."""

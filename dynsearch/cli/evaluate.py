@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -29,18 +30,46 @@ def evaluate(split: str, as_json: bool, **given: Any) -> None:
     """Run BUNDLE on a split, really stopping early, and again to the last exit.
 
     Shows top-1, mean cost per video and videos per second of both (reading the videos is not counted), and how
-    many videos stop at each exit. A PLAN with --weights gets its thresholds on the calibration split first.
+    many videos stop at each exit. A PLAN with --weights gets its thresholds on the calibration split first. With
+    --max-gflops several times, a bundle of all budgets shows a row for each.
     """
-    found = measured("evaluate", split=split, as_json=as_json, **given)
+    budgets: Sequence[float | None] = given.pop("max_gflops") or (None,)
+    found = [
+        measured("evaluate", split=split, as_json=as_json, max_gflops=budget, **given) for budget in budgets
+    ]
     if as_json:
-        values = found.measure.spelled(asdict(found))
-        rates = {
-            "videos_per_second": found.num_videos / found.seconds,
-            "full_videos_per_second": found.num_videos / found.full_seconds,
+        values = [{"split": split, **_values(one)} for one in found]
+        click.echo(json.dumps(values if len(values) > 1 else values[0], indent=1))
+    elif len(found) > 1:
+        _print_frontier(found, budgets, split)
+    else:
+        _print(found[0], split)
+
+
+def _values(found: Evaluation) -> dict[str, Any]:
+    rates = {
+        "videos_per_second": found.num_videos / found.seconds,
+        "full_videos_per_second": found.num_videos / found.full_seconds,
+    }
+    return {**found.measure.spelled(asdict(found)), **rates}
+
+
+def _print_frontier(found: Sequence[Evaluation], budgets: Sequence[float | None], split: str) -> None:
+    """Print a row for each budget."""
+    from dynsearch.display.tables import format_table
+
+    rows = [
+        {
+            "budget": f"{budget:g}",
+            one.measure.unit: f"{one.cost:.4g}",
+            "top-1": f"{100 * one.top1:.2f}%",
+            "videos/s": f"{one.num_videos / one.seconds:.1f}",
+            "plan": one.plan_id,
+            "exits": " ".join(one.exits),
         }
-        click.echo(json.dumps({"split": split, **values, **rates}, indent=1))
-        return
-    _print(found, split)
+        for budget, one in zip(budgets, found, strict=True)
+    ]
+    click.echo(f"{found[0].num_videos} {split} videos, runtime {found[0].runtime}\n\n{format_table(rows)}")
 
 
 def _print(measured: Evaluation, split: str) -> None:

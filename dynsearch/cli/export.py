@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -34,6 +34,14 @@ if TYPE_CHECKING:
     show_default=True,
     help="Also write graph files.",
 )
+@click.option(
+    "--all-budgets",
+    type=click.Choice(["shared", "all"]),
+    is_flag=False,
+    flag_value="shared",
+    help="Also write what every other budget needs, for predict and evaluate --max-gflops: the plans that share the "
+    "one-shot network's weights, or all plans.",
+)
 @options.plugins
 @options.data_root
 @options.allow_outside
@@ -45,6 +53,7 @@ def export(
     any_budget: float | None,
     output: Path | None,
     format_: str,
+    all_budgets: str | None,
     data_root: Path | None,
     allow_outside: bool | None,
     studies_root: Path,
@@ -61,16 +70,16 @@ def export(
 
         if format_ == "bundle":
             raise click.UsageError(f"{given} is a bundle already; give --format onnx or torch-export.")
-        if budget is not None or any_budget is not None:
-            raise click.UsageError("--max-gflops chooses from a study; a bundle has its thresholds.")
+        if budget is not None or any_budget is not None or all_budgets:
+            raise click.UsageError(
+                "--max-gflops and --all-budgets choose from a study; a bundle has its thresholds."
+            )
         bundle = Bundle.load(given)
     elif output is None:
         raise click.UsageError("Give --output, the folder of the bundle.")
     else:
-        outside = bool(allow_outside)
-        bundle = _from_study(
-            source, budget, any_budget, output, data_root, studies_root, allow_outside=outside, force=force
-        )
+        how = {"data_root": data_root, "allow_outside": bool(allow_outside), "force": force}
+        bundle = _from_study(source, studies_root, (budget, any_budget), all_budgets, output, **how)
     if format_ != "bundle":
         from dynsearch.export.graphs import write_graphs
         from dynsearch.files import check_no_input
@@ -83,14 +92,11 @@ def export(
 
 def _from_study(
     name: str,
-    max_gflops: float | None,
-    budget: float | None,
-    output: Path,
-    data_root: Path | None,
     studies_root: Path,
-    *,
-    allow_outside: bool,
-    force: bool,
+    budgets: tuple[float | None, float | None],
+    all_budgets: str | None,
+    output: Path,
+    **how: Any,
 ) -> Bundle:
     """Write a study's best point as a bundle, and say what it is."""
     from dynsearch.study.folder import StudyFolder
@@ -98,25 +104,26 @@ def _from_study(
     folder = StudyFolder.existing(name, studies_root)
 
     from dynsearch.api.export import export_point
+    from dynsearch.export.ownership import BUDGETS
     from dynsearch.study.record import open_record
     from dynsearch.study.results import read_results
 
     recipe = folder.recipe()
-    limit = options.budget_of(recipe, max_gflops, budget)
+    limit = options.budget_of(recipe, *budgets)
     results = read_results(open_record(folder), folder, solver=recipe.solver)
+    if all_budgets == "shared":
+        results = results.of_shared()
     point = results.best_under(limit)
-    bundle = export_point(
-        folder,
-        results,
-        point,
-        output,
-        budget=limit,
-        data_root=data_root,
-        allow_outside=allow_outside,
-        force=force,
-    )
+    bundle = export_point(folder, results, point, output, budget=limit, all_budgets=bool(all_budgets), **how)
     click.echo(
         f"{bundle.folder}: trial {point.key}, plan {bundle.plan.plan_id}, top-1 {100 * point.test.top1:.1f}% at "
         f"{point.test.cost:.4g} {point.measure.per_video} on test\n{bundle.plan}"
     )
+    if all_budgets:
+        low, high = (results.points[end].calibration.cost for end in (0, -1))
+        size = (output / BUDGETS).stat().st_size / 1e6
+        click.echo(
+            f"{output / BUDGETS}: {len(results.points)} points of {len(results.plans)} plans from {low:.4g} to "
+            f"{high:.4g} {point.measure.per_video}, {size:,.1f} MB"
+        )
     return bundle

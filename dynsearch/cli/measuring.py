@@ -26,8 +26,9 @@ def measuring(command: Callable[..., None]) -> Callable[..., None]:
         click.option(
             "--max-gflops",
             type=options.BUDGET,
-            help="Where thresholds are chosen: their budget, mean GFLOPs per video. Default: the cheapest that are as "
-            "accurate on calibration as the full network.",
+            multiple=True,
+            help="Mean GFLOPs per video. Of a PLAN: the budget of its thresholds. Default: the cheapest that are as "
+            "accurate on calibration as the full network. Of a BUNDLE: another budget than its own.",
         ),
         click.option(
             "--activation",

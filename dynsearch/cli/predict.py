@@ -33,6 +33,8 @@ from dynsearch.cli import options
     type=options.UserPath(path_type=Path),
     help="Also write the video with its labels to this .mp4 file.",
 )
+@options.budget
+@options.any_budget
 @options.force
 @options.plugins
 @options.reader
@@ -52,6 +54,8 @@ def predict(
     stream: bool,
     window: float,
     annotate: Path | None,
+    budget: float | None,
+    any_budget: float | None,
     force: bool,
     reader: str | None,
     runtime: str,
@@ -60,6 +64,8 @@ def predict(
     as_json: bool,
 ) -> None:
     """Label each VIDEO with BUNDLE, and show the exit used and what it cost.
+
+    Another budget than the bundle's own can be asked for where it holds all budgets (export --all-budgets).
 
     VIDEO is a file, a folder (all videos below it), or a pattern such as 'clips/*.mp4'. A video that can't be
     read is reported and the others go on; the exit code is then 1. With --json, one line of JSON for each.
@@ -89,11 +95,12 @@ def predict(
     paths = [] if stream else find_videos(videos)
     check_outputs([(annotate, OWN_VIDEO)], [bundle, *videos, *paths], force=force)
     if stream:
-        predict_run.label_stream(LoadedNetwork(bundle), videos[0], window, annotate, as_json=as_json)
+        own = LoadedNetwork(bundle).at(budget, budget=any_budget)
+        predict_run.label_stream(own, videos[0], window, annotate, as_json=as_json)
         return
     if annotate and len(paths) > 1:
         raise click.UsageError(f"--annotate takes one VIDEO, got {len(paths)}.")
-    loaded = LoadedNetwork(bundle, reader=reader, runtime=runtime)
+    loaded = LoadedNetwork(bundle, reader=reader, runtime=runtime).at(budget, budget=any_budget)
     name, _ = loaded.ready
     click.echo(f"dynsearch: runtime {name}", err=True)
     answers = loaded.predictions(paths, batch=batch_size, max_waiting=max_waiting)

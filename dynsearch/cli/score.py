@@ -31,7 +31,10 @@ def score(as_json: bool, **given: Any) -> None:
 
     PLAN is a YAML file or one of the papers' plans, for instance tsm-resnet50-8.
     """
-    scores, bundle = measured("score", as_json=as_json, **given)
+    budgets = given.pop("max_gflops")
+    if len(budgets) > 1:
+        raise click.UsageError("--max-gflops was given twice.")
+    scores, bundle = measured("score", as_json=as_json, max_gflops=next(iter(budgets), None), **given)
     exits = {
         split: [
             {each.measure.name: float(cost), "top1": float(right_N.mean())}

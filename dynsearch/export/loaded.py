@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import os
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
@@ -19,8 +20,10 @@ from dynsearch.data.augmentation import centre_crop, normalise, resize_short_sid
 from dynsearch.data.reader import read_frames
 from dynsearch.data.sampling import frames_taken, segment_centres
 from dynsearch.errors import BundleError, InputError, VideoError
+from dynsearch.export.budgets import Budgets
 from dynsearch.export.bundle import Bundle
 from dynsearch.export.hub import download, write_hub_files
+from dynsearch.export.ownership import BUDGETS
 from dynsearch.families import build_network
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network import MultiExitNetwork
@@ -104,7 +107,8 @@ class LoadedNetwork(ModelHubMixin):
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
         self.reader = reader or "auto"
         self.device = pick_device() if device is None else checked_device(device)
-        self._policies: dict[float, ExitPolicy] = {}
+        self._at: dict[float, LoadedNetwork] = {}
+        self._others: tuple[Budgets, dict[int, LoadedNetwork]] | None = None
         self._hub_mixin_config = {"library_name": "dynsearch", "plan": self.bundle.plan.to_dict()}
         network = load_network(self.bundle)
         self.network = network.to(self.device).to(memory_format=torch.channels_last).eval()
@@ -178,7 +182,7 @@ class LoadedNetwork(ModelHubMixin):
                 order; or a list of these.
             batch: How many videos of a list go through the network together.
             device: Where to run, for instance ``cpu`` or ``cuda:1``; the network stays there. None moves nothing.
-            max_gflops: Another budget than the bundle's own: mean GFLOPs per video, on calibration. See :meth:`policy`.
+            max_gflops: Another budget than the bundle's own: mean GFLOPs per video, on calibration. See :meth:`at`.
 
         Raises:
             VideoError: A video can't be read.
@@ -190,11 +194,12 @@ class LoadedNetwork(ModelHubMixin):
             raise InputError(f"batch must be at least 1, got {batch}")
         if device is not None:
             self.to(device)
-        policy = self.policy(max_gflops)
+        if max_gflops is not None:
+            return self.at(max_gflops).predict(video, batch=batch)
         if isinstance(video, str | os.PathLike | np.ndarray):
-            return self.predict([video], batch=1, max_gflops=max_gflops)[0]
+            return self.predict([video], batch=1)[0]
         answers = []
-        for answer in self.predictions(video, policy=policy, batch=batch):
+        for answer in self.predictions(video, batch=batch):
             if isinstance(answer, VideoError):
                 raise answer
             answers.append(answer)
@@ -204,7 +209,6 @@ class LoadedNetwork(ModelHubMixin):
         self,
         videos: Iterable[Video],
         *,
-        policy: ExitPolicy | None = None,
         batch: int = 8,
         max_waiting: int | None = None,
     ) -> Iterator[Prediction | VideoError]:
@@ -212,7 +216,6 @@ class LoadedNetwork(ModelHubMixin):
 
         Args:
             videos: As for :meth:`predict`.
-            policy: None takes the bundle's.
             batch: Videos to a step.
             max_waiting: How many may wait, with their frames; None: four batches.
 
@@ -220,9 +223,8 @@ class LoadedNetwork(ModelHubMixin):
             InputError: An array is no video.
         """
         limit = 4 * batch if max_waiting is None else max_waiting
-        waiting = Waiting(
-            self.bundle.plan, self.ready[1], policy or self.bundle.policy, batch=batch, max_waiting=limit
-        )
+        own = self.bundle
+        waiting = Waiting(own.plan, self.ready[1], own.policy, batch=batch, max_waiting=limit)
         found: deque[Answer] = deque()
         due: deque[VideoError | None] = deque()  # None is an answer to come.
 
@@ -243,34 +245,69 @@ class LoadedNetwork(ModelHubMixin):
         waiting.finish()
         yield from ready()
 
-    def policy(self, max_gflops: float | None = None) -> ExitPolicy:
-        """Return the bundle's thresholds, or those of its best point under another budget.
+    def at(self, max_gflops: float | None = None, *, budget: float | None = None) -> LoadedNetwork:
+        """Return the network at the best point under another budget: mean cost per video, on calibration.
 
-        An exported bundle has one point. One that ``dynsearch train`` trained keeps its exit scores on calibration, and
-        with them the thresholds for every budget.
+        Where the bundle holds all budgets (``export --all-budgets``), plan and thresholds change and weights are not
+        read again. One that ``dynsearch train`` trained keeps its exit scores on calibration, and with them the
+        thresholds of its plan for every budget.
+
+        Args:
+            max_gflops: The budget, where costs are GFLOPs.
+            budget: The budget in whatever costs are; neither takes the bundle's own point.
 
         Raises:
-            BundleError: It has none; the message says what to do.
+            BundleError: The bundle has one point; the message says what to do.
             InputError: Its costs are in another measure.
             InfeasibleBudgetError: Every point costs more.
         """
-        if max_gflops is None:
-            return self.bundle.policy
-        self.bundle.recipe.measure.only("gflops", max_gflops)
-        if max_gflops not in self._policies:
+        measure = self.bundle.recipe.measure
+        limit = budget if max_gflops is None else measure.only("gflops", max_gflops)
+        if limit is None:
+            return self
+        if limit not in self._at:
             scores = self.bundle.folder / SCORES["calibration"]
-            if not scores.is_file():
+            if (self.bundle.folder / BUDGETS).is_file():
+                self._at[limit] = self._of_all_budgets(limit)
+            elif scores.is_file():
+                recipe = self.bundle.recipe
+                how = recipe.solver, recipe.confidence, recipe.solver_options
+                curve = solved_once(self.bundle.folder, ExitScores.load(scores), *how)
+                self._at[limit] = self._with(self, curve.best_under(limit).policy)
+            else:
                 raise BundleError(
                     "has the thresholds of one budget",
                     where=str(self.bundle.folder),
-                    hint="Export the study again with this budget, or train the bundle with `dynsearch train`",
+                    hint="Export the study again with this budget, or with --all-budgets, or train the bundle with "
+                    "`dynsearch train`",
                 )
-            recipe = self.bundle.recipe
-            found = ExitScores.load(scores)
-            how = recipe.solver, recipe.confidence, recipe.solver_options
-            curve = solved_once(self.bundle.folder, found, *how)
-            self._policies[max_gflops] = curve.best_under(max_gflops).policy
-        return self._policies[max_gflops]
+        return self._at[limit]
+
+    def _of_all_budgets(self, budget: float) -> LoadedNetwork:
+        if self._others is None:
+            path = self.bundle.folder / BUDGETS
+            _check_made(self.bundle, path)
+            self._others = Budgets.load(path).on(self.device), {}
+        budgets, networks = self._others
+        point = budgets.best_under(budget, self.bundle.recipe.measure)
+        if point.network not in networks:
+            other = copy.copy(self)
+            other.bundle = replace(self.bundle, plan=budgets.plans[point.network], policy=point.policy)
+            num_classes = len(self.bundle.class_names)
+            other.network = build_network(
+                other.bundle.plan, num_classes, measure=self.bundle.recipe.measure
+            ).eval()
+            budgets.fill(other.network, point.network)
+            other._ready = None
+            networks[point.network] = other
+        return self._with(networks[point.network], point.policy)
+
+    @staticmethod
+    def _with(network: LoadedNetwork, policy: ExitPolicy) -> LoadedNetwork:
+        _ = network.ready  # Once for all policies.
+        other = copy.copy(network)
+        other.bundle = replace(network.bundle, policy=policy)
+        return other
 
     def to(self, device: Device) -> LoadedNetwork:
         """Move the network to ``device``, and return it.
@@ -280,6 +317,7 @@ class LoadedNetwork(ModelHubMixin):
         """
         self.device = checked_device(device)
         self.network, self._ready = self.network.to(self.device), None
+        self._at, self._others = {}, None
         return self
 
     def to_pandas(self) -> pandas.DataFrame:
@@ -340,16 +378,20 @@ def load_network(bundle: Bundle) -> MultiExitNetwork:
         WeightsError: The weights are damaged or of another network.
         BundleError: They were not made as the recipe says.
     """
-    found = facts_in(bundle.weights) or {}
+    _check_made(bundle, bundle.weights)
+    network = build_network(bundle.plan, len(bundle.class_names), measure=bundle.recipe.measure)
+    load_weights(network, bundle.weights)
+    return network
+
+
+def _check_made(bundle: Bundle, weights: Path) -> None:
+    found = facts_in(weights) or {}
     if others := Made(bundle.recipe.facts()).differences(found):
         raise BundleError(
             f"its weights were not made as recipe.yaml says: in them {'; '.join(others)}",
             where=str(bundle.folder),
             hint="Put back the file that was changed or exchanged",
         )
-    network = build_network(bundle.plan, len(bundle.class_names), measure=bundle.recipe.measure)
-    load_weights(network, bundle.weights)
-    return network
 
 
 def short_side(bundle: Bundle) -> int:

@@ -16,6 +16,8 @@ HUB_WEIGHTS = "model.safetensors"
 FILES = ("plan.yaml", "labels.txt", "recipe.yaml", "policy.yaml")
 """What makes a folder a bundle, with the weights."""
 CARD, RUNNER = "README.md", "run.py"
+BUDGETS = "budgets.safetensors"
+"""Networks and points for all budgets."""
 CONTENTS = "contents.json"
 """What tells the content of the videos apart that it was trained and measured on, by split."""
 
@@ -58,7 +60,7 @@ def check_export(folder: Path, inputs: Iterable[Path], *, force: bool) -> None:
     names, problem = _names(folder), None
     if trained := names.intersection(_TRAINED):
         problem = f"holds {min(trained)}: a training, which would be lost"
-    elif others := names.difference(FILES, _GRAPHS, (WEIGHTS, CARD, CONTENTS)):
+    elif others := names.difference(FILES, _GRAPHS, (WEIGHTS, CARD, CONTENTS, BUDGETS)):
         problem = f"holds {min(others)}, which no export wrote"
     elif names and not _untouched(folder):
         problem = "holds files that were changed since they were exported, or that no export wrote"
@@ -78,7 +80,7 @@ def check_training(folder: Path, plans: Sequence[Plan], inputs: Iterable[Path | 
         InputError: ``folder`` is an input, or holds one.
     """
     names, problem = _names(folder), None
-    others = names.difference(FILES, _TRAINED, _GRAPHS, (WEIGHTS, CARD, CONTENTS))
+    others = names.difference(FILES, _TRAINED, _GRAPHS, (WEIGHTS, CARD, CONTENTS, BUDGETS))
     if others and not ("plan.yaml" in names and names.intersection(_TRAINED)):
         problem = f"holds {min(others)}, which no training wrote"
     elif "policy.yaml" in names and SCORES["test"] not in names:
@@ -108,7 +110,7 @@ def clear(folder: Path) -> None:
     names = _names(folder)
     if "plan.yaml" not in names or not names.intersection((WEIGHTS, *_TRAINED)):
         return
-    for name in ("policy.yaml", CONTENTS, *_TRAINED):
+    for name in ("policy.yaml", CONTENTS, BUDGETS, *_TRAINED):
         if (folder / name).is_dir():
             shutil.rmtree(folder / name)
         else:

@@ -12,7 +12,7 @@ import optuna
 
 from dynsearch.budget import fits, last_that_fits
 from dynsearch.errors import StudyError
-from dynsearch.frontier import Frontier, MergedPoint, bootstrap_difference
+from dynsearch.frontier import Frontier, MergedPoint, Merging, bootstrap_difference
 from dynsearch.frontier.merge import Saving as Saving
 from dynsearch.frontier.merge import cheapest_without_loss
 from dynsearch.measures import CostMeasure
@@ -111,6 +111,29 @@ class StudyResults:
             for name, part in gathering.families.items()
         }
         return replace(whole, families=families)
+
+    def of_shared(self) -> StudyResults:
+        """Return the results of the plans alone that have the one-shot network's own weights.
+
+        Raises:
+            StudyError: There are none.
+        """
+        if not self.shared:
+            raise StudyError(
+                "no plan of it has the weights of a one-shot network",
+                hint="Give --all-budgets all, or run it with --set one_shot.shared=6",
+            )
+        numbers, merging = sorted(self.shared), Merging[int]()
+        for number in numbers:
+            merging.add(number, self.curves[number])
+        full = {number: full_inference(self.scores[number][0]) for number in numbers}
+        return replace(
+            self,
+            plans={number: self.plans[number] for number in numbers},
+            points=merging.points(lambda number: self.scores[number][1]),
+            most_accurate=max(numbers, key=lambda number: (full[number].top1, -full[number].cost)),
+            families={},
+        )
 
     @property
     def measure(self) -> CostMeasure:

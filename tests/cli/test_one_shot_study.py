@@ -6,6 +6,7 @@ import optuna
 import pytest
 import yaml
 
+from dynsearch.export.budgets import Budgets
 from tests.cli.miniature_study import DATA, QUICK, SPACE, prepared
 from tests.cli.runner import dynsearch
 
@@ -26,7 +27,7 @@ def test_the_default_trains_once_screens_and_retrains(work):
     assert "are trained alone" in out
     with (work / "studies/sthv2/frontier.csv").open() as file:
         rows = list(csv.DictReader(file))
-    assert all(0 <= float(row["predicted_top1"]) <= 1 for row in rows)
+    assert all(0 <= float(row["predicted_top1"]) <= 1 for row in rows if row["weights"] == "alone")
     storage = f"sqlite:///{work}/studies/sthv2/study.db"
     assert set(optuna.get_all_study_names(storage)) == {"sthv2", "sthv2/screening"}
     recipe = yaml.safe_load((work / "studies/sthv2/study.yaml").read_text())["recipe"]
@@ -35,6 +36,39 @@ def test_the_default_trains_once_screens_and_retrains(work):
     assert "one_shot_kendall_tau" in printed
     again = study(work).out
     assert "epochs" not in again
+
+
+def test_one_bundle_serves_every_budget(work):
+    """With the one-shot network's weights for all; measured anew it keeps what was said of it."""
+    with (work / "studies/sthv2/frontier.csv").open() as file:
+        assert {row["weights"] for row in csv.DictReader(file)} <= {"shared", "alone"}
+    out = dynsearch("export", "sthv2", "--output", "net", "--all-budgets", cwd=work).out
+    assert "net/budgets.safetensors: " in out.splitlines()[-1]
+    assert "points of" in out.splitlines()[-1]
+    videos = sorted(map(str, (work / "data/20bn-something-something-v2").glob("*.webm")))[:3]
+    some = dynsearch("predict", "net", *videos, "--max-gflops", "40", "--json", cwd=work).out
+    assert some == dynsearch("predict", "net", *videos, "--json", cwd=work).out
+    cheapest = Budgets.load(work / "net/budgets.safetensors").points[0]
+    two = ("--max-gflops", f"{cheapest.cost}", "--max-gflops", "40")
+    low, high = dynsearch("evaluate", "net", *two, "--json", cwd=work).json
+    assert low["gflops"] <= high["gflops"]
+    assert low["gflops"] == pytest.approx(cheapest.test_cost)
+    assert low["top1"] == pytest.approx(cheapest.test_top1)
+    printed = dynsearch("evaluate", "net", *two, "--quiet", cwd=work).out
+    assert printed.splitlines()[-1].split()[0] == "40"
+    error = dynsearch("predict", "net", *videos, "--max-gflops", "1e-6", cwd=work, code=2).err
+    assert "max_gflops=1e-06 is below the cheapest point" in error
+
+
+def test_without_shared_plans_there_is_nothing_to_export_for_all(work):
+    study(work, "--retrain", "1", "--set", "one_shot.shared=0", "--name", "alone")
+    error = dynsearch("export", "alone", "--output", "other", "--all-budgets", cwd=work, code=2).err
+    assert "no plan of it has the weights of a one-shot network" in error
+    assert "--all-budgets all" in error
+    dynsearch("export", "alone", "--output", "other", "--all-budgets", "all", cwd=work)
+    assert (work / "other/budgets.safetensors").is_file()
+    dynsearch("export", "alone", "--output", "other", cwd=work)
+    assert not (work / "other/budgets.safetensors").exists()
 
 
 def test_a_wrong_setting_is_named(work):

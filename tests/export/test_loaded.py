@@ -140,7 +140,7 @@ def test_a_bundle_with_its_scores_answers_under_any_budget(net, videos):
     scores.save(net.bundle.folder / "scores-calibration.npz")
     curve = solve_thresholds(scores)
     for point in (curve[0], curve[len(curve) // 2]):
-        assert net.policy(point.gflops).thresholds == point.thresholds
+        assert net.at(point.gflops).bundle.policy.thresholds == point.thresholds
         cost = np.mean([answer.gflops for answer in net.predict(videos, max_gflops=point.gflops)])
         by_hand = net.network.forward_until(
             torch.stack([net.read_clip(path) for path in videos]), point.policy

@@ -71,14 +71,19 @@ def load_weights(network: nn.Module, path: str | os.PathLike[str]) -> None:
     """
     load_strictly(network, read_tensors(path), path)
     if isinstance(network, PlannedNetwork) and Path(path).suffix == ".safetensors":
-        with safetensors.safe_open(path, framework="pt") as file:
-            plan_id = (file.metadata() or {}).get(_PLAN, network.plan.plan_id)
+        plan_id = read_facts(path).get(_PLAN, network.plan.plan_id)
         if plan_id != network.plan.plan_id:
             raise WeightsError(
                 f"weights of another network: they are plan {plan_id}'s, not plan {network.plan.plan_id}'s",
                 where=str(path),
                 hint="Put back the plan's own weights, or the plan that they belong to",
             )
+
+
+def read_facts(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Return the facts that a safetensors file carries."""
+    with safetensors.safe_open(path, framework="pt") as file:
+        return file.metadata() or {}
 
 
 def read_tensors(path: str | os.PathLike[str]) -> dict[str, torch.Tensor]:
@@ -169,8 +174,7 @@ def _plain(values: dict[Any, Any]) -> dict[str, torch.Tensor]:
 
 def _read_safetensors(path: Path) -> dict[str, torch.Tensor]:
     """Return the tensors; where we wrote the file, only those that were saved, to the last bit."""
-    with safetensors.safe_open(path, framework="pt") as file:
-        expected = (file.metadata() or {}).get(_CHECKSUM)
+    expected = read_facts(path).get(_CHECKSUM)
     tensors = safetensors.torch.load_file(path)
     if expected is not None and _checksum(tensors) != expected:
         raise ValueError("its values are not those that were saved; the file was damaged")
@@ -186,9 +190,14 @@ def _checksum(tensors: dict[str, torch.Tensor]) -> str:
 
 
 def load_strictly(
-    module: nn.Module, tensors: dict[str, torch.Tensor], path: str | os.PathLike[str], hint: str | None = None
+    module: nn.Module,
+    tensors: dict[str, torch.Tensor],
+    path: str | os.PathLike[str],
+    hint: str | None = None,
+    *,
+    assign: bool = False,
 ) -> None:
-    """Load ``tensors``, which come from ``path``, into ``module``.
+    """Load ``tensors``, which come from ``path``, into ``module``; with ``assign`` it uses these and no copies.
 
     Raises:
         WeightsError: They are of another network; ``hint`` says what to do.
@@ -204,4 +213,4 @@ def load_strictly(
     ]
     if problems:
         raise WeightsError(f"weights of another network: {'; '.join(problems)}", where=str(path), hint=hint)
-    module.load_state_dict(tensors)
+    module.load_state_dict(tensors, assign=assign)
