@@ -3,13 +3,16 @@
 Written before a trial is told: Optuna changes nothing of a trial that has ended.
 """
 
+import functools
+import importlib.util
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from types import ModuleType
 
 import optuna
 from optuna.trial import Trial
-from optuna_dashboard import save_note
 
 from dynsearch.display.frontier_plot import plot_frontier
 from dynsearch.frontier import Frontier, share_interval
@@ -117,7 +120,22 @@ def note_study(study: optuna.Study, recipe: StudyRecipe, origin: Origin | None) 
 def _save_note(about: optuna.Study | Trial, text: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        save_note(about, text)
+        _dashboard_note().save_note(about, text)
+
+
+@functools.cache
+def _dashboard_note() -> ModuleType:
+    """Return optuna-dashboard's module of notes alone: with all of it scikit-learn is loaded, 100 MB in a second."""
+    package = importlib.util.find_spec("optuna_dashboard")
+    assert package is not None
+    assert package.submodule_search_locations
+    path = Path(package.submodule_search_locations[0]) / "_note.py"
+    spec = importlib.util.spec_from_file_location("optuna_dashboard._note", path)
+    if not path.is_file() or spec is None or spec.loader is None:  # Another version, laid out otherwise.
+        return importlib.import_module("optuna_dashboard")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 def _row(point: OperatingPoint) -> dict[str, float]:

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, ndtri
-from scipy.stats import rankdata
 
 from dynsearch.thresholds.direct.smoothing import smoothed, smoothing_width
 
@@ -47,7 +46,11 @@ def _normal_ranks(confidence_N: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return ranks on the scale of a normal variable, ties in their middle; 0, the middle, where there is none."""
     known = ~np.isnan(confidence_N)
     ranks = np.zeros(len(confidence_N))
-    ranks[known] = ndtri((rankdata(confidence_N[known]) - 0.5) / max(np.count_nonzero(known), 1))
+    _, places, counts = np.unique(confidence_N[known], return_inverse=True, return_counts=True)
+    middles = (
+        np.cumsum(counts) - counts / 2
+    )  # scipy.stats.rankdata's, less a half; loading that takes .7 seconds
+    ranks[known] = ndtri(middles[places] / max(np.count_nonzero(known), 1))
     return ranks
 
 
