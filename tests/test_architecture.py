@@ -131,7 +131,6 @@ def test_a_study_loads_neither_the_dashboard_nor_what_that_brings():
     assert done.stdout == "[]\n"
 
 
-
 def test_importing_dynsearch_is_silent_and_light():
     code = "import sys, dynsearch; print(sorted({'torch', 'numpy', 'optuna'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

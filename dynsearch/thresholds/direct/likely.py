@@ -47,9 +47,8 @@ def _normal_ranks(confidence_N: NDArray[np.float64]) -> NDArray[np.float64]:
     known = ~np.isnan(confidence_N)
     ranks = np.zeros(len(confidence_N))
     _, places, counts = np.unique(confidence_N[known], return_inverse=True, return_counts=True)
-    middles = (
-        np.cumsum(counts) - counts / 2
-    )  # scipy.stats.rankdata's, less a half; loading that takes .7 seconds
+    # scipy.stats has rankdata, and takes .7 seconds to load.
+    middles: NDArray[np.float64] = np.cumsum(counts) - np.asarray(counts) / 2
     ranks[known] = ndtri(middles[places] / max(np.count_nonzero(known), 1))
     return ranks
 
