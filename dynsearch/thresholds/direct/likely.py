@@ -46,9 +46,10 @@ def _normal_ranks(confidence_N: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return ranks on the scale of a normal variable, ties in their middle; 0, the middle, where there is none."""
     known = ~np.isnan(confidence_N)
     ranks = np.zeros(len(confidence_N))
-    _, places, counts = np.unique(confidence_N[known], return_inverse=True, return_counts=True)
+    _, places = np.unique(confidence_N[known], return_inverse=True)
+    counts = np.bincount(places)
     # scipy.stats has rankdata, and takes .7 seconds to load.
-    middles: NDArray[np.float64] = np.cumsum(counts) - np.asarray(counts) / 2
+    middles = np.cumsum(counts) - counts / 2
     ranks[known] = ndtri(middles[places] / max(np.count_nonzero(known), 1))
     return ranks
 
