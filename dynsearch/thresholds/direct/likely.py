@@ -50,7 +50,7 @@ def _normal_ranks(confidence_N: NDArray[np.float64]) -> NDArray[np.float64]:
     counts = np.bincount(places)
     # scipy.stats has rankdata, and takes .7 seconds to load.
     middles = np.cumsum(counts) - counts / 2
-    ranks[known] = ndtri(middles[places] / max(np.count_nonzero(known), 1))
+    ranks[known] = ndtri(middles[places] / max(len(places), 1))
     return ranks
 
 
