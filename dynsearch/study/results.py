@@ -167,13 +167,12 @@ class StudyResults:
         ):  # scores are read plan by plan
             metrics = _metrics(point, *self.scores[point.key], self.metrics) if self.metrics else {}
             rows[i] = _row(self.plans[point.key], point) | metrics
-        if not self.predictions and not self.shared:
-            return rows
-        weights = ("shared" if point.key in self.shared else "alone" for point in self.points)
-        return [
-            row | {"predicted_top1": top1, "weights": own}
-            for row, top1, own in zip(rows, self._predicted(), weights, strict=True)
-        ]
+        if self.predictions:
+            rows = [row | {"predicted_top1": top1} for row, top1 in zip(rows, self._predicted(), strict=True)]
+        if self.shared:
+            weights = ("shared" if point.key in self.shared else "alone" for point in self.points)
+            rows = [row | {"weights": own} for row, own in zip(rows, weights, strict=True)]
+        return rows
 
     @cached_property
     def saving(self) -> Saving:

@@ -50,7 +50,7 @@ STUDIES = {
         "--set",
         "training.epochs=1",
     ),
-    "one-shot": ("--space", "space.yaml", "--retrain", "2"),
+    "one-shot": ("--space", "space.yaml", "--retrain", "2", "--set", "one_shot.shared=0"),
 }
 """The miniature studies: what each is run with, besides the data set and quick training."""
 AS_THEN = ("--set", "thresholds.options={smoothing: 0}")
