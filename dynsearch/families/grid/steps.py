@@ -80,7 +80,7 @@ def _row(kept: Kept) -> State:
 def _as_frames(x: torch.Tensor) -> torch.Tensor:
     """Return (B, T', ...) as (B x T', ...): of one frame with the strides of several, without which pools are slow."""
     flat = x.flatten(0, 1)
-    if len(flat) > 1 or torch.compiler.is_exporting():
+    if torch.compiler.is_exporting() or len(flat) > 1:
         return flat
     return flat.as_strided(flat.shape, (flat.numel(), *flat.stride()[1:]))
 
