@@ -11,6 +11,8 @@ from dynsearch.cli import options
 
 if TYPE_CHECKING:
     from dynsearch.export import Bundle
+    from dynsearch.export.graphs import Int8
+    from dynsearch.training.source import DatasetClips
 
 
 @click.command(
@@ -42,6 +44,12 @@ if TYPE_CHECKING:
     help="Also write what every other budget needs, for predict and evaluate --max-gflops: the plans that share the "
     "one-shot network's weights, or all plans.",
 )
+@click.option(
+    "--quantize",
+    type=click.Choice(["int8"]),
+    help="Write ONNX graphs in int8, for CPUs. The bundle's data set is scored with them, on calibration and test, and "
+    "thresholds are solved again.",
+)
 @options.plugins
 @options.data_root
 @options.allow_outside
@@ -54,6 +62,7 @@ def export(
     output: Path | None,
     format_: str,
     all_budgets: str | None,
+    quantize: str | None,
     data_root: Path | None,
     allow_outside: bool | None,
     studies_root: Path,
@@ -64,6 +73,8 @@ def export(
     The point is chosen on the calibration split. Default budget: the study's own. A BUNDLE given instead, for
     instance one trained in full, is written as graph files.
     """
+    if quantize and format_ != "onnx":
+        raise click.UsageError("--quantize goes with --format onnx.")
     given = Path(source).expanduser()
     if (given / "policy.yaml").is_file():
         from dynsearch.export import Bundle
@@ -80,14 +91,60 @@ def export(
     else:
         how = {"data_root": data_root, "allow_outside": bool(allow_outside), "force": force}
         bundle = _from_study(source, studies_root, (budget, any_budget), all_budgets, output, **how)
-    if format_ != "bundle":
-        from dynsearch.export.graphs import write_graphs
-        from dynsearch.files import check_no_input
+    if format_ == "bundle":
+        return
+    from dynsearch.api.bars import counting
+    from dynsearch.export.graphs import write_graphs
+    from dynsearch.files import check_no_input
 
-        folder = (output or given) / format_
-        check_no_input(folder, [bundle.folder], ours=True)
-        write_graphs(bundle, folder, format_, force=force)
-        click.echo(f"{folder}: {len(bundle.plan.exits)} graphs; python {folder / 'run.py'} VIDEO...")
+    folder = (output or given) / format_
+    check_no_input(folder, [bundle.folder], ours=True)
+    videos = _videos(bundle, data_root, allow_outside=bool(allow_outside)) if quantize else None
+    with counting("scoring", quiet=not quantize) as progress:
+        int8 = write_graphs(
+            bundle, folder, format_, int8=videos, force=force,
+            on_step=lambda report: progress(report.done, report.total),
+        )  # fmt: skip
+    if int8:
+        _print(int8, bundle.recipe.budget)
+    click.echo(f"{folder}: {len(bundle.plan.exits)} graphs; python {folder / 'run.py'} VIDEO...")
+
+
+def _videos(bundle: Bundle, data_root: Path | None, *, allow_outside: bool) -> DatasetClips:
+    """Return the calibration and test clips of a bundle, on which int8 steps are made and measured."""
+    from dynsearch.api.videos import open_videos
+    from dynsearch.network.runtimes.onnx import check_onnx
+    from dynsearch.study.run_settings import RunSettings
+
+    check_onnx()
+    return open_videos(
+        bundle.recipe, bundle.class_names, None, dataset=None, data_root=bundle.root(None, data_root),
+        run=RunSettings(allow_outside=allow_outside), known=bundle.contents(),
+        warn=lambda text: click.echo(f"dynsearch: {text}", err=True),
+    )  # fmt: skip
+
+
+def _print(int8: Int8, budget: float) -> None:
+    """Print the best points of both networks under a few budgets, beside each other."""
+    from dynsearch.budget import fits
+    from dynsearch.display.tables import format_table
+
+    full = int8.scores[1].cost_E[-1]
+    rows = []
+    for limit in sorted({budget, *(share * full for share in (0.25, 0.5, 0.75, 1.0))}):
+        row = {"GFLOPs at most": f"{limit:.4g}"}
+        for name, points in {"float32": int8.float32, "int8": int8.points}.items():
+            row |= {f"{name} GFLOPs": "-", f"{name} top-1": "-"}
+            for best in [point for point in points if fits(point.calibration.cost, limit)][-1:]:
+                low, high = (100 * end for end in best.test_interval)
+                row[f"{name} GFLOPs"] = f"{best.test.cost:.4g}"
+                row[f"{name} top-1"] = f"{100 * best.test.top1:.1f}% ({low:.1f}-{high:.1f})"
+        rows.append(row)
+    click.echo(
+        f"On {int8.scores[1].num_videos} test videos, with 95% intervals; thresholds are solved on each network's "
+        "own calibration scores. GFLOPs are 10^9 multiply-accumulates, as many in int8 as in float32.\n"
+        f"\n{format_table(rows)}\n\nrun.py has the int8 thresholds for {budget:.4g} GFLOPs."
+    )
 
 
 def _from_study(

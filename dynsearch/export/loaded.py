@@ -23,6 +23,7 @@ from dynsearch.errors import BundleError, InputError, VideoError
 from dynsearch.export.budgets import Budgets
 from dynsearch.export.bundle import Bundle
 from dynsearch.export.hub import download, write_hub_files
+from dynsearch.export.int8_files import int8_in
 from dynsearch.export.ownership import BUDGETS
 from dynsearch.families import build_network
 from dynsearch.measures import COUNTED, CostMeasure
@@ -88,7 +89,8 @@ class LoadedNetwork(ModelHubMixin):
         bundle: A bundle's folder, or the bundle itself.
         reader: The video reader's name: ``auto``, which None means, ``decord`` or ``pyav``.
         device: Where to run, for instance ``cpu`` or ``cuda:1``.
-        runtime: What runs the network's steps; see :data:`dynsearch.network.runtimes.RUNTIMES`.
+        runtime: What runs the network's steps; see :data:`dynsearch.network.runtimes.RUNTIMES`. ``onnx`` takes int8
+            graphs where the bundle has some, with their own thresholds.
 
     Raises:
         BundleError: The folder is no bundle.
@@ -105,6 +107,9 @@ class LoadedNetwork(ModelHubMixin):
         runtime: str = "auto",
     ) -> None:
         self.bundle = bundle if isinstance(bundle, Bundle) else Bundle.load(bundle)
+        self._int8 = int8_in(self.bundle) if runtime == "onnx" else None
+        if self._int8:
+            self.bundle = replace(self.bundle, policy=self._int8.policy)
         self.reader = reader or "auto"
         self.device = pick_device() if device is None else checked_device(device)
         self._at: dict[float, LoadedNetwork] = {}
@@ -117,10 +122,13 @@ class LoadedNetwork(ModelHubMixin):
 
     @property
     def ready(self) -> tuple[str, Steps]:
-        """The runtime's own name, and what runs the network's steps."""
+        """What the runtime is, and what runs the network's steps."""
         if self._ready is None:
             self._ready = runtime_for(
-                self._runtime, self.network, lambda text: warnings.warn(text, stacklevel=2)
+                self._runtime,
+                self.network,
+                lambda text: warnings.warn(text, stacklevel=2),
+                self._int8 and self._int8.folder,
             )
         return self._ready
 
@@ -266,13 +274,14 @@ class LoadedNetwork(ModelHubMixin):
         if limit is None:
             return self
         if limit not in self._at:
-            scores = self.bundle.folder / SCORES["calibration"]
-            if (self.bundle.folder / BUDGETS).is_file():
+            folder = self._int8.folder if self._int8 else self.bundle.folder
+            scores = folder / SCORES["calibration"]
+            if self._int8 is None and (folder / BUDGETS).is_file():
                 self._at[limit] = self._of_all_budgets(limit)
             elif scores.is_file():
                 recipe = self.bundle.recipe
                 how = recipe.solver, recipe.confidence, recipe.solver_options
-                curve = solved_once(self.bundle.folder, ExitScores.load(scores), *how)
+                curve = solved_once(folder, ExitScores.load(scores), *how)
                 self._at[limit] = self._with(self, curve.best_under(limit).policy)
             else:
                 raise BundleError(

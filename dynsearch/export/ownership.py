@@ -25,7 +25,9 @@ _TRAINED = (*SCORES.values(), "frontier-calibration.npz", STATE, "metrics.jsonl"
             "config.json")  # fmt: skip
 """What trainings and model hubs leave beside a bundle."""
 _GRAPHS = ("onnx", "torch-export")
-_GRAPH_FILE = re.compile(r"step\d+\.(onnx|pt2)|weights\.bin|network\.json|run\.py|__pycache__")
+_GRAPH_FILE = re.compile(
+    r"step\d+\.(onnx|pt2)|weights\.bin|network\.json|policy\.yaml|run\.py|__pycache__|(scores|frontier)-\w+\.npz"
+)
 _MARK = "as written by dynsearch: "
 UNMARKED = {CARD: "library_name: dynsearch", RUNNER: "Runs the graphs in this folder"}
 """What these files said before they had a mark."""
@@ -103,6 +105,16 @@ def check_graphs(folder: Path, *, force: bool) -> None:
     problem = _graphs_problem(folder)
     if problem and not force:
         raise BundleError(problem, where=str(folder), hint=f"{_ELSEWHERE}, or --force")
+
+
+def replace_graphs(folder: Path, made: Path, *, last: str) -> None:
+    """Move graph files from ``made`` to ``folder``, in the place of those there, the file ``last`` last."""
+    folder.mkdir(exist_ok=True)
+    for path in (folder / last, *folder.iterdir()):
+        if _GRAPH_FILE.fullmatch(path.name) and path.name != "__pycache__":
+            path.unlink(missing_ok=True)
+    for path in sorted(made.iterdir(), key=lambda path: path.name == last):
+        path.replace(folder / path.name)
 
 
 def clear(folder: Path) -> None:

@@ -141,7 +141,8 @@ def test_the_folder_runs_where_torch_and_dynsearch_are_not(onnx_bundle, tmp_path
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False
     )
-    assert (done.returncode, len(done.stderr.splitlines())) == (1, 2), done.stderr
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 3), done.stderr
+    assert "run.py: onnxruntime CPU, float32" in done.stderr
     assert "cut.webm: is damaged" in done.stderr
     assert "No such file" in done.stderr
     theirs, latin, cover = map(json.loads, done.stdout.splitlines())
@@ -195,12 +196,13 @@ def test_an_unknown_format_is_refused(tmp_path):
     assert not (tmp_path / "graphs").exists()
 
 
-def test_an_unfinished_folder_has_no_manifest(onnx_bundle, tmp_path, monkeypatch):
-    """Broken off while it writes over an older export, a folder does not pass for whole."""
+def test_an_export_that_fails_leaves_the_older_one_whole(onnx_bundle, tmp_path):
     import shutil
 
     shutil.copytree(onnx_bundle.folder / "onnx", tmp_path / "graphs")
+    before = {path.name: path.read_bytes() for path in (tmp_path / "graphs").iterdir()}
     broken = replace(onnx_bundle, plan=replace(onnx_bundle.plan, backbone="resnet18"))
     with pytest.raises(Exception, match="another network"):
         write_graphs(broken, tmp_path / "graphs", "onnx")
-    assert not (tmp_path / "graphs" / "network.json").exists()
+    assert {path.name: path.read_bytes() for path in (tmp_path / "graphs").iterdir()} == before
+    assert {path.name for path in tmp_path.iterdir()} == {"graphs"}

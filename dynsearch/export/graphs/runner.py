@@ -39,7 +39,9 @@ class Network:
         self.labels = self.facts["labels"]
         self.steps = self.facts["steps"]
         self.thresholds = [float(value) for value in self.facts["thresholds"]]
-        self._graphs = [_open(folder / step["graph"], threads) for step in self.steps]
+        opened = [_open(folder / step["graph"], threads) for step in self.steps]
+        self._graphs = [run for run, _ in opened]
+        self.runtime = f"{opened[0][1]}, {self.facts.get('quantized', 'float32')}"
 
     def run(self, clips: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return the logits (B, K) at which each video stopped, and its exit (B,), counted from 0."""
@@ -132,8 +134,8 @@ def _centres(num_video_frames: int, num_frames: int) -> np.ndarray:
     return (2 * np.arange(num_frames) + 1) * num_video_frames // (2 * num_frames)
 
 
-def _open(path: pathlib.Path, threads: int) -> Callable[[dict[str, np.ndarray]], Any]:
-    """Return a function from the graph's inputs by name to its outputs, a list."""
+def _open(path: pathlib.Path, threads: int) -> tuple[Callable[[dict[str, np.ndarray]], Any], str]:
+    """Return a function from the graph's inputs by name to its outputs, a list, and what runs it."""
     if path.suffix == ".pt2":
         import torch
 
@@ -144,20 +146,22 @@ def _open(path: pathlib.Path, threads: int) -> Callable[[dict[str, np.ndarray]],
                 results = module(tuple(torch.from_numpy(np.ascontiguousarray(x)) for x in given.values()))
             return [result.numpy() for result in results]
 
-        return run
+        return run, "torch"
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
-    session = onnxruntime.InferenceSession(
-        str(path), options, providers=onnxruntime.get_available_providers()
-    )
+    wanted = [f"{name}ExecutionProvider" for name in ("Tensorrt", "CUDA", "OpenVINO", "CPU")]
+    there = [name for name in wanted if name in onnxruntime.get_available_providers()]
+    session = onnxruntime.InferenceSession(str(path), options, providers=there)
     used = {given.name for given in session.get_inputs()}
-    return lambda given: session.run(None, {name: x for name, x in given.items() if name in used})
+    taken = f"onnxruntime {session.get_providers()[0].removesuffix('ExecutionProvider')}"
+    return lambda given: session.run(None, {name: x for name, x in given.items() if name in used}), taken
 
 
 if __name__ == "__main__":
     network = Network()
+    print(f"run.py: {network.runtime}", file=sys.stderr)
     failed = 0
     for video in sys.argv[1:]:
         try:

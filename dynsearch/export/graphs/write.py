@@ -2,6 +2,8 @@
 
 import inspect
 import json
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,11 @@ from dynsearch.data.augmentation import IMAGENET_MEAN, IMAGENET_STD
 from dynsearch.errors import BundleError, shown
 from dynsearch.export.bundle import Bundle
 from dynsearch.export.graphs import runner
+from dynsearch.export.graphs.int8 import Int8, quantised
 from dynsearch.export.graphs.share import share_weights
+from dynsearch.export.int8_files import MANIFEST, POLICY
 from dynsearch.export.loaded import load_network, short_side
-from dynsearch.export.ownership import RUNNER, check_graphs, marked
+from dynsearch.export.ownership import RUNNER, check_graphs, marked, replace_graphs, weights_digest
 from dynsearch.files import write_text, written_whole
 from dynsearch.measures import COUNTED
 from dynsearch.network import MultiExitNetwork
@@ -22,6 +26,9 @@ from dynsearch.network.runtimes.onnx import check_onnx, onnx_graph
 from dynsearch.network.step_module import StepModule, exported, step_modules
 from dynsearch.scores import stop_rule
 from dynsearch.scores.confidence import CONFIDENCE_MEASURES
+from dynsearch.training.made import SCORES
+from dynsearch.training.progress import OnStep
+from dynsearch.training.source import DatasetClips
 
 FORMATS = {"onnx": ".onnx", "torch-export": ".pt2"}
 """Suffix of the graph files by format."""
@@ -38,24 +45,35 @@ class VideoError(ValueError):
 '''
 """What the reader raises where dynsearch is not."""
 
-_MANIFEST = "network.json"
 
-
-def write_graphs(bundle: Bundle, folder: Path, format_: str, *, force: bool = False) -> None:
+def write_graphs(
+    bundle: Bundle,
+    folder: Path,
+    format_: str,
+    *,
+    int8: DatasetClips | None = None,
+    force: bool = False,
+    on_step: OnStep | None = None,
+) -> Int8 | None:
     """Write one graph for each step from exit to exit, ``network.json`` and ``run.py`` into ``folder``.
 
-    ``run.py`` needs neither torch (for ONNX) nor dynsearch. The manifest ``network.json`` comes last and makes
-    the folder complete. Batches of any size can be run.
+    ``run.py`` needs neither torch (for ONNX) nor dynsearch. All is made elsewhere first; the manifest ``network.json``
+    comes last and makes the folder complete. Batches of any size can be run.
 
     Args:
         bundle: The network with its policy.
         folder: Made if it is not there.
         format_: A key of :data:`FORMATS`.
+        int8: The data set, on whose calibration clips ONNX graphs are quantised and their thresholds solved again.
         force: Write beside and over files that are not graph files as they were written.
+        on_step: Told how far scoring for ``int8`` is.
+
+    Returns:
+        With ``int8``, what was measured; its scores lie in ``folder`` too.
 
     Raises:
-        BundleError: The format is unknown, what writes it is not installed, or the network can't be traced; or
-            ``folder`` holds something else.
+        BundleError: The format is unknown, what writes it is not installed, or the network can't be traced or
+            quantised; or ``folder`` holds something else.
         WeightsError: The weights are damaged or of another network.
     """
     if format_ not in FORMATS:
@@ -75,12 +93,31 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str, *, force: bool = Fa
         )
     if format_ == "onnx":
         check_onnx()
+    if int8 is not None and bundle.recipe.measure != COUNTED:
+        raise BundleError(
+            f"its costs are in {bundle.recipe.measure.unit}, which were measured in float32 and are others in int8",
+            where=str(bundle.folder),
+            hint="Export it without --quantize",
+        )
     check_graphs(folder, force=force)
-    (folder / _MANIFEST).unlink(missing_ok=True)
     network = load_network(bundle).eval()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as made:
+        found = _write_all(Path(made), bundle, network, format_, int8, on_step)
+        replace_graphs(folder, Path(made), last=MANIFEST)
+    return found
+
+
+def _write_all(
+    folder: Path,
+    bundle: Bundle,
+    network: MultiExitNetwork,
+    format_: str,
+    int8: DatasetClips | None,
+    on_step: OnStep | None,
+) -> Int8 | None:
     plan = bundle.plan
     clips = torch.randn(2, plan.num_frames, 3, plan.image_size, plan.image_size)
-    folder.mkdir(parents=True, exist_ok=True)
     steps: list[StepModule] = []
     files = []
     for step, tensors in step_modules(network, clips):
@@ -91,18 +128,24 @@ def write_graphs(bundle: Bundle, folder: Path, format_: str, *, force: bool = Fa
             reason = " ".join(str(error).split())[:200]
             raise BundleError(
                 f"{plan.backbone} can't be traced: {reason}",
-                where=str(path),
+                where=path.name,
                 hint="Serve the bundle itself: dynsearch.load(FOLDER).predict(VIDEO)",
             ) from error
         steps.append(step)
         files.append(path)
+    found = None
+    if int8 is not None:
+        found = quantised(bundle, network, files, int8, on_step)
+        bundle = replace(bundle, policy=found.chosen.calibration.policy)
+        bundle.policy.save(folder / POLICY)
+        for name, scores in zip(SCORES.values(), found.scores, strict=True):
+            scores.save(folder / name)
     if format_ == "onnx":
         share_weights(files, folder / "weights.bin")
-    for stale in {*folder.glob("step*.onnx"), *folder.glob("step*.pt2")}.difference(files):
-        stale.unlink()
     write_text(folder / RUNNER, marked(runner_source(), "# {}"))
-    manifest = _manifest(bundle, network, steps, files)
-    write_text(folder / _MANIFEST, json.dumps(manifest, indent=1, allow_nan=False) + "\n")
+    manifest = _manifest(bundle, network, steps, files) | ({} if found is None else {"quantized": "int8"})
+    write_text(folder / MANIFEST, json.dumps(manifest, indent=1, allow_nan=False) + "\n")
+    return found
 
 
 def runner_source() -> str:
@@ -130,6 +173,7 @@ def _manifest(
     return {
         "plan_id": plan.plan_id,
         "plan": str(plan),
+        "weights": weights_digest(bundle.weights).hex(),
         "labels": list(bundle.class_names),
         "num_frames": plan.num_frames,
         "cache_frames": bundle.recipe.frame_cache and bundle.recipe.frame_cache.num_frames,

@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 import torch
 from torch import nn
 
 from dynsearch.network.backbone.backbone import Backbone
 from dynsearch.network.backbone.branches import Branch, shifted_places
+from dynsearch.network.backbone.layout import joined
 from dynsearch.plan import TemporalShift
 
 
@@ -74,6 +76,16 @@ class _Shift:
         self.fold = channels // shift.div
         self.history = history
 
+    def written(self, x: torch.Tensor, parts: list[torch.Tensor]) -> torch.Tensor:
+        """Return ``x`` with its first channels replaced by ``parts`` of C/div channels each."""
+        if torch.compiler.is_exporting():  # A graph writes into a tensor by many operations on all of it.
+            done = len(parts) * self.fold
+            return torch.cat([*parts, x.narrow(self.axis, done, x.shape[self.axis] - done)], self.axis)
+        shifted = x.clone()
+        for i, part in enumerate(parts):
+            shifted.narrow(self.axis, i * self.fold, self.fold).copy_(part)
+        return shifted
+
 
 class OnlineShift(_Shift):
     """Takes the first C/div channels from the frame fed before."""
@@ -84,16 +96,17 @@ class OnlineShift(_Shift):
         if history.still:
             return inputs
         x = inputs[0]
-        shifted = x.clone()
         old = x.narrow(self.axis, 0, self.fold).unflatten(0, (-1, history.num_frames))
-        new = shifted.narrow(self.axis, 0, self.fold).unflatten(0, (-1, history.num_frames))
-        new[:, 1:] = old[:, :-1]
         tail = history.before.get(self.name)
-        for position in {0, *history.restarts}:
-            if tail is None or position in history.restarts:
-                new[:, position] = 0
-            else:
-                new[:, position] = tail
+        parts = []
+        starts = sorted({0, *history.restarts})
+        for start, stop in pairwise([*starts, history.num_frames]):
+            parts.append(
+                torch.zeros_like(old[:, :1]) if tail is None or start in history.restarts else tail[:, None]
+            )
+            if stop - start > 1:
+                parts.append(old[:, start : stop - 1])
+        shifted = self.written(x, [joined(parts, 1).flatten(0, 1)])
         if history.after is not None:
             history.after[self.name] = old[:, -1].clone()
         return (shifted, *inputs[1:])
@@ -104,18 +117,14 @@ class BidirectionalShift(_Shift):
 
     def __call__(self, module: nn.Module, inputs: tuple[torch.Tensor, ...]) -> tuple[torch.Tensor, ...]:
         """Return the shifted input (B x T, ...), frames of a video in feeding order."""
-        x = inputs[0]
-        shifted = x.clone()
-        for start, here, there in (
-            (0, slice(None, -1), slice(1, None)),
-            (1, slice(1, None), slice(None, -1)),
-        ):
-            old = x.narrow(self.axis, start * self.fold, self.fold)
-            new = shifted.narrow(self.axis, start * self.fold, self.fold)
-            old, new = (part.unflatten(0, (-1, self.history.num_frames)) for part in (old, new))
-            new[:, here] = old[:, there]
-            new[:, -1 if start == 0 else 0] = 0
-        return (shifted, *inputs[1:])
+        x, fold = inputs[0], self.fold
+        after, before = (
+            x.narrow(self.axis, start, fold).unflatten(0, (-1, self.history.num_frames))
+            for start in (0, fold)
+        )
+        none = torch.zeros_like(after[:, :1])
+        new = joined([after[:, 1:], none], 1), joined([none, before[:, :-1]], 1)
+        return (self.written(x, [part.flatten(0, 1) for part in new]), *inputs[1:])
 
 
 def attach_shifts(backbone: Backbone, shift: TemporalShift, tail: str = "tail") -> FrameHistory:

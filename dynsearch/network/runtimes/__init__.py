@@ -1,6 +1,7 @@
 """What runs the steps of a network: all give the same answers, in different time."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from dynsearch.errors import InputError
 from dynsearch.network.multi_exit import MultiExitNetwork
@@ -11,14 +12,18 @@ RUNTIMES = ("auto", "eager", "compile", "graphs", "onnx")
 
 
 def runtime_for(
-    name: str, network: MultiExitNetwork, tell: Callable[[str], None] = lambda text: None
+    name: str,
+    network: MultiExitNetwork,
+    tell: Callable[[str], None] = lambda text: None,
+    int8: Path | None = None,
 ) -> tuple[str, Steps]:
-    """Return a runtime's own name, and what runs the steps of ``network``.
+    """Return what a runtime is, in words that begin with its name, and what runs the steps of ``network``.
 
     Args:
         name: One of :data:`RUNTIMES`.
         network: In eval mode, on its device; it stays as it is.
         tell: Told what makes it slower than it is meant to be.
+        int8: Folder of graphs that ``onnx`` runs in place of the steps.
 
     Raises:
         InputError: There is no such runtime, or not here.
@@ -41,7 +46,8 @@ def runtime_for(
     if name == "onnx":
         from dynsearch.network.runtimes.onnx import OnnxSteps
 
-        return name, OnnxSteps(network)
+        steps = OnnxSteps(network, int8)
+        return f"onnx ({'int8' if int8 else 'float32'}, {steps.provider})", steps
     if on_cpu:
         from dynsearch.network.runtimes.packed import packed
 

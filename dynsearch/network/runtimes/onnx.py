@@ -1,8 +1,10 @@
-"""Steps run by onnxruntime, with all providers that it has."""
+"""Steps run by onnxruntime, with the first of its providers that runs here."""
 
 import contextlib
 import io
 import warnings
+from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -11,11 +13,14 @@ from dynsearch.network.multi_exit import MultiExitNetwork
 from dynsearch.network.runtimes.made import MadeSteps, Run, Tensors
 from dynsearch.network.step_module import StepModule, exported
 
+PROVIDERS = ("Tensorrt", "CUDA", "OpenVINO", "CPU")
+"""What runs a graph where it is installed, the first first."""
+
 
 def check_onnx() -> None:
-    """Raise InputError where what writes and runs ONNX graphs is not installed."""
+    """Raise InputError where what writes, quantises and runs ONNX graphs is not installed."""
     try:
-        import onnxruntime  # noqa: F401
+        import onnxruntime.quantization  # noqa: F401
         import onnxscript  # noqa: F401
     except ImportError as error:
         raise InputError(
@@ -27,24 +32,29 @@ def check_onnx() -> None:
 class OnnxSteps(MadeSteps):
     """Gives onnxruntime the graph of a step on its first use.
 
+    Args:
+        network: In eval mode.
+        folder: Where graphs were written before; without, they are made of the network.
+
+    Attributes:
+        provider: What onnxruntime takes to run them, for instance ``CPU``.
+
     Raises:
         InputError: onnxruntime, or what writes graphs for it, is not installed.
     """
 
-    def __init__(self, network: MultiExitNetwork) -> None:
+    def __init__(self, network: MultiExitNetwork, folder: Path | None = None) -> None:
         check_onnx()
         super().__init__(network)
+        self._folder = folder
+        self.provider = _session(_nothing()).get_providers()[0].removesuffix("ExecutionProvider")
 
     def make(self, step: StepModule, tensors: Tensors) -> Run:
         """Return the step as a session."""
-        import onnxruntime
-
-        graph = onnx_graph(exported(step, tensors), step)
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = torch.get_num_threads()
-        session = onnxruntime.InferenceSession(
-            graph.model_proto.SerializeToString(), options, providers=onnxruntime.get_available_providers()
-        )
+        if self._folder is None:
+            session = _session(onnx_graph(exported(step, tensors), step).model_proto.SerializeToString())
+        else:
+            session = _session(str(self._folder / f"step{step.k}.onnx"))
         used = {given.name for given in session.get_inputs()}
 
         def run(tensors: Tensors) -> list[torch.Tensor]:
@@ -56,6 +66,30 @@ class OnnxSteps(MadeSteps):
             return [torch.from_numpy(out) for out in session.run(None, given)]
 
         return run
+
+
+def _session(graph: str | bytes) -> Any:
+    """Return onnxruntime's session of a graph or its file, with as many threads as torch takes."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = torch.get_num_threads()
+    there = onnxruntime.get_available_providers()
+    providers = [name for each in PROVIDERS if (name := f"{each}ExecutionProvider") in there]
+    try:
+        return onnxruntime.InferenceSession(graph, options, providers=providers)
+    except Exception as error:  # onnxruntime's own are nothing more special
+        raise RuntimeError(str(error)) from error
+
+
+def _nothing() -> bytes:
+    """Return a graph that does nothing, on which a provider shows whether it runs."""
+    from onnx import TensorProto, helper
+
+    ends = [helper.make_tensor_value_info(name, TensorProto.FLOAT, [1]) for name in "xy"]
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "nothing", ends[:1], ends[1:])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
+    return bytes(made.SerializeToString())
 
 
 def onnx_graph(program: torch.export.ExportedProgram, step: StepModule) -> torch.onnx.ONNXProgram:
