@@ -79,7 +79,10 @@ def _session(graph: str | bytes) -> Any:
     try:
         return onnxruntime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # onnxruntime's own are nothing more special
-        raise RuntimeError(str(error)) from error
+        reason = " ".join(str(error).split())[:200]
+        raise InputError(
+            f"onnxruntime can't open a graph: {reason}", hint="Take the runtime eager"
+        ) from error
 
 
 def _nothing() -> bytes:
