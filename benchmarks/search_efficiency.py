@@ -44,9 +44,12 @@ class Printed:
         """Print it."""
         print(f"  {line}", flush=True)
 
-    def advanced(self, name: str, done: int, total: int) -> None:
+    def staged(self, stage: str, place: int, total: int) -> None:
+        """Nothing."""
+
+    def advanced(self, name: str, exits: float, epochs: int, report: object) -> None:
         """Print how far training is."""
-        print(f"  epoch {done} of {total}", flush=True)
+        print(f"  {name}: {report}", flush=True)
 
 
 def read_table(path: Path) -> tuple[Table, NDArray[np.float64]]:

@@ -107,6 +107,11 @@ class CostMeasure:
         return f"max_{self.name}"
 
     @property
+    def option(self) -> str:
+        """How commands take a budget."""
+        return "--max-gflops" if self.name == "gflops" else "--budget"
+
+    @property
     def per_video(self) -> str:
         """The unit in full, for texts."""
         return f"{self.unit} per video"

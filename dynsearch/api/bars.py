@@ -28,8 +28,11 @@ class TrainingBars:
         self.bars = bars
         self._tasks: dict[Hashable, tuple[str, Any]] = {}
 
-    def step(self, key: Hashable, label: str, report: StepReport) -> None:
-        """Move the bar of the training ``key``; scoring gets a bar of its own in the same place."""
+    def step(self, key: Hashable, label: str, report: StepReport, exits: float) -> None:
+        """Move the bar of the training ``key``; scoring gets a bar of its own in the same place.
+
+        ``exits`` is by how many exits the loss is divided.
+        """
         phase, task = self._tasks.get(key, ("", None))
         length = report.total * max(report.num_epochs, 1)
         if phase != report.phase:
@@ -37,13 +40,13 @@ class TrainingBars:
             task = self.bars.add_task(f"{label} {report.phase}", total=length, about="", unit="videos/s")
             self._tasks[key] = (report.phase, task)
         done = report.total * max(report.epoch - 1, 0) + report.done
-        self.bars.update(task, completed=done, about=_about(report))
+        self.bars.update(task, completed=done, about=_about(report, exits))
 
-    def epochs(self, key: Hashable, done: int, total: int) -> None:
-        """Move the bar of a training of which only finished epochs are known; ``key`` names it."""
-        if key not in self._tasks:
-            self._tasks[key] = ("", self.bars.add_task(str(key), total=total, about="", unit="epochs/s"))
-        self.bars.update(self._tasks[key][1], completed=done, about=f"epoch {done}/{total}")
+    def overall(self, about: str, done: int, total: int) -> None:
+        """Show how far the whole is, above all bars under way."""
+        if "overall" not in self._tasks:
+            self._tasks["overall"] = ("", self.bars.add_task("", total=None, about="", unit=""))
+        self.bars.update(self._tasks["overall"][1], total=total or None, completed=done, description=about)
 
     def remove(self, key: Hashable) -> None:
         """Take the bar of ``key`` away, if there is one."""
@@ -79,19 +82,20 @@ def counting(label: str, *, quiet: bool = False) -> Iterator[Callable[[int, int]
             yield lambda done, total: bars.update(task, completed=done, total=total)
 
 
-def epoch_line(report: EpochReport, num_epochs: int) -> str:
-    """Return one epoch as a line."""
+def epoch_line(report: EpochReport, num_epochs: int, exits: float) -> str:
+    """Return one epoch as a line; ``exits`` is by how many exits the loss is divided."""
     return (
-        f"epoch {report.epoch}/{num_epochs}: loss {report.loss:.3f}, train top-1 {100 * report.top1:.1f}%, "
-        f"{report.seconds:.1f} s"
+        f"epoch {report.epoch}/{num_epochs}: loss per exit {report.loss / exits:.3f}, "
+        f"train top-1 {100 * report.top1:.1f}%, {report.seconds:.1f} s"
     )
 
 
-def _about(report: StepReport) -> str:
+def _about(report: StepReport, exits: float) -> str:
     if report.loss is None or report.top1 is None:
         return f"{report.done}/{report.total}"
     return (
-        f"epoch {report.epoch}/{report.num_epochs}  loss {report.loss:.3f}  top-1 {100 * report.top1:4.1f}%"
+        f"epoch {report.epoch}/{report.num_epochs}  loss per exit {report.loss / exits:.3f}  "
+        f"top-1 {100 * report.top1:4.1f}%"
     )
 
 
@@ -104,7 +108,11 @@ def _bars(middle: ProgressColumn, console: Console | None = None) -> Progress:
         """So many a second."""
 
         def render(self, task: Task) -> Text:
-            return Text("" if task.speed is None else f"{task.speed:.3g} {task.fields['unit']}")
+            return Text(
+                ""
+                if task.speed is None or not task.fields["unit"]
+                else f"{task.speed:.3g} {task.fields['unit']}"
+            )
 
     columns = (
         TextColumn("{task.description}"),

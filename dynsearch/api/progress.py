@@ -40,6 +40,7 @@ class StudyProgress:
     def __post_init__(self) -> None:
         self._refused = 0
         self._started = time.monotonic()
+        self._stage, self._begun, self._first, self._ended = "", 0.0, 0, 0
 
     def refused(self, number: int, plan: Plan, reason: str) -> None:
         """Count a proposal that was not trained."""
@@ -66,6 +67,7 @@ class StudyProgress:
 
     def ended(self, number: int, point: OperatingPoint | None, error: str | None) -> None:
         """Say how a trial ended."""
+        self._ended += 1
         for logger in self.loggers:
             logger.ended(number, point, error)
         if point is None:
@@ -77,6 +79,22 @@ class StudyProgress:
                 f"calibration ({minutes:.1f} min)"
             )
 
+    def staged(self, stage: str, place: int, total: int) -> None:
+        """Say where the study is as a whole: the ``place``-th of ``total`` begins in this stage; 0 of what is one."""
+        now = time.monotonic()
+        if stage != self._stage:
+            self._stage, self._begun, self._first, self._ended = stage, now, place, 0
+        ended = self._ended or (place - self._first if stage != "plan" else 0)
+        parts = [f"{stage} {place} of {total}" if total else stage]
+        parts += [f"{_time(now - self._started)} so far"] if now - self._started >= 1 else []
+        if ended:
+            left = (total - self._first + 1 - ended) * (now - self._begun) / ended
+            parts.append(f"about {_time(left)} left in this stage")
+        self._overall(", ".join(parts), max(0, place - 1), total)
+
+    def _overall(self, line: str, done: int, total: int) -> None:
+        self.noted(line)
+
     def exhausted(self) -> None:
         """Say that the study ends early."""
         self.write("The search space seems to hold no further plan under the budget; the study ends here.")
@@ -86,8 +104,12 @@ class StudyProgress:
         if not self.quiet:
             self.write(line)
 
-    def advanced(self, name: str, done: int, total: int) -> None:
-        """Nothing: the line that says what is trained is enough where there is no bar."""
+    def advanced(self, name: str, exits: float, epochs: int, report: EpochReport | StepReport) -> None:
+        """Say where a training is that is no trial: ten lines at most."""
+        from dynsearch.training.loop import EpochReport
+
+        if isinstance(report, EpochReport) and report.epoch % max(1, epochs // 10) == 0:
+            self.noted(f"{name}, {epoch_line(report, epochs, exits)}")
 
     def epoch(self, job: Job, report: EpochReport | StepReport) -> None:
         """Write down an epoch; where it is meanwhile is not worth a line."""
@@ -98,7 +120,7 @@ class StudyProgress:
         for logger in self.loggers:
             logger.epoch(job.number, report)
         if self.epochs is not None and not self.quiet:
-            self.write(f"trial {job.number}, {epoch_line(report, self.epochs)}")
+            self.write(f"trial {job.number}, {epoch_line(report, self.epochs, len(job.plan.exits))}")
 
 
 class BarProgress(StudyProgress):
@@ -113,19 +135,32 @@ class BarProgress(StudyProgress):
         from dynsearch.training.progress import StepReport
 
         if isinstance(report, StepReport):
-            self.bars.step(job.number, f"trial {job.number}", report)
+            self.bars.step(job.number, f"trial {job.number}", report, len(job.plan.exits))
         super().epoch(job, report)
 
-    def advanced(self, name: str, done: int, total: int) -> None:
+    def advanced(self, name: str, exits: float, epochs: int, report: EpochReport | StepReport) -> None:
         """Move the bar of a training that is no trial, and take it away at its end."""
-        self.bars.epochs(name, done, total)
-        if done == total:
+        from dynsearch.training.progress import StepReport
+
+        if isinstance(report, StepReport):
+            self.bars.step(name, name, report, exits)
+        elif report.epoch == epochs:
             self.bars.remove(name)
+
+    def _overall(self, line: str, done: int, total: int) -> None:
+        self.bars.overall(line, done, total)
 
     def ended(self, number: int, point: OperatingPoint | None, error: str | None) -> None:
         """Take the trial's bar away and say how it ended."""
         self.bars.remove(number)
         super().ended(number, point, error)
+
+
+def _time(seconds: float) -> str:
+    """Return a time in the unit that people would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 @contextmanager

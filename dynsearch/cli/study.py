@@ -180,3 +180,10 @@ def study(
     from dynsearch.cli.frontier import print_frontier
 
     print_frontier(study.results, folder, recipe.budget, as_json=as_json)
+    if not as_json:
+        name = folder.name if studies_root == Path("studies") else shlex.quote(str(folder.path))
+        budget = f"{recipe.budget:g}"
+        click.echo(
+            f"\nReport: {folder.path / 'report.html'}; open it in a browser to compare plans and choose a point.\n"
+            f"Next: dynsearch export {name} {recipe.measure.option} {budget} --output {folder.name}-{budget}"
+        )

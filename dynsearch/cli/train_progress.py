@@ -21,12 +21,14 @@ class TrainProgress:
 
     Args:
         num_epochs: How many there are.
+        num_exits: Of the plan.
         bars: A terminal's bars; without them every epoch is a line.
         quiet: Show nothing.
         loggers: Experiment trackers.
     """
 
     num_epochs: int
+    num_exits: int
     bars: TrainingBars | None
     quiet: bool
     loggers: Sequence[TrialLogger]
@@ -34,13 +36,13 @@ class TrainProgress:
     def step(self, report: StepReport) -> None:
         """Move the bar."""
         if self.bars:
-            self.bars.step(0, "", report)
+            self.bars.step(0, "", report, self.num_exits)
 
     def epoch(self, report: EpochReport) -> None:
         """Say what an epoch did."""
         for logger in self.loggers:
             logger.epoch(0, report)
-        self.write(epoch_line(report, self.num_epochs))
+        self.write(epoch_line(report, self.num_epochs, self.num_exits))
 
     def write(self, text: str) -> None:
         """Show a text beside the bars."""
@@ -63,4 +65,4 @@ def training_progress(
             stack.callback(logger.close)
             logger.started(0, plan)
         bars = None if quiet or not sys.stdout.isatty() else stack.enter_context(training_bars())
-        yield TrainProgress(num_epochs, bars, quiet=quiet, loggers=loggers)
+        yield TrainProgress(num_epochs, len(plan.exits), bars, quiet=quiet, loggers=loggers)

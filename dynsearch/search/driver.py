@@ -29,7 +29,9 @@ from dynsearch.study.record import (
 )
 from dynsearch.study.saved_frontiers import solved_once
 from dynsearch.thresholds import OperatingPoint
+from dynsearch.training.loop import EpochReport
 from dynsearch.training.made import SCORES, WEIGHTS, key_in
+from dynsearch.training.progress import StepReport
 
 _RETRIED = (End.MEMORY, End.DIED, End.DEVICE)  # once for each kind
 _TICK_SECONDS = 0.5  # how often signals are looked for
@@ -57,8 +59,11 @@ class Observer(Protocol):
     def noted(self, line: str) -> None:
         """Something was done or found that is worth a line."""
 
-    def advanced(self, name: str, done: int, total: int) -> None:
-        """So many epochs are finished of a training that is no trial."""
+    def staged(self, stage: str, place: int, total: int) -> None:
+        """The ``place``-th of ``total`` begins in this stage of the study; 0 of 0 where it is one thing."""
+
+    def advanced(self, name: str, exits: float, epochs: int, report: EpochReport | StepReport) -> None:
+        """A training that is no trial went on: its loss is over so many ``exits``, of so many epochs."""
 
     def exhausted(self) -> None:
         """The space seems to hold no further plan under the budget; the study ends with what it has."""
@@ -143,6 +148,7 @@ class Driver:
                 proposals.claims.release(found[0].number)
             elif found:
                 self.notes.begun(*found)
+                self.observer.staged("plan", *proposals.place)
                 self.observer.started(found[0].number, found[1])
                 if (self.folder.trial(found[0].number) / WEIGHTS).is_file():
                     self.observer.noted(f"trial {found[0].number} is trained already")

@@ -67,6 +67,11 @@ class Proposals:
                 self.claims.release(trial.number)
         return None
 
+    @property
+    def place(self) -> tuple[int, int]:
+        """Which one is trained now, and how many are wanted."""
+        return self._known.num_taken - self._known.num_running + len(self.claims.held), self.num_trials
+
     def _left_behind(self) -> Trial | None:
         for orphan in self._known.running():
             if orphan.number not in self.claims.held and self.claims.take(orphan.number):

@@ -167,7 +167,7 @@ class Silent:
 
     def __init__(self):
         self.refusals, self.retries, self.ends, self.was_exhausted = [], [], [], False
-        self.notes = []
+        self.notes, self.stages = [], []
 
     def refused(self, number, plan, reason):
         self.refusals.append((number, reason))
@@ -184,7 +184,10 @@ class Silent:
     def noted(self, line):
         self.notes.append(line)
 
-    def advanced(self, name, done, total):
+    def staged(self, stage, place, total):
+        self.stages.append((stage, place, total))
+
+    def advanced(self, name, exits, epochs, report):
         pass
 
     def ended(self, number, point, error):

@@ -40,7 +40,7 @@ def page_data(facts: StudyFacts) -> dict[str, Any]:
         "budget": facts.budget,
         "measure": {
             "unit": measure.unit, "perVideo": measure.per_video, "axis": measure.axis, "meaning": measure.meaning,
-            "option": f"--{measure.budget_name.replace('_', '-')}" if measure == COUNTED else "--budget",
+            "option": measure.option,
         },
         "classes": facts.class_names,
         "numTest": facts.chosen.test.num_videos,

@@ -19,6 +19,7 @@ from dynsearch.network.weights.files import load_strictly, read_tensors, save_te
 from dynsearch.plan import Plan
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.search.driver import Observer
+from dynsearch.search.one_shot.sandwich import OTHERS_WEIGHT
 from dynsearch.search.one_shot.scoring import SPLIT, fill_grid, open_grid
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.search.one_shot.training import order_file, trained_one_shot
@@ -124,7 +125,9 @@ class Library:
             self._last = None
             folder = self.folder / shape.folder_name
             epochs = self.settings.training(self.config).epochs
+            exits = self.space.exits.max_depth - self.space.exits.min_depth + 1 + OTHERS_WEIGHT
             if not (folder / WEIGHTS).is_file():
+                self.observer.staged("one-shot network", 0, 0)
                 self.observer.noted(f"one-shot network for {shape}: {epochs} epochs")
             network = trained_one_shot(
                 shape,
@@ -135,7 +138,7 @@ class Library:
                 folder,
                 seed=self.seed,
                 run=self.run,
-                on_epoch=lambda report: self.observer.advanced(str(shape), report.epoch, epochs),
+                on_report=lambda report: self.observer.advanced("one-shot network", exits, epochs, report),
             )
             self._last = (shape, network)
         return self._last[1]

@@ -12,7 +12,7 @@ from dynsearch.network.losses import ExitLoss
 from dynsearch.plan import Exit, Plan
 from dynsearch.space import SearchSpace
 
-_OTHERS_WEIGHT = 2.0
+OTHERS_WEIGHT = 2.0
 
 
 class TorchDraws:
@@ -78,7 +78,7 @@ def weighted(loss: ExitLoss, num_depths: int) -> ExitLoss:
         last = loss(logits_EBK[-1:], labels_B)
         alone = [loss(logits_EBK[[k, -1]], labels_B) - last for k in range(len(logits_EBK) - 1)]
         num_others = len(logits_EBK) - num_depths
-        weights = [_OTHERS_WEIGHT / max(num_others, 1)] * num_others + [1.0] * (num_depths - 1)
+        weights = [OTHERS_WEIGHT / max(num_others, 1)] * num_others + [1.0] * (num_depths - 1)
         return torch.stack([w * own for w, own in zip(weights, alone, strict=True)]).sum() + last
 
     return total

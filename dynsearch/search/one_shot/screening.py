@@ -54,6 +54,7 @@ class Screening:
         known = known_trunks(self.study)
         refusals = 0
         for trial in self._proposals():
+            self.observer.staged("order", min(len(known) + 1, self.num_trunks), self.num_trunks)
             if self._screen(trial, known):
                 refusals = 0
             else:

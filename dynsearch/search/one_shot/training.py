@@ -26,6 +26,7 @@ from dynsearch.training.device import pick_device
 from dynsearch.training.loop import EpochReport, train
 from dynsearch.training.made import STATE, WEIGHTS, Made, first_text, former_text, hashed
 from dynsearch.training.metrics_log import MetricsLog
+from dynsearch.training.progress import StepReport
 from dynsearch.training.refit import let_heads_wait
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
@@ -54,7 +55,7 @@ def trained_one_shot(
     *,
     seed: int,
     run: RunSettings = DEFAULT_RUN,
-    on_epoch: Callable[[EpochReport], None] | None = None,
+    on_report: Callable[[EpochReport | StepReport], None] | None = None,
 ) -> OneShotNetwork:
     """Return the one-shot network of ``shape``, trained; what is done already is read from ``folder``.
 
@@ -92,7 +93,7 @@ def trained_one_shot(
         if loaded:
             write_text(folder / "started.txt", "".join(f"{one}\n" for one in loaded))
         num_depths = space.exits.max_depth - space.exits.min_depth + 1
-        with MetricsLog(folder, on_epoch) as log:
+        with MetricsLog(folder, on_report) as log:
             train(
                 SandwichTraining(network, part, settings.cells_per_step),
                 source.loader("train", trunk, config, training=True, seed=seed),
@@ -101,6 +102,7 @@ def trained_one_shot(
                 seed=seed,
                 state=state,
                 on_epoch=log.add,
+                on_step=on_report,
                 loss=weighted(EXIT_LOSSES[config.exit_loss], num_depths),
             )
         save_weights(network, weights, made.text)

@@ -100,6 +100,10 @@ def test_what_reaches_the_frontier_says_whose_weights_it_has_and_was_predicted(s
         assert float(row["predicted_top1"]) == pytest.approx(expected)
     assert any("one-shot network for test_resnet, 4 frames of 32 px" in note for note in observer.notes)
     assert any("1 keep the network's own weights and 2 are trained alone" in note for note in observer.notes)
+    stages = [stage for stage, _, _ in observer.stages]
+    assert stages[0] == "order"
+    assert "one-shot network" in stages
+    assert ("plan", 1, 2) in observer.stages
 
 
 def test_a_trial_leaves_what_every_trial_leaves(study):
