@@ -27,6 +27,7 @@ from dynsearch.search.loggers import open_loggers
 from dynsearch.search.run import run_study as carry_out
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.frontier_files import draw_on
+from dynsearch.study.notes import show_frontier
 from dynsearch.study.origin import Origin
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import load_recipe, recipe_name
@@ -253,6 +254,7 @@ def run_recipe(
             anew=anew,
         )
     make_report(folder, folder.path / "report.html", source.dataset.splits["test"], results)
+    show_frontier(open_record(folder), folder, results)
     return Study(folder, folder.recipe(), results)
 
 

@@ -88,6 +88,32 @@ def study_note(
     return "\n\n".join(parts)
 
 
+def screening_note(name: str, measure: CostMeasure) -> str:
+    """Return a note on the study that lists the plans that the one-shot network was asked about."""
+    return "\n\n".join(
+        [
+            "**Predictions, not results.**",
+            f"Top-1 and {measure.unit} are what one network, trained for all plans with an exit on every cell, gives "
+            "with a plan's exits, on calibration, as expected on new videos. A plan that is trained alone reaches "
+            "more; what counts here is the order of the plans.",
+            f"The most promising ones are trained alone: their results are in the study {escape(name)}. Its report "
+            "shows what was promised and what came.",
+            "A trial is a plan within the budget; *is_best* marks the most accurate of its frame order. Pruned trials "
+            "are frame orders over the budget or known already.",
+        ]
+    )
+
+
+def screened_note(plan: Plan, point: OperatingPoint, expected: float) -> str:
+    """Return a note on a plan that was screened, with its thresholds; ``expected`` is its top-1 on new videos."""
+    thresholds = " ".join(map(threshold_text, point.thresholds))
+    return (
+        f"**A prediction: top-1 {percent(expected)} at {cost_text(point.cost)} {point.measure.per_video}**, by the "
+        f"one-shot network on calibration.\n\n{escape(plan)}\n\nThresholds {escape(thresholds)}; leaving "
+        f"{escape(' '.join(percent(share, 0) for share in point.exit_share))}"
+    )
+
+
 def _plan(plan: Plan) -> list[str]:
     facts = [
         ("backbone", plan.backbone),

@@ -3,27 +3,33 @@
 Written before a trial is told: Optuna changes nothing of a trial that has ended.
 """
 
+import contextlib
 import functools
 import importlib.util
+import json
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
+from typing import Any
 
 import optuna
 from optuna.trial import Trial
 
 from dynsearch.display.frontier_plot import plot_frontier
+from dynsearch.display.words import threshold_text
 from dynsearch.frontier import Frontier, share_interval
+from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.plan.grid_plot import plot_grid
-from dynsearch.report.notes import escape, plan_note, point_note, study_note
+from dynsearch.report.notes import escape, plan_note, point_note, screened_note, screening_note, study_note
 from dynsearch.scores import ExitScores
 from dynsearch.study.artifacts import artifact_store, attach
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
 from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.results import StudyResults
 from dynsearch.thresholds import OperatingPoint
 
 _POINTS_DRAWN = 200
@@ -117,20 +123,61 @@ def note_study(study: optuna.Study, recipe: StudyRecipe, origin: Origin | None) 
     _save_note(study, note)
 
 
-def _save_note(about: optuna.Study | Trial, text: str) -> None:
+def note_screening(study: optuna.Study, name: str, measure: CostMeasure) -> None:
+    """Write the note of the study that lists what the one-shot network says of plans."""
+    _save_note(study, screening_note(name, measure))
+
+
+def note_screened(
+    study: optuna.Study, trial_id: int, plan: Plan, point: OperatingPoint, expected: float
+) -> None:
+    """Write the note of a plan that was screened, ended or not; ``expected`` is its top-1 on new videos."""
+    about = SimpleNamespace(storage=study._storage, study=study, _trial_id=trial_id)
+    _save_note(about, screened_note(plan, point, expected))
+
+
+def show_frontier(study: optuna.Study, folder: StudyFolder, results: StudyResults) -> None:
+    """Show the frontier on calibration in the dashboard, and the files that a study ends with."""
+    figure = SimpleNamespace(to_json=lambda: json.dumps(_figure(results)))  # As plotly's own would be.
+    with warnings.catch_warnings(), contextlib.suppress(OSError):
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        plots = _dashboard("_custom_plot_data")
+        plots.save_plotly_graph_object(study, figure, graph_object_id="frontier")
+        for name in ("frontier.png", "report.html"):
+            if (folder.path / name).is_file():
+                attach(study, artifact_store(folder, follow=True), folder.path / name)
+
+
+def _figure(results: StudyResults) -> dict[str, Any]:
+    points, measure = [point.calibration for point in results.points], results.measure
+    texts = [
+        f"trial {point.key}, exits {results.plans[point.key].exits}<br>"
+        f"thresholds {' '.join(map(threshold_text, point.calibration.thresholds[:-1]))}"
+        for point in results.points
+    ]
+    line = {
+        "type": "scatter", "mode": "lines+markers", "x": [point.cost for point in points],
+        "y": [100 * point.worth for point in points], "text": texts, "name": "frontier",
+    }  # fmt: skip
+    axes = {"xaxis": {"title": {"text": measure.axis}}, "yaxis": {"title": {"text": "top-1 to expect (%)"}}}
+    title = {"text": "Frontier of all trained plans, chosen on calibration"}
+    return {"data": [line], "layout": {"title": title, **axes}}
+
+
+def _save_note(about: Any, text: str) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
-        _dashboard_note().save_note(about, text)
+        _dashboard("_note").save_note(about, text)
 
 
 @functools.cache
-def _dashboard_note() -> ModuleType:
-    """Return optuna-dashboard's module of notes alone: with all of it scikit-learn is loaded, 100 MB in a second."""
+def _dashboard(name: str) -> ModuleType:
+    """Return a module of optuna-dashboard alone: with all of it scikit-learn is loaded, 100 MB in a second."""
     package = importlib.util.find_spec("optuna_dashboard")
     assert package is not None
     assert package.submodule_search_locations
-    path = Path(package.submodule_search_locations[0]) / "_note.py"
-    spec = importlib.util.spec_from_file_location("optuna_dashboard._note", path)
+    path = Path(package.submodule_search_locations[0]) / f"{name}.py"
+    spec = importlib.util.spec_from_file_location(f"optuna_dashboard.{name}", path)
     if not path.is_file() or spec is None or spec.loader is None:  # Another version, laid out otherwise.
         return importlib.import_module("optuna_dashboard")
     module = importlib.util.module_from_spec(spec)

@@ -28,6 +28,7 @@ SHARED = {"weights": "shared"}
 """The attribute of a trial that is measured with the one-shot network's own weights, and not trained; also a fact of
 its results."""
 MADE = "made"  # a trial's attribute: the key of what made its results
+PLAN = "dynsearch:plan"  # a trial's system attribute; a user attribute, "plan", before
 _SETTINGS = "settings"  # the study's attribute with all that decides its results
 
 _log = logging.getLogger(__name__)
@@ -159,7 +160,8 @@ def set_budget(trial: Trial, excess: float, measure: CostMeasure) -> None:
 def describe_plan(trial: Trial, plan: Plan) -> None:
     """Record what the trial's parameters amount to."""
     trial.set_user_attr("plan_id", plan.plan_id)
-    trial.set_user_attr("plan", json.dumps(plan.to_dict()))
+    # A system attribute, which dashboards don't show: it is long.
+    trial.storage.set_trial_system_attr(trial._trial_id, PLAN, json.dumps(plan.to_dict()))
     trial.set_user_attr("family", family_name(plan))
     trial.set_user_attr("exits", str(plan.exits))
     trial.set_user_attr("frame_order", str(plan.frame_order))
@@ -186,8 +188,13 @@ def faults_of(trial: Trial) -> list[str]:
 
 def plan_of(trial: FrozenTrial) -> Plan:
     """Return the plan a recorded trial stands for."""
-    values: dict[str, Any] = json.loads(trial.user_attrs["plan"])
+    values: dict[str, Any] = json.loads(trial.system_attrs.get(PLAN) or trial.user_attrs["plan"])
     return Plan.from_dict(values)
+
+
+def has_plan(trial: FrozenTrial) -> bool:
+    """Return whether a recorded trial became a plan."""
+    return PLAN in trial.system_attrs or "plan" in trial.user_attrs
 
 
 def is_shared(trial: Trial | FrozenTrial) -> bool:

@@ -19,7 +19,7 @@ from dynsearch.scores.overlap import of_same_videos
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
 from dynsearch.study.predictions import expected_top1, one_shot_folder
-from dynsearch.study.record import finished, open_record, plan_of
+from dynsearch.study.record import finished, has_plan, open_record, plan_of
 from dynsearch.study.results import StudyResults, read_results
 
 _CURVE = 60  # points of a plan's own frontier
@@ -143,7 +143,7 @@ def _chosen(results: StudyResults, budget: float) -> MergedPoint[int]:
 
 def _trial(trial: FrozenTrial, left_out: Mapping[int, str]) -> TrialFacts:
     attributes = trial.user_attrs
-    plan = plan_of(trial) if "plan" in attributes else ", ".join(f"{k} {v}" for k, v in trial.params.items())
+    plan = plan_of(trial) if has_plan(trial) else ", ".join(f"{k} {v}" for k, v in trial.params.items())
     done = trial.state == TrialState.COMPLETE
     other = f"left out, on other videos: {left_out[trial.number]}" if trial.number in left_out else ""
     return TrialFacts(

@@ -13,9 +13,10 @@ import pytest
 from optuna.trial import TrialState
 
 from dynsearch.study.folder import StudyFolder
-from dynsearch.study.notes import DashboardNotes, note_study
+from dynsearch.study.notes import DashboardNotes, note_study, show_frontier
 from dynsearch.study.origin import Origin
 from dynsearch.study.record import describe_plan, open_record
+from dynsearch.study.results import read_results
 from tests.browser import chromium, needs_browser
 from tests.cli.runner import dynsearch
 from tests.search.toy import SPACE, ToyEvaluator, recipe, run
@@ -32,7 +33,10 @@ def run_noted(path, **changes):
     """A toy study with everything that the command writes for the dashboard."""
     folder, settings = StudyFolder(path), recipe(**changes)
     run(path, ToyEvaluator(fail_on={4}), notes=DashboardNotes(folder, settings.budget), **changes)
-    note_study(open_record(folder), settings, ORIGIN.add_to(folder))
+    study = open_record(folder)
+    note_study(study, settings, ORIGIN.add_to(folder))
+    (folder.path / "report.html").write_text("first")
+    show_frontier(study, folder, read_results(study, folder, solver="frontier"))
     return folder
 
 
@@ -50,12 +54,12 @@ def studies(tmp_path_factory):
 
 
 @contextlib.contextmanager
-def served(studies, name):
-    """The address of ``dynsearch dashboard`` on a study."""
+def served(studies, *names):
+    """The address of ``dynsearch dashboard`` on studies."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "dynsearch", "dashboard", name, "--port", str(port)]
+    command = [sys.executable, "-m", "dynsearch", "dashboard", *names, "--port", str(port)]
     process = subprocess.Popen(
         command, cwd=studies.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     )
@@ -85,8 +89,16 @@ def get(url):
 
 
 def detail(url):
-    (summary,) = json.loads(get(f"{url}/api/studies"))["study_summaries"]
-    return json.loads(get(f"{url}/api/studies/{summary['study_id']}?after=0"))
+    (study,) = details(url).values()
+    return study
+
+
+def details(url):
+    """All studies by name."""
+    return {
+        found["study_name"]: json.loads(get(f"{url}/api/studies/{found['study_id']}?after=0"))
+        for found in json.loads(get(f"{url}/api/studies"))["study_summaries"]
+    }
 
 
 def test_the_dashboard_shows_the_study(toy_url):
@@ -101,6 +113,47 @@ def test_the_dashboard_shows_the_study(toy_url):
     attributes = {item["key"] for item in finished["user_attrs"]}
     assert {"plan_id", "exits", "frame_order", "thresholds", "exit_share"} <= attributes
     assert {"num_exits", "frame_order"} <= {item["name"] for item in finished["params"]}
+
+
+def test_no_attribute_of_a_trial_stretches_its_page(toy_url):
+    for trial in detail(toy_url)["trials"]:
+        assert max(len(str(item["value"])) for item in trial["user_attrs"]) < 120
+
+
+def test_the_study_has_its_frontier_and_its_report(toy_url, studies):
+    study = detail(toy_url)
+    (plot,) = study["plotly_graph_objects"]
+    figure = json.loads(plot["graph_object"])
+    folder = StudyFolder(studies / "toy")
+    points = read_results(open_record(folder), folder, solver="frontier").points
+    assert figure["data"][0]["x"] == [point.calibration.cost for point in points]
+    assert figure["layout"]["xaxis"]["title"]["text"].startswith("GFLOPs per video")
+    (report,) = [item for item in study["artifacts"] if item["filename"] == "report.html"]
+    (studies / "toy" / "report.html").unlink()
+    (studies / "toy" / "report.html").write_text("written anew")
+    (summary,) = json.loads(get(f"{toy_url}/api/studies"))["study_summaries"]
+    assert get(f"{toy_url}/artifacts/{summary['study_id']}/{report['artifact_id']}") == b"written anew"
+
+
+def test_several_studies_are_shown_with_their_notes_and_artifacts(studies):
+    with served(studies, "toy", "running") as url:
+        found = details(url)
+        assert set(found) == {"toy", "running"}
+        for name, study in found.items():
+            own = open_record(StudyFolder(studies / name))
+            for trial in study["trials"]:
+                told = own.get_trials()[trial["number"]]
+                assert trial["state"] == told.state.name.capitalize()
+                if "plan_id" in told.user_attrs:
+                    assert told.user_attrs["plan_id"] in trial["note"]["body"]
+                for item in trial["artifacts"]:
+                    sent = get(
+                        f"{url}/artifacts/{trial['study_id']}/{trial['trial_id']}/{item['artifact_id']}"
+                    )
+                    assert (
+                        sent
+                        == (studies / name / "trials" / str(trial["number"]) / item["filename"]).read_bytes()
+                    )
 
 
 def test_artifacts_are_served_as_they_are_in_the_study(toy_url, studies):

@@ -13,7 +13,8 @@ from dynsearch.frontier.placements import PlacementPoint
 from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.space import SearchSpace
-from dynsearch.study.record import plan_of
+from dynsearch.study.notes import note_screened
+from dynsearch.study.record import PLAN, plan_of
 from dynsearch.thresholds import ExitPolicy
 
 TRUNK = "trunk_id"
@@ -88,23 +89,26 @@ def record_plans(
         plan = replace(trunk, exits=point.placement)
         if plan.plan_id not in there:
             replay = _replayed(proposal, space, point)
-            study.add_trial(
-                create_trial(
-                    params=replay.params,
-                    distributions=replay.distributions,
-                    values=_values(point),
-                    user_attrs=_attributes(trunk, plan, point, is_best=False),
-                    constraints={measure.name: excess},
-                    system_attrs={"constraints": [excess]},
-                )
+            trial = create_trial(
+                params=replay.params,
+                distributions=replay.distributions,
+                values=_values(point),
+                user_attrs=_attributes(trunk, plan, point, is_best=False),
+                constraints={measure.name: excess},
+                system_attrs={"constraints": [excess], PLAN: json.dumps(plan.to_dict())},
             )
+            number = study._storage.create_new_trial(study._study_id, template_trial=trial)
+            note_screened(study, number, plan, point.chosen, _values(point)[0])
     best = points[-1]
     replay = _replayed(proposal, space, best)
     for name in replay.distributions.keys() - proposal.params.keys():
         value = replay.distributions[name].to_internal_repr(replay.params[name])
         proposal.storage.set_trial_param(proposal._trial_id, name, value, replay.distributions[name])
-    for name, value in _attributes(trunk, replace(trunk, exits=best.placement), best, is_best=True).items():
+    plan = replace(trunk, exits=best.placement)
+    for name, value in _attributes(trunk, plan, best, is_best=True).items():
         proposal.set_user_attr(name, value)
+    proposal.storage.set_trial_system_attr(proposal._trial_id, PLAN, json.dumps(plan.to_dict()))
+    note_screened(study, proposal._trial_id, plan, best.chosen, _values(best)[0])
     study.tell(proposal, _values(best))
 
 
@@ -130,7 +134,6 @@ def _attributes(trunk: Plan, plan: Plan, point: PlacementPoint, *, is_best: bool
         TRUNK: trunk.plan_id,
         "is_best": is_best,
         "plan_id": plan.plan_id,
-        "plan": json.dumps(plan.to_dict()),
         "exits": str(plan.exits),
         "frame_order": str(plan.frame_order),
         "confidence": chosen.policy.confidence,

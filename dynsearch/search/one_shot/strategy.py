@@ -20,6 +20,7 @@ from dynsearch.search.one_shot.screening_record import Screened, screened
 from dynsearch.search.one_shot.training import SharedWeights, trunk_of
 from dynsearch.space import SearchSpace, space_family
 from dynsearch.study.folder import StudyFolder
+from dynsearch.study.notes import note_screening
 from dynsearch.study.predictions import one_shot_folder, save_prediction
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import line_up_once, open_record
@@ -76,6 +77,7 @@ def line_up(
     settings = (recipe.one_shot, recipe.training, recipe.seed)
     library = Library(home, space, source, *settings, observer, run, recipe.measure)
     screening = open_record(folder, create=recipe.measure, part="screening")
+    note_screening(screening, folder.name, recipe.measure)
     Screening(
         screening,
         space,

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import yaml
 from optuna.trial import TrialState
+from optuna_dashboard import get_note
 
 from dynsearch.errors import RecipeError, StudyError
 from dynsearch.frontier import solve_thresholds
@@ -104,6 +105,17 @@ def test_what_reaches_the_frontier_says_whose_weights_it_has_and_was_predicted(s
     assert stages[0] == "order"
     assert "one-shot network" in stages
     assert ("plan", 1, 2) in observer.stages
+
+
+def test_the_screening_says_that_its_figures_are_predictions(study):
+    _, folder, _ = study
+    screening = open_record(folder, part="screening")
+    assert get_note(screening).startswith("**Predictions, not results.**")
+    attributes = screening._storage.get_study_system_attrs(screening._study_id)
+    for trial in screening.get_trials(states=[TrialState.COMPLETE]):
+        note = "".join(attributes[f"dashboard:{trial._trial_id}:note_str:{i}"] for i in range(1))
+        assert f"top-1 {100 * trial.values[0]:.1f}% at" in note
+        assert max(len(str(value)) for value in trial.user_attrs.values()) < 120
 
 
 def test_a_trial_leaves_what_every_trial_leaves(study):
