@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install study test reliability reliability-page tests-page lint docs errors clean
+.PHONY: install study test reliability reliability-page tests-page lint docs fields errors clean
 
 # Installed once; again when the pinned versions change.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -37,10 +37,15 @@ lint: install
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-# The API reference from the docstrings, in build/docs; the guides are in docs/.
+# The guides, the fields of a recipe and the API reference as a site, in build/docs.
 docs: install
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[docs]'
-	$(BIN)/python docs/reference.py build/docs
+	$(BIN)/python docs/reference.py build/docs/api
+	$(BIN)/python docs/site.py build/docs
+
+# docs/fields.md, every field of a recipe and of a search space.
+fields: install
+	$(BIN)/python -m tests.docs.fields_page
 
 # docs/errors.md, every error message of the source.
 errors: install

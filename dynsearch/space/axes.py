@@ -20,7 +20,9 @@ class FrameGrid(Settings):
     """How many frames are sampled and into how many frame sets they are divided."""
 
     num_frames: int = Field(ge=1)
+    """Frames sampled from a video."""
     num_sets: int = Field(ge=1, le=MAX_SETS)
+    """Sets that they are divided into; an exit sees whole sets."""
 
     @model_validator(mode="after")
     def _divisible(self) -> FrameGrid:
@@ -40,10 +42,15 @@ class ExitChoices(Settings):
     """
 
     min_exits: int = Field(default=2, ge=1)
+    """Fewest exits of a plan."""
     max_exits: int = Field(default=5, ge=1)
+    """Most exits of a plan."""
     min_depth: int = Field(default=1, ge=1)
+    """Stages before the shallowest exit, at least."""
     max_depth: int = Field(ge=1)
+    """Stages before the deepest exit, at most."""
     last: Literal["full", "free"] = "full"
+    """``full``: the last exit sees everything; ``free``: it is sampled like the others."""
 
     @model_validator(mode="after")
     def _ordered(self) -> ExitChoices:
@@ -56,15 +63,23 @@ class SpaceAxes(Settings):
     """The choices of a search space that are no family's own."""
 
     backbones: Names
+    """timm's names of networks."""
     frames: Annotated[list[FrameGrid], Field(min_length=1)]
+    """Numbers of frames and of the sets that they are fed in."""
     image_sizes: Annotated[list[Annotated[int, Field(ge=8)]], Field(min_length=1)]
+    """Sides of the square that a network sees, in pixels."""
     frame_orders: Names
+    """Named orders in which sets are fed, for instance ``paper``."""
     order_moves: int = Field(default=0, ge=0)
     """Free orders: a named one, changed by up to this many moves of a set to another place."""
     temporal_shifts: Annotated[list[Literal["none", "online"]], Field(min_length=1)] = ["online"]
+    """Whether features of the frame fed before are mixed in."""
     across_groups: Annotated[list[bool], Field(min_length=1)] = [True]
+    """Whether that goes on from one group of the frame order to the next."""
     heads: Annotated[list[Annotated[str, accepted_by(head_kinds)]], Field(min_length=1)] = ["linear"]
+    """Kinds of exit heads."""
     exits: ExitChoices
+    """How many exits there are and where they may sit."""
 
     @model_validator(mode="after")
     def _orders_exist(self) -> SpaceAxes:

@@ -71,6 +71,7 @@ class StudyRecipe(Settings):
     num_trials: int = Field(default=20, ge=1)
     """``one-shot``: frame orders, with groups, shift and network, to screen; ``retrain``: plans to train."""
     seed: int = Field(default=0, ge=0)
+    """Of everything random: the same seed gives the same plans and the same frontier."""
     strategy: Literal["one-shot", "retrain"] | None = None
     """``one-shot`` trains a network for all plans, searches on its scores and trains the most promising plans
     alone; ``retrain`` trains every plan that is proposed. None: one-shot where all plans are grids."""
@@ -97,7 +98,9 @@ class StudyRecipe(Settings):
     frame_cache: FrameCacheConfig | None = None
     """Decoded frames kept on disk; none decodes videos in every epoch."""
     training: TrainingConfig = TrainingConfig()
+    """How networks are trained: its own section, below."""
     one_shot: OneShotConfig = OneShotConfig()
+    """Settings of the one-shot strategy: its own section, below."""
 
     @model_validator(mode="before")
     @classmethod

@@ -62,20 +62,24 @@ class TrainingConfig(Settings):
     """Highest learning rate, after warm-up. State it for one process with the batch size given: P processes
     train with P times as much (linear scaling, Goyal et al., 2017; they add five epochs of warm-up)."""
     momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Of ``sgd``."""
     nesterov: bool = False
     """Nesterov's form of momentum."""
     weight_decay: float = Field(default=5e-4, ge=0)
+    """Pull of weights towards zero in each step."""
     schedule: Literal["step", "cosine", "tanh", "poly"] = "step"
     """``step`` multiplies the learning rate by ``gamma`` at each milestone, ``cosine`` falls to zero, and so do timm's
     ``tanh`` and ``poly``."""
     milestones: tuple[int, ...] = (25, 35, 45)
     """Epochs at which ``step`` lowers the learning rate."""
     gamma: float = Field(default=0.1, gt=0, le=1)
+    """What ``step`` multiplies the learning rate by."""
     warmup_epochs: float = Field(default=0.0, ge=0)
     """Epochs, or parts of one, over which the learning rate rises linearly."""
     part_rates: dict[Part, Annotated[float, Field(gt=0)]] = {}
     """By name of a part of a network, what its learning rate is multiplied by. Families have different parts."""
     dropout: float = Field(default=0.5, ge=0, lt=1)
+    """Share of features that a head does not see in a training step."""
     grad_clip: float | None = Field(default=None, gt=0)
     """Largest norm of the gradient of all parameters; none means no limit."""
     amp: Literal["auto", "off", "bf16", "fp16"] = "auto"

@@ -20,9 +20,13 @@ class AdaFocusChoices(Choices):
     """
 
     global_backbones: Names
+    """Networks that glance at every frame."""
     local_backbones: Names
+    """Networks that look at the patches."""
     patch_sizes: Numbers
+    """Sides of a patch, in pixels."""
     patch_per: Annotated[list[Literal["frame", "video"]], Field(min_length=1)] = ["frame", "video"]
+    """Whether a patch is chosen for each frame, or for a video."""
     global_sizes: Annotated[list[Annotated[int, Field(ge=1)] | None], Field(min_length=1)] = [None]
     """Sides to which frames are reduced for the global network; null is the image size."""
     global_frames: Annotated[list[Annotated[int, Field(ge=1)] | None], Field(min_length=1)] = [None]
@@ -30,7 +34,9 @@ class AdaFocusChoices(Choices):
     temporal_shifts: Annotated[list[Literal["none", "online"]], Field(min_length=1)] = ["none"]
     """With one patch per frame; with one per video the shift is bidirectional."""
     policy_width: int = Field(default=1024, ge=2)
+    """Width of the policy's hidden layers."""
     classifier_width: int = Field(default=1024, ge=1)
+    """Width of the layer in front of the running maximum."""
 
     def check(self, axes: SpaceAxes) -> None:
         """Refuse patches and reduced frames that are larger than frames."""

@@ -22,10 +22,13 @@ class CompressionChoices(Choices):
     splits: Numbers
     """Stages in the head."""
     time_ratios: Numbers
+    """By what the number of frames is divided."""
     side_ratios: Numbers = [1]
+    """By what the sides of maps are divided."""
     num_exits: Numbers = [1]
     """Exits, evenly spread over the frames; more than one needs an online shift or none."""
     temporal_shifts: Annotated[list[Literal["none", "online", "bidirectional"]], Field(min_length=1)]
+    """Whether features of other frames are mixed in, and of which."""
 
     @model_validator(mode="after")
     def _fitting(self) -> CompressionChoices:
