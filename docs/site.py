@@ -15,8 +15,8 @@ PAGES = {
     "Begin": ("README", "quickstart", "which-command", "own-data", "choosing", "how-long"),
     "Use": ("reading-a-frontier", "calibrate", "trained-network", "training", "serving", "moving", "python"),
     "Understand": ("architecture", "one-shot", "families", "heads", "own-backbone", "bring", "scale"),
-    "Look up": ("fields", "errors", "reliability", "tests", "performance", "results", "results-placements", "results-thresholds",
-                "paper"),
+    "Look up": ("fields", "errors", "reliability", "tests", "performance", "results", "results-placements",
+                "results-thresholds", "paper"),
     "The project": ("CHANGELOG", "CONTRIBUTING", "SECURITY"),
 }  # fmt: skip
 

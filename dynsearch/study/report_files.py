@@ -62,6 +62,7 @@ def read_facts(folder: StudyFolder, results: StudyResults | None = None) -> Stud
         chosen=chosen,
         scores=results.scores,
         saving=results.saving,
+        shared=results.shared,
         trials=[_trial(trial, results.left_out) for trial in trials],
         metrics=[further_metrics(row) for row in results.rows()],
         families={name: part.points for name, part in families.items()} if len(families) > 1 else {},

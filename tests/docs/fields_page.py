@@ -29,9 +29,9 @@ SECTIONS = (
 )
 HEAD = """# Every field of a recipe and of a search space
 
-Generated from the source by `make fields`. A recipe is a YAML file in `studies/`, a search space one in `search_spaces/`;
-a command changes a field of the recipe by `--set section.field=value`. Fields of `run` say how a study is carried out and
-change no result; all others decide it.
+Generated from the source by `make fields`. A recipe is a YAML file in `studies/`, a search space one in
+`search_spaces/`; a command changes a field of the recipe by `--set section.field=value`. Fields of `run` say how a
+study is carried out and change no result; all others decide it.
 """
 
 

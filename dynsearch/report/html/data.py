@@ -86,7 +86,7 @@ def _plans(facts: StudyFacts, shown: Sequence[int], ids_N: NDArray[Any] | None) 
         room -= size
         plans[number] = {
             "trial": number,
-            **_in_words(facts.plans[number], test),
+            **_in_words(facts.plans[number], test, shared=number in facts.shared),
             "curve": [[point.cost, point.top1] for point in facts.curves.get(number, ())],
             "videos": videos if room >= 0 else None,
         }
@@ -94,7 +94,7 @@ def _plans(facts: StudyFacts, shown: Sequence[int], ids_N: NDArray[Any] | None) 
     return [plans[number] for number in shown]
 
 
-def _in_words(plan: Plan, test: ExitScores) -> dict[str, Any]:
+def _in_words(plan: Plan, test: ExitScores, *, shared: bool) -> dict[str, Any]:
     return {
         "id": plan.plan_id,
         "text": str(plan),
@@ -102,7 +102,7 @@ def _in_words(plan: Plan, test: ExitScores) -> dict[str, Any]:
         "fields": {
             "backbone": plan.backbone, "frames": f"{plan.num_frames} of {plan.image_size} px in {plan.num_sets} sets",
             "frame order": str(plan.frame_order), "temporal shift": str(plan.temporal_shift),
-            "exits": str(plan.exits), "exit head": plan.head, "options": str(plan.options or ""),
+            "exits": str(plan.exits), "exit head": plan.head, "weights": "the one-shot network's own" if shared else "trained alone", "options": str(plan.options or ""),
         },
         "exits": [
             {"name": str(exit_), "frames": plan.frames_seen(exit_), "depth": exit_.depth, "cost": own.cost,

@@ -1,6 +1,6 @@
 """What a report is made of."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -93,6 +93,7 @@ class StudyFacts:
         one_shot: None where no one-shot network was trained.
         made: When, where and in what time, by name.
         others: Studies that it is shown beside.
+        shared: The trials whose networks have the one-shot network's own weights.
     """
 
     name: str
@@ -121,6 +122,7 @@ class StudyFacts:
     one_shot: OneShotFacts | None = None
     made: Mapping[str, str] = field(default_factory=dict)
     others: Sequence[OtherStudy] = ()
+    shared: Collection[int] = ()
 
     @property
     def shown(self) -> list[int]:

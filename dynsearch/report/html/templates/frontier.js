@@ -101,7 +101,7 @@ function drawFrontier() {
     : "";
   const used = [...new Set(points.map((point) => point.plan))].sort((a, b) => a - b);
   fill("frontier-legend",
-    used.map((place) => key(`trial ${data.plans[place].trial}: ${data.plans[place].fields.exits} (${many(points.filter((p) => p.plan === place).length, "point")})`, colour(place), shapeOf(place))),
+    used.map((place) => key(`trial ${data.plans[place].trial}: ${data.plans[place].fields.exits}${data.plans[place].fields.weights.startsWith("the") ? ", shared weights" : ""} (${many(points.filter((p) => p.plan === place).length, "point")})`, colour(place), shapeOf(place))),
     data.others.map((other, number) => key(`${other.name}: ${other.dataset}`, `study s${number % 4}`, "square")),
     key("95% interval", "band", "area"), key("chosen", "chosen", "diamond"), key("full inference", "full", "cross"),
     maps.length ? key("mAP of the same points", "map") : null, key("budget", "budget", "rule"),
