@@ -124,7 +124,7 @@ def test_a_study_loads_neither_the_dashboard_nor_what_that_brings():
     """They would cost every process of a study a second and 100 MB."""
     code = (
         "import sys, dynsearch.api.study, dynsearch.export.loaded, dynsearch.study.notes as notes\n"
-        "assert notes._dashboard_note().save_note.__doc__\n"
+        "assert notes._dashboard('_note').save_note.__doc__\n"
         "print(sorted({'optuna_dashboard', 'sklearn', 'scipy.stats', 'matplotlib', 'ray'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

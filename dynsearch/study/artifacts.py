@@ -12,6 +12,7 @@ from optuna.artifacts import FileSystemArtifactStore, get_all_artifact_meta, upl
 from optuna.artifacts.exceptions import ArtifactNotFound
 from optuna.trial import Trial
 
+from dynsearch.errors import DynsearchError
 from dynsearch.files import written_whole
 from dynsearch.study.folder import StudyFolder
 
@@ -68,6 +69,6 @@ class SeveralStores:
 
     def write(self, artifact_id: str, content_body: BinaryIO) -> None:
         """Refuse."""
-        raise OSError("studies that are only compared are not written to")
+        raise DynsearchError("studies that are only compared are not written to")
 
     remove = write

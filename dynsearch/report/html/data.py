@@ -102,7 +102,8 @@ def _in_words(plan: Plan, test: ExitScores, *, shared: bool) -> dict[str, Any]:
         "fields": {
             "backbone": plan.backbone, "frames": f"{plan.num_frames} of {plan.image_size} px in {plan.num_sets} sets",
             "frame order": str(plan.frame_order), "temporal shift": str(plan.temporal_shift),
-            "exits": str(plan.exits), "exit head": plan.head, "weights": "the one-shot network's own" if shared else "trained alone", "options": str(plan.options or ""),
+            "exits": str(plan.exits), "exit head": plan.head,
+            "weights": "the one-shot network's own" if shared else "trained alone", "options": str(plan.options or ""),
         },
         "exits": [
             {"name": str(exit_), "frames": plan.frames_seen(exit_), "depth": exit_.depth, "cost": own.cost,
