@@ -28,7 +28,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.scores.calibration import calibrate_exits
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.scores.foreign import meant
-from dynsearch.scores.groups import load_groups
+from dynsearch.scores.groups import load_groups, with_labels
 from dynsearch.scores.overlap import check_disjoint, differences
 from dynsearch.scores.spread import groups_note
 from dynsearch.scores.suspicions import from_probabilities, suspicions
@@ -69,6 +69,7 @@ def calibrate(
     by: str | Sequence[str] | None = None,
     groups: str | None = None,
     check: ScoresLike | None = None,
+    labels: str | os.PathLike[str] | None = None,
     rematch: ScoresLike | None = None,
     **options: object,
 ) -> Calibration:
@@ -98,7 +99,8 @@ def calibrate(
             group of each video.
         groups: What videos share with others (people, cameras, source files), for all scores that are files: a column
             of the tables, or a file with columns ``video_id`` and ``group``. Intervals, promises, tests count groups.
-        check: Unlabelled scores of new videos: whether they stop as expected.
+        check: Scores of new videos: whether they stop as expected, and, if they are labelled, are as often right.
+        labels: Classes of some of these videos: a file with columns ``video_id`` and ``label``.
         rematch: Unlabelled scores of new videos: thresholds that restore the stop rates.
         options: The solver's own.
 
@@ -122,11 +124,14 @@ def calibrate(
         by=by,
         options=options,
     )
+    if labels is not None and check is None:
+        raise InputError("labels are those of the videos to check", hint="Give their scores with --check")
     if not request.chooses_a_point:
         for name, wanted in [
             ("by_class", by_class),
             ("by", by),
             ("check", check),
+            ("labels", labels),
             ("rematch", rematch),
             ("safe", safe),
         ]:
@@ -151,7 +156,7 @@ def calibrate(
         found,
         notes=[*found.notes, *said, *doubt],
         groups=views,
-        drift=None if checked is None else check_drift(point, checked),
+        drift=None if checked is None else check_drift(point, checked, _labelled(checked, labels)),
         rematched=None if rematching is None else restored(point, rematching),
         point_map=_map(point, calibration),
         applied_map=_map(point, other),
@@ -179,7 +184,7 @@ def _found(
     curve = solve_thresholds(calibration, request.solver, confidence=confidence, **options)
     point = _choose(request, curve, calibration)
     if options.get("max_drop") is not None and set(curve[0].thresholds[:-1]) == {math.inf}:
-        enough = 2 * enough_videos(options["max_drop"] / 2, options["max_drop"], options["delta"])
+        enough = enough_videos(options["max_drop"] / 2, options["max_drop"], options["delta"] / 2)
         notes.append(
             f"{calibration.num_videos} videos show this promise of the full network only; thresholds that keep"
             f" it twice over would be shown by about {enough}"
@@ -312,6 +317,11 @@ def _choose(request: Request, curve: Frontier, calibration: ExitScores) -> Opera
         delta = _SAFE_DELTA if request.delta is None else request.delta
         return safe_best_under(curve, calibration, request.budget, delta=delta)
     return curve.best_under(request.budget)
+
+
+def _labelled(scores: ExitScores, labels: str | os.PathLike[str] | None) -> ExitScores | None:
+    """Return the scores of those videos whose labels are known, from their own file or another."""
+    return (scores if scores.has_truth else None) if labels is None else with_labels(scores, labels)
 
 
 def _map(point: OperatingPoint, scores: ExitScores | None) -> float | None:

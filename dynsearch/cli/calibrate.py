@@ -10,7 +10,7 @@ from dynsearch.cli.options import UserPath, any_budget, budget, force, plugins
 OWN_FRONTIER = r"\A\w+,top1,threshold_0,"
 OWN_POLICY = r"\Aplan_id: .*\nconfidence: .*\nthresholds:\n"
 """How these files begin."""
-_ABOUT_A_POINT = ("by_class", "by", "check", "rematch", "safe")
+_ABOUT_A_POINT = ("by_class", "by", "check", "labels", "rematch", "safe")
 _FILE = UserPath(dir_okay=False, path_type=Path)
 
 
@@ -97,7 +97,14 @@ _FILE = UserPath(dir_okay=False, path_type=Path)
     help="What videos share with others (people, cameras, source files), in the same form: intervals, promises and "
     "tests then count groups. Default: the scores' own group.",
 )
-@click.option("--check", type=_FILE, help="Unlabelled scores of new videos: do they stop as expected?")
+@click.option(
+    "--check",
+    type=_FILE,
+    help="Scores of new videos: do they stop as expected, and, if they are labelled, are they as often right?",
+)
+@click.option(
+    "--labels", type=_FILE, help="Classes of some of these videos: a .csv with columns video_id and label."
+)
 @click.option("--rematch", type=_FILE, help="Unlabelled scores of new videos: restore the stop rates.")
 @click.option(
     "--json", "as_json", is_flag=True, help="Print the chosen point and the whole frontier as JSON."
@@ -140,7 +147,7 @@ def calibrate(**options: Any) -> None:
             (policy_file, OWN_POLICY),
             (outputs["report_file"], OWN_PAGE),
         ],
-        [options[name] for name in ("scores", "test", "check", "rematch", "by", "groups")],
+        [options[name] for name in ("scores", "test", "check", "rematch", "by", "groups", "labels")],
         force=options.pop("force"),
     )
     costs, qs = options.pop("costs"), options.pop("qs")

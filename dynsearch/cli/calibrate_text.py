@@ -126,10 +126,21 @@ def _point_lines(result: Calibration, point: OperatingPoint) -> list[str]:
                 f"  mAP on the {what} scores: {100 * value:.2f}%, ranked by {result.activation} "
                 "(top-1 counts any label of a video as right)"
             )
-    if result.drift is not None:
-        moved = "moved beyond chance" if result.drift.moved() else "as expected"
-        shares = " ".join(f"{100 * share:.0f}" for share in result.drift.exit_share)
-        lines += ["", f"new videos: {moved}; {result.measure.text(result.drift.cost)}, {shares} % stop"]
+    if (drift := result.drift) is not None:
+        moved = "moved beyond chance" if drift.moved() else "as expected"
+        shares = " ".join(f"{100 * share:.0f}" for share in drift.exit_share)
+        lines += ["", f"new videos: {moved}; {result.measure.text(drift.cost)}, {shares} % stop"]
+        if drift.top1 is None:
+            lines.append(
+                "  exits and cost do not tell accuracy: a network that is as sure as before and more often wrong is not"
+                " seen; --labels FILE with the classes of some of the videos tests it"
+            )
+        else:
+            said = "other than expected beyond chance" if drift.other_top1() else "as expected"
+            lines.append(
+                f"  top-1 of {drift.num_labelled} labelled ones: {said}; {100 * drift.top1:.1f}%, expected "
+                f"{100 * point.worth:.1f}% (chance of such a difference {100 * drift.top1_p_value:.2g}%)"
+            )
     if result.rematched is not None:
         lines += ["", "thresholds that restore the stop rates on the new videos:"]
         lines += [

@@ -47,6 +47,12 @@ from dynsearch.cli import options
     help="Videos that go through the network together.",
 )
 @options.max_waiting
+@click.option(
+    "--monitor",
+    type=options.UserPath(dir_okay=False, path_type=Path),
+    help="Count in this file where videos stop and what they cost, from run to run, and say when that leaves what was "
+    "promised.",
+)
 @options.as_json
 def predict(
     bundle: Path,
@@ -61,6 +67,7 @@ def predict(
     runtime: str,
     batch_size: int,
     max_waiting: int | None,
+    monitor: Path | None,
     as_json: bool,
 ) -> None:
     """Label each VIDEO with BUNDLE, and show the exit used and what it cost.
@@ -82,21 +89,27 @@ def predict(
         raise click.UsageError(
             "--runtime and --max-waiting are for files; a stream's frames are computed as they come."
         )
+    if monitor and (budget, any_budget) != (None, None):
+        raise click.UsageError("--monitor is about the bundle's own budget; leave out the other one.")
     from dynsearch.export import Bundle
 
-    Bundle.load(bundle)  # What is wrong with it is said before torch is imported.
+    loaded_bundle = Bundle.load(bundle)  # What is wrong with it is said before torch is imported.
     from dynsearch.cli import predict_run
     from dynsearch.data.video_sources import find_videos
     from dynsearch.export.annotate import OWN_VIDEO
     from dynsearch.export.loaded import LoadedNetwork
+    from dynsearch.export.monitor import OWN_MONITOR, ExitMonitor
     from dynsearch.files import check_outputs
 
     videos = tuple(map(os.path.expanduser, videos))
     paths = [] if stream else find_videos(videos)
-    check_outputs([(annotate, OWN_VIDEO)], [bundle, *videos, *paths], force=force)
+    outputs = [(annotate, OWN_VIDEO), (monitor, OWN_MONITOR)]
+    check_outputs(outputs, [bundle, *videos, *paths], force=force)
+    counting = None if monitor is None else ExitMonitor(loaded_bundle, monitor)
     if stream:
         own = LoadedNetwork(bundle).at(budget, budget=any_budget)
-        predict_run.label_stream(own, videos[0], window, annotate, as_json=as_json)
+        with predict_run.counted(counting):
+            predict_run.label_stream(own, videos[0], window, annotate, counting, as_json=as_json)
         return
     if annotate and len(paths) > 1:
         raise click.UsageError(f"--annotate takes one VIDEO, got {len(paths)}.")
@@ -104,5 +117,7 @@ def predict(
     name, _ = loaded.ready
     click.echo(f"dynsearch: runtime {name}", err=True)
     answers = loaded.predictions(paths, batch=batch_size, max_waiting=max_waiting)
-    if predict_run.label_files(loaded, paths, answers, annotate, as_json=as_json):
+    with predict_run.counted(counting):
+        failed = predict_run.label_files(loaded, paths, answers, annotate, counting, as_json=as_json)
+    if failed:
         raise SystemExit(1)

@@ -12,6 +12,7 @@ from dynsearch.data.stream import stream_frames
 from dynsearch.errors import VideoError
 from dynsearch.export.annotate import AnnotatedVideo, annotated_video
 from dynsearch.export.loaded import LoadedNetwork, Prediction
+from dynsearch.export.monitor import ExitMonitor
 from dynsearch.export.stream import WindowAnswer, answers_online, predict_stream
 
 
@@ -20,6 +21,7 @@ def label_files(
     paths: Sequence[Path],
     answers: Iterable[Prediction | VideoError],
     annotate: Path | None,
+    monitor: ExitMonitor | None = None,
     *,
     as_json: bool,
 ) -> int:
@@ -35,6 +37,7 @@ def label_files(
             if as_json:
                 click.echo(json.dumps({"video": str(path), "error": str(answer)}))
             continue
+        _count(monitor, answer)
         if as_json:
             click.echo(json.dumps({"video": str(path), **answer.measure.spelled(asdict(answer))}))
         else:
@@ -45,7 +48,13 @@ def label_files(
 
 
 def label_stream(
-    loaded: LoadedNetwork, source: str, window: float, annotate: Path | None, *, as_json: bool
+    loaded: LoadedNetwork,
+    source: str,
+    window: float,
+    annotate: Path | None,
+    monitor: ExitMonitor | None = None,
+    *,
+    as_json: bool,
 ) -> None:
     """Print the label of every window of a stream as soon as it is known.
 
@@ -67,6 +76,7 @@ def label_stream(
             if isinstance(event, WindowAnswer):
                 num_answers += 1
                 lines = _lines(event.prediction)
+                _count(monitor if event.complete else None, event.prediction)
                 _print_window(event, as_json=as_json)
             elif video:
                 video.add(event.seconds, event.rgb(), (f"{event.seconds:.1f} s", *lines))
@@ -76,6 +86,22 @@ def label_stream(
             where=source,
             hint="Give a shorter --window, or read it without --stream",
         )
+
+
+@contextmanager
+def counted(monitor: ExitMonitor | None) -> Iterator[None]:
+    """Keep what the monitor counted in the end, however that comes, and say it."""
+    try:
+        yield
+    finally:
+        if monitor is not None:
+            monitor.keep()
+            click.echo(f"dynsearch: {monitor.text()}", err=True)
+
+
+def _count(monitor: ExitMonitor | None, answer: Prediction) -> None:
+    if monitor is not None and (said := monitor.count(answer.exit - 1)):
+        click.echo(f"dynsearch: {said}", err=True)
 
 
 def _print_window(answer: WindowAnswer, *, as_json: bool) -> None:

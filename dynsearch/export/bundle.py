@@ -19,6 +19,7 @@ from dynsearch.export.ownership import (
     CONTENTS,
     FILES,
     HUB_WEIGHTS,
+    PROMISE,
     clear,
     marked,
     weights_digest,
@@ -27,6 +28,7 @@ from dynsearch.files import read_json, read_yaml, write_text, written_whole, yam
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
 from dynsearch.plugins import portable, require
+from dynsearch.scores.spread import Spread
 from dynsearch.scores.storage import read_arrays
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import split_settings
@@ -81,6 +83,33 @@ class Bundle:
         if not isinstance(values, dict) or not all(isinstance(value, list) for value in values.values()):
             raise BundleError("holds no lists of contents", where=str(path), hint="Export the bundle again")
         return {split: set(map(str, digests)) for split, digests in values.items()}
+
+    def promised(self) -> OperatingPoint | None:
+        """Return what its thresholds achieved on test; None in older bundles.
+
+        Raises:
+            BundleError: The file that says so can't be read, or is of another policy.
+        """
+        path = self.folder / PROMISE
+        if not path.is_file():
+            return None
+        try:
+            values = read_json(path, BundleError)
+            spread = Spread(**values["spread"]) if values["spread"] else None
+            share, videos = tuple(map(float, values["exit_share"])), int(values["num_videos"])
+            found = OperatingPoint(
+                self.policy, float(values["top1"]), float(values["cost"]), share, videos, self.recipe.measure,
+                spread=spread,
+            )  # fmt: skip
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(
+                f"is damaged: {error}", where=str(path), hint="Export the bundle again"
+            ) from error
+        if len(share) != len(self.plan.exits) or values["thresholds"] != list(
+            map(str, self.policy.thresholds)
+        ):
+            raise BundleError("is of other thresholds", where=str(path), hint="Export the bundle again")
+        return found
 
     def root(self, dataset: str | None, given: Path | None) -> Path | None:
         """Return a data set's folder: ``given``, or for the bundle's own where it lay last; None where unknown."""
@@ -192,6 +221,7 @@ def write_bundle(
         with written_whole(target) as temporary:
             shutil.copyfile(weights, temporary)
     (folder / CONTENTS).unlink(missing_ok=True)
+    write_text(folder / PROMISE, json.dumps(_promise(point.test), indent=1))
     if data is not None:
         write_text(folder / CONTENTS, json.dumps(data.contents()))
     if data is not None and root is not None:
@@ -199,6 +229,17 @@ def write_bundle(
     for name in FILES:
         write_text(folder / name, texts[name])
     return Bundle.load(folder)
+
+
+def _promise(point: OperatingPoint) -> dict[str, object]:
+    return {
+        "thresholds": list(map(str, point.thresholds)),
+        "exit_share": point.exit_share,
+        "num_videos": point.num_videos,
+        "top1": point.top1,
+        "cost": point.cost,
+        "spread": point.spread and point.spread._asdict(),
+    }
 
 
 def class_names_in(path: Path) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
 from dynsearch.errors import BundleError
 from dynsearch.export.bundle import Bundle
-from dynsearch.export.ownership import BUDGETS, CARD, FILES, HUB_WEIGHTS, UNMARKED
+from dynsearch.export.ownership import BUDGETS, CARD, FILES, HUB_WEIGHTS, PROMISE, UNMARKED
 from dynsearch.files import written_whole
 from dynsearch.training.made import WEIGHTS
 
@@ -26,7 +26,7 @@ def write_hub_files(bundle: Bundle, folder: Path) -> None:
         raise BundleError(
             "is not a bundle's card", where=str(card), hint="Give another folder, or move it away"
         )
-    for source in (*(bundle.folder / name for name in (*FILES, CARD, BUDGETS)), bundle.weights):
+    for source in (*(bundle.folder / name for name in (*FILES, CARD, BUDGETS, PROMISE)), bundle.weights):
         if source.is_file():
             name = HUB_WEIGHTS if source == bundle.weights else source.name
             with written_whole(folder / name) as temporary:
@@ -46,7 +46,7 @@ def download(model_id: str, **options: Any) -> Path:
     if os.path.isdir(model_id):
         return Path(model_id)
     try:
-        wanted = [*FILES, HUB_WEIGHTS, WEIGHTS, BUDGETS]
+        wanted = [*FILES, HUB_WEIGHTS, WEIGHTS, BUDGETS, PROMISE]
         return Path(snapshot_download(model_id, allow_patterns=wanted, **options))
     except (HfHubHTTPError, LocalEntryNotFoundError) as error:
         raise BundleError(

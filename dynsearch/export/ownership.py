@@ -20,6 +20,8 @@ BUDGETS = "budgets.safetensors"
 """Networks and points for all budgets."""
 CONTENTS = "contents.json"
 """What tells the content of the videos apart that it was trained and measured on, by split."""
+PROMISE = "promise.json"
+"""What the operating point achieved on test, which ``predict --monitor`` compares with."""
 
 _TRAINED = (*SCORES.values(), "frontier-calibration.npz", STATE, "metrics.jsonl", "tensorboard", "bases", HUB_WEIGHTS,
             "config.json")  # fmt: skip
@@ -62,7 +64,7 @@ def check_export(folder: Path, inputs: Iterable[Path], *, force: bool) -> None:
     names, problem = _names(folder), None
     if trained := names.intersection(_TRAINED):
         problem = f"holds {min(trained)}: a training, which would be lost"
-    elif others := names.difference(FILES, _GRAPHS, (WEIGHTS, CARD, CONTENTS, BUDGETS)):
+    elif others := names.difference(FILES, _GRAPHS, (WEIGHTS, CARD, CONTENTS, BUDGETS, PROMISE)):
         problem = f"holds {min(others)}, which no export wrote"
     elif names and not _untouched(folder):
         problem = "holds files that were changed since they were exported, or that no export wrote"
@@ -82,7 +84,7 @@ def check_training(folder: Path, plans: Sequence[Plan], inputs: Iterable[Path | 
         InputError: ``folder`` is an input, or holds one.
     """
     names, problem = _names(folder), None
-    others = names.difference(FILES, _TRAINED, _GRAPHS, (WEIGHTS, CARD, CONTENTS, BUDGETS))
+    others = names.difference(FILES, _TRAINED, _GRAPHS, (WEIGHTS, CARD, CONTENTS, BUDGETS, PROMISE))
     if others and not ("plan.yaml" in names and names.intersection(_TRAINED)):
         problem = f"holds {min(others)}, which no training wrote"
     elif "policy.yaml" in names and SCORES["test"] not in names:
@@ -122,7 +124,7 @@ def clear(folder: Path) -> None:
     names = _names(folder)
     if "plan.yaml" not in names or not names.intersection((WEIGHTS, *_TRAINED)):
         return
-    for name in ("policy.yaml", CONTENTS, BUDGETS, *_TRAINED):
+    for name in ("policy.yaml", CONTENTS, BUDGETS, PROMISE, *_TRAINED):
         if (folder / name).is_dir():
             shutil.rmtree(folder / name)
         else:

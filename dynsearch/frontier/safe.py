@@ -16,6 +16,8 @@ from dynsearch.scores import ExitScores
 from dynsearch.scores.spread import beyond
 from dynsearch.thresholds import OperatingPoint
 
+_UNSEEN = 2
+
 
 def cost_standard_error(point: OperatingPoint, scores: ExitScores) -> float:
     """Return the standard error of the mean cost per video of a point measured on ``scores``."""
@@ -31,7 +33,14 @@ def chance_of_exceeding(point: OperatingPoint, scores: ExitScores, budget: float
     error = cost_standard_error(point, scores)
     if error == 0:
         return float(not fits(point.cost, budget))
-    return beyond(budget - point.cost, error, point.spread.freedom if point.spread else math.inf)
+    return beyond(
+        budget - _expected_cost(point, scores), error, point.spread.freedom if point.spread else math.inf
+    )
+
+
+def _expected_cost(point: OperatingPoint, scores: ExitScores) -> float:
+    """Return the mean cost as if two videos more took all exits: points are chosen where videos happen to be cheap."""
+    return (point.num_videos * point.cost + _UNSEEN * scores.cost_E[-1]) / (point.num_videos + _UNSEEN)
 
 
 def safe_best_under(
@@ -49,6 +58,7 @@ def safe_best_under(
 
     def needed(point: OperatingPoint) -> float:
         margin = point.spread.times(1 - 2 * delta) if point.spread else float(ndtri(1 - delta))
-        return point.cost + margin * cost_standard_error(point, scores)
+        error = cost_standard_error(point, scores)
+        return _expected_cost(point, scores) + margin * error if error else point.cost
 
     return last_that_fits(frontier, budget, needed, scores.measure)

@@ -1,13 +1,14 @@
 """Groups of videos by name, from a column of the scores' own table or from a table of their own."""
 
 import os
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.errors import ScoresError
 from dynsearch.scores.exit_scores import ExitScores
-from dynsearch.scores.tables import is_table
+from dynsearch.scores.tables import class_numbers, is_table
 from dynsearch.tables import GROUP_COLUMNS, Table, composed, read_table, unmatched_rows
 
 MISSING = "missing"
@@ -46,6 +47,30 @@ def load_groups(
         groups = [group or name for group in groups]
         notes.append(f"{blank} of {len(groups)} videos have a blank for their group, and are shown as {name}")
     return np.array(groups, dtype=str), notes
+
+
+def with_labels(scores: ExitScores, path: str | os.PathLike[str]) -> ExitScores:
+    """Return those of the scores' videos that a table with columns ``video_id`` and ``label`` gives a class number.
+
+    Raises:
+        ScoresError: It can't be read, names none of the videos or one twice; or there are no logits.
+    """
+    table = read_table(path, ScoresError)
+    if scores.video_ids_N is None or scores.logits_ENK is None:
+        raise ScoresError("the scores have no video_ids and logits to match labels with", where=table.path)
+    names = [composed(name) for name in table.filled(_place(table, "video_id")).tolist()]
+    label_of = dict(zip(names, class_numbers(table, _place(table, "label")), strict=True))
+    if len(label_of) < len(names):
+        raise ScoresError("a video is there twice", where=table.path)
+    known_N = np.array([composed(name) in label_of for name in scores.video_ids_N.tolist()])
+    if known_N.sum() < len(label_of) or not known_N.any():
+        missing = len(label_of) - int(known_N.sum())
+        raise ScoresError(
+            f"{missing} of its {len(label_of)} videos are not among the scores", where=table.path
+        )
+    chosen = scores.select(known_N)
+    labels_N = np.array([label_of[composed(name)] for name in np.asarray(chosen.video_ids_N).tolist()])
+    return replace(chosen, labels_N=labels_N, correct_EN=None)
 
 
 def _place(table: Table, *names: str) -> int:

@@ -55,7 +55,7 @@ def load_scores(
     arrays: dict[str, Any] = {
         "confidence_EN": confidence_EN,
         "correct_EN": np.stack([_correct(table, place) for place in correct.values()]) if correct else None,
-        "labels_N": None if label is None else _labels(table, label),
+        "labels_N": None if label is None else class_numbers(table, label),
         "video_ids_N": None if video_id is None else table.filled(video_id),
         "groups_N": None if group is None else table.column(group),
     }
@@ -93,7 +93,8 @@ def _correct(table: Table, place: int) -> NDArray[np.bool_]:
     return numbers.astype(bool)
 
 
-def _labels(table: Table, place: int) -> NDArray[np.int64]:
+def class_numbers(table: Table, place: int) -> NDArray[np.int64]:
+    """Return the class numbers in a column; ScoresError where a cell holds none."""
     cells = table.column(place)
     for row, cell in enumerate(cells):
         if not re.fullmatch(r"-?[0-9]{1,18}(\.0*)?", cell):

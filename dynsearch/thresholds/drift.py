@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
+from scipy.special import chdtrc, ndtri
 
 from dynsearch.scores import ExitScores
 from dynsearch.scores.spread import Spread, beyond
 from dynsearch.thresholds.geometric import threshold_for_count
-from dynsearch.thresholds.operating_point import OperatingPoint
+from dynsearch.thresholds.operating_point import OperatingPoint, evaluate_points
 from dynsearch.thresholds.policy import ExitPolicy
 
 _SIMULATIONS = 4000
@@ -32,20 +32,34 @@ class Drift:
         cost: Their mean cost per video.
         share_p_value: Chance of exit shares this far apart if nothing had changed.
         cost_p_value: Chance of mean costs this far apart if nothing had changed.
+        top1: Top-1 of the new videos whose labels are known; None where there are none.
+        num_labelled: How many these are.
+        top1_p_value: Chance of a top-1 this far from what was expected if nothing had changed.
     """
 
     exit_share: tuple[float, ...]
     cost: float
     share_p_value: float
     cost_p_value: float
+    top1: float | None = None
+    num_labelled: int = 0
+    top1_p_value: float = 1.0
 
     def moved(self, level: float = 0.01) -> bool:
         """Return whether exit shares or cost moved beyond chance; each is tested at half the level."""
         return min(self.share_p_value, self.cost_p_value) <= level / 2
 
+    def other_top1(self, level: float = 0.01) -> bool:
+        """Return whether top-1 of the labelled videos is another one than expected, beyond chance."""
+        return self.top1_p_value <= level
 
-def check_drift(point: OperatingPoint, scores: ExitScores, *, seed: int = 0) -> Drift:
+
+def check_drift(
+    point: OperatingPoint, scores: ExitScores, labelled: ExitScores | None = None, *, seed: int = 0
+) -> Drift:
     """Compare where new videos stop with where those stopped that the point was measured on; no labels are needed.
+
+    Top-1 is compared too on ``labelled``, those of them whose labels are known.
 
     Raises:
         PolicyError: The policy does not fit the scores.
@@ -54,7 +68,12 @@ def check_drift(point: OperatingPoint, scores: ExitScores, *, seed: int = 0) -> 
     exit_N = point.policy.first_exit(point.policy.confidence_of(scores))
     new_E = np.bincount(exit_N, minlength=scores.num_exits)
     spread = Spread.of(scores.groups, exit_N, scores.cost_E) if scores.groups else None
-    return drift_of(point, new_E, scores.cost_E, spread, seed=seed)
+    found = drift_of(point, new_E, scores.cost_E, spread, seed=seed)
+    if labelled is None:
+        return found
+    (now,) = evaluate_points([point], labelled)
+    p_value = _top1_p_value(point, now)
+    return replace(found, top1=now.top1, num_labelled=now.num_videos, top1_p_value=p_value)
 
 
 def drift_of(
@@ -99,6 +118,17 @@ def rematch(point: OperatingPoint, scores: ExitScores) -> ExitPolicy:
     return replace(point.policy, thresholds=(*thresholds, -math.inf))
 
 
+def _top1_p_value(old: OperatingPoint, new: OperatingPoint) -> float:
+    """Two-sided test that two shares are equal, as if each had one video more of either kind; by groups Student's t."""
+    errors = []
+    for point in (old, new):
+        top1, count = (point.top1 * point.num_videos + 1) / (point.num_videos + 2), point.num_videos
+        own = math.sqrt(top1 * (1 - top1) / count)
+        errors.append(max(own, point.spread.top1) if point.spread else own)
+    freedom = min(point.spread.freedom if point.spread else math.inf for point in (old, new))
+    return 2 * beyond(abs(old.worth - new.top1), math.hypot(*errors), freedom)
+
+
 def _worth(count_E: NDArray[np.int64], spread: Spread | None) -> NDArray[np.int64]:
     """Return counts of as many independent videos as would tell as much of exit shares."""
     if spread is None:
@@ -116,7 +146,11 @@ def _share_p_value(old_E: NDArray[np.int64], new_E: NDArray[np.int64], seed: int
         rng.multinomial(new_E.sum(), pooled_E, size=_SIMULATIONS),
     )
     seen = _chi_square(old_E[None], new_E[None])[0]
-    return float((1 + np.count_nonzero(simulated >= seen - 1e-12)) / (1 + _SIMULATIONS))
+    above = np.count_nonzero(simulated >= seen - 1e-12)
+    # Beyond what simulations tell apart, by the distribution that many videos have.
+    return float(
+        (1 + above) / (1 + _SIMULATIONS) if above else min(1 / _SIMULATIONS, chdtrc(len(old_E) - 1, seen))
+    )
 
 
 def _chi_square(old_RE: NDArray[np.int64], new_RE: NDArray[np.int64]) -> NDArray[np.float64]:

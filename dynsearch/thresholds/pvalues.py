@@ -8,6 +8,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+_NODES = 500
+
 
 def binomial_p_value(num_events: int, num_videos: int, max_rate: float) -> float:
     """Return the chance of at most ``num_events`` events if their true rate were above ``max_rate``.
@@ -35,20 +37,24 @@ def enough_videos(rate: float, max_rate: float, delta: float) -> int:
     return num_videos
 
 
-def betting_p_value(values_N: NDArray[np.float64], max_mean: float, delta: float) -> float:
-    """Return a p-value for the claim that the true mean of values in 0..1, in random order, is above ``max_mean``.
+def bounded_p_value(values_N: NDArray[np.float64], max_mean: float) -> float:
+    """Return a p-value for the claim that the true mean of values in 0..1 is above ``max_mean``.
 
-    A bet on each video, before it is seen, that its value is below ``max_mean``: if the claim were true the capital
-    would not grow, so by Ville's inequality its largest inverse is a p-value. Bets are tuned for ``delta``; it is
-    valid whatever that is. (Waudby-Smith and Ramdas, JRSS B 2024, section 4; predictable plug-in bets.)
+    The chance that the values and one more of 1, weighed at random (Dirichlet), have a mean of ``max_mean`` or more. Of
+    values 0 and 1 it is the exact binomial one; of others no case is known where it is too small, and it is as sharp
+    as the central limit theorem. (Gaffke, 2005; Learned-Miller and Thomas, 2019, by simulation.)
     """
     if max_mean >= 1:
         return 0.0
-    count_N = np.arange(1, len(values_N) + 1)
-    mean_N = (0.5 + np.cumsum(values_N)) / (count_N + 1)
-    variance_N = (0.25 + np.cumsum((values_N - mean_N) ** 2)) / (count_N + 1)
-    variance_before_N = np.concatenate(([0.25], variance_N[:-1]))
-    bet_N = np.sqrt(2 * math.log(1 / delta) / (len(values_N) * variance_before_N))
-    bet_N = np.minimum(bet_N, 0.75 / (1 - max_mean))
-    log_capital_N = np.cumsum(np.log1p(bet_N * (max_mean - values_N)))
-    return float(math.exp(-max(0.0, float(log_capital_N.max()))))
+    values_V, count_V = np.unique(np.append(values_N, 1.0), return_counts=True)
+    left_V = values_V - max_mean
+    left_V /= np.abs(left_V).max()
+    # That a weighted sum of gamma variables is positive, by its characteristic function (Imhof, Biometrika 1961).
+    width = 12 / math.sqrt(float(count_V @ left_V**2)) / _NODES
+    at_U = (np.arange(_NODES) + 0.5) * width
+    angle_U = sum(count * np.arctan(left * at_U) for left, count in zip(left_V, count_V, strict=True))
+    log_size_U = sum(
+        count / 2 * np.log1p((left * at_U) ** 2) for left, count in zip(left_V, count_V, strict=True)
+    )
+    beyond = float((np.sin(angle_U) / at_U * np.exp(-log_size_U)).sum()) * width
+    return min(max(0.5 + beyond / math.pi, 0.0), 1.0)

@@ -1,17 +1,18 @@
 """The ``risk`` solver: thresholds with a promise about new videos.
 
-Learn-then-Test (Angelopoulos et al., 2021) with a fixed sequence: policies are chosen on one half of the
-calibration videos and put in order from safe to bold; on the other half each is tested in turn, and the
-first that fails ends it. With chance 1 - delta, all policies before that keep the promise.
+Learn-then-Test (Angelopoulos et al., 2021) with fixed sequences: policies are put in order from safe to bold, each is
+tested in turn, and the first that fails ends it. With chance 1 - delta, all before that keep the promise. There are two
+sequences, which share delta: one threshold for all exits, for which nothing is learned, is tested on all videos;
+policies chosen on a third of the videos are tested on the others. The more videos there are, the more is for the
+second. Where videos come in groups, groups are what is tested.
 
 Shapes: E exits, N videos.
 """
 
 import itertools
 import math
-from collections.abc import Callable
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,9 +25,12 @@ from dynsearch.thresholds.direct.slots import rising
 from dynsearch.thresholds.frontier_solver import frontier
 from dynsearch.thresholds.operating_point import OperatingPoint, evaluate_policies
 from dynsearch.thresholds.policy import ExitPolicy
-from dynsearch.thresholds.pvalues import betting_p_value, binomial_p_value, fewest_videos
+from dynsearch.thresholds.pvalues import bounded_p_value, fewest_videos
+from dynsearch.thresholds.shared import shared
 
 DEFAULT_MAX_DROP = 0.01
+_LEARNING = 3  # one in so many videos
+_LEARNED_DROP, _LEARNED_COST = 1000, 50  # so many videos, and half of delta is for what is learned
 
 
 def risk(
@@ -41,7 +45,7 @@ def risk(
     """Return operating points that all keep one promise on new videos, with chance 1 - ``delta``.
 
     The promise is either that top-1 is at most ``max_drop`` below the last exit's, or that the mean cost
-    is at most ``budget``. Points are measured on all the calibration videos.
+    is at most ``budget``. Points are measured on all the calibration videos, and come from safe to bold.
 
     Args:
         scores: Labelled calibration scores, drawn like the new videos.
@@ -49,7 +53,7 @@ def risk(
         max_drop: A fraction; 0.01 is one point. The default when there is no ``budget``.
         budget: Mean cost per video.
         delta: The chance left that the promise does not hold.
-        seed: Of the split into halves.
+        seed: Of who is learned from.
 
     Raises:
         InputError: An argument is out of range, both promises are asked for, or there are too few videos
@@ -60,125 +64,100 @@ def risk(
         raise InputError("the risk solver makes one promise: max_drop or a budget, not both")
     if not 0 < delta < 1:
         raise InputError(f"delta must be between 0 and 1, got {delta}")
-    order_N = np.random.default_rng(seed).permutation(scores.num_videos)
-    middle = scores.num_videos // 2
-    learn, test = order_N[:middle], order_N[middle:]
-    if budget is not None:
-        kept = _keeping_budget(scores, learn, test, confidence, budget, delta)
+    if budget is None:
+        max_drop = DEFAULT_MAX_DROP if max_drop is None else max_drop
+        _check_enough(scores, max_drop, delta)
     else:
-        kept = _keeping_accuracy(
-            scores, learn, test, confidence, DEFAULT_MAX_DROP if max_drop is None else max_drop, delta
+        _check_budget(scores, budget)
+    reduced = scores.reduced(confidence)
+    confidence_EN = reduced.confidence(GIVEN_MEASURE)
+    if max_drop is not None:
+        correct_EN = reduced.correct()
+        value_EN, limit = (1.0 + correct_EN[-1] - correct_EN) / 2, (1 + max_drop) / 2
+        certain = [ExitPolicy.never_early(scores.num_exits, GIVEN_MEASURE, scores.plan_id)]
+    elif budget is not None:
+        cheapest = float(scores.cost_E[0])
+        span = max(float(scores.cost_E[-1]) - cheapest, 1e-300)
+        value_EN = np.broadcast_to(((scores.cost_E - cheapest) / span)[:, None], confidence_EN.shape)
+        limit = max(budget - cheapest, 0.0) / span
+        first = ExitPolicy((-math.inf,) * scores.num_exits, GIVEN_MEASURE, scores.plan_id)
+        # Where no confidence is missing, stopping at the first exit costs what it costs: nothing to test.
+        certain = [first] if np.isfinite(confidence_EN[0]).all() else []
+    learned = _learned_share(scores, delta, _LEARNED_DROP if budget is None else _LEARNED_COST)
+    learn_N = scores.folds(_LEARNING, seed) == 0
+    sequences = [
+        (sorted(shared(reduced, confidence=GIVEN_MEASURE), key=_cost), np.ones_like(learn_N), delta - learned)
+    ]
+    if learn_N.any() and not learn_N.all():
+        chosen = frontier(reduced.select(learn_N), confidence=GIVEN_MEASURE)
+        places = rising(np.array(list(map(_cost, chosen))), np.array([point.worth for point in chosen]))
+        sequences.append(([chosen[place] for place in places], ~learn_N, learned))
+    kept = certain
+    for path, tested_N, level in sequences:
+        bolder = [point.policy for point in (path if budget is not None else reversed(path))]
+        kept = kept + _passing(bolder, reduced.select(tested_N), value_EN[:, tested_N], limit, level)
+    if not kept:
+        raise InputError(
+            f"{_counted(scores)} can't show that the mean cost is at most {budget:g} {scores.measure.unit}"
+            f" with chance {1 - delta:g}",
+            hint="Give more calibration videos, a larger budget, or a larger delta",
         )
-    return evaluate_policies(kept, scores)
+    named = [replace(policy, confidence=confidence) for policy in dict.fromkeys(kept)]
+    return sorted(evaluate_policies(named, scores), key=_cost, reverse=budget is None)
 
 
-def _keeping_accuracy(
-    scores: ExitScores,
-    learn: NDArray[np.intp],
-    test: NDArray[np.intp],
-    confidence: str,
-    max_drop: float,
-    delta: float,
+def _passing(
+    bolder: list[ExitPolicy], scores: ExitScores, value_EN: NDArray[Any], limit: float, level: float
 ) -> list[ExitPolicy]:
-    """Show that top-1 drops by little, in the one of two valid ways that seems bolder on the learning half."""
+    """Return the policies before the first whose mean value is not shown by ``scores`` to be within the limit."""
+    confidence_EN, groups = scores.confidence(GIVEN_MEASURE), scores.groups
+
+    def passes(policy: ExitPolicy) -> bool:
+        value_N = value_EN[policy.first_exit(confidence_EN), np.arange(scores.num_videos)]
+        if groups:  # One value for each, which counts by its size.
+            value_N = limit + groups.sums(value_N - limit) / groups.size_G.max()
+        return bounded_p_value(value_N, limit) <= level
+
+    return list(itertools.takewhile(passes, bolder))
+
+
+def _cost(point: OperatingPoint) -> float:
+    return point.cost
+
+
+def _learned_share(scores: ExitScores, delta: float, half: int) -> float:
+    """Return the part of ``delta`` that is for policies learned on some of the videos; ``half`` get half of it."""
+    return delta * _num_units(scores) / (_num_units(scores) + half)
+
+
+def _check_enough(scores: ExitScores, max_drop: float, delta: float) -> None:
+    """Refuse a promise that so few videos, or groups of them, can't show even if none is harmed."""
     if not 0 < max_drop < 1:
         raise InputError(f"max_drop must be between 0 and 1 (0.01 is one point), got {max_drop}")
     needed = fewest_videos(max_drop, delta)
-    if len(test) < needed:
+    while needed < fewest_videos(max_drop, delta * _LEARNED_DROP / (needed + _LEARNED_DROP)):
+        needed += 1
+    if _num_units(scores) < needed:
         raise InputError(
-            f"{scores.num_videos} videos can't show that top-1 drops by at most {max_drop:g}"
-            f" with chance {1 - delta:g}",
-            hint=f"Give at least {2 * needed} calibration videos, a larger drop, or a larger delta",
+            f"{_counted(scores)} can't show that top-1 drops by at most {max_drop:g} with chance {1 - delta:g}",
+            hint=f"Give at least {needed} calibration {'groups' if scores.groups else 'videos'}, a larger drop, or a "
+            "larger delta",
         )
-    reduced = scores.reduced(confidence)
-    correct_EN, confidence_EN = reduced.correct(), reduced.confidence(GIVEN_MEASURE)
-    harm_EN = correct_EN[-1].astype(np.int8) - correct_EN
-
-    def kept_of(way: _Way, videos: NDArray[np.intp]) -> list[ExitPolicy]:
-        seen_EN, harm = confidence_EN[:, videos], harm_EN[:, videos]
-        columns = np.arange(len(videos))
-
-        def passes(policy: ExitPolicy) -> bool:
-            return way.p_value(harm[policy.first_exit(seen_EN), columns], max_drop, delta) <= delta
-
-        return list(itertools.takewhile(passes, way.from_safe_to_bold))
-
-    ways = [
-        _Way(_bolder(replace(reduced, correct_EN=correct_EN | ~correct_EN[-1]).select(learn)), _few_harmed),
-        _Way(_bolder(reduced.select(learn)), _small_difference),
-    ]
-    never = ExitPolicy.never_early(scores.num_exits, GIVEN_MEASURE, scores.plan_id)
-    learned = reduced.select(learn)
-    way = min(ways, key=lambda w: evaluate_policies([never, *kept_of(w, learn)], learned)[-1].cost)
-    return [replace(policy, confidence=confidence) for policy in (never, *kept_of(way, test))]
 
 
-class _Way(NamedTuple):
-    """A way to show that top-1 drops by little: policies tested in turn, and the p-value of a larger drop.
-
-    It is of each video's harm (1: the last exit alone is right, -1: it alone is wrong), the limit, and a level.
-    """
-
-    from_safe_to_bold: list[ExitPolicy]
-    p_value: Callable[[NDArray[np.int8], float, float], float]
-
-
-def _bolder(scores: ExitScores) -> list[ExitPolicy]:
-    return [p.policy for p in reversed(_rising(frontier(scores, confidence=GIVEN_MEASURE)))]
-
-
-def _few_harmed(harm_N: NDArray[np.int8], max_drop: float, delta: float) -> float:
-    """Top-1 can't drop by more than the share of the harmed videos, and their count is binomial: exact."""
-    return binomial_p_value(int(np.count_nonzero(harm_N > 0)), len(harm_N), max_drop)
-
-
-def _small_difference(harm_N: NDArray[np.int8], max_drop: float, delta: float) -> float:
-    """The drop is the mean harm: better where early exits also put right what the last exit gets wrong."""
-    return betting_p_value((1 + harm_N) / 2, (1 + max_drop) / 2, delta)
-
-
-def _keeping_budget(
-    scores: ExitScores,
-    learn: NDArray[np.intp],
-    test: NDArray[np.intp],
-    confidence: str,
-    budget: float,
-    delta: float,
-) -> list[ExitPolicy]:
-    """Test that the mean cost, a mean of bounded values, is within the budget."""
-    cheapest, dearest = float(scores.cost_E[0]), float(scores.cost_E[-1])
+def _check_budget(scores: ExitScores, budget: float) -> None:
+    """Refuse a budget that is no number, or below the first exit's cost."""
     if math.isnan(budget):
         raise InputError(
             f"{scores.measure.budget_name} must be a number of {scores.measure.per_video}, got nan"
         )
-    if not fits(cheapest, budget):
-        raise scores.measure.too_low(budget, cheapest)
-    if len(learn) == 0:
-        raise InputError("one video can't be split into two halves", hint="Give more calibration videos")
-    reduced = scores.reduced(confidence)
-    bolder = [p.policy for p in _rising(frontier(reduced.select(learn), confidence=GIVEN_MEASURE))]
-    first = ExitPolicy((-math.inf,) * scores.num_exits, GIVEN_MEASURE, scores.plan_id)
-    confidence_EN = reduced.confidence(GIVEN_MEASURE)[:, test]
-    span = max(dearest - cheapest, 1e-300)
-    limit = max(budget - cheapest, 0.0) / span
-
-    def passes(policy: ExitPolicy) -> bool:
-        cost_N = scores.cost_E[policy.first_exit(confidence_EN)]
-        return betting_p_value((cost_N - cheapest) / span, limit, delta) <= delta
-
-    # Where no confidence is missing, stopping at the first exit costs what it costs: nothing to test.
-    certain = [first] if np.isfinite(reduced.confidence(GIVEN_MEASURE)[0]).all() else []
-    kept = certain + list(itertools.takewhile(passes, bolder))
-    if not kept:
-        raise InputError(
-            f"{scores.num_videos} videos can't show that the mean cost is at most {budget:g} {scores.measure.unit}"
-            f" with chance {1 - delta:g}",
-            hint="Give more calibration videos, a larger budget, or a larger delta",
-        )
-    return [replace(policy, confidence=confidence) for policy in kept]
+    if not fits(float(scores.cost_E[0]), budget):
+        raise scores.measure.too_low(budget, float(scores.cost_E[0]))
 
 
-def _rising(points: list[OperatingPoint]) -> list[OperatingPoint]:
-    """Return the points that no cheaper one matches, from cheap to dear."""
-    kept = rising(np.array([point.cost for point in points]), np.array([point.top1 for point in points]))
-    return [points[i] for i in kept]
+def _num_units(scores: ExitScores) -> int:
+    return len(scores.groups) if scores.groups else scores.num_videos
+
+
+def _counted(scores: ExitScores) -> str:
+    return f"{scores.num_videos} videos" + (f" of {len(scores.groups)} groups" if scores.groups else "")

@@ -170,7 +170,7 @@ def test_risk_promises_accuracy_and_chooses_the_cheapest_point(files):
     values = json.loads(result.stdout)
     assert values["point"] == values["frontier"][0]
     message = refused(files[0], "--solver", "risk", "--max-drop", 0.001)
-    assert "at least 5990 calibration videos" in message
+    assert "at least 4741 calibration videos" in message
 
 
 def test_a_promise_that_only_the_full_network_keeps_says_what_more_videos_would_do(tmp_path):
@@ -180,7 +180,7 @@ def test_a_promise_that_only_the_full_network_keeps_says_what_more_videos_would_
         confidence_EN=np.random.default_rng(0).random((2, 200)),
         correct_EN=np.stack([np.zeros(200), np.ones(200)]),
     ).save(path)
-    result = run(path, "--solver", "risk", "--max-drop", 0.05, "--json")
+    result = run(path, "--solver", "risk", "--max-drop", 0.018, "--json")
     assert json.loads(result.stdout)["point"]["exit_share"] == [0.0, 1.0]
     assert "200 videos show this promise of the full network only" in result.stderr
 
@@ -297,6 +297,27 @@ def test_drift_is_reported_and_rematched(files, tmp_path):
     text = run(files[0], "--max-gflops", 4, "--check", new, "--rematch", new).stdout
     assert "moved beyond chance" in text
     assert "restore the stop rates" in text
+    assert "do not tell accuracy" in text
+
+
+def test_some_labels_of_new_videos_test_accuracy(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(3, size=600)
+    logits = rng.normal(size=(2, 600, 3)) + 3 * np.eye(3)[labels] * [[[0.7]], [[1.0]]]
+    ids = [f"v{n}" for n in range(600)]
+    for name, rows in (("old", slice(0, 400)), ("new", slice(400, 600))):
+        known = labels[rows] if name == "old" else None
+        ExitScores.from_logits(logits[:, rows], known, [1.0, 4.0], video_ids=ids[rows]).save(
+            tmp_path / f"{name}.npz"
+        )
+    for name, wrong in (("same", 0), ("other", 1)):
+        rows = [f"v{n},{(labels[n] + wrong) % 3}" for n in range(400, 460)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["video_id,label", *rows]))
+    asked = (tmp_path / "old.npz", "--max-gflops", 3, "--check", tmp_path / "new.npz", "--labels")
+    assert "60 labelled ones: as expected" in run(*asked, tmp_path / "same.csv").stdout
+    assert "other than expected beyond chance" in run(*asked, tmp_path / "other.csv").stdout
+    (tmp_path / "none.csv").write_text("video_id,label\nw1,0\n")
+    assert "not among the scores" in refused(*asked, tmp_path / "none.csv")
 
 
 def test_classes_most_hurt_come_first(tmp_path):

@@ -54,6 +54,26 @@ def test_a_folder_is_labelled_as_a_table_and_as_json(work):
         assert f"{answer['exit']}/2" in line
 
 
+def test_exits_are_counted_in_a_file_from_run_to_run(work):
+    bundle = toy_bundle(work / "watched", small_plan("2x3", "4x5", order="sequential", image_size=48))
+    promise = json.loads((work / "watched/promise.json").read_text())
+    promise["thresholds"] = list(map(str, bundle.policy.thresholds))
+    (work / "watched/promise.json").write_text(json.dumps(promise))
+    exits = [
+        json.loads(line)["exit"]
+        for line in dynsearch("predict", "watched", "clips", "--json", cwd=work).out.splitlines()
+    ]
+    for runs in (1, 2):
+        said = dynsearch("predict", "watched", "clips", "--monitor", "seen.json", cwd=work).err
+        assert f"monitor: {4 * runs} videos" in said
+        assert "as promised" in said
+        assert json.loads((work / "seen.json").read_text())["exits"] == [
+            runs * exits.count(k) for k in (1, 2)
+        ]
+    refused = dynsearch("predict", "watched", "clips", "--monitor", "clips/notes.txt", cwd=work, code=2)
+    assert "notes.txt" in refused.err
+
+
 def test_the_reader_can_be_chosen_for_files(work):
     by_itself, forced, refused = (
         dynsearch("predict", "net", "clips/a.webm", *options, cwd=work, code=code)

@@ -27,6 +27,7 @@ def test_saved_for_the_hub_and_loaded_again_the_network_is_the_same(bundle, tmp_
     names = {path.name for path in (tmp_path / "hub").iterdir()}
     assert names == {
         "config.json", "model.safetensors", "README.md", "plan.yaml", "policy.yaml", "labels.txt", "recipe.yaml",
+        "promise.json",
     }  # fmt: skip
     again = dynsearch.load.from_pretrained(str(tmp_path / "hub"))
     clips = random_clips(bundle.plan)

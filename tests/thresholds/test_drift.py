@@ -68,6 +68,31 @@ def test_exits_that_were_never_used_stay_unused():
     assert policy.thresholds[0] == policy.thresholds[2] == math.inf
 
 
+@pytest.mark.reliability(
+    "Statistics",
+    "new videos on which a network is as sure as before, and wrong more often",
+    happens="`--check` says that it can't see this; a few labelled ones (`--labels`) show it",
+    sees="`other than expected beyond chance`",
+)
+def test_accuracy_is_tested_where_labels_are_known():
+    rng, before = np.random.default_rng(0), POOL.correct()
+    alarms = {}
+    for wrong in (0.0, 0.25):
+        found = []
+        for start in range(4000, 12_000, 80):
+            right = before[:, start : start + 80] & (rng.random(80) >= wrong)
+            new = ExitScores(
+                cost_E=POOL.cost_E, confidence_EN=POOL.confidence()[:, start : start + 80], correct_EN=right
+            )
+            drift = check_drift(POINT, new, new)
+            found.append(drift.other_top1(0.05))
+            assert drift.num_labelled == 80
+        alarms[wrong] = np.mean(found)
+    assert alarms[0.0] <= 0.05 + 2 * math.sqrt(0.05 * 0.95 / 100)
+    assert alarms[0.25] > 0.8
+    assert check_drift(POINT, unlabelled(4000, 4100)).top1 is None
+
+
 def test_scores_with_other_exits_are_refused():
     other = ExitScores(cost_E=[1.0, 2.0], confidence_EN=np.ones((2, 3)))
     for function in (check_drift, rematch):

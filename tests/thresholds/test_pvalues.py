@@ -3,7 +3,7 @@ from math import comb
 import numpy as np
 import pytest
 
-from dynsearch.thresholds.pvalues import betting_p_value, binomial_p_value, enough_videos, fewest_videos
+from dynsearch.thresholds.pvalues import binomial_p_value, bounded_p_value, enough_videos, fewest_videos
 
 
 @pytest.mark.parametrize(("events", "videos", "rate"), [(0, 10, 0.1), (3, 20, 0.3), (5, 5, 0.5)])
@@ -32,18 +32,43 @@ def test_enough_videos_pass_about_half_the_time_and_a_quarter_of_them_rarely(rat
     assert passed[2] > 0.9
 
 
-def test_betting_passes_rarely_when_the_mean_is_at_the_limit():
+@pytest.mark.parametrize(
+    ("events", "videos", "rate"), [(0, 40, 0.05), (3, 200, 0.03), (40, 1000, 0.05), (5, 9, 0.5)]
+)
+def test_of_two_values_the_bounded_p_value_is_the_exact_binomial(events, videos, rate):
+    values = np.repeat([1.0, 0.0], [events, videos - events])
+    assert bounded_p_value(values, rate) == pytest.approx(binomial_p_value(events, videos, rate), abs=1e-5)
+
+
+def test_the_bounded_p_value_is_that_of_random_weights():
     rng = np.random.default_rng(0)
-    draws = rng.choice([0.0, 0.1, 1.0], p=[0.5, 0.3, 0.2], size=(2000, 300))  # mean 0.23
-    passed = np.mean([betting_p_value(values, 0.23, 0.1) <= 0.1 for values in draws])
-    assert passed <= 0.1 + 2 * np.sqrt(0.09 / 2000)
+    values = rng.random(40) ** 2
+    weights = rng.dirichlet(np.ones(41), 200_000)
+    expected = (weights @ np.append(values, 1.0) >= 0.42).mean()
+    assert bounded_p_value(values, 0.42) == pytest.approx(expected, abs=0.004)
 
 
-def test_betting_passes_often_when_the_mean_is_well_below():
-    rng = np.random.default_rng(1)
-    draws = rng.choice([0.0, 0.1, 1.0], p=[0.5, 0.3, 0.2], size=(200, 300))
-    assert np.mean([betting_p_value(values, 0.33, 0.1) <= 0.1 for values in draws]) > 0.9
+@pytest.mark.parametrize(
+    ("values", "shares"),
+    [
+        ([0.0, 0.1, 1.0], [0.5, 0.3, 0.2]),
+        ([0.0, 0.5, 1.0], [0.02, 0.95, 0.03]),
+        ([0.45, 0.5, 1.0], [0.3, 0.69, 0.01]),
+        ([0.0, 0.9, 0.95], [0.1, 0.5, 0.4]),
+    ],
+)
+@pytest.mark.parametrize("count", [12, 60, 300])
+def test_it_passes_rarely_when_the_mean_is_at_the_limit_and_often_well_below(values, shares, count):
+    rng = np.random.default_rng(count)
+    mean = float(np.dot(values, shares))
+    draws = rng.choice(values, p=shares, size=(600, count))
+    passed = np.mean([bounded_p_value(row, mean) <= 0.1 for row in draws])
+    assert passed <= 0.1 + 2.5 * np.sqrt(0.09 / 600)
+    spread = draws.std() / np.sqrt(count)
+    if count == 300:
+        above = [bounded_p_value(row, mean + 4 * spread) <= 0.1 for row in draws[:200]]
+        assert np.mean(above) > 0.75
 
 
 def test_a_limit_of_one_is_always_kept():
-    assert betting_p_value(np.ones(5), 1.0, 0.1) == 0
+    assert bounded_p_value(np.ones(5), 1.0) == 0

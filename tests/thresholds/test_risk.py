@@ -7,9 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from benchmarks.promises import one_threshold
 from dynsearch.errors import InfeasibleBudgetError, InputError
 from dynsearch.scores import ExitScores
 from dynsearch.thresholds import risk
+from tests.scores.test_spread import people
 from tests.thresholds.tables import random_scores
 
 POOL = random_scores(21, num_exits=3, num_videos=60_000)
@@ -28,8 +30,8 @@ MEASURED = json.loads((Path(__file__).parents[2] / "benchmarks/results/promises.
 @pytest.mark.reliability("Statistics", "a budget fitted on calibration, with `--safe`")
 @pytest.mark.parametrize(
     "row",
-    [row for row in MEASURED["results"] if "plain" not in row["promise"]],
-    ids=lambda row: f"{row['promise']}, {row['num_videos']}",
+    [row for row in MEASURED["results"] if row["promise"].startswith(("risk", "frontier, safe"))],
+    ids=lambda row: f"{row['promise']}, {row['num_videos']}, {row.get('num_exits', 4)} exits",
 )
 def test_what_was_measured_over_1000_draws_is_within_delta(row):
     assert row["draws"] == 1000
@@ -40,7 +42,7 @@ def test_what_was_measured_over_1000_draws_is_within_delta(row):
     "Statistics",
     "a promised accuracy",
     happens="breaks in at most delta of simulated calibration draws; at delta 10%, of 1,000 draws of 200, 1,000, "
-    "10,000 and 20,000 videos (`benchmarks/promises.py`) 2.7, 3.9, 4.7 and 4.8% broke it",
+    "10,000 and 20,000 videos (`benchmarks/promises.py`) at most 4.8% broke it when it tested by betting",
 )
 @pytest.mark.parametrize(
     ("num_videos", "num_draws"),
@@ -106,10 +108,41 @@ def test_the_same_seed_gives_the_same_points():
 )
 def test_too_few_videos_are_told_how_many_it_takes():
     scores = drawn(np.random.default_rng(0), 200)
-    with pytest.raises(InputError, match=r"at least 598 calibration videos"):
+    with pytest.raises(InputError, match=r"at least 327 calibration videos"):
         risk(scores, max_drop=0.01, delta=0.05)
-    # log(0.05) / log(0.99) = 298.07 videos without harm, on each half
-    risk(drawn(np.random.default_rng(0), 598), max_drop=0.01, delta=0.05)
+    # log(0.05) / log(0.99) = 298.07 videos without harm, and 327 for the part of delta that is not for what is learned
+    assert 0.99**327 < 0.05 * 1000 / 1327 < 0.05 * 1000 / 1326 < 0.99**326
+    risk(drawn(np.random.default_rng(0), 327), max_drop=0.01, delta=0.05)
+
+
+@pytest.mark.reliability(
+    "Statistics",
+    "a promise from videos of few people",
+    happens="is about new people: it is refused with the number of people it takes, and else kept in simulations",
+)
+def test_promises_about_groups_count_groups():
+    few = people(np.random.default_rng(0), 8, 60, 0.7)
+    with pytest.raises(InputError, match=r"480 videos of 8 groups can't.*at least 60 calibration groups"):
+        risk(few, max_drop=0.05, delta=0.05)
+    truth, rng, costs = people(np.random.default_rng(9), 2000, 12, 0.7), np.random.default_rng(1), []
+    for _ in range(10):
+        try:
+            boldest = risk(people(rng, 30, 20, 0.7, unequal=True), budget=2.2, delta=0.1)[-1]
+        except InputError:
+            boldest = None
+        costs.append(1.0 if boldest is None else boldest.evaluate(truth).cost)
+    assert np.mean(np.array(costs) > 2.2) <= 0.1 + 2 * math.sqrt(0.09 / 10)
+    assert np.mean(costs) > 1.5
+
+
+def test_it_is_no_dearer_than_one_threshold_with_a_betting_bound():
+    """On 1,000 videos, in the mean over draws; ``benchmarks/promises.py`` compares more."""
+    rng, ours, rival = np.random.default_rng(5), [], []
+    for _ in range(10):
+        scores = drawn(rng, 1000)
+        ours.append(risk(scores, max_drop=0.03, delta=0.1)[-1].evaluate(POOL).cost)
+        rival.append(one_threshold(scores, 0.03, 0.1).evaluate(POOL).cost)
+    assert np.mean(ours) <= np.mean(rival)
 
 
 @pytest.mark.reliability("Numbers", "a budget below the cheapest exit")
