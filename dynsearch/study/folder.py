@@ -17,6 +17,7 @@ from typing import Any
 from dynsearch.errors import OtherSettingsError, StudyError, shown
 from dynsearch.files import read_yaml, write_yaml
 from dynsearch.locks import held_lock, is_in_use, shared_lock
+from dynsearch.machine import described
 from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import split_settings
@@ -154,7 +155,10 @@ class StudyFolder:
         facts = {} if data is None else {"data": dict(data)}
         run_too = {"recipe": now["recipe"], "run": run.resolved(), "space": now["space"]}
         about = {"name": self.name, "record": identity}
-        write_yaml(self.study_file, {**about, **run_too, **facts, "versions": versions})
+        write_yaml(
+            self.study_file,
+            {**about, **run_too, **facts, "versions": versions, "machine": described()},
+        )
         return run
 
     def identity(self) -> dict[str, str]:

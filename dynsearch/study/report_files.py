@@ -230,7 +230,10 @@ def _made(folder: StudyFolder, trials: Sequence[FrozenTrial]) -> dict[str, str]:
     )
     machine = folder.read_study_file().get("machine")
     if isinstance(machine, dict):
-        made["machine"] = ", ".join(f"{value}" for value in machine.values())
+        gpu_names = ", ".join(map(str, machine.get("gpus") or []))
+        made["machine"] = (
+            f"{machine.get('processor')}, {machine.get('cores')} cores" + f", {gpu_names}" * bool(gpu_names)
+        )
         gpus = folder.recipe().workers_per_trial if machine.get("gpus") else 0
         made["GPU hours"] = f"{gpus * total:.2f}" if gpus else "none, it ran without a GPU"
     return {name: value for name, value in made.items() if value}

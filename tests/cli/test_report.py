@@ -14,6 +14,7 @@ from dynsearch.api.report import make_report
 from dynsearch.data.records import VideoRecord
 from dynsearch.data.thumbnails import thumbnail, thumbnails
 from dynsearch.errors import StudyError
+from dynsearch.machine import available_cores
 from dynsearch.measures import COST_MEASURES
 from dynsearch.scores import ExitScores
 from dynsearch.study.folder import StudyFolder
@@ -55,6 +56,8 @@ def test_the_command_writes_a_report_from_the_studys_files_alone(folder):
     data = data_of(text)
     assert not any(video["jpeg"] for video in data["pictured"])
     assert data["commands"] == ["dynsearch study --dataset toy --seed 3"]
+    assert data["made"]["machine"].endswith(f", {available_cores()} cores")
+    assert data["made"]["first trial began"] <= data["made"]["last trial ended"]
     assert data["classes"] == ["pushing", "pulling", "<turning>", "lifting"]
     assert [trial["reason"] for trial in data["trials"] if trial["state"] == "failed"] == [
         "ValueError: no such thing"
