@@ -55,6 +55,9 @@ def open_folder():
 
 
 def pytest_collection_modifyitems(config, items):
+    # Files that take minutes come first: at the end one would hold a core while all others wait.
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
     if config.getoption("--reliability"):
         others = [item for item in items if item.get_closest_marker("reliability") is None]
         items[:] = [item for item in items if item.get_closest_marker("reliability")]

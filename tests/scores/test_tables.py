@@ -234,13 +234,13 @@ def test_gaps_of_a_network_that_stopped(tmp_path, gap, columns):
 def test_gaps_in_arrays_are_named_and_those_of_a_single_exit_are_said():
     confidence = np.array([[0.5, 0.6, 0.7], [0.7, np.nan, 0.8], [0.9, np.nan, np.nan]])
     given = {"cost_E": [1, 2, 3], "correct_EN": np.ones((3, 3), bool)}
-    message = "confidence: exit 1 and those after it have none .NaN. for the video at position 1.*Log every"
+    message = "confidence: exit 2 and those after it have none .NaN. for the video at position 1.*Log every"
     with pytest.raises(ScoresError, match=message):
         calibrate(ExitScores(confidence_EN=confidence, **given), confidence="given")
     confidence[2] = 0.9
     result = calibrate(ExitScores(confidence_EN=confidence, **given), confidence="given")
     assert (
-        "1 confidences are not given (blank or NaN), the first at exit 1 for the video at position 1"
+        "1 confidences are not given (blank or NaN), the first at exit 2 for the video at position 1"
         in result.notes[0]
     )
 
