@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from dynsearch.network.backbone.backbone import Backbone
-from dynsearch.network.backbone.layout import State
+from dynsearch.network.backbone.layout import State, is_exporting
 from dynsearch.network.backbone.stages import Stage
 from dynsearch.network.heads import ExitHead
 
@@ -71,7 +71,7 @@ def take_frames(clips_BTCHW: torch.Tensor, frames: Sequence[int]) -> torch.Tenso
 def as_batch(frames_BTCHW: torch.Tensor) -> torch.Tensor:
     """Return the frames of all videos as one batch, (B x T, C, H, W); graphs choose their own layout in memory."""
     x = frames_BTCHW.flatten(0, 1)
-    return x if torch.compiler.is_exporting() else x.contiguous(memory_format=torch.channels_last)
+    return x if is_exporting() else x.contiguous(memory_format=torch.channels_last)
 
 
 def read_cells(

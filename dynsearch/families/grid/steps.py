@@ -5,7 +5,7 @@ import torch
 from dynsearch.families.grid.cells import as_batch
 from dynsearch.families.grid.parts import GridParts
 from dynsearch.network import Kept
-from dynsearch.network.backbone.layout import State, joined, map_state
+from dynsearch.network.backbone.layout import State, is_exporting, joined, map_state
 from dynsearch.plan import Exit
 
 ROW, TOTAL, VECTORS = "row", "total", "vectors"
@@ -80,7 +80,7 @@ def _row(kept: Kept) -> State:
 def _as_frames(x: torch.Tensor) -> torch.Tensor:
     """Return (B, T', ...) as (B x T', ...): of one frame with the strides of several, without which pools are slow."""
     flat = x.flatten(0, 1)
-    if torch.compiler.is_exporting() or len(flat) > 1:
+    if is_exporting() or len(flat) > 1:
         return flat
     return flat.as_strided(flat.shape, (flat.numel(), *flat.stride()[1:]))
 

@@ -124,10 +124,16 @@ def layout_of(features: torch.Tensor, num_prefix: int) -> Layout:
     return Layout(shape, channel_axis(shape), num_prefix)
 
 
+def is_exporting() -> bool:
+    """Return whether a graph is being written; torch 2.6 only knows whether one is being made."""
+    known = getattr(torch.compiler, "is_exporting", torch.compiler.is_compiling)
+    return bool(known())
+
+
 def joined(parts: Sequence[torch.Tensor], axis: int) -> torch.Tensor:
     """Return ``torch.cat`` of tensors that lies in memory as the first does: channels last stay last."""
     first = parts[0]
-    if torch.compiler.is_exporting():
+    if is_exporting():
         return torch.cat(list(parts), axis)
 
     def stride(axis: int) -> float:

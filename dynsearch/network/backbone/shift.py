@@ -10,7 +10,7 @@ from torch import nn
 
 from dynsearch.network.backbone.backbone import Backbone
 from dynsearch.network.backbone.branches import Branch, shifted_places
-from dynsearch.network.backbone.layout import joined
+from dynsearch.network.backbone.layout import is_exporting, joined
 from dynsearch.plan import TemporalShift
 
 
@@ -78,7 +78,7 @@ class _Shift:
 
     def written(self, x: torch.Tensor, parts: list[torch.Tensor]) -> torch.Tensor:
         """Return ``x`` with its first channels replaced by ``parts`` of C/div channels each."""
-        if torch.compiler.is_exporting():  # A graph writes into a tensor by many operations on all of it.
+        if is_exporting():  # A graph writes into a tensor by many operations on all of it.
             done = len(parts) * self.fold
             return torch.cat([*parts, x.narrow(self.axis, done, x.shape[self.axis] - done)], self.axis)
         shifted = x.clone()
