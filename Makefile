@@ -3,6 +3,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 
 .PHONY: install study test reliability reliability-page tests-page lint docs fields errors clean
+.PHONY: install study test test-quick reliability reliability-page tests-page lint docs errors clean
 
 # Installed once; again when the pinned versions change.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -16,13 +17,21 @@ install: $(VENV)/installed
 study: install
 	$(BIN)/dynsearch study --dataset motions
 
-# One thread: the tests' networks are tiny, and threads that wait for a busy core cost far more than they bring.
+# One thread: the tests' networks are tiny, and threads that wait for a busy core cost far more than they bring. One worker
+# more than cores: many tests wait for processes. Files in tests/conftest.py's order: the slow ones first.
+WORKERS := $(shell n=$$(nproc); echo $$((n < 8 ? n + 1 : 8)))
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
+
 test: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile
+	$(PYTEST) --durations 15
+
+# What needs no network, process or video: a minute on two cores.
+test-quick: install
+	$(PYTEST) -m "not slow" $(addprefix tests/,plan space scores thresholds display test_architecture.py test_map.py)
 
 # Every fault of docs/reliability.md, and how many of them held; mutations of files in full number.
 reliability: install
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 8 --dist loadfile --reliability
+	$(PYTEST) --reliability
 
 # docs/reliability.md, from the markers of the tests.
 reliability-page: install
