@@ -9,8 +9,10 @@ from typing import Any
 
 from dynsearch.data.catalogue import read_annotations, split_up
 from dynsearch.data.record_frames import num_record_frames, read_record
+from dynsearch.data.recordings import sources
 from dynsearch.data.records import VideoRecord
 from dynsearch.errors import DataError, VideoError
+from dynsearch.scores.spread import FEW_GROUPS, groups_note
 
 _LOOKED_AT = 12  # videos
 _FEWEST = 100  # calibration videos
@@ -103,6 +105,10 @@ def few_videos(splits: Mapping[str, Sequence[VideoRecord]]) -> list[str]:
         said.append(
             f"only {count} test videos: top-1 on them may be off by {points:.0f} points; 50 or more are better"
         )
+    for split in ("calibration", "test"):
+        names = set(sources(splits[split]) or ())
+        if 0 < len(names) < FEW_GROUPS:
+            said.append(f"{split}: {groups_note(len(splits[split]), len(names))}")
     fewest = min(Counter(record.label for record in splits["train"]).values(), default=0)
     if 0 < fewest < 10:
         said.append(

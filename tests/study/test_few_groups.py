@@ -1,0 +1,20 @@
+"""What is said before a study trains where videos are of few people."""
+
+from pathlib import Path
+
+from dynsearch.data.records import VideoRecord
+from dynsearch.study.own_recipe import few_videos
+
+TESTS = ("dynsearch.study.own_recipe",)
+
+
+def split(count, people):
+    return [VideoRecord(f"{n}", Path(f"{n}.avi"), n % 2, group=f"p{n % people}") for n in range(count)]
+
+
+def test_few_people_are_said_and_many_are_not():
+    said = few_videos({"train": split(400, 40), "calibration": split(200, 40), "test": split(200, 4)})
+    assert [line for line in said if "groups" in line] == [
+        "test: 200 videos are of 4 groups, and what is said of new videos counts groups; so few can promise little "
+        "of new ones"
+    ]
