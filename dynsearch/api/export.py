@@ -12,6 +12,7 @@ from dynsearch.frontier import MergedPoint
 from dynsearch.study.data_record import recorded_data
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.origin import Origin
+from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.results import StudyResults
 from dynsearch.thresholds import full_inference
 from dynsearch.training.made import SCORES, WEIGHTS, facts_in, key_in
@@ -25,6 +26,7 @@ def export_point(
     *,
     budget: float | None = None,
     all_budgets: bool = False,
+    under: StudyRecipe | None = None,
     data_root: Path | None = None,
     allow_outside: bool = False,
     force: bool = False,
@@ -38,6 +40,7 @@ def export_point(
         output: Folder of the bundle.
         budget: The one it was chosen under; None means the study's own.
         all_budgets: Write the networks and thresholds of all its points too, for :meth:`LoadedNetwork.at`.
+        under: The recipe by whose costs, and limits, it was; None means the study's own.
         data_root: The data set's own folder, whose classes are asked for; None takes those the study recorded.
         allow_outside: Let its videos lie outside that folder; a study that recorded so needs it no more.
         force: Write over what is not an untouched exported bundle too.
@@ -47,7 +50,7 @@ def export_point(
         DataError: The study recorded no classes, and its data set can't be read.
     """
     check_export(output, [folder.path, *([data_root] if data_root else [])], force=force)
-    recipe = folder.recipe()
+    recipe = under or folder.recipe()
     if budget is not None:
         recipe = recipe.model_copy(update={"budget": budget})
     networks = {

@@ -3,7 +3,7 @@
 import functools
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import starmap
 from typing import Any
@@ -17,6 +17,7 @@ from dynsearch.errors import InputError, ScoresError, within
 from dynsearch.frontier import (
     DEFAULT_SOLVER,
     Frontier,
+    Limit,
     chance_of_exceeding,
     safe_best_under,
     solve_thresholds,
@@ -44,6 +45,7 @@ from dynsearch.thresholds.pvalues import enough_videos
 ScoresLike = ExitScores | str | os.PathLike[str]
 """Exit scores, or their file: ``.npz``, ``.csv`` or ``.parquet``."""
 
+Costing = Callable[[ExitScores], tuple[ExitScores, Sequence[Limit]]]
 _SAFE_DELTA = 0.1
 
 
@@ -71,6 +73,7 @@ def calibrate(
     check: ScoresLike | None = None,
     labels: str | os.PathLike[str] | None = None,
     rematch: ScoresLike | None = None,
+    costing: Costing = lambda scores: (scores, ()),
     **options: object,
 ) -> Calibration:
     """Choose the thresholds of an early-exit network from its exit scores.
@@ -102,6 +105,7 @@ def calibrate(
         check: Scores of new videos: whether they stop as expected, and, if they are labelled, are as often right.
         labels: Classes of some of these videos: a file with columns ``video_id`` and ``label``.
         rematch: Unlabelled scores of new videos: thresholds that restore the stop rates.
+        costing: From scores, as they are read, to the same with other costs, and the limits besides the budget.
         options: The solver's own.
 
     Raises:
@@ -140,13 +144,14 @@ def calibrate(
     read = functools.partial(
         _read, costs=costs, unit=cost_unit, probabilities=probabilities, activation=activation, groups=groups
     )
-    calibration = read(scores, labelled=True)
+    calibration, limits = costing(read(scores, labelled=True))
     if max_gflops is not None:
         calibration.measure.only("gflops", max_gflops)
-    other = None if test is None else read(test, labelled=True)
-    checked, rematching = (None if new is None else read(new) for new in (check, rematch))
+    other = None if test is None else costing(read(test, labelled=True))[0]
+    checked, rematching = (None if new is None else costing(read(new))[0] for new in (check, rematch))
     notes = _notes_on(request, calibration, {"applied": other, "checked": checked, "rematched": rematching})
-    found = _found(request, calibration, other, notes + _note_on_budget(request.budget, calibration))
+    notes += _note_on_budget(request.budget, calibration)
+    found = _found(request, calibration, other, limits, notes)
     point = found.point
     if point is None:
         return found
@@ -164,10 +169,14 @@ def calibrate(
 
 
 def _found(
-    request: Request, calibration: ExitScores, other: ExitScores | None, notes: list[str]
+    request: Request,
+    calibration: ExitScores,
+    other: ExitScores | None,
+    limits: Sequence[Limit],
+    notes: list[str],
 ) -> Calibration:
     """Return the frontier and the chosen point, each with what is known of it."""
-    options: dict[str, Any] = request.solver_options()
+    options: dict[str, Any] = request.solver_options() | {"limits": limits}
     confidence, values = request.confidence, None
     if confidence is None:
         confidence = calibration.default_confidence
@@ -182,7 +191,9 @@ def _found(
     if confidence == "auto":
         confidence, values = choose_confidence(calibration)
     curve = solve_thresholds(calibration, request.solver, confidence=confidence, **options)
-    point = _choose(request, curve, calibration)
+    point = _choose(request, curve, calibration, limits)
+    if point is not None:
+        notes += [limit.said(point) for limit in limits]
     if options.get("max_drop") is not None and set(curve[0].thresholds[:-1]) == {math.inf}:
         enough = enough_videos(options["max_drop"] / 2, options["max_drop"], options["delta"] / 2)
         notes.append(
@@ -307,7 +318,9 @@ def _note_on_budget(budget: float | None, scores: ExitScores) -> list[str]:
     return [f"{said} {scores.measure.per_video}" + (f". Did you mean {meant[0]:g}?" if meant else "")]
 
 
-def _choose(request: Request, curve: Frontier, calibration: ExitScores) -> OperatingPoint | None:
+def _choose(
+    request: Request, curve: Frontier, calibration: ExitScores, limits: Sequence[Limit]
+) -> OperatingPoint | None:
     if request.promises_accuracy:
         # All points keep the accuracy: the cheapest is the best, if it is cheap enough.
         return curve[0] if request.budget is None else curve.best_under(request.budget)
@@ -315,7 +328,7 @@ def _choose(request: Request, curve: Frontier, calibration: ExitScores) -> Opera
         return None
     if request.safe:
         delta = _SAFE_DELTA if request.delta is None else request.delta
-        return safe_best_under(curve, calibration, request.budget, delta=delta)
+        return safe_best_under(curve, calibration, request.budget, delta=delta, limits=limits)
     return curve.best_under(request.budget)
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from dynsearch.cli.options import UserPath, any_budget, budget, force, plugins
+from dynsearch.cli.options import UserPath, any_budget, budget, force, max_ms, max_p95_ms, plugins, timing
 
 OWN_FRONTIER = r"\A\w+,top1,threshold_0,"
 OWN_POLICY = r"\Aplan_id: .*\nconfidence: .*\nthresholds:\n"
@@ -19,6 +19,13 @@ _FILE = UserPath(dir_okay=False, path_type=Path)
 @plugins
 @budget
 @any_budget
+@max_ms
+@max_p95_ms
+@click.option(
+    "--plan",
+    help="Milliseconds: the scores' plan, a file or a shipped name. Default: plan.yaml beside SCORES.",
+)
+@timing
 @click.option(
     "--cost-unit",
     metavar="NAME",
@@ -122,6 +129,7 @@ def calibrate(**options: Any) -> None:
     Prints the accuracy / cost frontier, and the best point under --max-gflops.
     """
     from dynsearch.calibration import calibrate as run
+    from dynsearch.cli.calibrate_ms import take_milliseconds
     from dynsearch.cli.calibrate_text import OWN_PAGE, parse_costs, parse_grid, to_page, to_text
     from dynsearch.display.figures import OWN_PICTURE, check_picture, saved_figure
     from dynsearch.display.tables import write_csv
@@ -131,6 +139,7 @@ def calibrate(**options: Any) -> None:
         name: options.pop(name) for name in ("as_json", "csv_file", "plot_file", "policy_file", "report_file")
     }
     options["max_gflops"], options["budget"] = options["budget"], options.pop("any_budget")
+    take_milliseconds(options)
     if options["max_gflops"] is not None and options["budget"] is not None:
         raise click.UsageError("--max-gflops and --budget are one; give one of them.")
     if options["budget"] is None and options["max_gflops"] is None and options["solver"] != "risk":

@@ -82,9 +82,9 @@ def _print_table(table: TimeTable) -> None:
 def list_tables(*, as_json: bool) -> None:
     """Print which tables of measured times there are."""
     from dynsearch.data.home import home
-    from dynsearch.timing.tables import FOLDER, tables_in
+    from dynsearch.timing.tables import TABLES, tables_in
 
-    folder = home() / FOLDER
+    folder = home() / TABLES
     found = tables_in(folder)
     if as_json:
         click.echo(

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     "early with onnxruntime and needs neither torch nor dynsearch.",
 )
 @click.argument("source", metavar="STUDY|BUNDLE")
-@options.budget
-@options.any_budget
+@options.budgets
 @click.option(
     "--output",
     type=options.UserPath(path_type=Path),
@@ -57,8 +56,6 @@ if TYPE_CHECKING:
 @options.force
 def export(
     source: str,
-    budget: float | None,
-    any_budget: float | None,
     output: Path | None,
     format_: str,
     all_budgets: str | None,
@@ -67,6 +64,7 @@ def export(
     allow_outside: bool | None,
     studies_root: Path,
     force: bool,
+    **budgets: Any,
 ) -> None:
     """Write the best point of STUDY under a budget as a bundle: plan, weights, thresholds, labels, card.
 
@@ -81,7 +79,7 @@ def export(
 
         if format_ == "bundle":
             raise click.UsageError(f"{given} is a bundle already; give --format onnx or torch-export.")
-        if budget is not None or any_budget is not None or all_budgets:
+        if any(budgets.values()) or all_budgets:
             raise click.UsageError(
                 "--max-gflops and --all-budgets choose from a study; a bundle has its thresholds."
             )
@@ -90,7 +88,7 @@ def export(
         raise click.UsageError("Give --output, the folder of the bundle.")
     else:
         how = {"data_root": data_root, "allow_outside": bool(allow_outside), "force": force}
-        bundle = _from_study(source, studies_root, (budget, any_budget), all_budgets, output, **how)
+        bundle = _from_study(source, studies_root, budgets, all_budgets, output, **how)
     if format_ == "bundle":
         return
     from dynsearch.api.bars import counting
@@ -150,7 +148,7 @@ def _print(int8: Int8, budget: float) -> None:
 def _from_study(
     name: str,
     studies_root: Path,
-    budgets: tuple[float | None, float | None],
+    budgets: dict[str, Any],
     all_budgets: str | None,
     output: Path,
     **how: Any,
@@ -166,12 +164,15 @@ def _from_study(
     from dynsearch.study.results import read_results
 
     recipe = folder.recipe()
-    limit = options.budget_of(recipe, *budgets)
-    results = read_results(open_record(folder), folder, solver=recipe.solver)
+    under, limit = options.under(recipe, budgets)
+    if limit is None:
+        raise click.UsageError("--measure says what costs are in; give the budget too.")
+    results = read_results(open_record(folder), folder, solver=recipe.solver, under=under)
     if all_budgets == "shared":
         results = results.of_shared()
     point = results.best_under(limit)
-    bundle = export_point(folder, results, point, output, budget=limit, all_budgets=bool(all_budgets), **how)
+    how |= {"budget": limit, "under": under, "all_budgets": bool(all_budgets)}
+    bundle = export_point(folder, results, point, output, **how)
     click.echo(
         f"{bundle.folder}: trial {point.key}, plan {bundle.plan.plan_id}, top-1 {100 * point.test.top1:.1f}% at "
         f"{point.test.cost:.4g} {point.measure.per_video} on test\n{bundle.plan}"

@@ -6,7 +6,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -21,8 +21,7 @@ _ROWS_SHOWN = 12
 
 @click.command(short_help="Show a study's frontier, or several side by side.")
 @click.argument("studies", nargs=-1, required=True, metavar="STUDY...")
-@options.budget
-@options.any_budget
+@options.budgets
 @click.option(
     "--plot", type=options.UserPath(path_type=Path), help="Also draw it to this .png, .svg or .pdf file."
 )
@@ -37,18 +36,19 @@ _ROWS_SHOWN = 12
 @options.as_json
 def frontier(
     studies: tuple[str, ...],
-    budget: float | None,
-    any_budget: float | None,
     plot: Path | None,
     plot_grid: Path | None,
     studies_root: Path,
     force: bool,
     as_json: bool,
+    **given: Any,
 ) -> None:
     """Show the frontier of STUDY and write it to frontier.csv and frontier.png.
 
     Points are chosen on the calibration split; what is shown was measured on the test split. Of several studies the
-    best point of each under the budget is shown, by default the first one's, and --plot draws all frontiers.
+    best point of each under the budget is shown, by default the first one's, and --plot draws all frontiers. Costs in
+    another measure than the study's are those of its plans, and go to frontier-MEASURE.csv; of several budgets all
+    are kept.
     """
     import errno
 
@@ -65,13 +65,17 @@ def frontier(
     folder, *others = (StudyFolder.existing(name, studies_root) for name in dict.fromkeys(studies))
     check_outputs([(plot, OWN_PICTURE), (plot_grid, OWN_PICTURE)], [folder.path], force=force)
     recipe = folder.recipe()
+    under, limit = options.under(recipe, given)
     if others:
         if plot_grid is not None:
             raise click.UsageError("--plot-grid draws the plan of one study.")
-        limit = options.budget_of(recipe, budget, any_budget)
+        if under is not None or limit is None:
+            raise click.UsageError("Several studies are compared by their own costs, under one budget.")
         compare([folder, *others], limit, plot, as_json=as_json)
         return
-    results = read_results(open_record(folder), folder, solver=recipe.solver)
+    results = read_results(open_record(folder), folder, solver=recipe.solver, under=under)
+    limit = results.points[-1].calibration.cost if limit is None else limit
+    recipe = (under or recipe).model_copy(update={} if under is None else {"budget": limit})
     written = True
     try:
         write_frontier(folder, recipe, results)
@@ -80,12 +84,12 @@ def frontier(
             raise
         written = False
         click.echo(f"not written: {error}", err=True)
-    limit = options.budget_of(recipe, budget, any_budget)
     if plot is not None:
         draw_frontier(plot, folder.name, recipe, results)
     if plot_grid is not None:
         draw_grid(plot_grid, folder.name, results, limit)
-    print_frontier(results, folder, limit, as_json=as_json, written=written)
+    kind = recipe.kind_of_results
+    print_frontier(results, folder, limit, as_json=as_json, written=written, kind=kind)
 
 
 def compare(folders: Sequence[StudyFolder], budget: float, plot: Path | None, *, as_json: bool) -> None:
@@ -118,7 +122,13 @@ def compare(folders: Sequence[StudyFolder], budget: float, plot: Path | None, *,
 
 
 def print_frontier(
-    results: StudyResults, folder: StudyFolder, budget: float, *, as_json: bool, written: bool = True
+    results: StudyResults,
+    folder: StudyFolder,
+    budget: float,
+    *,
+    as_json: bool,
+    written: bool = True,
+    kind: str = "",
 ) -> None:
     """Print the frontier, the point under the budget, and what early exits save."""
     from dynsearch.report.frontier_table import frontier_table
@@ -153,7 +163,7 @@ def print_frontier(
         click.echo(json.dumps(values, indent=1))
         return
     shown = spread(results.points, _ROWS_SHOWN)
-    more = f"all in {folder.path / 'frontier.csv'}" if written else "all with --json"
+    more = f"all in {folder.path / f'frontier{kind}.csv'}" if written else "all with --json"
     click.echo(
         f"\nFrontier of {len(results.plans)} trained plans, on test ({len(shown)} of {len(results.points)} points; "
         f"{more}):\n"
@@ -164,7 +174,7 @@ def print_frontier(
     if chosen.calibration.doubt:
         click.echo(f"? {chosen.calibration.doubt} (calibration)")
     if len(results.families) > 1:
-        more = f" (all in {folder.path / 'families.csv'})" if written else ""
+        more = f" (all in {folder.path / f'families{kind}.csv'})" if written else ""
         click.echo(f"\nBest of each family under {budget:g}, likewise{more}:\n")
         click.echo(frontier_table(best_rows(results.families, budget), measure))
     click.echo(f"\n{_saving_text(saving)}")

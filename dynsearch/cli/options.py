@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -138,47 +138,6 @@ plugins = click.option(
 )
 
 
-def timing(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options of what measured time is of; :func:`asked_of` takes them from those given."""
-    for decorate in (
-        click.option(
-            "--accept",
-            is_flag=True,
-            help="Take a table of times of another device, dtype or number of threads.",
-        ),
-        click.option(
-            "--runtime",
-            type=click.Choice(["auto", "eager", "compile", "graphs", "onnx"]),
-            help="Milliseconds: what runs the network. Default: auto, which is graphs on a GPU, else eager.",
-        ),
-        click.option(
-            "--batch", type=click.IntRange(min=1), help="Milliseconds: videos at a time. Default: 1."
-        ),
-        click.option(
-            "--device",
-            help="Milliseconds: on what, for instance cpu or cuda:0. Default: the first GPU, else the CPU.",
-        ),
-    ):
-        command = decorate(command)
-    return command
-
-
-def asked_of(given: dict[str, Any]) -> dict[str, Any]:
-    """Take what :func:`timing` added from a command's options, and return what was given of it, without ``accept``."""
-    return {name: value for name in ("device", "batch", "runtime") if (value := given.pop(name)) is not None}
-
-
-def budget_of(recipe: StudyRecipe, max_gflops: float | None, budget: float | None) -> float:
-    """Return the budget that is asked for in a study, its own where none is.
-
-    Raises:
-        InputError: ``--max-gflops`` is given, but the study's costs are in another measure.
-    """
-    if max_gflops is not None:
-        return recipe.measure.only("gflops", max_gflops)
-    return recipe.budget if budget is None else budget
-
-
 class _Budget(click.ParamType):
     """A finite number above zero."""
 
@@ -210,3 +169,125 @@ any_budget = click.option(
     type=_Budget(""),
     help="The budget where costs are in another unit: mean cost per video.",
 )
+max_ms = click.option(
+    "--max-ms",
+    type=_Budget(" of milliseconds"),
+    help="Budget: mean milliseconds per video, as measured on a device.",
+)
+
+
+def timing(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options of what measured time is of; :func:`asked_of` takes them from those given."""
+    for decorate in (
+        click.option(
+            "--accept",
+            is_flag=True,
+            help="Take a table of times of another device, dtype or number of threads.",
+        ),
+        click.option(
+            "--runtime",
+            type=click.Choice(["auto", "eager", "compile", "graphs", "onnx"]),
+            help="Milliseconds: what runs the network. Default: auto, which is graphs on a GPU, else eager.",
+        ),
+        click.option(
+            "--batch", type=click.IntRange(min=1), help="Milliseconds: videos at a time. Default: 1."
+        ),
+        click.option(
+            "--device",
+            help="Milliseconds: on what, for instance cpu or cuda:0. Default: the first GPU, else the CPU.",
+        ),
+    ):
+        command = decorate(command)
+    return command
+
+
+max_p95_ms = click.option(
+    "--max-p95-ms",
+    type=_Budget(" of milliseconds"),
+    help="Also: 95% of videos within so many milliseconds, by the times of the exits at which they leave.",
+)
+
+
+def budgets(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command that chooses from a study the options of budgets; :func:`under` takes them from those given."""
+    for decorate in (
+        timing,
+        click.option(
+            "--measure", metavar="NAME", help="Show costs in gflops, ms or your own; nothing is trained."
+        ),
+        any_budget,
+        max_p95_ms,
+        max_ms,
+        budget,
+    ):
+        command = decorate(command)
+    return command
+
+
+def under(recipe: StudyRecipe, given: dict[str, Any]) -> tuple[StudyRecipe | None, float | None]:
+    """Take what :func:`budgets` added, and return by what recipe plans are costed, and the budget.
+
+    The recipe is None where the study's own costs and limits do, the budget where none is known.
+    """
+    from dataclasses import replace
+
+    from dynsearch.measures import COST_MEASURES
+    from dynsearch.timing.tables import TableCosts, timed
+
+    asked, accept = asked_of(given), given.pop("accept")
+    found = {"gflops": given.pop("budget"), "ms": given.pop("max_ms"), "p95_ms": given.pop("max_p95_ms")}
+    found = {name: value for name, value in found.items() if value is not None}
+    usual = recipe.measure.name
+    if found:
+        usual = "ms" if found.keys() & {"ms", "p95_ms"} else "gflops"
+    name, limit = given.pop("measure") or usual, given.pop("any_budget")
+    if limit is not None and name in found:
+        raise click.UsageError(f"--max-{name} and --budget are one; give one of them.")
+    limit = found.pop(name, limit)
+    if "p95_ms" in found and name != "ms":
+        raise click.UsageError("--max-p95-ms goes with costs in milliseconds.")
+    if (asked or accept) and "ms" not in (name, *found):
+        raise click.UsageError("--device, --batch, --runtime and --accept are of milliseconds: add --max-ms.")
+    own = name == recipe.measure.name and not asked
+    limit = recipe.budget if limit is None and own else limit
+    if own and not found:
+        return None, limit
+    if own:
+        measure, kind = recipe.measure, "-within"
+    else:
+        ms = recipe.ms.model_copy(update=asked)
+        recipe = recipe.model_copy(update={"ms": ms, "limits": {}})
+        measure, kind = timed(COST_MEASURES[name], ms.model_dump()), f"-{name}"
+    if isinstance(measure.costs, TableCosts):
+        measure = replace(measure.costs, accept=accept).measure
+    limits = recipe.limits | {f"max_{other}": bound for other, bound in found.items()}
+    values = {"measure": measure, "limits": limits, "kind_of_results": kind}
+    return recipe.model_copy(update=values | ({} if limit is None else {"budget": limit})), limit
+
+
+def asked_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Take what :func:`timing` added from a command's options, and return what was given of it, without ``accept``."""
+    return {name: value for name in ("device", "batch", "runtime") if (value := given.pop(name)) is not None}
+
+
+def ms_settings(given: dict[str, Any]) -> tuple[str, ...]:
+    """Take what :func:`timing` added, but for ``accept``, and return it as settings of a recipe's section ``ms``."""
+    return tuple(f"ms.{name}={value}" for name, value in asked_of(given).items())
+
+
+def accepting(recipe: StudyRecipe, settings: Sequence[str], *, accept: bool) -> StudyRecipe:
+    """Return the recipe, taking a table of times of another machine if that is wished.
+
+    Raises:
+        click.UsageError: What milliseconds are of is said, but there is no budget of them.
+    """
+    from dataclasses import replace
+
+    from dynsearch.timing.tables import TableCosts
+
+    costs = recipe.measure.costs
+    if isinstance(costs, TableCosts):
+        return recipe.model_copy(update={"measure": replace(costs, accept=accept).measure})
+    if accept or any(setting.startswith("ms.") for setting in settings):
+        raise click.UsageError("--device, --batch, --runtime and --accept are of milliseconds: add --max-ms.")
+    return recipe

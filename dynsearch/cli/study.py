@@ -51,6 +51,9 @@ class _StudyGroup(click.Group):
 @click.option("--dataset", help="Data set; its recipe studies/DATASET.yaml is used.")
 @click.option("--recipe", "recipe_file", help="Another recipe: a shipped name, or a .yaml file.")
 @options.budget
+@options.max_ms
+@options.max_p95_ms
+@options.timing
 @click.option("--space", help="Search space: a shipped name, or a .yaml file.")
 @click.option(
     "--families", metavar="NAMES", help="Kinds of networks: grid, adafocus, sfc, tsn, tsm; joined by commas."
@@ -124,6 +127,7 @@ def study(
     quiet: bool,
     verbose: bool,
     as_json: bool,
+    accept: bool,
     **overrides: Any,
 ) -> None:
     """Search exit placements, frame orders and thresholds under a budget.
@@ -149,6 +153,7 @@ def study(
 
     overrides |= {"dataset": dataset, "loggers": loggers or None, "plugins": imported() or None}
     overrides["max_gflops"] = overrides.pop("budget")
+    settings += options.ms_settings(overrides)
     if families is not None:
         overrides["families"] = [name.strip() for name in families.split(",")]
     if overrides["storage"] is not None:
@@ -159,6 +164,7 @@ def study(
     one_shot = {"retrain": retrain, "warm_start": warm_start}
     settings += tuple(f"one_shot.{field}={value}" for field, value in one_shot.items() if value is not None)
     recipe, run = load_recipe(recipe_file or str(dataset), settings=settings, overrides=overrides)
+    recipe = options.accepting(recipe, settings, accept=accept)
     folder = StudyFolder.named(name or recipe_name(recipe_file or str(dataset)), studies_root)
 
     from dynsearch.data.catalogue import check_root

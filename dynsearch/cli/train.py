@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 @click.option("--dataset", help="Data set. Default: the bundle's.")
 @click.option("--epochs", type=click.IntRange(min=1), help="Passes over the training split.")
 @options.budget
+@options.max_ms
+@options.max_p95_ms
+@options.timing
 @click.option(
     "--only",
     type=click.Choice(["heads"]),
@@ -81,6 +84,7 @@ def train(
     loggers: tuple[str, ...],
     quiet: bool,
     as_json: bool,
+    accept: bool,
     **overrides: Any,
 ) -> None:
     """Train the plan of a bundle, or PLAN, and write a bundle with recalibrated thresholds.
@@ -98,10 +102,14 @@ def train(
     if is_rank():
         prepare_rank()
     click.get_current_context().with_resource(stopped_by_sigterm())
+    settings += options.ms_settings(overrides)
     settings += (f"training.epochs={epochs}",) if epochs else ()
     settings += (f"training.weights={json.dumps(weights, default=str)}",) if weights else ()
     overrides |= {"dataset": dataset, "loggers": loggers or None, "plugins": imported() or None}
     plan, recipe, run, trained = _what_to_train(what, dataset, settings, overrides)
+    recipe = options.accepting(recipe, settings, accept=accept).carried_in(
+        output, lambda text: click.echo(text, err=True)
+    )
     check_root(recipe.dataset, data_root)
     if warm_start and trained is None:
         raise click.UsageError("--warm-start needs a bundle; a plan file has no weights.")
@@ -120,7 +128,7 @@ def train(
     if nproc > 1 and rendezvous_file() is None:
         raise click.UsageError("torchrun starts the processes already; leave --nproc out.")
 
-    if trained is None and overrides["max_gflops"] is None:
+    if trained is None and overrides["max_gflops"] is None and overrides["max_ms"] is None:
         # A recipe's budget is that of its search; this plan's exits are all the user's wish.
         most = max(recipe.budget, recipe.measure.cost_E(plan, 1000)[-1])
         recipe = recipe.model_copy(update={"budget": float(most)})
@@ -152,6 +160,10 @@ def _train(
     with joined_ranks(run.timeout) as ranks:
         if ranks.is_first:
             check_training(output, with_heads(plan, (fit or {}).get("kinds", ())), inputs)
+            recipe.measure.cost_E(
+                plan, 1000
+            )  # Times that are lacking are measured by one process, before the work.
+        ranks.gather(None)
         source = _open(recipe, run, inputs[-1], ranks, trains=fit is None, quiet=quiet)
         fitting = None
         if fit is not None:

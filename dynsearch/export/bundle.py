@@ -33,6 +33,7 @@ from dynsearch.scores.storage import read_arrays
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import split_settings
 from dynsearch.thresholds import ExitPolicy, OperatingPoint
+from dynsearch.timing.tables import TABLES, TableCosts
 from dynsearch.training.made import SCORES, WEIGHTS
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ class Bundle:
         policy = ExitPolicy.load(folder / "policy.yaml")
         policy.check_fits(len(plan.exits), plan.plan_id)
         class_names = class_names_in(folder / "labels.txt")
-        return cls(folder, plan, policy, class_names, recipe)
+        return cls(folder, plan, policy, class_names, recipe.carried_in(folder))
 
 
 def write_bundle(
@@ -226,6 +227,9 @@ def write_bundle(
         write_text(folder / CONTENTS, json.dumps(data.contents()))
     if data is not None and root is not None:
         remember_root({split: set(each) for split, each in data.contents().items()}, root)
+    if isinstance(recipe.measure.costs, TableCosts):
+        for each in {plan, *(other for other, _ in frontier)}:
+            recipe.measure.costs.table(each).save(folder / TABLES)
     for name in FILES:
         write_text(folder / name, texts[name])
     return Bundle.load(folder)

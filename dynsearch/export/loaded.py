@@ -280,7 +280,8 @@ class LoadedNetwork(ModelHubMixin):
                 self._at[limit] = self._of_all_budgets(limit)
             elif scores.is_file():
                 recipe = self.bundle.recipe
-                how = recipe.solver, recipe.confidence, recipe.solver_options
+                limits = recipe.limits_on(self.bundle.plan, len(self.bundle.class_names))
+                how = recipe.solver, recipe.confidence, recipe.solver_options, limits
                 curve = solved_once(folder, ExitScores.load(scores), *how)
                 self._at[limit] = self._with(self, curve.best_under(limit).policy)
             else:

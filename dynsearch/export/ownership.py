@@ -9,6 +9,7 @@ from pathlib import Path
 from dynsearch.errors import BundleError
 from dynsearch.files import check_no_input
 from dynsearch.plan import Plan
+from dynsearch.timing.tables import TABLES
 from dynsearch.training.made import SCORES, STATE, WEIGHTS
 
 HUB_WEIGHTS = "model.safetensors"
@@ -64,7 +65,7 @@ def check_export(folder: Path, inputs: Iterable[Path], *, force: bool) -> None:
     names, problem = _names(folder), None
     if trained := names.intersection(_TRAINED):
         problem = f"holds {min(trained)}: a training, which would be lost"
-    elif others := names.difference(FILES, _GRAPHS, (WEIGHTS, CARD, CONTENTS, BUDGETS, PROMISE)):
+    elif others := names.difference(FILES, _GRAPHS, (WEIGHTS, CARD, CONTENTS, BUDGETS, PROMISE, TABLES)):
         problem = f"holds {min(others)}, which no export wrote"
     elif names and not _untouched(folder):
         problem = "holds files that were changed since they were exported, or that no export wrote"
@@ -84,7 +85,7 @@ def check_training(folder: Path, plans: Sequence[Plan], inputs: Iterable[Path | 
         InputError: ``folder`` is an input, or holds one.
     """
     names, problem = _names(folder), None
-    others = names.difference(FILES, _TRAINED, _GRAPHS, (WEIGHTS, CARD, CONTENTS, BUDGETS, PROMISE))
+    others = names.difference(FILES, _TRAINED, _GRAPHS, (WEIGHTS, CARD, CONTENTS, BUDGETS, PROMISE, TABLES))
     if others and not ("plan.yaml" in names and names.intersection(_TRAINED)):
         problem = f"holds {min(others)}, which no training wrote"
     elif "policy.yaml" in names and SCORES["test"] not in names:
@@ -124,7 +125,7 @@ def clear(folder: Path) -> None:
     names = _names(folder)
     if "plan.yaml" not in names or not names.intersection((WEIGHTS, *_TRAINED)):
         return
-    for name in ("policy.yaml", CONTENTS, BUDGETS, PROMISE, *_TRAINED):
+    for name in ("policy.yaml", CONTENTS, BUDGETS, PROMISE, TABLES, *_TRAINED):
         if (folder / name).is_dir():
             shutil.rmtree(folder / name)
         else:

@@ -138,6 +138,7 @@ def calibrated_bundle(
         {0: (scores.calibration, scores.test)},
         solver=recipe.solver,
         confidence=recipe.confidence,
+        limits=recipe.limits_on(plan, len(source.dataset.class_names)),
         **recipe.solver_options,
     )
     if budget is not None:

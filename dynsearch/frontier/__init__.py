@@ -10,6 +10,7 @@ from dynsearch.frontier.bootstrap import (
 from dynsearch.frontier.crossfit import CrossFitted, cross_fit
 from dynsearch.frontier.dominance import hypervolume, pareto_mask
 from dynsearch.frontier.frontier import Frontier
+from dynsearch.frontier.limits import Limit as Limit
 from dynsearch.frontier.merge import MergedPoint, Merging, merge
 from dynsearch.frontier.safe import chance_of_exceeding, cost_standard_error, safe_best_under
 from dynsearch.frontier.solve import DEFAULT_SOLVER, solve_thresholds

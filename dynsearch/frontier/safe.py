@@ -5,6 +5,7 @@ limit theorem), with a standard error known from the exit shares.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import ndtri
@@ -12,6 +13,7 @@ from scipy.special import ndtri
 from dynsearch.budget import fits, last_that_fits
 from dynsearch.errors import InputError
 from dynsearch.frontier.frontier import Frontier
+from dynsearch.frontier.limits import Limit
 from dynsearch.scores import ExitScores
 from dynsearch.scores.spread import beyond
 from dynsearch.thresholds import OperatingPoint
@@ -44,9 +46,14 @@ def _expected_cost(point: OperatingPoint, scores: ExitScores) -> float:
 
 
 def safe_best_under(
-    frontier: Frontier, scores: ExitScores, budget: float, *, delta: float = 0.1
+    frontier: Frontier,
+    scores: ExitScores,
+    budget: float,
+    *,
+    delta: float = 0.1,
+    limits: Sequence[Limit] = (),
 ) -> OperatingPoint:
-    """Return the most accurate point that keeps the budget on new videos with chance 1 - ``delta``.
+    """Return the most accurate point that keeps the budget on new videos with chance 1 - ``delta``, and so each limit.
 
     Raises:
         InputError: ``delta`` is not between 0 and 1/2, or the budget is not a number.
@@ -61,4 +68,10 @@ def safe_best_under(
         error = cost_standard_error(point, scores)
         return _expected_cost(point, scores) + margin * error if error else point.cost
 
-    return last_that_fits(frontier, budget, needed, scores.measure)
+    points = list(frontier)
+    for limit in limits:
+        least = min(limit.at_most(point, delta) for point in points)
+        points = [point for point in points if fits(limit.at_most(point, delta), limit.bound)]
+        if not points:
+            raise limit.not_safe(least)
+    return last_that_fits(points, budget, needed, scores.measure)

@@ -1,9 +1,10 @@
 """From exit scores to a frontier, by the name of a solver."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from dynsearch.frontier.frontier import Frontier
+from dynsearch.frontier.limits import Limit, solve_within
 from dynsearch.scores import ExitScores
 from dynsearch.scores.exit_scores import GIVEN_MEASURE
 from dynsearch.scores.gain import LEARNED_GAIN, fit_gain
@@ -17,6 +18,7 @@ def solve_thresholds(
     solver: str = DEFAULT_SOLVER,
     *,
     confidence: str | None = None,
+    limits: Sequence[Limit] = (),
     **options: object,
 ) -> Frontier:
     """Return the frontier of operating points that ``solver`` finds on calibration scores.
@@ -25,6 +27,7 @@ def solve_thresholds(
         scores: Labelled scores of videos that neither training nor testing touches.
         solver: A name of ``dynsearch.thresholds.SOLVERS``.
         confidence: A measure's name, ``given``, or ``learned-gain``; None takes the largest probability of a class.
+        limits: Bounds besides the budget, which all points keep.
         options: The solver's own options.
 
     Raises:
@@ -38,9 +41,10 @@ def solve_thresholds(
     def solve(labelled: ExitScores, measure: str) -> list[OperatingPoint]:
         return solve_once(labelled, confidence=measure, **options)
 
-    if confidence == LEARNED_GAIN:
-        return Frontier(_solve_learned(scores, solve))
-    return Frontier(solve(scores, confidence))
+    def found(labelled: ExitScores) -> list[OperatingPoint]:
+        return _solve_learned(labelled, solve) if confidence == LEARNED_GAIN else solve(labelled, confidence)
+
+    return solve_within(scores, limits, found) if limits else Frontier(found(scores))
 
 
 def _solve_learned(

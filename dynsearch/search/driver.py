@@ -123,8 +123,7 @@ class Driver:
             space=self.space,
             claims=claims,
             num_trials=self.recipe.num_trials,
-            budget=self.recipe.budget,
-            measure=self.recipe.measure,
+            recipe=self.recipe,
             num_classes=self.num_classes,
             seed=self.recipe.seed,
             refused=self._refused,
@@ -249,8 +248,9 @@ class Driver:
             return
         recipe, calibration = self.recipe, outcome.scores.calibration
         curve = solved_once(
-            outcome.job.folder, calibration, recipe.solver, recipe.confidence, recipe.solver_options
-        )
+            outcome.job.folder, calibration, recipe.solver, recipe.confidence, recipe.solver_options,
+            recipe.limits_on(outcome.job.plan, self.num_classes),
+        )  # fmt: skip
         point = curve.best_under(self.recipe.budget)
         describe_point(trial, point, key_in(outcome.job.folder / SCORES["test"]))
         self.notes.finished(trial, outcome.job.plan, outcome.scores.calibration, curve, point)

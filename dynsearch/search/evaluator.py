@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dynsearch.frontier import solve_thresholds
+from dynsearch.frontier import Limit, solve_thresholds
 from dynsearch.frontier.choose_confidence import named_confidence
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.network.weights.files import save_weights
@@ -16,6 +16,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.search.engines.engine import Job, Monitor
 from dynsearch.search.halving import rungs
 from dynsearch.search.one_shot.training import SharedWeights, trunk_of
+from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import SHARED
 from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.config import TrainingConfig
@@ -26,30 +27,31 @@ from dynsearch.training.run import TrainedScores, plan_made, train_and_score
 
 @dataclass(frozen=True)
 class Pruning:
-    """Measures a trial's top-1 at the budget while it trains."""
+    """Measures a trial's top-1 at the recipe's budget while it trains."""
 
-    pruner: str
-    solver: str
-    budget: float
-    confidence: str | None = None
-    options: Mapping[str, Any] = field(default_factory=dict)
+    recipe: StudyRecipe
+    num_classes: int
 
     def probe(self, job: Job, epochs: int, monitor: Monitor) -> _Probe:
         """Return what looks at the job's network."""
-        return _Probe(rungs(self.pruner, epochs, job.number), self, monitor)
+        limits = self.recipe.limits_on(job.plan, self.num_classes)
+        return _Probe(rungs(self.recipe.pruner, epochs, job.number), self.recipe, limits, monitor)
 
 
 @dataclass(frozen=True)
 class _Probe:
     epochs: tuple[int, ...]
-    pruning: Pruning
+    recipe: StudyRecipe
+    limits: Sequence[Limit]
     monitor: Monitor
 
     def show(self, epoch: int, calibration: ExitScores) -> None:
-        how = self.pruning
+        how = self.recipe
         confidence = named_confidence(calibration, how.confidence)
-        curve = solve_thresholds(calibration, how.solver, confidence=confidence, **how.options)
-        self.monitor.rung(epoch, curve.best_under(self.pruning.budget).top1)
+        curve = solve_thresholds(
+            calibration, how.solver, confidence=confidence, limits=self.limits, **how.solver_options
+        )
+        self.monitor.rung(epoch, curve.best_under(how.budget).top1)
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,14 @@ from dataclasses import dataclass, field
 import optuna
 from optuna.trial import FrozenTrial, Trial, TrialState
 
-from dynsearch.budget import excess, fits
+from dynsearch.budget import fits
 from dynsearch.measures import CostMeasure
 from dynsearch.plan import Plan
 from dynsearch.search.claims import Claims
 from dynsearch.search.halving import stopped_at
 from dynsearch.search.sampler import SeededTPESampler
 from dynsearch.space import SearchSpace
+from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import describe_plan, is_shared, set_budget, take_up
 
 _MAX_REFUSALS = 100  # in a row; then the space is taken to hold no further plan under the budget
@@ -32,8 +33,7 @@ class Proposals:
     space: SearchSpace
     claims: Claims
     num_trials: int
-    budget: float
-    measure: CostMeasure
+    recipe: StudyRecipe
     num_classes: int
     seed: int
     refused: Callable[[Trial, Plan, str], None]
@@ -97,10 +97,10 @@ class Proposals:
     def _checked(self, trial: Trial) -> Plan | None:
         """Return the trial's plan, or None after refusing one that is over budget or known already."""
         plan = self.space.sample(trial)
-        cheapest = self.measure.cost_E(plan, self.num_classes)[0]
-        set_budget(trial, excess(cheapest, self.budget), self.measure)
-        if not fits(cheapest, self.budget):
-            self._refuse(trial, plan, f"its cheapest exit costs {self.measure.text(cheapest)}")
+        over, reason = self.recipe.excess(plan, self.num_classes)
+        set_budget(trial, over, self.recipe.measure)
+        if over > 0:
+            self._refuse(trial, plan, reason)
             return None
         known = self._known.with_plan(plan.plan_id, shared=is_shared(trial))
         if known not in (None, trial.number):
@@ -115,16 +115,18 @@ class Proposals:
         self.study.tell(trial, state=TrialState.PRUNED)
 
 
-def check_budget(space: SearchSpace, budget: float, measure: CostMeasure, num_classes: int) -> None:
-    """Refuse a budget that no plan of the space can meet, and backbones that there are not.
+def check_budget(space: SearchSpace, recipe: StudyRecipe, num_classes: int) -> None:
+    """Refuse a budget or a limit that no plan of the space can meet, and backbones that there are not.
 
     Raises:
         InfeasibleBudgetError: Every plan's cheapest exit costs more.
         PlanError: A backbone is unknown or can't be used.
     """
-    cheapest = cheapest_cost(space, measure, num_classes)
-    if not fits(cheapest, budget):
-        raise measure.too_low(budget, cheapest)
+    limits = [(measure, recipe.limits[name]) for name, measure in recipe.limit_measures.items()]
+    for measure, bound in [(recipe.measure, recipe.budget), *limits]:
+        cheapest = cheapest_cost(space, measure, num_classes)
+        if not fits(cheapest, bound):
+            raise measure.too_low(bound, cheapest)
 
 
 def cheapest_cost(space: SearchSpace, measure: CostMeasure, num_classes: int) -> float:

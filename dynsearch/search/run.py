@@ -90,8 +90,7 @@ def run_study(
     except ValueError as error:
         raise RecipeError(str(error)) from error
     space = SearchSpace.load(resources.find("search_spaces", recipe.space)).only(recipe.families)
-    recipe = settled(recipe, space)
-    check_budget(space, recipe.budget, recipe.measure, source.num_classes)
+    recipe = _affordable(settled(recipe, space), folder, space, source.num_classes, observer)
     shared = shared_weights(recipe, folder, space, source.num_classes)
     evaluator = TrainingEvaluator(
         source,
@@ -99,7 +98,7 @@ def run_study(
         recipe.seed,
         shared,
         recipe.one_shot.warm_start == "one-shot",
-        Pruning(recipe.pruner, recipe.solver, recipe.budget, recipe.confidence, recipe.solver_options),
+        Pruning(recipe, source.num_classes),
         run.save_every_steps,
         recipe.measure,
     )
@@ -144,6 +143,15 @@ def run_study(
         )
         driver.run()
         return frontier.end()
+
+
+def _affordable(
+    recipe: StudyRecipe, folder: StudyFolder, space: SearchSpace, num_classes: int, observer: Observer
+) -> StudyRecipe:
+    """Return the recipe with the study's own tables of times; a study that can't begin leaves none behind."""
+    own = folder.path if folder.study_file.is_file() else None
+    check_budget(space, recipe.carried_in(own, observer.noted), num_classes)
+    return recipe.carried_in(folder.path, observer.noted)
 
 
 @contextlib.contextmanager

@@ -187,7 +187,8 @@ class StudyFolder:
         recipe = values.get("recipe")
         if isinstance(recipe, dict) and "run" in values:
             recipe = recipe | {"run": values["run"]}
-        return split_settings(recipe, error=StudyError, where=f"{self.study_file}, recipe")
+        read, run = split_settings(recipe, error=StudyError, where=f"{self.study_file}, recipe")
+        return read.carried_in(self.path), run
 
     def read_study_file(self) -> dict[str, Any]:
         """Return what ``study.yaml`` holds; StudyError where it can't be read, or is no mapping."""

@@ -51,16 +51,24 @@ class LiveFrontier:
 def write_frontier(folder: StudyFolder, recipe: StudyRecipe, results: StudyResults) -> None:
     """Write ``frontier.csv`` and ``frontier.png`` into the study's folder.
 
-    With several network families also ``families.csv`` and ``families.png``, with a frontier of each alone.
+    With several network families also ``families.csv`` and ``families.png``, with a frontier of each alone. Their names
+    say so where results are not by the study's own costs.
     """
-    write_csv(list(map(_written, results.rows_under(recipe.budget))), folder.path / "frontier.csv")
-    draw_frontier(folder.path / "frontier.png", folder.name, recipe, results)
+    kind = recipe.kind_of_results
+    write_csv(list(map(_written, results.rows_under(recipe.budget))), folder.path / f"frontier{kind}.csv")
+    draw_frontier(folder.path / f"frontier{kind}.png", folder.name, recipe, results)
     parts = {name: part.rows() for name, part in results.families.items()}
     if len(parts) > 1:
-        write_csv([_written(row) for part in parts.values() for row in part], folder.path / "families.csv")
+        write_csv(
+            [_written(row) for part in parts.values() for row in part], folder.path / f"families{kind}.csv"
+        )
         title = f"study {folder.name} on {recipe.dataset}, by family"
         plot_families(
-            parts, folder.path / "families.png", title=title, budget=recipe.budget, unit=results.measure
+            parts,
+            folder.path / f"families{kind}.png",
+            title=title,
+            budget=recipe.budget,
+            unit=results.measure,
         )
 
 

@@ -16,8 +16,9 @@ from dynsearch.scores.overlap import of_same_videos
 from dynsearch.study.data_record import OwnVideos
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.predictions import one_shot_folder, read_prediction
+from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import MADE, finished, is_shared, plan_of
-from dynsearch.study.saved_frontiers import SavedFrontiers, SavedScores
+from dynsearch.study.saved_frontiers import SavedFrontiers, SavedScores, costed
 from dynsearch.thresholds import full_inference
 from dynsearch.training.made import SCORES, key_in
 
@@ -37,20 +38,26 @@ class Gathering:
         whole: All trials.
         families: The same by network family, in the order of their first trials.
 
-    The others are those of :class:`dynsearch.study.results.StudyResults`.
+    The others are those of :class:`dynsearch.study.results.StudyResults`. ``under`` is the study's recipe with another
+    measure, or other limits, by which all is costed anew.
     """
 
-    def __init__(self, study: optuna.Study, folder: StudyFolder, solver: str) -> None:
+    def __init__(
+        self, study: optuna.Study, folder: StudyFolder, solver: str, under: StudyRecipe | None = None
+    ) -> None:
         self.study, self.folder = study, folder
         recipe = folder.recipe()
+        self.under = under or recipe
+        self.measure = under.measure if under else None
         require(recipe.plugins, str(folder.study_file))
         self.confidence = None if recipe.confidence == AUTO else recipe.confidence
-        self._budget = recipe.budget
         self.metrics = tuple(name for name in get_metrics(recipe.dataset) if name != "top1")
         self.whole = Part()
         self.families: dict[str, Part] = {}
-        self.scores = SavedScores(folder, self.whole.plans.keys())
-        self.curves = SavedFrontiers(folder, self.scores, solver, recipe.confidence, recipe.solver_options)
+        self.scores = SavedScores(folder, self.whole.plans, self.measure)
+        self.curves = SavedFrontiers(
+            folder, self.scores, solver, recipe.confidence, recipe.solver_options, self.under
+        )
         self.predictions: dict[int, ExitScores] = {}
         self.shared: set[int] = set()
         self.most_accurate = -1
@@ -82,6 +89,7 @@ class Gathering:
 
     def _add(self, trial: FrozenTrial) -> None:
         number, plan = trial.number, plan_of(trial)
+        self.whole.plans[number] = plan
         calibration = self.scores.of(number, "calibration")
         made = trial.user_attrs.get(MADE)
         for path in (self.folder.trial(number) / name for name in SCORES.values()):
@@ -99,11 +107,13 @@ class Gathering:
         if (full.top1, -full.cost) > self._best_full:
             self.most_accurate, self._best_full = number, (full.top1, -full.cost)
         cost, top1 = zip(*self.whole.merging.pairs, strict=True)
-        dominated = hypervolume(cost, top1, reference_cost=self._budget) / self._budget
+        budget = self.under.budget
+        dominated = hypervolume(cost, top1, reference_cost=budget) / budget
         self.hypervolumes.append((number, dominated))
         if is_shared(trial):
             self.shared.add(number)
             return
         predicted = read_prediction(one_shot_folder(self.folder), plan)
         if predicted is not None and of_same_videos(predicted, calibration):
-            self.predictions[number] = predicted
+            same = self.measure is None
+            self.predictions[number] = predicted if same else costed(predicted, plan, calibration.measure)

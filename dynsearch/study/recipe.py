@@ -1,12 +1,19 @@
 """A study recipe: a data set, a budget, a search space and how to train."""
 
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, InstanceOf, SerializerFunctionWrapHandler, model_serializer, model_validator
 
+from dynsearch.budget import excess
+from dynsearch.frontier import Limit
 from dynsearch.measures import COST_MEASURES, COUNTED, CostMeasure
+from dynsearch.plan import Plan
 from dynsearch.space import FamilyName
+from dynsearch.timing.setup import Asked
+from dynsearch.timing.tables import ANYTHING, TABLES, TableCosts, any_tables, timed
 from dynsearch.training.config import FrameCacheConfig, TrainingConfig
 from dynsearch.training.made import settings_facts
 from dynsearch.validation import Settings
@@ -51,6 +58,15 @@ class OneShotConfig(Settings):
         return config.lasting(self.epochs or config.epochs).model_copy(update={"exit_loss": exit_loss})
 
 
+MAX_P95, BEYOND_P95 = "max_p95_ms", 0.05
+"""The budget of the 95th percentile, and the share of videos that may take longer."""
+
+
+def p95_of(measure: CostMeasure) -> CostMeasure:
+    """Return the measure of what 95% of videos keep within, from that of the mean."""
+    return CostMeasure("p95_ms", "ms", costs=measure.costs)
+
+
 class StudyRecipe(Settings):
     """Everything that decides a study's result, and nothing else. Unknown fields are refused.
 
@@ -67,7 +83,13 @@ class StudyRecipe(Settings):
     budget: float = Field(gt=0)
     """Mean cost per video of the point wanted; spelled by its measure, for instance ``max_gflops``."""
     measure: InstanceOf[CostMeasure] = Field(default=COUNTED, exclude=True)
-    """What the budget is in."""
+    """What the budget is in; of several that are given milliseconds, else the one that is not counted."""
+    limits: dict[str, Annotated[float, Field(gt=0)]] = Field(default={}, exclude=True)
+    """The other budgets, by how they are spelled; thresholds keep all."""
+    ms: Asked = ANYTHING
+    """On what milliseconds are measured."""
+    kind_of_results: str = Field(default="", exclude=True)
+    """What the names of files have where results are not by the costs that the study recorded."""
     num_trials: int = Field(default=20, ge=1)
     """``one-shot``: frame orders, with groups, shift and network, to screen; ``retrain``: plans to train."""
     seed: int = Field(default=0, ge=0)
@@ -107,28 +129,77 @@ class StudyRecipe(Settings):
     def _read(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        inside = [name for name in ("budget", "measure") if name in values]
+        inside = [name for name in ("budget", "measure", "limits", "kind_of_results") if name in values]
         if inside and not isinstance(values.get("measure"), CostMeasure):
             raise ValueError(f"{inside[0]}: unknown field; a budget is spelled by its measure, as max_NAME")
         spelled = budgets_in(values)
-        if len(spelled) > 1:
-            raise ValueError(f"{' and '.join(spelled)} are two budgets; give one")
         if not spelled:
             return values
-        ((name, measure),) = spelled.items()
-        if measure.costs is None:
-            raise ValueError(
-                f"{name}: what a plan costs in {measure.unit} is not known, so no study can keep to it"
-            )
-        others = {key: value for key, value in values.items() if key != name}
-        return others | {"budget": values[name], "measure": measure}
+        for name, measure in spelled.items():
+            if measure.costs is None:
+                raise ValueError(
+                    f"{name}: what a plan costs in {measure.unit} is not known, so no study can keep to it"
+                )
+        first = max(spelled, key=lambda name: (name == "max_ms", name != COUNTED.budget_name))
+        if MAX_P95 in values and first != "max_ms":
+            raise ValueError(f"{MAX_P95} goes with max_ms, the mean")
+        limits = {name: values[name] for name in (*spelled, MAX_P95) if name in values and name != first}
+        others = {key: value for key, value in values.items() if key not in (first, *limits)}
+        measure = timed(spelled[first], others.get("ms"))
+        return others | {"budget": values[first], "measure": measure, "limits": limits}
 
     @model_serializer(mode="wrap")
     def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
         values = handler(self)
-        return {
+        if "ms" in values and self.ms == ANYTHING and self.measure.name != "ms":
+            del values["ms"]
+        written = {
             self.measure.budget_name if name == "budget" else name: value for name, value in values.items()
         }
+        return written | (self.limits if "budget" in values else {})
+
+    def limits_on(self, plan: Plan, num_classes: int) -> list[Limit]:
+        """Return the limits besides the budget, for the thresholds of a plan's network."""
+        limits = []
+        for name, measure in self.limit_measures.items():
+            cost_E, bound = measure.cost_E(plan, num_classes), self.limits[name]
+            if name == MAX_P95:
+                limits.append(Limit.on_share(measure, cost_E, bound, BEYOND_P95))
+            else:
+                limits.append(Limit(measure, cost_E, bound))
+        return limits
+
+    @property
+    def limit_measures(self) -> dict[str, CostMeasure]:
+        """The measures of the limits, by how these are spelled."""
+        p95 = {MAX_P95: p95_of(self.measure)} if MAX_P95 in self.limits else {}
+        return budgets_in(self.limits) | p95
+
+    def excess(self, plan: Plan, num_classes: int) -> tuple[float, str]:
+        """Return by how much a plan's cheapest exit is over the budget or a limit, and what is said of it.
+
+        Over a limit it is the same share of the budget.
+        """
+        wanted = [(self.measure, self.budget)]
+        wanted += [(measure, self.limits[name]) for name, measure in self.limit_measures.items()]
+        found = []
+        for measure, bound in wanted:
+            cost = measure.cost_E(plan, num_classes)[0]
+            over = excess(cost, bound)
+            found.append((over if bound == self.budget else over / bound * self.budget, measure.text(cost)))
+        over, text = max(found, key=lambda item: item[0])
+        return over, f"its cheapest exit costs {text}"
+
+    def carried_in(self, folder: Path | None, tell: Callable[[str], None] | None = None) -> Self:
+        """Return the recipe with milliseconds by the tables in a folder of results, which keeps those that it takes.
+
+        With ``tell`` what is lacking is measured, and told.
+        """
+        costs = self.measure.costs
+        if not isinstance(costs, TableCosts):
+            return self
+        carried = replace(costs, own=folder and folder / TABLES, tell=tell)
+        return self.model_copy(update={"measure": carried.measure})
 
     @property
     def plan_epochs(self) -> int:
@@ -157,3 +228,13 @@ def budgets_in(values: Mapping[str, Any]) -> dict[str, CostMeasure]:
     """Return the measures of the budgets among the fields of a recipe, by the fields' names."""
     names = {measure.budget_name: measure for measure in map(COST_MEASURES.__getitem__, COST_MEASURES)}
     return {name: names[name] for name in values if name in names}
+
+
+def other_measure(recipe: StudyRecipe) -> CostMeasure | None:
+    """Return the measure that results are shown in besides their own.
+
+    It is counted operations beside any other; beside these milliseconds, where a table was ever measured.
+    """
+    if recipe.measure != COUNTED:
+        return COUNTED
+    return TableCosts(recipe.ms).measure if any_tables() else None

@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 
 from dynsearch.budget import fits, last_that_fits
-from dynsearch.errors import StudyError
+from dynsearch.errors import InputError, StudyError
 from dynsearch.frontier import Frontier, MergedPoint, Merging, bootstrap_difference
 from dynsearch.frontier.merge import Saving as Saving
 from dynsearch.frontier.merge import cheapest_without_loss
@@ -23,7 +23,8 @@ from dynsearch.study.folder import StudyFolder
 from dynsearch.study.gathering import Gathering, Part
 from dynsearch.study.origin import way_on
 from dynsearch.study.predictions import agreement, expected_top1
-from dynsearch.study.saved_frontiers import SavedScores
+from dynsearch.study.recipe import StudyRecipe, other_measure
+from dynsearch.study.saved_frontiers import SavedScores, num_classes
 from dynsearch.thresholds import full_inference
 from dynsearch.thresholds.groups import policy_metric
 
@@ -49,6 +50,7 @@ class StudyResults:
         hypervolumes: The trials in order, each with the share of the rectangle up to the budget and to 100% that the
             trials up to it dominate.
         left_out: By number, trials that were measured on other videos than the study's, and how these differ.
+        other: The measure that points have a column of besides their own; None where there is none.
     """
 
     plans: Mapping[int, Plan]
@@ -63,6 +65,7 @@ class StudyResults:
     families: Mapping[str, StudyResults] = field(default_factory=dict)
     hypervolumes: Sequence[tuple[int, float]] = ()
     left_out: Mapping[int, str] = field(default_factory=dict)
+    other: CostMeasure | None = None
 
     @classmethod
     def of(cls, gathering: Gathering) -> StudyResults:
@@ -100,12 +103,13 @@ class StudyResults:
             shared=gathering.shared,
             hypervolumes=gathering.hypervolumes,
             left_out=dict(gathering.left_out),
+            other=other_measure(gathering.under),
         )
         families = {
             name: replace(
                 whole,
                 plans=part.plans,
-                scores=SavedScores(gathering.folder, part.plans.keys()),
+                scores=SavedScores(gathering.folder, part.plans, gathering.measure),
                 points=measured_on_test(part) if len(gathering.families) > 1 else whole.points,
             )
             for name, part in gathering.families.items()
@@ -166,7 +170,7 @@ class StudyResults:
             enumerate(self.points), key=lambda item: item[1].key
         ):  # scores are read plan by plan
             metrics = _metrics(point, *self.scores[point.key], self.metrics) if self.metrics else {}
-            rows[i] = _row(self.plans[point.key], point) | metrics
+            rows[i] = _row(self.plans[point.key], point) | metrics | self._other_cost(point)
         if self.predictions:
             rows = [row | {"predicted_top1": top1} for row, top1 in zip(rows, self._predicted(), strict=True)]
         if self.shared:
@@ -191,6 +195,16 @@ class StudyResults:
         """Return Kendall's tau between one-shot predictions and what training alone reached; NaN if unknown."""
         return agreement(self.predictions, self.scores, self.curves, self.confidence)
 
+    def _other_cost(self, point: MergedPoint[int]) -> dict[str, Any]:
+        if self.other is None:
+            return {}
+        plan, test = self.plans[point.key], self.scores[point.key][1]
+        try:
+            cost_E = self.other.cost_E(plan, num_classes(test))
+        except InputError:  # No table of times for this plan.
+            return {f"test_{self.other.name}": None}
+        return {f"test_{self.other.name}": float(np.dot(point.test.exit_share, cost_E))}
+
     def _predicted(self) -> list[float | None]:
         """Return what the one-shot network promised of each point: its plan's top-1 at the point's cost."""
         budgets: dict[int, list[float]] = {}
@@ -213,14 +227,23 @@ class StudyResults:
         return test.correct()[exit_N, range(test.num_videos)]
 
 
-def read_results(study: optuna.Study, folder: StudyFolder, *, solver: str) -> StudyResults:
+def read_results(
+    study: optuna.Study, folder: StudyFolder, *, solver: str, under: StudyRecipe | None = None
+) -> StudyResults:
     """Read the scores of all finished trials and build the study's frontier.
+
+    Args:
+        study: The record.
+        folder: Its files.
+        solver: What finds thresholds.
+        under: The study's recipe with another measure or other limits, by which plans are costed anew; nothing is
+            trained. None takes the costs that were recorded.
 
     Raises:
         StudyError: No trial has finished.
         ScoresError: A trial's scores can't be read.
     """
-    gathering = Gathering(study, folder, solver)
+    gathering = Gathering(study, folder, solver, under)
     gathering.update()
     return StudyResults.of(gathering)
 

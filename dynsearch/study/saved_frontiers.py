@@ -6,7 +6,7 @@ Shapes: P points, E exits.
 import contextlib
 import functools
 import hashlib
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -16,11 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dynsearch.errors import DynsearchError, ScoresError
-from dynsearch.frontier import Frontier, solve_thresholds
+from dynsearch.frontier import Frontier, Limit, solve_thresholds
 from dynsearch.frontier.choose_confidence import named_confidence
+from dynsearch.measures import CostMeasure
+from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.scores.storage import read_arrays, write_arrays
 from dynsearch.study.folder import StudyFolder
+from dynsearch.study.recipe import StudyRecipe
 from dynsearch.thresholds import ExitPolicy, evaluate_policies
 from dynsearch.training.made import SCORES
 
@@ -35,8 +38,12 @@ def solved_once(
     solver: str,
     confidence: str | None = None,
     options: Mapping[str, Any] = MappingProxyType({}),
+    limits: Sequence[Limit] = (),
+    kind: str = "",
 ) -> Frontier:
     """Return the frontier that ``solver`` finds on a trial's calibration scores, solved once.
+
+    Those that a study does not keep to itself, for other costs or limits, are of another ``kind``, and file.
 
     Only thresholds are kept, in its folder, and what to expect of them; points are measured anew. A file that is
     damaged, or made of other scores or by another solver, counts as none.
@@ -46,38 +53,47 @@ def solved_once(
         ScoresError: The scores are unlabelled.
     """
     asked = f"{solver} {confidence} {sorted(options.items())}"
+    asked += "".join(f" {limit.measure.name} {limit.cost_E} {limit.bound}" for limit in limits)
+    path = folder / FILE.replace(".npz", f"{kind}.npz")
     with contextlib.suppress(DynsearchError):
-        return _read(folder / FILE, scores, asked)
-    frontier = solve_thresholds(scores, solver, confidence=named_confidence(scores, confidence), **options)
+        return _read(path, scores, asked)
+    confidence = named_confidence(scores, confidence)
+    frontier = solve_thresholds(scores, solver, confidence=confidence, limits=limits, **options)
     with contextlib.suppress(
         DynsearchError
     ):  # A full disk, or somebody else's study: solved again next time.
-        _write(folder / FILE, frontier, scores, asked)
+        _write(path, frontier, scores, asked)
     return frontier
 
 
 class SavedScores(Mapping[int, tuple[ExitScores, ExitScores]]):
-    """By trial number, exit scores on calibration and test; the last few are kept in memory, ``numbers`` may grow."""
+    """By trial number, exit scores on calibration and test; the last few are kept in memory, ``plans`` may grow.
 
-    def __init__(self, folder: StudyFolder, numbers: Collection[int]) -> None:
-        self._folder, self._numbers = folder, numbers
+    With a measure their costs are what it says of the plans.
+    """
+
+    def __init__(
+        self, folder: StudyFolder, plans: Mapping[int, Plan], measure: CostMeasure | None = None
+    ) -> None:
+        self._folder, self.plans, self._measure = folder, plans, measure
         self._read = functools.lru_cache(maxsize=_KEPT)(ExitScores.load)
 
     def of(self, number: int, split: str) -> ExitScores:
         """Return a trial's scores on one split; ScoresError where they can't be read."""
-        return self._read(self._folder.trial(number) / SCORES[split])
+        scores = self._read(self._folder.trial(number) / SCORES[split])
+        return scores if self._measure is None else costed(scores, self.plans[number], self._measure)
 
     def __getitem__(self, number: int) -> tuple[ExitScores, ExitScores]:
         return self.of(number, "calibration"), self.of(number, "test")
 
     def __contains__(self, number: object) -> bool:
-        return number in self._numbers
+        return number in self.plans
 
     def __iter__(self) -> Iterator[int]:
-        return iter(self._numbers)
+        return iter(self.plans)
 
     def __len__(self) -> int:
-        return len(self._numbers)
+        return len(self.plans)
 
 
 class SavedFrontiers(Mapping[int, Frontier]):
@@ -90,19 +106,32 @@ class SavedFrontiers(Mapping[int, Frontier]):
         solver: str,
         confidence: str | None,
         options: Mapping[str, Any],
+        under: StudyRecipe,
     ) -> None:
         self._folder, self._scores = folder, scores
-        self._how = solver, confidence, options
+        self._how, self._under = (solver, confidence, options), under
 
     def __getitem__(self, number: int) -> Frontier:
         calibration = self._scores.of(number, "calibration")
-        return solved_once(self._folder.trial(number), calibration, *self._how)
+        limits = self._under.limits_on(self._scores.plans[number], num_classes(calibration))
+        kind = self._under.kind_of_results
+        return solved_once(self._folder.trial(number), calibration, *self._how, limits, kind)
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._scores)
 
     def __len__(self) -> int:
         return len(self._scores)
+
+
+def num_classes(scores: ExitScores) -> int:
+    """Return K; of scores without logits, whose heads are not known, 2."""
+    return 2 if scores.logits_ENK is None else scores.logits_ENK.shape[2]
+
+
+def costed(scores: ExitScores, plan: Plan, measure: CostMeasure) -> ExitScores:
+    """Return the scores of a plan's network with what a measure says that its exits cost."""
+    return replace(scores, cost_E=np.array(measure.cost_E(plan, num_classes(scores))), measure=measure)
 
 
 def _read(path: Path, scores: ExitScores, asked: str) -> Frontier:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
 
 from dynsearch.data.home import home
 from dynsearch.errors import InputError
@@ -13,7 +17,7 @@ from dynsearch.plan import Plan
 from dynsearch.timing.setup import Asked, Setup
 from dynsearch.timing.table import TimeTable, described
 
-FOLDER = "time-tables"
+TABLES = "time-tables"
 """Where they lie: in the data home, in a study's folder, in a bundle."""
 
 
@@ -23,6 +27,8 @@ def tables_in(folder: Path) -> list[TimeTable]:
 
 
 ANYTHING = Asked()
+COSTS = "dynsearch.timing.tables:measured_costs"
+"""The costs of the measure that ships."""
 
 
 @dataclass(frozen=True)
@@ -31,8 +37,8 @@ class TableCosts:
 
     Attributes:
         asked: On what the time is to be of.
-        own: The folder of a study or a bundle, whose tables decide whatever machine this is; those that it uses from
-            elsewhere are kept there. None where there is none.
+        own: A folder in that of a study or a bundle, whose tables decide whatever machine this is; those that are
+            taken from elsewhere are kept there. None where there is none.
         accept: Take a table of another device, dtype or number of threads than there is here.
         tell: Measure what is lacking, and tell how it goes. None refuses it.
     """
@@ -50,22 +56,23 @@ class TableCosts:
         """
         return self.table(plan).cost_E(plan, num_classes)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        return TableCosts, (self.asked, self.own, self.accept)
+
     def table(self, plan: Plan) -> TimeTable:
         """Return the table that a plan is costed with; InputError where there is none."""
-        of = described(plan)
-        frames = plan.num_frames
-        key = (self, tuple(sorted((name, str(value)) for name, value in of.items())))
+        key = (self.asked, self.own, self.accept, *map(str, described(plan).items()))
         table = _FOUND.get(key)
-        if table is None or table.max_frames < frames:
+        if table is None or table.max_frames < plan.num_frames:
             _FOUND[key] = table = self._looked_up(plan)
         return table
 
     def _looked_up(self, plan: Plan) -> TimeTable:
-        own = [] if self.own is None else _fitting(self.own / FOLDER, plan, self.asked)
+        own = [] if self.own is None else _fitting(self.own, plan, self.asked)
         if own:
             return own[0]
         here = Setup.here(self.asked, elsewhere=self.accept)
-        there = _fitting(home() / FOLDER, plan, self.asked)
+        there = _fitting(home() / TABLES, plan, self.asked)
         there = [table for table in there if table.setup.device == here.device]
         there.sort(key=lambda table: len(table.setup.other_than(here)))
         others = there[0].setup.other_than(here) if there else []
@@ -76,7 +83,7 @@ class TableCosts:
         else:
             raise self._lacking(plan, here, others)
         if self.own is not None:
-            table.save(self.own / FOLDER)
+            table.save(self.own)
         return table
 
     def measured(self, plan: Plan) -> TimeTable:
@@ -84,7 +91,7 @@ class TableCosts:
         from dynsearch.timing.measure import measured
 
         table = measured(plan, self.asked, self.tell or (lambda text: None))
-        table.save(home() / FOLDER)
+        table.save(home() / TABLES)
         _FOUND.clear()
         return table
 
@@ -133,3 +140,20 @@ def _fitting(folder: Path, plan: Plan, asked: Asked) -> list[TimeTable]:
 def measured_costs(plan: Plan, num_classes: int) -> list[float]:
     """Return the milliseconds at each exit of a plan as measured here, one video at a time."""
     return TableCosts()(plan, num_classes)
+
+
+def any_tables() -> bool:
+    """Return whether there is a table under the data home that may be read."""
+    with contextlib.suppress(OSError):
+        return any((home() / TABLES).glob("*.json"))
+    return False
+
+
+def timed(measure: CostMeasure, asked: Any) -> CostMeasure:
+    """Return the measure; if it is that of milliseconds, on what is asked for, as far as that makes sense."""
+    if measure.costs != COSTS:
+        return measure
+    try:
+        return TableCosts(ANYTHING if asked is None else Asked.model_validate(asked)).measure
+    except ValidationError:  # The field itself is refused.
+        return measure

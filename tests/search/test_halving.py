@@ -14,7 +14,16 @@ from dynsearch.study.record import plan_of
 from dynsearch.study.results import read_results
 from dynsearch.training import TrainingConfig
 from tests.search.engines.test_local import start_driver
-from tests.search.toy import SPACE, ToyEvaluator, evaluations, run, summary, toy_top1
+from tests.search.toy import (
+    NUM_CLASSES,
+    SPACE,
+    ToyEvaluator,
+    evaluations,
+    recipe_and_run,
+    run,
+    summary,
+    toy_top1,
+)
 from tests.training.fakes import ArraySource
 
 ASHA = {"pruner": "asha", "training": {"epochs": 9}, "num_trials": 12, "max_gflops": 1}
@@ -105,7 +114,10 @@ def test_real_trainings_measure_top1_at_the_budget_and_train_on_unchanged(tmp_pa
     changes = {"training": config, "num_trials": 3, "max_gflops": 1}
     plain = TrainingEvaluator(ArraySource(), TrainingConfig(**config), seed=0)
     pruned = TrainingEvaluator(
-        ArraySource(), TrainingConfig(**config), seed=0, pruning=Pruning("asha", "frontier", 1.0)
+        ArraySource(),
+        TrainingConfig(**config),
+        seed=0,
+        pruning=Pruning(recipe_and_run(pruner="asha", **changes)[0], NUM_CLASSES),
     )
     full, _ = run(tmp_path / "full", plain, space, **changes)
     study, _ = run(tmp_path / "s", pruned, space, pruner="asha", **changes)

@@ -210,7 +210,7 @@ def run(
     folder = StudyFolder(path)
     observer = Silent()
     chosen, how = recipe_and_run(**changes)
-    check_budget(space, chosen.budget, chosen.measure, NUM_CLASSES)
+    check_budget(space, chosen, NUM_CLASSES)
     with folder.prepared():
         folder.record(chosen, space, run=how)
         study = open_record(folder, create=COUNTED)

@@ -9,7 +9,7 @@ import pytest
 from dynsearch.errors import InputError
 from dynsearch.families import build_network
 from dynsearch.timing.setup import Asked, Setup
-from dynsearch.timing.tables import _FOUND, FOLDER, TableCosts
+from dynsearch.timing.tables import _FOUND, TABLES, TableCosts
 from tests.cli.runner import dynsearch_here
 from tests.plans import compressed_plan
 from tests.timing.made import plan, table
@@ -22,7 +22,7 @@ def home(tmp_path, monkeypatch):
     """An empty data home, and nothing remembered of another."""
     monkeypatch.setenv("DYNSEARCH_HOME", str(tmp_path / "home"))
     _FOUND.clear()
-    yield tmp_path / "home" / FOLDER
+    yield tmp_path / "home" / TABLES
     _FOUND.clear()
 
 
@@ -110,13 +110,13 @@ def test_a_device_that_is_not_there_is_named(home):
 def test_a_study_carries_its_tables_to_other_machines(home, tmp_path):
     """What costs were counted with stays with them, whatever is measured later and wherever it is read."""
     path = table().save(home)
-    of_study = TableCosts(own=tmp_path / "study")
+    of_study = TableCosts(own=tmp_path / "study" / TABLES)
     assert of_study.table(plan()) == table()
     table(kept=[9, 9, 9]).save(home)
     _FOUND.clear()
     assert of_study.table(plan()) == table() != TableCosts().table(plan())
     path.unlink()
-    carried = next((tmp_path / "study" / FOLDER).glob("*.json"))
+    carried = next((tmp_path / "study" / TABLES).glob("*.json"))
     carried.write_text(carried.read_text().replace(HERE.hardware, "Abacus"))
     _FOUND.clear()
     assert of_study(plan(), 10) == table().cost_E(plan(), 10)
@@ -148,7 +148,7 @@ def test_the_command_measures_once_and_adds_up(measured, monkeypatch):
     home, done = measured
     monkeypatch.setenv("DYNSEARCH_HOME", str(home))
     assert "measuring test_resnet on" in done.err
-    made = next((home / FOLDER).glob("*.json"))
+    made = next((home / TABLES).glob("*.json"))
     assert json.loads(made.read_text()) == done.json["table"]
     assert (done.json["table"]["frames"], len(done.json["table"]["stages"])) == ([1, 2, 3], 5)
     assert [exit_["ms"] for exit_ in done.json["exits"]] == sorted(

@@ -1,7 +1,7 @@
 """Screening: Optuna proposes frame orders and networks; exits and thresholds are searched on score grids."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import optuna
@@ -10,6 +10,7 @@ from optuna.trial import Trial, TrialState
 from dynsearch.budget import excess, fits
 from dynsearch.errors import StudyError
 from dynsearch.families.grid.choices import cheapest_exits, sample_trunk, trunk_choices
+from dynsearch.frontier import Limit
 from dynsearch.frontier.placements import PlacementFrontier, PlacementPoint, search_placements
 from dynsearch.measures import COUNTED, CostMeasure
 from dynsearch.plan import Plan
@@ -43,6 +44,7 @@ class Screening:
     observer: Observer
     measure: CostMeasure = COUNTED
     confidence: str = DEFAULT_MEASURE
+    limits: Callable[[Plan, int], Sequence[Limit]] = lambda plan, num_classes: ()
 
     def run(self, deadline: float | None = None) -> None:
         """Screen until ``num_trunks`` are done, the space has no more, or ``deadline`` (monotonic) has passed.
@@ -104,7 +106,7 @@ class Screening:
             confidence=self.confidence,
             seed=self.seed,
         )
-        points = promising(found, self.budget)
+        points = promising(self._within_limits(found, trunk), self.budget)
         if not points:
             return self._refuse(trial, f"its cheapest point costs {self.measure.text(found[0].cost)}")
         record_plans(trial, self.space, trunk, points, over, self.measure)
@@ -119,6 +121,16 @@ class Screening:
         )
         return True
 
+    def _within_limits(self, found: PlacementFrontier, trunk: Plan) -> list[PlacementPoint]:
+        """Return the points that keep the limits besides the budget."""
+        limits = {
+            placement: self.limits(replace(trunk, exits=placement), self.num_classes)
+            for placement in found.placements
+        }
+        return [
+            point for point in found if all(limit.keeps(point.chosen) for limit in limits[point.placement])
+        ]
+
     @staticmethod
     def _refuse(trial: Trial, reason: str) -> bool:
         trial.set_user_attr("refused", reason)
@@ -126,7 +138,7 @@ class Screening:
         return False
 
 
-def promising(found: PlacementFrontier, budget: float) -> list[PlacementPoint]:
+def promising(found: Iterable[PlacementPoint], budget: float) -> list[PlacementPoint]:
     """Return the placements of a frontier within the budget, each at its most accurate point there.
 
     They rise in cost and top-1; where there are many, some, spread over the costs.

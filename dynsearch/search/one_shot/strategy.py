@@ -89,6 +89,7 @@ def line_up(
         observer,
         recipe.measure,
         _confidence(recipe),
+        recipe.limits_on,
     ).run(deadline)
     num_shared, num_alone = recipe.one_shot.shared, recipe.one_shot.retrain
     ranked = shortlist(screening, space, library.grid, max(num_shared, num_alone), recipe.budget)
