@@ -2,8 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install study test reliability reliability-page tests-page lint docs fields errors clean
-.PHONY: install study test test-quick reliability reliability-page tests-page lint docs errors clean
+.PHONY: install study test test-quick reliability reliability-page tests-page lint docs fields errors clean
 
 # Installed once; again when the pinned versions change.
 $(VENV)/installed: pyproject.toml constraints.txt
