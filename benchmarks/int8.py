@@ -23,20 +23,23 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from onnx_speed import bundle_of
 
 from dynsearch.api.videos import open_videos
+from dynsearch.data.catalogue import open_dataset
 from dynsearch.export.graphs import runner, write_graphs
 from dynsearch.export.graphs.quantize import quantise
+from dynsearch.export.loaded import load_network
 from dynsearch.export.train import train_bundle
 from dynsearch.frontier import bootstrap_difference
 from dynsearch.measures import COUNTED
-from dynsearch.network.runtimes.onnx import onnx_graph
-from dynsearch.network.step_module import exported, step_modules
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
+from dynsearch.scores import ExitScores
 from dynsearch.study.recipe_file import load_recipe
 from dynsearch.study.run_settings import RunSettings
+from dynsearch.training.made import SCORES
 from dynsearch.training.source import DatasetClips
 
 GOAL = 1.8
@@ -44,8 +47,6 @@ GOAL = 1.8
 
 def speed(threads: int, repeats: int, backbone: str, size: int) -> dict[str, float]:
     """Return the median seconds of float32 and int8 for one video that never stops early, and their ratio."""
-    from dynsearch.export.loaded import load_network
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         bundle = bundle_of(folder, backbone, size)
@@ -53,10 +54,9 @@ def speed(threads: int, repeats: int, backbone: str, size: int) -> dict[str, flo
         network = load_network(bundle).eval()
         clips = torch.randn(2, 16, 3, size, size, generator=torch.Generator().manual_seed(0))
         (folder / "int8").mkdir()
-        files = []
-        for step, tensors in step_modules(network, clips):
-            files.append(folder / "int8" / f"step{step.k}.onnx")
-            onnx_graph(exported(step, tensors), step).save(files[-1], external_data=False)
+        files = [folder / "int8" / f"step{k}.onnx" for k in range(len(bundle.plan.exits))]
+        for path in files:
+            onnx.save(onnx.load(folder / "float32" / path.name), path)  # With its weights inside.
         quantise(network, files, clips.split(1))
         (folder / "int8" / "network.json").write_text((folder / "float32" / "network.json").read_text())
         networks = {each: runner.Network(folder / each, threads=threads) for each in ("float32", "int8")}
@@ -78,8 +78,6 @@ def accuracy(epochs: int, folder: Path) -> dict[str, float]:
         ExitPlacement.of("1x3", "2x4", "4x4", "8x5"), image_size=48,
     )  # fmt: skip
     recipe, _ = load_recipe("motions", settings=[f"training.epochs={epochs}", "training.refit_heads=null"])
-    from dynsearch.data.catalogue import open_dataset
-
     source = DatasetClips(
         open_dataset("motions", None, **recipe.splitting), recipe.frame_cache, num_workers=0
     )
@@ -92,9 +90,6 @@ def accuracy(epochs: int, folder: Path) -> dict[str, float]:
     )  # fmt: skip
     int8 = write_graphs(bundle, folder / "onnx", "onnx", int8=held_out)
     assert int8 is not None
-    from dynsearch.scores import ExitScores
-    from dynsearch.training.made import SCORES
-
     float32 = ExitScores.load(folder / SCORES["test"])
     right = []
     for scores, policy in ((int8.scores[1], int8.chosen.calibration.policy), (float32, bundle.policy)):

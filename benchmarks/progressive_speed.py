@@ -3,6 +3,7 @@
     python benchmarks/progressive_speed.py --output benchmarks/results/progressive_cpu.json     five minutes, two cores
     python benchmarks/progressive_speed.py --plans resnet50 --runtimes graphs eager --videos 1 8 32 128 \
         --output benchmarks/results/progressive_gpu.json                                        a GPU
+    python benchmarks/progressive_speed.py --only plan=msdnet38 waiting=true --output FILE      one row, into FILE
 
 Random weights, 16 frames of 224 px. For each plan, runtime and number of videos at a time, one row for no stops and for
 exit shares that spend 75, 50 and 25% of the full multiply-accumulates: wall time of progressive inference over that of
@@ -16,6 +17,7 @@ the repeats. A share's thresholds lie between the confidences of the same clips.
 from __future__ import annotations
 
 import argparse
+import itertools
 import json
 import statistics
 import time
@@ -202,17 +204,31 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--image-size", type=int, default=224)
     parser.add_argument("--threads", type=int, default=torch.get_num_threads(), help="CPU threads")
+    parser.add_argument(
+        "--only", nargs="+", metavar="FIELD=VALUE",
+        help="rows with these values, as plan=msdnet38 waiting=true; with --output, beside the others there",
+    )  # fmt: skip
     parser.add_argument("--output", type=Path)
     arguments = parser.parse_args(argv)
     torch.set_num_threads(arguments.threads)
+    wanted = dict(text.split("=") for text in arguments.only or ())
     rows = []
-    for backbone in arguments.plans:
-        for name in arguments.runtimes:
-            for videos in arguments.videos:
-                rows += rows_of(backbone, name, videos, False, arguments)
-            for videos in arguments.waiting:
-                fewer = argparse.Namespace(**vars(arguments) | {"shares": [0.5]})
-                rows += rows_of(backbone, name, videos, True, fewer)
+    for backbone, name in itertools.product(arguments.plans, arguments.runtimes):
+        for videos, waiting in (
+            *((v, False) for v in arguments.videos),
+            *((v, True) for v in arguments.waiting),
+        ):
+            is_ = {"plan": backbone, "runtime": name, "videos": str(videos), "waiting": str(waiting).lower()}
+            if all(is_[field] == value for field, value in wanted.items()):
+                fewer = {"shares": [0.5]} if waiting else {}
+                rows += rows_of(
+                    backbone, name, videos, waiting, argparse.Namespace(**vars(arguments) | fewer)
+                )
+    if arguments.output and wanted and arguments.output.is_file():
+        new = {tuple(row[field] for field in is_) for row in rows}
+        rows = [
+            r for r in json.loads(arguments.output.read_text()) if tuple(r[f] for f in is_) not in new
+        ] + rows
     if arguments.output:
         arguments.output.write_text("[\n" + ",\n".join(map(json.dumps, rows)) + "\n]\n")
     missed = [row for row in rows if row["ratio"] > row["goal"]]

@@ -58,10 +58,12 @@ class Scored(NamedTuple):
     Attributes:
         scores: The exit scores, by split.
         bundle: The bundle that was written; None where none was.
+        runtime: What ran the network.
     """
 
     scores: dict[str, ExitScores]
     bundle: Bundle | None
+    runtime: str
 
 
 def score(
@@ -151,7 +153,7 @@ def score(
     device, scores = pick_device(), dict[str, ExitScores]()
     network.to(device).to(memory_format=torch.channels_last).eval()
     as_it_is = runtime == "eager" or (runtime == "auto" and device.type == "cpu")
-    steps = None if as_it_is else runtime_for(runtime, network, tell)[1]
+    ran, steps = ("eager", None) if as_it_is else runtime_for(runtime, network, tell)
     for one in source.dataset.splits:
         loader = source.loader(one, plan, config, training=False, seed=recipe.seed)
         found = measured(
@@ -172,8 +174,8 @@ def score(
         recipe = recipe.model_copy(update={"dataset": source.dataset.name})
         both, brought = TrainedScores(**scores), bundle is None
         made, _ = calibrated_bundle(target, plan, recipe, source, both, limit, brought=brought)
-        return Scored(scores, made)
-    return Scored(scores, None)
+        return Scored(scores, made, ran)
+    return Scored(scores, None, ran)
 
 
 def _recipe(dataset: str, **asked: str) -> StudyRecipe:

@@ -34,7 +34,9 @@ def score(as_json: bool, **given: Any) -> None:
     budgets = given.pop("max_gflops")
     if len(budgets) > 1:
         raise click.UsageError("--max-gflops was given twice.")
-    scores, bundle = measured("score", as_json=as_json, max_gflops=next(iter(budgets), None), **given)
+    scores, bundle, runtime = measured(
+        "score", as_json=as_json, max_gflops=next(iter(budgets), None), **given
+    )
     exits = {
         split: [
             {each.measure.name: float(cost), "top1": float(right_N.mean())}
@@ -45,12 +47,16 @@ def score(as_json: bool, **given: Any) -> None:
     if as_json:
         values = {"videos": {split: each.num_videos for split, each in scores.items()}, "exits": exits}
         plan_id = next(iter(scores.values())).plan_id
-        click.echo(json.dumps({"output": str(given["output"]), "plan_id": plan_id, **values}, indent=1))
+        click.echo(
+            json.dumps(
+                {"output": str(given["output"]), "plan_id": plan_id, "runtime": runtime, **values}, indent=1
+            )
+        )
         return
     from dynsearch.display.tables import format_table
 
     for split, each in scores.items():
-        click.echo(f"{each.num_videos} {split} videos; top-1 if all stop at one exit:")
+        click.echo(f"{each.num_videos} {split} videos, runtime {runtime}; top-1 if all stop at one exit:")
         rows = [
             {
                 "exit": f"{k}",

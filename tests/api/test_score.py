@@ -105,6 +105,7 @@ def test_class_names_of_the_network_number_its_logits(work, tmp_path):
     values = dynsearch_here(*command, *more, cwd=work).json
     scores = dynsearch.ExitScores.load(tmp_path / "all.npz")
     assert values["videos"] == {"all": 30}
+    assert values["runtime"] == "eager"
     truth = [[1, 2, 0].index(CLASSES.index(name.split("/")[0])) for name in scores.video_ids_N]
     assert scores.labels_N.tolist() == truth
     own = dynsearch.ExitScores.load(work / "net/scores-test.npz")
@@ -144,6 +145,7 @@ def test_from_python_everything_is_returned_and_nothing_written(work):
         activation="softmax",
     )
     assert scored.bundle is None
+    assert scored.runtime == "eager"
     assert {split: scores.activation for split, scores in scored.scores.items()} == {
         "calibration": "softmax", "test": "softmax",
     }  # fmt: skip

@@ -151,6 +151,18 @@ def test_a_packed_network_is_the_network(plan):
     assert all(torch.equal(value, before[name]) for name, value in network.state_dict().items())
 
 
+@pytest.mark.parametrize("name", ["residual", "heads that know the order"])
+def test_in_bfloat16_runtimes_differ_by_a_few_of_its_steps(name):
+    """A step of bfloat16 is 2^-8; runtimes round sums and norms in other places."""
+    network = lively_network(PLANS[name]).to(torch.bfloat16)
+    clips = random_clips(network.plan, batch=3).to(torch.bfloat16)
+    with torch.inference_mode():
+        dense = network(clips).float()
+        for steps in (network, RecordedSteps(network, replayed, print)):
+            found = every_exit(steps, clips, len(dense)).float()
+            assert (found - dense).abs().max() <= 5e-2 * dense.abs().max()
+
+
 def test_norms_and_activations_are_folded_away():
     network = lively_network(
         small_plan("1x2", "2x5", num_frames=2, num_sets=2, backbone="msdnet23", image_size=64)
