@@ -213,7 +213,6 @@ def test_training_starts_backbones_by_name(work, tmp_path):
 @pytest.mark.parametrize(
     ("command", "option"),
     [
-        ("evaluate", ("--max-gflops", "1")),
         ("evaluate", ("--sampling", "ends")),
         ("score", ("--labels", "data/names")),
         ("score", ("--activation", "sigmoid", "--output", "o", "--split", "test")),
