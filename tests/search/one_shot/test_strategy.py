@@ -104,7 +104,7 @@ def test_what_reaches_the_frontier_says_whose_weights_it_has_and_was_predicted(s
     stages = [stage for stage, _, _ in observer.stages]
     assert stages[0] == "order"
     assert "one-shot network" in stages
-    assert ("plan", 1, 2) in observer.stages
+    assert ("plan", 1, 3) in observer.stages
 
 
 def test_the_screening_says_that_its_figures_are_predictions(study):
