@@ -1,5 +1,7 @@
 """Frames of a video file, through a small Protocol so that decoders can be exchanged."""
 
+from __future__ import annotations
+
 import contextlib
 import operator
 import os

@@ -28,6 +28,7 @@ def test_export_train_evaluate_and_predict_close_the_circle(work):
     dynsearch("export", "sthv2", "--output", "bundle", "--data-root", "data", cwd=work)
     assert {path.name for path in (work / "bundle").iterdir()} == {
         "plan.yaml", "weights.safetensors", "policy.yaml", "labels.txt", "README.md", "recipe.yaml", "contents.json",
+        "promise.json",
     }  # fmt: skip
     exported = dynsearch("evaluate", "bundle", "--data-root", "data", "--json", cwd=work).json
     chosen = dynsearch("frontier", "sthv2", "--json", cwd=work).json["point"]
