@@ -7,7 +7,9 @@ from dynsearch.data.catalogue import open_dataset
 from dynsearch.errors import BundleError
 from dynsearch.export.budgets import write_budgets
 from dynsearch.export.bundle import Bundle, write_bundle
-from dynsearch.export.ownership import BUDGETS, check_export
+from dynsearch.export.ownership import BUDGETS, CONTENTS, check_export
+from dynsearch.export.train import calibrated_bundle
+from dynsearch.files import write_text
 from dynsearch.frontier import MergedPoint
 from dynsearch.study.data_record import recorded_data
 from dynsearch.study.folder import StudyFolder
@@ -16,6 +18,7 @@ from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.results import StudyResults
 from dynsearch.thresholds import full_inference
 from dynsearch.training.made import SCORES, WEIGHTS, facts_in, key_in
+from dynsearch.training.run import read_scores
 
 
 def export_point(
@@ -73,6 +76,39 @@ def export_point(
     if all_budgets:
         write_budgets(output / BUDGETS, networks, results.points, facts_in(bundle.weights) or {})
     return bundle
+
+
+def export_at(
+    bundle: Bundle, output: Path, budget: float, *, force: bool = False
+) -> tuple[Bundle, MergedPoint[int]]:
+    """Write a bundle that was trained in full, or scored, at another budget; return the point too.
+
+    The network is the same; the thresholds are those that its own exit scores give for the budget.
+
+    Args:
+        bundle: With its exit scores on calibration and test.
+        output: Folder of the new bundle.
+        budget: Mean cost per video on calibration, in the bundle's measure.
+        force: Write over what is not an untouched exported bundle too.
+
+    Raises:
+        BundleError: The bundle has no exit scores, or ``output`` holds what would be lost.
+        InfeasibleBudgetError: Its cheapest point costs more.
+    """
+    check_export(output, [bundle.folder], force=force)
+    scores, plan, recipe = read_scores(bundle.folder, bundle.plan), bundle.plan, bundle.recipe
+    if scores is None:
+        raise BundleError(
+            "has the thresholds of one budget, and no exit scores that tell others",
+            where=str(bundle.folder),
+            hint="Export the study with this budget, or train the bundle with `dynsearch train`",
+        )
+    at = calibrated_bundle(
+        output, plan, recipe, bundle.class_names, scores, budget, bundle.weights, anew=True
+    )
+    if (bundle.folder / CONTENTS).is_file():
+        write_text(output / CONTENTS, (bundle.folder / CONTENTS).read_text(encoding="utf-8"))
+    return at
 
 
 def _weights(trial: Path) -> Path:

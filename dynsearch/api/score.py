@@ -173,7 +173,9 @@ def score(
             each.save(target / SCORES[one])
         recipe = recipe.model_copy(update={"dataset": source.dataset.name})
         both, brought = TrainedScores(**scores), bundle is None
-        made, _ = calibrated_bundle(target, plan, recipe, source, both, limit, brought=brought)
+        own = {"data": source.identity, "root": source.dataset.root, "brought": brought}
+        names = source.dataset.class_names
+        made, _ = calibrated_bundle(target, plan, recipe, names, both, limit, target / WEIGHTS, **own)
         return Scored(scores, made, ran)
     return Scored(scores, None, ran)
 

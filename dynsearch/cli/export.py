@@ -69,7 +69,7 @@ def export(
     """Write the best point of STUDY under a budget as a bundle: plan, weights, thresholds, labels, card.
 
     The point is chosen on the calibration split. Default budget: the study's own. A BUNDLE given instead, for
-    instance one trained in full, is written as graph files.
+    instance one trained in full, is written as graph files, or with the thresholds of another budget to OUTPUT.
     """
     if quantize and format_ != "onnx":
         raise click.UsageError("--quantize goes with --format onnx.")
@@ -77,13 +77,15 @@ def export(
     if (given / "policy.yaml").is_file():
         from dynsearch.export import Bundle
 
-        if format_ == "bundle":
-            raise click.UsageError(f"{given} is a bundle already; give --format onnx or torch-export.")
-        if any(budgets.values()) or all_budgets:
-            raise click.UsageError(
-                "--max-gflops and --all-budgets choose from a study; a bundle has its thresholds."
-            )
         bundle = Bundle.load(given)
+        if all_budgets:
+            raise click.UsageError("--all-budgets takes the plans of a study; a bundle has one.")
+        if any(budgets.values()):
+            bundle = _at(bundle, budgets, output, force=force)
+        elif format_ == "bundle":
+            raise click.UsageError(
+                f"{given} is a bundle already; give --max-gflops and --output, or --format onnx or torch-export."
+            )
     elif output is None:
         raise click.UsageError("Give --output, the folder of the bundle.")
     else:
@@ -143,6 +145,24 @@ def _print(int8: Int8, budget: float) -> None:
         "own calibration scores. GFLOPs are 10^9 multiply-accumulates, as many in int8 as in float32.\n"
         f"\n{format_table(rows)}\n\nrun.py has the int8 thresholds for {budget:.4g} GFLOPs."
     )
+
+
+def _at(bundle: Bundle, budgets: dict[str, Any], output: Path | None, *, force: bool) -> Bundle:
+    """Write a trained bundle at another budget, and say what it does there."""
+    from dynsearch.api.export import export_at
+
+    other, limit = options.under(bundle.recipe, budgets)
+    if other is not None or limit is None:
+        raise click.UsageError(f"The budget of this bundle is in {bundle.recipe.measure.unit}.")
+    if output is None:
+        raise click.UsageError("Give --output, the folder of the bundle at that budget.")
+    bundle, point = export_at(bundle, output, limit, force=force)
+    low, high = (100 * end for end in point.test_interval)
+    click.echo(
+        f"{bundle.folder}: top-1 {100 * point.test.top1:.1f}% ({low:.1f} to {high:.1f}) at {point.test.cost:.4g} "
+        f"{point.measure.per_video} on test"
+    )
+    return bundle
 
 
 def _from_study(

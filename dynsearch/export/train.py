@@ -1,7 +1,8 @@
 """Training one plan in full, alone, into a bundle."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from dynsearch.budget import last_that_fits
 from dynsearch.errors import BundleError
@@ -113,23 +114,26 @@ def train_bundle(
         )
     if not ranks.is_first:
         return None
-    return calibrated_bundle(folder, plan, recipe, source, scores, recipe.budget)
+    own = {"data": source.identity, "root": source.dataset.root}
+    return calibrated_bundle(
+        folder, plan, recipe, source.dataset.class_names, scores, recipe.budget, folder / WEIGHTS, **own
+    )
 
 
 def calibrated_bundle(
     folder: Path,
     plan: Plan,
     recipe: StudyRecipe,
-    source: DatasetClips,
+    class_names: Sequence[str],
     scores: TrainedScores,
     budget: float | None,
-    *,
-    brought: bool = False,
+    weights: Path,
+    **more: Any,
 ) -> tuple[Bundle, MergedPoint[int]]:
-    """Write a bundle of the weights in ``folder`` with thresholds chosen on calibration, and return its point too.
+    """Write a bundle of ``weights`` with thresholds chosen on calibration, and return its point too.
 
-    Without a budget, the cheapest point is chosen that is as accurate on calibration as the full network; ``brought``
-    says that the network was trained elsewhere.
+    Without a budget, the cheapest point is chosen that is as accurate on calibration as the full network; ``more`` is
+    what :func:`write_bundle` takes besides.
 
     Raises:
         InfeasibleBudgetError: The plan's cheapest point is over the budget.
@@ -138,7 +142,7 @@ def calibrated_bundle(
         {0: (scores.calibration, scores.test)},
         solver=recipe.solver,
         confidence=recipe.confidence,
-        limits=recipe.limits_on(plan, len(source.dataset.class_names)),
+        limits=recipe.limits_on(plan, len(class_names)),
         **recipe.solver_options,
     )
     if budget is not None:
@@ -152,11 +156,9 @@ def calibrated_bundle(
         point=chosen,
         full=full_inference(scores.test),
         frontier=[(plan, point) for point in points],
-        weights=folder / WEIGHTS,
-        class_names=source.dataset.class_names,
+        weights=weights,
+        class_names=class_names,
         recipe=recipe.model_copy(update={"budget": budget}),
-        data=source.identity,
-        root=source.dataset.root,
-        brought=brought,
+        **more,
     )
     return bundle, chosen

@@ -38,6 +38,7 @@ FILES = {
     ("report", "--output"): (("report", "toy"), "o.html", "studies/toy/study.yaml"),
     ("data check", "--csv"): (LISTED, "o.csv", "d/videos.csv"),
     ("predict", "--annotate"): (("predict", "net", "a.webm"), "o.mp4", "a.webm"),
+    ("predict", "--monitor"): (("predict", "net", "a.webm"), "o.json", "a.webm"),
 }
 """Options that name a file to write: a command, a name for the file, and one of the command's inputs."""
 FOLDERS = {("export", "--output"), ("train", "--output")}
@@ -271,6 +272,7 @@ def test_a_bundle_is_not_exported_over_what_others_made(work, touch, exported):
         "policy.yaml",
         "README.md",
         "weights.safetensors",
+        "promise.json",
     }
     assert files(work / "mine").keys() == export_names | ({"notes.txt"} if touch is user_notes else set())
 

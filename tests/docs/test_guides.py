@@ -172,7 +172,7 @@ def test_python(tmp_path, home, monkeypatch):
     printed = run_guide("python.md", tmp_path)
     assert "Best under" not in printed[0]
     assert "test_gflops" in printed[0]
-    assert printed[1].startswith("Study(motions: 2 trained plans")
+    assert printed[1].startswith("Study(motions: 6 trained plans")
     assert "8x5" in printed[3]
     assert printed[4].startswith("Calibration(")
     assert 0 <= float(printed[5].splitlines()[-1]) <= 1

@@ -14,7 +14,7 @@ from dynsearch.network.weights.files import load_weights, save_weights
 from dynsearch.scores import ExitScores
 from dynsearch.training.config import RefitConfig, TrainingConfig
 from dynsearch.training.made import RESULTS, Made, facts_in, first_text, former_text
-from dynsearch.training.run import train_and_score
+from dynsearch.training.run import plan_made, train_and_score
 from tests.network.nets import lively_network
 from tests.plans import small_plan
 from tests.training.fakes import ArraySource
@@ -51,10 +51,11 @@ def contents(folder):
     return {path: path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
-def again(folder, plan=PLAN, source=None, config=ONE, seed=1, **more):
+def again(folder, plan=PLAN, source=None, config=ONE, seed=1, start=None, **more):
     """Train into a folder that holds results; return the source, which knows what was read of it."""
     source = source or ArraySource()
-    train_and_score(plan, source, config, folder, seed=seed, **more)
+    made = None if start is None else plan_made(plan, source, config, seed, start=start)
+    train_and_score(plan, source, config, folder, seed=seed, made=made, **more)
     return source
 
 
