@@ -1,6 +1,7 @@
 """``dynsearch predict``: labels for videos and for streams."""
 
 import os
+import re
 from pathlib import Path
 
 import click
@@ -105,6 +106,13 @@ def predict(
     paths = [] if stream else find_videos(videos)
     outputs = [(annotate, OWN_VIDEO), (monitor, OWN_MONITOR)]
     check_outputs(outputs, [bundle, *videos, *paths], force=force)
+    if (
+        monitor
+        and monitor.is_file()
+        and force
+        and not re.search(OWN_MONITOR, monitor.read_text(errors="replace"))
+    ):
+        monitor.unlink()
     counting = None if monitor is None else ExitMonitor(loaded_bundle, monitor)
     if stream:
         own = LoadedNetwork(bundle).at(budget, budget=any_budget)

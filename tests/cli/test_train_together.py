@@ -63,8 +63,8 @@ def test_a_bad_video_in_one_process_ends_all_and_torchrun_goes_on(work):
     lines = [json.loads(line) for line in (work / "net" / "metrics.jsonl").read_text().splitlines()]
     assert [line["epoch"] for line in lines] == [1, 2]
     assert {path.name for path in (work / "net").iterdir()} == {
-        "plan.yaml", "weights.safetensors", "policy.yaml", "labels.txt", "README.md", "recipe.yaml", "contents.json", "promise.json",
-        "metrics.jsonl", "scores-calibration.npz", "scores-test.npz", "tensorboard",
+        "plan.yaml", "weights.safetensors", "policy.yaml", "labels.txt", "README.md", "recipe.yaml", "contents.json",
+        "promise.json", "metrics.jsonl", "scores-calibration.npz", "scores-test.npz", "tensorboard",
     }  # fmt: skip
 
 

@@ -90,7 +90,8 @@ class Library:
         """Return the trunk's network with statistics and heads for its order, which are kept in a file."""
         device, shape, path = pick_device(), Shape.of(trunk), order_file(self.folder, trunk)
         own = self._network(shape)
-        network = FedNetwork(own, trunk).to(device)
+        # Laid out as trainings leave it: one that is read from its file gives the same to the last digit.
+        network = FedNetwork(own, trunk).to(device).to(memory_format=torch.channels_last)
         made = self._key(self.folder / shape.folder_name / WEIGHTS)
         if path.is_file() and facts_in(path) == {"of": made}:
             load_strictly(own, own.state_dict() | read_tensors(path), path)
