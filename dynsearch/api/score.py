@@ -173,9 +173,9 @@ def score(
             each.save(target / SCORES[one])
         recipe = recipe.model_copy(update={"dataset": source.dataset.name})
         both, brought = TrainedScores(**scores), bundle is None
-        own = {"data": source.identity, "root": source.dataset.root, "brought": brought}
+        more = {"data": source.identity, "root": source.dataset.root, "brought": brought}
         names = source.dataset.class_names
-        made, _ = calibrated_bundle(target, plan, recipe, names, both, limit, target / WEIGHTS, **own)
+        made, _ = calibrated_bundle(target, plan, recipe, names, both, limit, target / WEIGHTS, **more)
         return Scored(scores, made, ran)
     return Scored(scores, None, ran)
 
