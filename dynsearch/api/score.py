@@ -36,6 +36,7 @@ from dynsearch.training.made import SCORES, WEIGHTS
 from dynsearch.training.run import TrainedScores
 from dynsearch.training.scorer import score as measured
 from dynsearch.training.seeding import seed_torch
+from dynsearch.training.source import DatasetClips
 
 Scorable = LoadedNetwork | Bundle | Plan | str | os.PathLike[str]
 """A bundle or its folder; or a plan, its file or the name of one of the papers', with weights."""
@@ -167,17 +168,30 @@ def score(
         scores[split].save(target, json.dumps({"plan": plan.plan_id, "dataset": source.dataset.name}))
     elif target:
         limit = None if max_gflops is None else recipe.measure.only("gflops", max_gflops)
-        target.mkdir(parents=True, exist_ok=True)
-        save_weights(network, target / WEIGHTS)
-        for one, each in scores.items():
-            each.save(target / SCORES[one])
         recipe = recipe.model_copy(update={"dataset": source.dataset.name})
-        both, brought = TrainedScores(**scores), bundle is None
-        more = {"data": source.identity, "root": source.dataset.root, "brought": brought}
-        names = source.dataset.class_names
-        made, _ = calibrated_bundle(target, plan, recipe, names, both, limit, target / WEIGHTS, **more)
+        made = _kept(target, network, scores, recipe, source, limit, brought=bundle is None)
         return Scored(scores, made, ran)
     return Scored(scores, None, ran)
+
+
+def _kept(
+    target: Path,
+    network: MultiExitNetwork,
+    scores: dict[str, ExitScores],
+    recipe: StudyRecipe,
+    source: DatasetClips,
+    budget: float | None,
+    *,
+    brought: bool,
+) -> Bundle:
+    """Write a scored network as a bundle, with its scores."""
+    target.mkdir(parents=True, exist_ok=True)
+    save_weights(network, target / WEIGHTS)
+    for split, each in scores.items():
+        each.save(target / SCORES[split])
+    names, both = source.dataset.class_names, TrainedScores(**scores)
+    more = {"data": source.identity, "root": source.dataset.root, "brought": brought}
+    return calibrated_bundle(target, network.plan, recipe, names, both, budget, target / WEIGHTS, **more)[0]
 
 
 def _recipe(dataset: str, **asked: str) -> StudyRecipe:

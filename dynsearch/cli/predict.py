@@ -1,7 +1,6 @@
 """``dynsearch predict``: labels for videos and for streams."""
 
 import os
-import re
 from pathlib import Path
 
 import click
@@ -99,20 +98,15 @@ def predict(
     from dynsearch.data.video_sources import find_videos
     from dynsearch.export.annotate import OWN_VIDEO
     from dynsearch.export.loaded import LoadedNetwork
-    from dynsearch.export.monitor import OWN_MONITOR, ExitMonitor
+    from dynsearch.export.monitor import OWN_MONITOR, ExitMonitor, forget_others
     from dynsearch.files import check_outputs
 
     videos = tuple(map(os.path.expanduser, videos))
     paths = [] if stream else find_videos(videos)
     outputs = [(annotate, OWN_VIDEO), (monitor, OWN_MONITOR)]
     check_outputs(outputs, [bundle, *videos, *paths], force=force)
-    if (
-        monitor
-        and monitor.is_file()
-        and force
-        and not re.search(OWN_MONITOR, monitor.read_text(errors="replace"))
-    ):
-        monitor.unlink()
+    if monitor and force:
+        forget_others(monitor)
     counting = None if monitor is None else ExitMonitor(loaded_bundle, monitor)
     if stream:
         own = LoadedNetwork(bundle).at(budget, budget=any_budget)

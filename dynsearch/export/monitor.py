@@ -6,6 +6,7 @@ once in a hundred bundles. Exits and cost are all that is seen: networks can be 
 """
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,12 @@ OWN_MONITOR = r"\A\{\s*\"monitor_of\""
 """How the file begins."""
 _FIRST_LOOK = 50
 _LEVEL = 0.01
+
+
+def forget_others(path: Path) -> None:
+    """Remove a file that is no monitor's, so that one can begin there."""
+    if path.is_file() and not re.search(OWN_MONITOR, path.read_text(errors="replace")):
+        path.unlink()
 
 
 class ExitMonitor:
