@@ -63,6 +63,7 @@ def _print_frontier(found: Sequence[Evaluation], budgets: Sequence[float | None]
             "budget": f"{budget:g}",
             one.measure.unit: f"{one.cost:.4g}",
             "top-1": f"{100 * one.top1:.2f}%",
+            "95% interval": " - ".join(f"{100 * end:.1f}" for end in one.interval),
             "videos/s": f"{one.num_videos / one.seconds:.1f}",
             "plan": one.plan_id,
             "exits": " ".join(one.exits),

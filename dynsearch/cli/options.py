@@ -90,9 +90,10 @@ loggers = click.option(
     type=click.Choice(["wandb", "mlflow"]),
     help="Report to Weights & Biases or MLflow too (extras of their own). May be repeated.",
 )
+_RUNTIMES = click.Choice(["auto", "eager", "compile", "graphs", "onnx"])
 runtime = click.option(
     "--runtime",
-    type=click.Choice(["auto", "eager", "compile", "graphs", "onnx"]),
+    type=_RUNTIMES,
     default="auto",
     show_default=True,
     help="What runs the network: as it is, compiled by torch, CUDA graphs, or onnxruntime. auto: graphs on a GPU, else "
@@ -186,7 +187,7 @@ def timing(command: Callable[..., Any]) -> Callable[..., Any]:
         ),
         click.option(
             "--runtime",
-            type=click.Choice(["auto", "eager", "compile", "graphs", "onnx"]),
+            type=_RUNTIMES,
             help="Milliseconds: what runs the network. Default: auto, which is graphs on a GPU, else eager.",
         ),
         click.option(

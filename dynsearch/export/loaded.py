@@ -266,10 +266,14 @@ class LoadedNetwork(ModelHubMixin):
 
         Raises:
             BundleError: The bundle has one point; the message says what to do.
-            InputError: Its costs are in another measure.
+            InputError: Its costs are in another measure, or both budgets are given.
             InfeasibleBudgetError: Every point costs more.
         """
         measure = self.bundle.recipe.measure
+        if max_gflops is not None and budget is not None:
+            raise InputError(
+                f"max_gflops={max_gflops:g} and budget={budget:g} are one", hint="Give one of them"
+            )
         limit = budget if max_gflops is None else measure.only("gflops", max_gflops)
         if limit is None:
             return self

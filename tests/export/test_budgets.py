@@ -6,7 +6,7 @@ import pytest
 import torch
 
 import dynsearch
-from dynsearch.errors import BundleError, InfeasibleBudgetError, WeightsError
+from dynsearch.errors import BundleError, InfeasibleBudgetError, InputError, WeightsError
 from dynsearch.export.budgets import Budgets, write_budgets
 from dynsearch.export.ownership import BUDGETS, check_export
 from dynsearch.families import build_network
@@ -72,6 +72,8 @@ def test_every_budget_answers_as_the_network_of_its_point_alone(made):
             if not name.startswith("heads"):
                 assert pointers.setdefault(name, value.data_ptr()) == value.data_ptr()
     assert net.at() is net
+    with pytest.raises(InputError, match="max_gflops=1 and budget=2 are one"):
+        net.at(1, budget=2)
     with pytest.raises(InfeasibleBudgetError):
         net.at(1e-6)
 
