@@ -50,18 +50,20 @@ class Limit:
     def at_most(self, point: OperatingPoint, delta: float) -> float:
         """Return what the mean on new videos is at most, with chance 1 - ``delta``.
 
-        By the central limit theorem; a share of videos by Clopper and Pearson (1934).
+        By the central limit theorem; a share of videos by Clopper and Pearson (1934). Where videos come in groups, by
+        as many independent ones as would tell as much (Korn and Graubard, 1998): of what no video shows, one a group.
         """
         cost_E, mean = np.array(self.cost_E), self.mean(point)
+        count, times = float(point.num_videos), float(ndtri(1 - delta))
+        if point.spread is not None:
+            wider = point.spread.times(1 - 2 * delta) / times if times > 0 else 1.0
+            alike = max(point.spread.shares, 1.0) if mean > 0 else count / point.spread.num_groups
+            count /= wider**2 * alike
         if set(self.cost_E) <= {0.0, 1.0}:
-            over = round(mean * point.num_videos)
-            return (
-                1.0
-                if over == point.num_videos
-                else float(betaincinv(over + 1, point.num_videos - over, 1 - delta))
-            )
+            over = mean * count
+            return 1.0 if fits(1.0, mean) else float(betaincinv(over + 1, count - over, 1 - delta))
         variance = float(np.dot(point.exit_share, (cost_E - mean) ** 2))
-        return mean + float(ndtri(1 - delta)) * math.sqrt(max(variance, 0.0) / point.num_videos)
+        return mean + times * math.sqrt(max(variance, 0.0) / count)
 
     def mean(self, point: OperatingPoint) -> float:
         """Return the mean of a point."""

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import betaincinv
 from scipy.stats import binom
 
 from dynsearch.errors import InfeasibleBudgetError, InputError
@@ -103,6 +104,24 @@ def test_a_share_is_promised_as_clopper_and_pearson_do(beyond):
     point = replace(every_point(of)[0], exit_share=(0.0, 1 - beyond / 100, beyond / 100), num_videos=100)
     most = Limit(MS, (0.0, 0.0, 1.0), 0.05).at_most(point, 0.1)
     assert most == 1.0 if beyond == 100 else binom.cdf(beyond, 100, most) == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize("over", [0, 2, 10])
+def test_of_videos_that_come_in_groups_groups_count(over):
+    """Ten copies of each video tell no more than one: the bound is that of as many videos as there are groups."""
+    rng = np.random.default_rng(1)
+    late_G = rng.permutation(np.arange(40) < over)
+    late_N, names_N = np.repeat(late_G, 10), np.repeat(np.arange(40).astype(str), 10)
+    of = ExitScores(
+        cost_E=np.array([1.0, 2.0]),
+        confidence_EN=np.stack([np.where(late_N, 0.0, 1.0), np.ones(400)]),
+        correct_EN=np.ones((2, 400), bool),
+    )
+    limit, policy = Limit(MS, (0.0, 1.0), 0.5), ExitPolicy((0.5, -np.inf), "given")
+    (alone,), (grouped,) = (evaluate_policies([policy], some) for some in (of, replace(of, groups_N=names_N)))
+    grouped, alone = limit.at_most(grouped, 0.1), limit.at_most(alone, 0.1)
+    by_groups = float(betaincinv(over + 1, 40 - over, 0.9))
+    assert alone < grouped == pytest.approx(by_groups, rel=0.08)
 
 
 def test_safe_keeps_limits_on_new_videos_too():
