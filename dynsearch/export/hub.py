@@ -12,6 +12,7 @@ from dynsearch.errors import BundleError
 from dynsearch.export.bundle import Bundle
 from dynsearch.export.ownership import BUDGETS, CARD, FILES, HUB_WEIGHTS, PROMISE, UNMARKED
 from dynsearch.files import written_whole
+from dynsearch.timing.tables import TABLES
 from dynsearch.training.made import WEIGHTS
 
 
@@ -26,9 +27,10 @@ def write_hub_files(bundle: Bundle, folder: Path) -> None:
         raise BundleError(
             "is not a bundle's card", where=str(card), hint="Give another folder, or move it away"
         )
-    for source in (*(bundle.folder / name for name in (*FILES, CARD, BUDGETS, PROMISE)), bundle.weights):
+    own = [bundle.folder / name for name in (*FILES, CARD, BUDGETS, PROMISE)]
+    for source in (*own, *(bundle.folder / TABLES).glob("*.json"), bundle.weights):
         if source.is_file():
-            name = HUB_WEIGHTS if source == bundle.weights else source.name
+            name = HUB_WEIGHTS if source == bundle.weights else source.relative_to(bundle.folder)
             with written_whole(folder / name) as temporary:
                 shutil.copyfile(source, temporary)
 
@@ -46,7 +48,7 @@ def download(model_id: str, **options: Any) -> Path:
     if os.path.isdir(model_id):
         return Path(model_id)
     try:
-        wanted = [*FILES, HUB_WEIGHTS, WEIGHTS, BUDGETS, PROMISE]
+        wanted = [*FILES, HUB_WEIGHTS, WEIGHTS, BUDGETS, PROMISE, f"{TABLES}/*.json"]
         return Path(snapshot_download(model_id, allow_patterns=wanted, **options))
     except (HfHubHTTPError, LocalEntryNotFoundError) as error:
         raise BundleError(

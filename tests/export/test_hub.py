@@ -23,11 +23,16 @@ def bundle(tmp_path_factory):
 
 def test_saved_for_the_hub_and_loaded_again_the_network_is_the_same(bundle, tmp_path):
     net = dynsearch.load(bundle.folder)
+    table = bundle.folder / "time-tables" / "net.json"
+    table.parent.mkdir(exist_ok=True)
+    table.write_text("{}")
     net.save_pretrained(tmp_path / "hub")
+    assert (tmp_path / "hub" / "time-tables" / "net.json").read_text() == "{}"
+    shutil.rmtree(table.parent)
     names = {path.name for path in (tmp_path / "hub").iterdir()}
     assert names == {
         "config.json", "model.safetensors", "README.md", "plan.yaml", "policy.yaml", "labels.txt", "recipe.yaml",
-        "promise.json",
+        "promise.json", "time-tables",
     }  # fmt: skip
     again = dynsearch.load.from_pretrained(str(tmp_path / "hub"))
     clips = random_clips(bundle.plan)

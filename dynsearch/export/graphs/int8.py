@@ -71,10 +71,11 @@ def quantised(
     quantise(network, files, clips.split(1))
 
     def scored(split: str, loader: ClipLoader, steps: Steps | None) -> ExitScores:
-        device, ids = torch.device("cpu") if steps else pick_device(), source.video_ids(split)
+        device = torch.device("cpu") if steps else pick_device()
         found = score(
-            network, loader, video_ids=ids, split=split, device=device, steps=steps, on_step=on_step
-        )
+            network, loader, video_ids=source.video_ids(split), groups=source.sources(split), split=split,
+            device=device, steps=steps, on_step=on_step,
+        )  # fmt: skip
         return replace(found, activation=bundle.activation)
 
     def measured(steps: Steps | None) -> tuple[tuple[ExitScores, ExitScores], list[MergedPoint[int]]]:

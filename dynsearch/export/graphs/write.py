@@ -93,9 +93,10 @@ def write_graphs(
         )
     if format_ == "onnx":
         check_onnx()
-    if int8 is not None and bundle.recipe.measure != COUNTED:
+    budgets = {bundle.recipe.measure.budget_name, *bundle.recipe.limits} - {COUNTED.budget_name}
+    if int8 is not None and budgets:
         raise BundleError(
-            f"its costs are in {bundle.recipe.measure.unit}, which were measured in float32 and are others in int8",
+            f"its costs are in {min(budgets)[4:]}, which were measured in float32 and are others in int8",
             where=str(bundle.folder),
             hint="Export it without --quantize",
         )

@@ -255,9 +255,10 @@ def test_what_cant_be_quantised_is_refused_and_nothing_is_written(work, tmp_path
             assert "pip install 'dynsearch[onnx]'" in refused(*EXPORT)
     bundle = Bundle.load(tmp_path / "net")
     measure = CostMeasure("ms", "ms", lambda plan, num_classes: [1.0, 2.0, 3.0])
-    measured = replace(bundle, recipe=bundle.recipe.model_copy(update={"measure": measure}))
-    with pytest.raises(BundleError, match="costs are in ms, which were measured in float32"):
-        write_graphs(measured, tmp_path / "net/onnx", "onnx", int8=object())
+    for timed in ({"measure": measure}, {"limits": {"max_ms": 5.0}}):  # beside GFLOPs, too
+        measured = replace(bundle, recipe=bundle.recipe.model_copy(update=timed))
+        with pytest.raises(BundleError, match="costs are in ms, which were measured in float32"):
+            write_graphs(measured, tmp_path / "net/onnx", "onnx", int8=object())
     assert not (tmp_path / "net/onnx").exists()
 
 
