@@ -2,7 +2,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: install study test test-quick reliability reliability-page tests-page lint docs fields errors clean
+.PHONY: install study programs test test-quick test-lowest test-gpu reliability reliability-page tests-page lint docs fields \
+	errors clean
 
 # Installed once; again when the pinned versions change.
 $(VENV)/installed: pyproject.toml constraints.txt
@@ -16,6 +17,16 @@ install: $(VENV)/installed
 study: install
 	$(BIN)/dynsearch study --dataset motions
 
+# What some tests start and pip does not bring: a browser for reports and dashboards, a PostgreSQL server. As root, by
+# Debian's packages. Where they are not there, those tests are skipped, and say so.
+POSTGRES := /usr/lib/postgresql/*/bin/postgres
+programs:
+	command -v chromium > /dev/null && ls $(POSTGRES) > /dev/null 2>&1 || { \
+	  mkdir -p /etc/postgresql-common && \
+	  echo 'create_main_cluster = false' > /etc/postgresql-common/createcluster.conf && \
+	  apt-get update -qq && \
+	  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium postgresql > /dev/null; }
+
 # One thread: the tests' networks are tiny, and threads that wait for a busy core cost far more than they bring. One worker
 # more than cores: many tests wait for processes. Files in tests/conftest.py's order: the slow ones first.
 WORKERS := $(shell n=$$(nproc); echo $$((n < 8 ? n + 1 : 8)))
@@ -25,8 +36,20 @@ test: install
 	$(PYTEST) --durations 15
 
 # What needs no network, process or video: a minute on two cores.
+QUICK := -m "not slow" $(addprefix tests/,plan space scores thresholds display test_architecture.py test_map.py)
 test-quick: install
-	$(PYTEST) -m "not slow" $(addprefix tests/,plan space scores thresholds display test_architecture.py test_map.py)
+	$(PYTEST) $(QUICK)
+
+# The quick tests, and some of all that stands on other packages, with the lowest versions that pyproject.toml allows.
+test-lowest: install
+	$(BIN)/python -m tests.lowest build/lowest
+	PYTHONPATH=$(CURDIR) OMP_NUM_THREADS=1 build/lowest/bin/python -m pytest -n $(WORKERS) $(QUICK) $(addprefix tests/, \
+	  data/test_reader.py data/test_clips.py frontier/test_frontier.py report search/test_driver.py \
+	  export/test_loaded.py training/test_training.py)
+
+# What all other tests leave out where there is no GPU.
+test-gpu: install
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/gpu -rs --durations 10
 
 # Every fault of docs/reliability.md, and how many of them held; mutations of files in full number.
 reliability: install

@@ -19,8 +19,8 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from search_efficiency import Printed  # the benchmarks beside this one
-from search_ground_truth import BUDGETS, EPOCHS, SPACE, measure, recipe
+from search_ground_truth import BUDGETS, EPOCHS, SPACE, measure, recipe  # the benchmarks beside this one
+from search_networks import Printed
 
 from dynsearch.families.grid.choices import sample_trunk, trunk_choices
 from dynsearch.frontier.placements import rank_plans, search_placements

@@ -9,7 +9,7 @@ Networks are trained in float32, on the first GPU if there is one.
 
     ... --start FOLDER --epochs 4 --seeds 1 --table retrained.jsonl
 
-starts them from a one-shot network's weights instead, as a study does; FOLDER is that of search_efficiency.py.
+starts them from a one-shot network's weights instead, as a study does; FOLDER is that of one of search_networks.py.
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ SPACE = SearchSpace.model_validate(
 
 
 def recipe(*settings: str) -> StudyRecipe:
-    """Return the embedded data set's own recipe in float32, with changes as ``field=value``."""
-    fixed = [f"training.epochs={EPOCHS}", "training.amp=off"]
+    """Return the embedded data set's own recipe with changes as ``field=value``: float32, heads as trained."""
+    fixed = [f"training.epochs={EPOCHS}", "training.amp=off", "training.refit_heads=null"]
     return load_recipe("motions", settings=[*fixed, *settings])[0]
 
 

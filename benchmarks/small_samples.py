@@ -41,17 +41,19 @@ OURS = "frontier"
 _VIDEOS, _JUDGED = 12_000, 6_000
 
 
-def evidence(num_exits: int, seed: int, *, several: bool = False, hurts: bool = False) -> ExitScores:
+def evidence(
+    num_exits: int, seed: int, *, several: bool = False, hurts: bool = False, num_videos: int = _VIDEOS
+) -> ExitScores:
     """Return scores of an imagined network whose exits gather evidence for a class, each calibrated in its own way.
 
     With ``several`` labels a second class is right too; where the last exit ``hurts``, the one before it is better.
     """
     rng, num_classes = np.random.default_rng(seed), 30
-    every = np.arange(_VIDEOS)
-    first = rng.integers(0, num_classes, _VIDEOS)
+    every = np.arange(num_videos)
+    first = rng.integers(0, num_classes, num_videos)
     second = (7 * first + 3) % num_classes
-    hard = np.exp(0.6 * rng.normal(size=_VIDEOS))
-    bias, noise = rng.normal(size=(2, _VIDEOS, num_classes))
+    hard = np.exp(0.6 * rng.normal(size=num_videos))
+    bias, noise = rng.normal(size=(2, num_videos, num_classes))
     strength = np.linspace(0.8, 2.6, num_exits)
     if hurts:
         strength[-1] = 0.97 * strength[-2]

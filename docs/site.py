@@ -13,7 +13,8 @@ import markdown2
 DOCS = Path(__file__).parent
 PAGES = {
     "Begin": ("README", "quickstart", "which-command", "own-data", "choosing", "how-long"),
-    "Use": ("reading-a-frontier", "calibrate", "trained-network", "training", "serving", "moving", "python"),
+    "Use": ("reading-a-frontier", "dashboard", "calibrate", "trained-network", "training", "serving", "moving",
+            "python"),
     "Understand": ("architecture", "one-shot", "families", "heads", "own-backbone", "bring", "milliseconds", "scale"),
     "Look up": ("fields", "errors", "reliability", "tests", "performance", "results", "results-placements",
                 "results-thresholds", "paper"),

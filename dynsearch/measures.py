@@ -144,12 +144,27 @@ class CostMeasure:
         """Return the error of a budget below the cheapest cost there is; the dearest is said where it is known."""
         return InfeasibleBudgetError(budget, cheapest, dearest, name=self.budget_name, unit=self.per_video)
 
+    def one_budget(self, budget: float | None, **spelled: float | None) -> float | None:
+        """Return the budget that is given, as it is or spelled by its measure (``max_ms=25``); None where none is.
+
+        Raises:
+            InputError: Several are given, or one in another measure.
+        """
+        found = {name: value for name, value in spelled.items() if value is not None}
+        given = [f"{name}={value:g}" for name, value in found.items()]
+        if len(given) + (budget is not None) > 1:
+            given += [] if budget is None else [f"budget={budget:g}"]
+            raise InputError(f"{' and '.join(given)} are one", hint="Give one of them")
+        for name, value in found.items():
+            return self.only(name.removeprefix("max_"), value)
+        return budget
+
     def only(self, name: str, value: Value) -> Value:
         """Return ``value``, which is spelled in the measure called ``name``; InputError if that is not this one."""
         if name != self.name:
             raise InputError(
                 f"costs here are in {self.unit}, not in {name}",
-                hint="Read cost, and give budget or --budget, instead",
+                hint="Read cost, and give budget, --budget or --max-ms, instead",
             )
         return value
 

@@ -14,9 +14,7 @@ from collections import deque
 import pytest
 
 PROGRAM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-needs_browser = pytest.mark.skipif(
-    PROGRAM is None, reason="needs Chromium (Debian: apt-get install chromium)"
-)
+needs_browser = pytest.mark.skipif(PROGRAM is None, reason="needs Chromium: make programs, as root")
 _LIMIT = 120  # seconds; for a machine that is busy with other things
 
 

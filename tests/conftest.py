@@ -14,6 +14,7 @@ import pytest
 import dynsearch
 from dynsearch import plugins
 from dynsearch.registry import Registry
+from tests.own_folders import use_own_folders
 
 REGISTRIES = [value for name in dynsearch.__all__ if isinstance(value := getattr(dynsearch, name), Registry)]
 OUTCOMES = pytest.StashKey[dict[str, str]]()
@@ -27,6 +28,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.stash[OUTCOMES] = {}
+    if not hasattr(config, "workerinput"):  # Workers have the folders of the one that starts them.
+        use_own_folders()
     if config.getoption("--reliability"):
         os.environ.setdefault("DYNSEARCH_MUTATIONS", "2000")  # tests/mutations.py
         config.pluginmanager.register(Tally(config), "reliability")

@@ -18,6 +18,6 @@ def small_disk(tmp_path):
     except FileNotFoundError:
         pytest.skip("there is no mount here")
     if made.returncode:
-        pytest.skip(f"no file system can be mounted here: {made.stderr.strip()}")
+        pytest.skip(f"needs the right to mount: sudo make test ({made.stderr.strip()})")
     yield folder
     subprocess.run(["umount", "-l", str(folder)], check=True)

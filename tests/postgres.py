@@ -11,6 +11,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import pytest
+
 PASSWORD = "s3cret-of-the-tests"
 
 
@@ -19,6 +21,9 @@ def programs():
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"))
     on_path = shutil.which("postgres")
     return found[-1].parent if found else Path(on_path).parent if on_path else None
+
+
+needed = pytest.mark.skipif(programs() is None, reason="needs PostgreSQL: make programs, as root")
 
 
 class Server:

@@ -1,17 +1,19 @@
 """A wheel brings the command, the search spaces and the study recipes."""
 
+import contextlib
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
+import hatchling.build
 import pytest
+
+from dynsearch import resources
 
 ROOT = Path(__file__).parents[1]
 DATA = sorted(
-    str(path.relative_to(ROOT))
-    for kind in ("search_spaces", "studies")
-    for path in (ROOT / kind).glob("*.yaml")
+    str(path.relative_to(ROOT)) for kind in resources._KINDS for path in (ROOT / kind).glob("*.yaml")
 )
 
 
@@ -19,18 +21,16 @@ DATA = sorted(
 def installed(tmp_path_factory):
     """A folder into which the wheel has been installed, away from the checkout."""
     folder = tmp_path_factory.mktemp("wheel")
-    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
-    build = [*pip, "wheel", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder), str(ROOT)]
-    subprocess.run(build, check=True, capture_output=True)
-    (wheel,) = folder.glob("*.whl")
-    with zipfile.ZipFile(wheel) as archive:
+    with contextlib.chdir(ROOT):
+        wheel = hatchling.build.build_wheel(str(folder))
+    with zipfile.ZipFile(folder / wheel) as archive:
         archive.extractall(folder / "site")
     return folder / "site"
 
 
 def test_every_space_and_recipe_is_inside(installed):
     shipped = installed / "dynsearch" / "shipped"
-    assert sorted(str(path.relative_to(shipped)) for path in shipped.glob("*/*.yaml")) == DATA
+    assert sorted(str(path.relative_to(shipped)) for path in shipped.rglob("*.yaml")) == DATA
     for name in DATA:
         assert (shipped / name).read_text() == (ROOT / name).read_text()
 

@@ -6,7 +6,7 @@ import pickle
 import pytest
 
 NOBODY = 65534
-needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else")
+needs_root = pytest.mark.skipif(os.getuid() != 0, reason="only root can become somebody else: sudo make test")
 
 
 def as_nobody(function):

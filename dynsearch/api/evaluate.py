@@ -46,8 +46,8 @@ def evaluate(
         run: How videos are read: ``reader``, ``num_workers`` and ``allow_outside``.
         progress: Told after every batch how many videos are done, and of how many.
         warn: Told what makes the figures doubtful; None makes it a warning of Python's.
-        plans: For a plan: ``weights``, ``class_names``, ``activation``, ``resize``, ``sampling`` and ``max_gflops``, as
-            :func:`dynsearch.score` takes them. For a bundle ``max_gflops`` as :meth:`LoadedNetwork.at` takes it.
+        plans: For a plan: ``weights``, ``class_names``, ``activation``, ``resize``, ``sampling``, ``max_gflops`` and
+            ``max_ms``, as :func:`dynsearch.score` takes them. For a bundle the budgets as in :meth:`LoadedNetwork.at`.
 
     Raises:
         BundleError: The folder is no bundle.
@@ -66,10 +66,10 @@ def evaluate(
                 LoadedNetwork(made, runtime=runtime), dataset, split=split, batch_size=batch_size,
                 data_root=data_root, max_waiting=max_waiting, run=run, progress=progress, warn=own,
             )  # fmt: skip
-    limit = plans.pop("max_gflops", None)
+    limits = {"max_gflops": plans.pop("max_gflops", None), "max_ms": plans.pop("max_ms", None)}
     refuse_of_plans(**plans)
     loaded = bundle if isinstance(bundle, LoadedNetwork) else LoadedNetwork(bundle, runtime=runtime)
-    loaded = loaded.at(limit)
+    loaded = loaded.at(**limits)
     bundle = loaded.bundle
     name = dataset.name if isinstance(dataset, DatasetInfo) else dataset
     source = open_videos(

@@ -1,13 +1,12 @@
 """What a running study tells a function of the user's."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from dynsearch.api.progress import StudyProgress
 from dynsearch.plan import Plan
 from dynsearch.search.engines import Job
-from dynsearch.search.loggers import TrialLogger
 from dynsearch.thresholds import OperatingPoint
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.progress import StepReport
@@ -41,16 +40,11 @@ class StudyEvent:
 class CallbackProgress(StudyProgress):
     """Tells a function every step.
 
-    Args:
-        tell: The function. What it raises ends the study, which can go on later.
-        epochs: How many a trial has.
-        loggers: Experiment trackers that are told too.
+    What the function raises ends the study, which can go on later. ``how`` is as of :class:`StudyProgress`.
     """
 
-    def __init__(
-        self, tell: Callable[[StudyEvent], None], *, epochs: int, loggers: Sequence[TrialLogger] = ()
-    ) -> None:
-        super().__init__(write=self._say, epochs=epochs, loggers=loggers)
+    def __init__(self, tell: Callable[[StudyEvent], None], **how: Any) -> None:
+        super().__init__(write=self._say, **how)
         self._tell = tell
         self._event = StudyEvent(kind="note", text="")
 

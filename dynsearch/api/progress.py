@@ -6,16 +6,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from dynsearch.api.bars import TrainingBars, epoch_line, training_bars
+from dynsearch.display.words import spoken_time
 
 if TYPE_CHECKING:
     from dynsearch.plan import Plan
     from dynsearch.search.engines import Job
     from dynsearch.search.loggers import TrialLogger
+    from dynsearch.study.hours import Hours
     from dynsearch.thresholds import OperatingPoint
     from dynsearch.training.loop import EpochReport
     from dynsearch.training.progress import StepReport
@@ -30,17 +32,20 @@ class StudyProgress:
         write: Prints one line.
         epochs: Print a line for every epoch too; of so many.
         loggers: Experiment trackers that are told the same.
+        hours: Of all runs of the study.
     """
 
     quiet: bool = False
     write: Callable[[str], None] = click.echo
     epochs: int | None = None
     loggers: Sequence[TrialLogger] = ()
+    hours: Hours | None = None
 
     def __post_init__(self) -> None:
         self._refused = 0
         self._started = time.monotonic()
         self._stage, self._begun, self._first, self._ended = "", 0.0, 0, 0
+        self._place, self._total = 0, 0
 
     def refused(self, number: int, plan: Plan, reason: str) -> None:
         """Count a proposal that was not trained."""
@@ -81,19 +86,26 @@ class StudyProgress:
 
     def staged(self, stage: str, place: int, total: int) -> None:
         """Say where the study is as a whole: the ``place``-th of ``total`` begins in this stage; 0 of what is one."""
-        now = time.monotonic()
         if stage != self._stage:
-            self._stage, self._begun, self._first, self._ended = stage, now, place, 0
-        ended = self._ended or (place - self._first if stage != "plan" else 0)
-        parts = [f"{stage} {place} of {total}" if total else stage]
-        parts += [f"{_time(now - self._started)} so far"] if now - self._started >= 1 else []
+            self._stage, self._begun, self._first, self._ended = stage, time.monotonic(), place, 0
+        self._place, self._total = place, total
+        self._show()
+
+    def _show(self) -> None:
+        self.noted(self._line())
+
+    def _line(self) -> str:
+        now, place, total = time.monotonic(), self._place, self._total
+        ended = self._ended or (place - self._first if self._stage != "plan" else 0)
+        parts = [f"{self._stage} {place} of {total}" if total else self._stage]
+        run = now - self._started
+        every = self.hours.seconds() if self.hours else run
+        if every >= 1:
+            parts.append(f"{spoken_time(every)} so far" + (", in all runs" if every - run >= 1 else ""))
         if ended:
             left = (total - self._first + 1 - ended) * (now - self._begun) / ended
-            parts.append(f"about {_time(left)} left in this stage")
-        self._overall(", ".join(parts), max(0, place - 1), total)
-
-    def _overall(self, line: str, done: int, total: int) -> None:
-        self.noted(line)
+            parts.append(f"about {spoken_time(left)} left in this stage")
+        return ", ".join(parts)
 
     def exhausted(self) -> None:
         """Say that the study ends early."""
@@ -108,6 +120,7 @@ class StudyProgress:
         """Say where a training is that is no trial: ten lines at most."""
         from dynsearch.training.loop import EpochReport
 
+        self._move()
         if isinstance(report, EpochReport) and report.epoch % max(1, epochs // 10) == 0:
             self.noted(f"{name}, {epoch_line(report, epochs, exits)}")
 
@@ -115,6 +128,7 @@ class StudyProgress:
         """Write down an epoch; where it is meanwhile is not worth a line."""
         from dynsearch.training.loop import EpochReport
 
+        self._move()
         if not isinstance(report, EpochReport):
             return
         for logger in self.loggers:
@@ -122,12 +136,17 @@ class StudyProgress:
         if self.epochs is not None and not self.quiet:
             self.write(f"trial {job.number}, {epoch_line(report, self.epochs, len(job.plan.exits))}")
 
+    def _move(self) -> None:
+        """Let the hours be kept while a long training is under way."""
+        if self.hours:
+            self.hours.seconds()
+
 
 class BarProgress(StudyProgress):
     """The same with a bar for every trial under way, for a terminal."""
 
-    def __init__(self, bars: TrainingBars, *, epochs: int | None, loggers: Sequence[TrialLogger]) -> None:
-        super().__init__(write=bars.bars.console.print, epochs=epochs, loggers=loggers)
+    def __init__(self, bars: TrainingBars, **told: Any) -> None:
+        super().__init__(write=bars.bars.console.print, **told)
         self.bars = bars
 
     def epoch(self, job: Job, report: EpochReport | StepReport) -> None:
@@ -142,13 +161,16 @@ class BarProgress(StudyProgress):
         """Move the bar of a training that is no trial, and take it away at its end."""
         from dynsearch.training.progress import StepReport
 
+        self._move()
         if isinstance(report, StepReport):
             self.bars.step(name, name, report, exits)
         elif report.epoch == epochs:
             self.bars.remove(name)
 
-    def _overall(self, line: str, done: int, total: int) -> None:
-        self.bars.overall(line, done, total)
+    def _show(self) -> None:
+        self.bars.overall(self._line(), max(0, self._place - 1), self._total)
+
+    _move = _show
 
     def ended(self, number: int, point: OperatingPoint | None, error: str | None) -> None:
         """Take the trial's bar away and say how it ended."""
@@ -156,16 +178,14 @@ class BarProgress(StudyProgress):
         super().ended(number, point, error)
 
 
-def _time(seconds: float) -> str:
-    """Return a time in the unit that people would use."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 @contextmanager
 def study_progress(
-    *, quiet: bool, verbose: bool, num_epochs: int, loggers: Sequence[TrialLogger] = ()
+    *,
+    quiet: bool,
+    verbose: bool,
+    num_epochs: int,
+    loggers: Sequence[TrialLogger] = (),
+    hours: Hours | None = None,
 ) -> Iterator[StudyProgress]:
     """Yield what shows a study's progress: bars on a terminal, lines elsewhere, nothing when ``quiet``.
 
@@ -174,15 +194,15 @@ def study_progress(
         verbose: Also a line for every epoch.
         num_epochs: Of a trial.
         loggers: Experiment trackers; closed at the end.
+        hours: Of all runs of the study.
     """
     import sys
 
-    epochs = num_epochs if verbose else None
+    told: dict[str, Any] = {"epochs": num_epochs if verbose else None, "loggers": loggers, "hours": hours}
     with ExitStack() as stack:
         for logger in loggers:
             stack.callback(logger.close)
         if quiet or not sys.stdout.isatty():
-            yield StudyProgress(quiet=quiet, epochs=epochs, loggers=loggers)
+            yield StudyProgress(quiet=quiet, **told)
         else:
-            bars = stack.enter_context(training_bars())
-            yield BarProgress(bars, epochs=epochs, loggers=loggers)
+            yield BarProgress(stack.enter_context(training_bars()), **told)

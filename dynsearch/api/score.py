@@ -51,6 +51,7 @@ class OfPlans(TypedDict, total=False):
     resize: Resize | None
     sampling: Sampling | None
     max_gflops: float | None
+    max_ms: float | None
 
 
 class Scored(NamedTuple):
@@ -79,6 +80,7 @@ def score(
     resize: Resize | None = None,
     sampling: Sampling | None = None,
     max_gflops: float | None = None,
+    max_ms: float | None = None,
     batch_size: int = 32,
     runtime: str = "auto",
     data_root: str | os.PathLike[str] | None = None,
@@ -101,8 +103,9 @@ def score(
         activation: With a plan: what made probabilities of the logits in the network's loss, as in ``ExitScores``.
         resize: With a plan: how frames become squares, as in ``training.resize``.
         sampling: With a plan: which frames it sees, as in ``training.sampling``.
-        max_gflops: The budget of the bundle's thresholds. None takes the cheapest point that is as accurate on
-            calibration as the full network.
+        max_gflops: The budget of the bundle's thresholds. Without one, the cheapest point is taken that is as accurate
+            on calibration as the full network.
+        max_ms: The same in milliseconds; a plan is then costed by a table of times of this machine.
         batch_size: Videos that go through the network together.
         runtime: What runs the network; on a CPU ``auto`` is the network as it is, ``eager``.
         data_root: The data set's own folder; None takes where it was last, or its place below the data home.
@@ -142,7 +145,7 @@ def score(
         assert not isinstance(what, LoadedNetwork | Bundle)
         plan, known = what if isinstance(what, Plan) else find_plan(os.fspath(what)), {}
         check_names(file, family_of(plan).backbone_names)
-        recipe = _recipe(name, resize=resize or "crop", sampling=sampling or "segments")
+        recipe = _recipe(name, max_ms, resize=resize or "crop", sampling=sampling or "segments")
         if isinstance(class_names, os.PathLike):
             class_names = class_names_in(Path(class_names))
     source = open_videos(
@@ -167,7 +170,7 @@ def score(
     if target and split:
         scores[split].save(target, json.dumps({"plan": plan.plan_id, "dataset": source.dataset.name}))
     elif target:
-        limit = None if max_gflops is None else recipe.measure.only("gflops", max_gflops)
+        limit = recipe.measure.one_budget(None, max_gflops=max_gflops, max_ms=max_ms)
         recipe = recipe.model_copy(update={"dataset": source.dataset.name})
         made = _kept(target, network, scores, recipe, source, limit, brought=bundle is None)
         return Scored(scores, made, ran)
@@ -194,10 +197,11 @@ def _kept(
     return calibrated_bundle(target, network.plan, recipe, names, both, budget, target / WEIGHTS, **more)[0]
 
 
-def _recipe(dataset: str, **asked: str) -> StudyRecipe:
+def _recipe(dataset: str, max_ms: float | None, **asked: str) -> StudyRecipe:
     """Return the recipe that says how a brought network sees a data set's videos."""
     settings = [f"training.{field}={value}" for field, value in {"pretrained": "false", **asked}.items()]
-    recipe, _ = load_recipe(recipe_for(dataset), settings=settings, overrides={"dataset": dataset})
+    overrides = {"dataset": dataset, "max_ms": max_ms}
+    recipe, _ = load_recipe(recipe_for(dataset), settings=settings, overrides=overrides)
     return recipe.model_copy(update={"frame_cache": None})
 
 

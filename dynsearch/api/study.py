@@ -3,38 +3,43 @@
 from __future__ import annotations
 
 import json
+import math
 import multiprocessing
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from dynsearch.api.events import CallbackProgress, StudyEvent
 from dynsearch.api.export import export_point
 from dynsearch.api.progress import StudyProgress, study_progress
 from dynsearch.api.report import make_report
 from dynsearch.data.dataset_info import DatasetInfo
-from dynsearch.errors import InputError
+from dynsearch.errors import DynsearchError, InputError
 from dynsearch.export.bundle import Bundle
 from dynsearch.frontier import MergedPoint
 from dynsearch.plan import Plan
 from dynsearch.plugins import import_plugins, imported
 from dynsearch.search.engines.slot import warm_up
 from dynsearch.search.loggers import open_loggers
+from dynsearch.search.price import price_of
 from dynsearch.search.run import run_study as carry_out
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.frontier_files import draw_on
+from dynsearch.study.hours import Hours
 from dynsearch.study.notes import show_frontier
 from dynsearch.study.origin import Origin
+from dynsearch.study.other_costs import under
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import load_recipe, recipe_name
 from dynsearch.study.record import open_record
 from dynsearch.study.results import StudyResults, read_results, spread
 from dynsearch.study.run_settings import RunSettings
 from dynsearch.study.source import open_clips
+from dynsearch.training.source import DatasetClips
 
 if TYPE_CHECKING:
     import pandas
@@ -82,15 +87,40 @@ class Study:
         """Return the plan of a point."""
         return self.results.plans[point.key]
 
-    def best_under(self, budget: float | None = None, *, max_gflops: float | None = None) -> MergedPoint[int]:
-        """Return the most accurate point that, on calibration, keeps the budget; None takes the study's own.
+    def best_under(
+        self,
+        budget: float | None = None,
+        *,
+        max_gflops: float | None = None,
+        max_ms: float | None = None,
+        max_p95_ms: float | None = None,
+    ) -> MergedPoint[int]:
+        """Return the most accurate point that, on calibration, keeps all budgets; none takes the study's own.
+
+        Args:
+            budget: Mean cost per video, in the study's measure.
+            max_gflops: Mean GFLOPs. Of a study in milliseconds its plans are costed anew.
+            max_ms: Mean milliseconds, by a table of this machine (``dynsearch cost --measure ms``); those of a study
+                in milliseconds are by the tables in its folder.
+            max_p95_ms: 95% of videos are within so many milliseconds.
 
         Raises:
+            InputError: There is no table of times for a plan, or budgets don't go together.
             InfeasibleBudgetError: Every point costs more.
         """
-        if max_gflops is not None:
-            budget = self.recipe.measure.only("gflops", max_gflops)
-        return self.results.best_under(self.recipe.budget if budget is None else budget)
+        study, _, limit = self._under(budget, gflops=max_gflops, ms=max_ms, p95_ms=max_p95_ms)
+        return study.results.best_under(limit)
+
+    def _under(
+        self, budget: float | None, **spelled: float | None
+    ) -> tuple[Study, StudyRecipe | None, float]:
+        """Return the study as budgets cost it, by what recipe if not by its own, and the budget of its frontier."""
+        measure = self.recipe.measure.name if budget is not None else None
+        recipe, limit = under(self.recipe, spelled, measure=measure, any_budget=budget)
+        if recipe is None:
+            return self, None, self.recipe.budget if limit is None else limit
+        results = read_results(open_record(self.folder), self.folder, solver=self.recipe.solver, under=recipe)
+        return replace(self, results=results), recipe, math.inf if limit is None else limit
 
     def export(
         self,
@@ -98,6 +128,8 @@ class Study:
         budget: float | None = None,
         *,
         max_gflops: float | None = None,
+        max_ms: float | None = None,
+        max_p95_ms: float | None = None,
         all_budgets: Literal["shared", "all"] | None = None,
         force: bool = False,
     ) -> Bundle:
@@ -105,8 +137,10 @@ class Study:
 
         Args:
             path: Folder of the bundle.
-            budget: Mean cost per video, on calibration; neither this nor ``max_gflops`` takes the study's own.
-            max_gflops: The same, where costs are GFLOPs.
+            budget: Mean cost per video, on calibration; where no budget is given, the study's own is taken.
+            max_gflops: As :meth:`best_under` takes it.
+            max_ms: Likewise; the bundle's costs are in milliseconds then.
+            max_p95_ms: Likewise.
             all_budgets: Write all points too, for :meth:`LoadedNetwork.at`: those of plans that share the one-shot
                 network's weights, or of all plans.
             force: Write over what is not an untouched exported bundle too.
@@ -116,10 +150,12 @@ class Study:
             InfeasibleBudgetError: Every point costs more.
             BundleError: ``path`` is a file, or holds what would be lost and ``force`` is not given.
         """
-        study = replace(self, results=self.results.of_shared()) if all_budgets == "shared" else self
-        point = study.best_under(budget, max_gflops=max_gflops)
-        whole = bool(all_budgets)
-        return export_point(self.folder, study.results, point, Path(path), all_budgets=whole, force=force)
+        study, recipe, limit = self._under(budget, gflops=max_gflops, ms=max_ms, p95_ms=max_p95_ms)
+        results = study.results.of_shared() if all_budgets == "shared" else study.results
+        point = results.best_under(limit)
+        own = point.calibration.cost if math.isinf(limit) else limit
+        how: dict[str, Any] = {"budget": own, "under": recipe, "all_budgets": bool(all_budgets)}
+        return export_point(self.folder, results, point, Path(path), force=force, **how)
 
     def to_pandas(self) -> pandas.DataFrame:
         """Return the frontier as a table with the columns of ``frontier.csv``."""
@@ -134,7 +170,7 @@ class Study:
     def __repr__(self) -> str:
         point = self.points[-1].test
         return (
-            f"Study({self.name}: {len(self.results.plans)} trained plans, {len(self.points)} points, up to "
+            f"Study({self.name}: {self.results.kinds}, {len(self.points)} points, up to "
             f"{100 * point.top1:.1f}% top-1 at {point.measure.text(point.cost)} on test)"
         )
 
@@ -152,6 +188,8 @@ def run_study(
     dataset: str | DatasetInfo | None = None,
     max_gflops: float | None = None,
     *,
+    max_ms: float | None = None,
+    max_p95_ms: float | None = None,
     recipe: str | os.PathLike[str] | None = None,
     name: str | None = None,
     root: str | os.PathLike[str] = "studies",
@@ -168,7 +206,10 @@ def run_study(
 
     Args:
         dataset: Name of a data set, or what :func:`dynsearch.add_dataset` returned; None takes the recipe's.
-        max_gflops: Budget: mean GFLOPs (10^9 multiply-accumulates) per video; None takes the recipe's.
+        max_gflops: Budget: mean GFLOPs (10^9 multiply-accumulates) per video; where none is given, the recipe's.
+        max_ms: Budget: mean milliseconds per video, measured on a device; ``settings`` may say on which (``ms.device``,
+            ``ms.batch``, ``ms.runtime``). Of both budgets both are kept.
+        max_p95_ms: Beside it: 95% of videos are within so many milliseconds.
         recipe: A shipped recipe's name, or a YAML file; None takes the recipe of the data set.
         name: Of the study; None takes the recipe's. Under the same name a study goes on.
         root: Folder that holds the studies.
@@ -195,6 +236,8 @@ def run_study(
     overrides: dict[str, object] = {
         "dataset": dataset,
         "max_gflops": max_gflops,
+        "max_ms": max_ms,
+        "max_p95_ms": max_p95_ms,
         "plugins": imported() or None,
     }
     if run is not None:
@@ -202,7 +245,9 @@ def run_study(
     what, how = load_recipe(source, settings=texts, overrides=overrides)
     folder = StudyFolder.named(name or recipe_name(source), Path(root))
     place = None if data_root is None else Path(data_root)
-    call = f"dynsearch.run_study({dataset!r}, {max_gflops!r}, recipe={recipe!r}, name={name!r})"
+    times = {"max_ms": max_ms, "max_p95_ms": max_p95_ms}
+    more = "".join(f", {key}={value!r}" for key, value in times.items() if value is not None)
+    call = f"dynsearch.run_study({dataset!r}, {max_gflops!r}{more}, recipe={recipe!r}, name={name!r})"
     return run_recipe(what, how, folder, progress=progress, data_root=place, command=call)
 
 
@@ -233,14 +278,16 @@ def run_recipe(
         warm_up()
     quiet = progress is False
     source = open_clips(recipe, data_root, run=run, write=print if progress is True else None)
-    loggers = open_loggers(run.loggers, folder.name, recipe)
-    num_epochs = recipe.plan_epochs
+    hours = Hours(folder)
+    told: dict[str, Any] = {"loggers": open_loggers(run.loggers, folder.name, recipe), "hours": hours}
     shown: AbstractContextManager[StudyProgress]
     if callable(progress):
-        shown = nullcontext(CallbackProgress(progress, epochs=num_epochs, loggers=loggers))
+        shown = nullcontext(CallbackProgress(progress, epochs=recipe.plan_epochs, **told))
     else:
-        shown = study_progress(quiet=quiet, verbose=verbose, num_epochs=num_epochs, loggers=loggers)
-    with shown as observer:
+        shown = study_progress(quiet=quiet, verbose=verbose, num_epochs=recipe.plan_epochs, **told)
+    with shown as observer, closing(hours):
+        if not (quiet or folder.is_trained):
+            observer.noted(_price_line(recipe, run, source))
         origin = Origin.of(source.dataset, command)
         results = carry_out(
             recipe,
@@ -256,6 +303,13 @@ def run_recipe(
     make_report(folder, folder.path / "report.html", source.dataset.splits["test"], results)
     show_frontier(open_record(folder), folder, results)
     return Study(folder, folder.recipe(), results)
+
+
+def _price_line(recipe: StudyRecipe, run: RunSettings, source: DatasetClips) -> str:
+    try:
+        return price_of(recipe, run, source).line
+    except (DynsearchError, RuntimeError, OSError) as error:  # What ends a study ends it when it is its turn.
+        return f"Price: not known ({' '.join(str(error).split())[:120]})"
 
 
 def _refuse_unguarded_script() -> None:

@@ -54,6 +54,7 @@ def calibrate(
     budget: float | None = None,
     *,
     max_gflops: float | None = None,
+    max_ms: float | None = None,
     test: ScoresLike | None = None,
     costs: Sequence[float] | None = None,
     cost_unit: str | CostMeasure | None = None,
@@ -82,6 +83,7 @@ def calibrate(
         scores: Labelled scores of videos that neither training nor testing touches, or their file.
         budget: Mean cost per video of the point wanted; None chooses none, except with the solver ``risk``.
         max_gflops: The same, as it is spelled where costs are GFLOPs.
+        max_ms: The same, as it is spelled where costs are milliseconds.
         test: Labelled scores of other videos, to measure the points on.
         costs: For a CSV or Parquet table: cumulative cost of each exit.
         cost_unit: What costs are in, for instance ``ms``, where a file does not say; None means GFLOPs.
@@ -112,10 +114,8 @@ def calibrate(
         InputError: Some input can't be used, or wishes don't go together; the message says which and why.
         InfeasibleBudgetError: Every point costs more than the budget.
     """
-    if budget is not None and max_gflops is not None:
-        raise InputError("budget and max_gflops are two spellings of one; give one of them")
     request = Request(
-        budget=max_gflops if budget is None else budget,
+        budget=next((given for given in (budget, max_gflops, max_ms) if given is not None), None),
         solver=solver,
         confidence=confidence,
         allow_overlap=allow_overlap,
@@ -131,22 +131,15 @@ def calibrate(
     if labels is not None and check is None:
         raise InputError("labels are those of the videos to check", hint="Give their scores with --check")
     if not request.chooses_a_point:
-        for name, wanted in [
-            ("by_class", by_class),
-            ("by", by),
-            ("check", check),
-            ("labels", labels),
-            ("rematch", rematch),
-            ("safe", safe),
-        ]:
-            if wanted is not None and wanted is not False:
+        wishes = {"by": by, "check": check, "labels": labels, "rematch": rematch, "safe": safe or None}
+        for name, wanted in {"by_class": by_class or None, **wishes}.items():
+            if wanted is not None:
                 raise InputError(f"{name} is about one point", hint="Choose it with a budget")
     read = functools.partial(
         _read, costs=costs, unit=cost_unit, probabilities=probabilities, activation=activation, groups=groups
     )
     calibration, limits = costing(read(scores, labelled=True))
-    if max_gflops is not None:
-        calibration.measure.only("gflops", max_gflops)
+    calibration.measure.one_budget(budget, max_gflops=max_gflops, max_ms=max_ms)
     other = None if test is None else costing(read(test, labelled=True))[0]
     checked, rematching = (None if new is None else costing(read(new))[0] for new in (check, rematch))
     notes = _notes_on(request, calibration, {"applied": other, "checked": checked, "rematched": rematching})
@@ -157,11 +150,14 @@ def calibrate(
         return found
     views, said = _groups(request, point, scores, calibration)
     doubt = [point.doubt] if point.doubt else []
+    labelled = checked if checked is not None and checked.has_truth else None
+    if labels is not None and checked is not None:
+        labelled = with_labels(checked, labels)
     return replace(
         found,
         notes=[*found.notes, *said, *doubt],
         groups=views,
-        drift=None if checked is None else check_drift(point, checked, _labelled(checked, labels)),
+        drift=None if checked is None else check_drift(point, checked, labelled),
         rematched=None if rematching is None else restored(point, rematching),
         point_map=_map(point, calibration),
         applied_map=_map(point, other),
@@ -191,7 +187,8 @@ def _found(
     if confidence == "auto":
         confidence, values = choose_confidence(calibration)
     curve = solve_thresholds(calibration, request.solver, confidence=confidence, **options)
-    point = _choose(request, curve, calibration, limits)
+    how = {"solver": request.solver, "confidence": confidence, **options}
+    point = _choose(request, curve, calibration, how)
     if point is not None:
         notes += [limit.said(point) for limit in limits]
     if options.get("max_drop") is not None and set(curve[0].thresholds[:-1]) == {math.inf}:
@@ -203,7 +200,7 @@ def _found(
     estimates = None
     if request.cross_fit:
         costs = [p.cost for p in curve]
-        estimates = cross_fitted(calibration, costs, solver=request.solver, confidence=confidence, **options)
+        estimates = cross_fitted(calibration, costs, **how)
     temperatures = calibrate_exits(calibration) if request.temperatures else None
     for k, found in enumerate(temperatures or (), start=1):
         notes += [f"exit {k}: {remark}" for remark in found.remarks()]
@@ -274,8 +271,13 @@ def _notes_on(
         f"calibration scores: {said}" for said in (*_split(calibration, _FITTED), *suspicions(calibration))
     ]
     for name, each in {"calibration": calibration, **others}.items():
+        names_N = None if each is None else each.groups_N
         if each is not None and each.groups is not None:
             notes.append(f"{name} scores: {groups_note(each.num_videos, len(each.groups))}")
+        if names_N is not None and (blank := np.count_nonzero(np.char.strip(names_N) == "")):
+            notes.append(
+                f"{name} scores: {blank} of {len(names_N)} videos have no group, and count as one each"
+            )
     for name, other in others.items():
         if other is None:
             continue
@@ -319,7 +321,7 @@ def _note_on_budget(budget: float | None, scores: ExitScores) -> list[str]:
 
 
 def _choose(
-    request: Request, curve: Frontier, calibration: ExitScores, limits: Sequence[Limit]
+    request: Request, curve: Frontier, calibration: ExitScores, how: Mapping[str, Any]
 ) -> OperatingPoint | None:
     if request.promises_accuracy:
         # All points keep the accuracy: the cheapest is the best, if it is cheap enough.
@@ -328,13 +330,8 @@ def _choose(
         return None
     if request.safe:
         delta = _SAFE_DELTA if request.delta is None else request.delta
-        return safe_best_under(curve, calibration, request.budget, delta=delta, limits=limits)
+        return safe_best_under(curve, calibration, request.budget, delta=delta, **how)
     return curve.best_under(request.budget)
-
-
-def _labelled(scores: ExitScores, labels: str | os.PathLike[str] | None) -> ExitScores | None:
-    """Return the scores of those videos whose labels are known, from their own file or another."""
-    return (scores if scores.has_truth else None) if labels is None else with_labels(scores, labels)
 
 
 def _map(point: OperatingPoint, scores: ExitScores | None) -> float | None:

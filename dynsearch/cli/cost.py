@@ -35,6 +35,19 @@ if TYPE_CHECKING:
     "--measure", default="gflops", show_default=True, help="What costs are in: gflops, ms, or your own."
 )
 @click.option("--again", is_flag=True, help="With --measure ms: measure, though there is a table.")
+@click.option(
+    "--with-decoding",
+    metavar="[VIDEOS]",
+    is_flag=False,
+    flag_value="motions",
+    help="With --measure ms: also the time of reading the frames of a clip: of a video file, a folder, or a data set's "
+    "test videos. Default: motions.",
+)
+@click.option(
+    "--stream",
+    is_flag=True,
+    help="With --measure ms: also the time of each frame that is computed as it comes.",
+)
 @click.option("--tables", is_flag=True, help="List the tables of measured times.")
 @options.timing
 @options.plugins
@@ -46,6 +59,8 @@ def cost(
     exit_share: str | None,
     measure: str,
     again: bool,
+    with_decoding: str | None,
+    stream: bool,
     tables: bool,
     accept: bool,
     as_json: bool,
@@ -65,12 +80,14 @@ def cost(
 
         list_tables(as_json=as_json)
         return
-    if measure != "ms" and (
-        given := [*asked, *(["accept"] if accept else []), *(["again"] if again else [])]
-    ):
+    timed = {"accept": accept, "again": again, "with-decoding": with_decoding, "stream": stream}
+    if measure != "ms" and (given := [*asked, *(name for name, value in timed.items() if value)]):
         raise click.UsageError(f"--{given[0]} is about measured time: add --measure ms.")
     if (plan_file is None) == (backbone is None):
-        raise click.UsageError("Give either a plan file or --backbone.")
+        taken = f" --with-decoding took {with_decoding!r}; a plan comes before it." if with_decoding else ""
+        raise click.UsageError(f"Give either a plan file or --backbone.{taken}")
+    if accept and (with_decoding or stream):
+        raise click.UsageError("--with-decoding and --stream are measured here: leave out --accept.")
     from dynsearch.plan.shipped import find_plan
 
     plan = _plan(str(backbone), **fields) if plan_file is None else find_plan(plan_file)
@@ -79,14 +96,17 @@ def cost(
     if measure != "gflops":
         from dynsearch.cli.cost_ms import print_costs
 
-        print_costs(plan, measure, num_classes, share, asked, accept=accept, again=again, as_json=as_json)
+        print_costs(
+            plan, measure, num_classes, share, asked, with_decoding, stream=stream, accept=accept, again=again,
+            as_json=as_json,
+        )  # fmt: skip
         return
     from dynsearch.families import cost_table
     from dynsearch.families.grid.cost import CostTable
 
     table = cost_table(plan, num_classes)
     if not isinstance(table, CostTable):
-        from dynsearch.cli.cost_parts import print_parts
+        from dynsearch.cli.cost_exits import print_parts
 
         print_parts(table, share, as_json=as_json)
         return
@@ -126,43 +146,28 @@ def _shares(text: str) -> list[float]:
 
 
 def _as_dict(table: CostTable, share: list[float] | None) -> dict[str, Any]:
-    plan = table.plan
-    per_frame = table.cost_heads_on_frames_E
-    exits = [
-        {"sets": exit_.sets, "depth": exit_.depth, "gmacs": cost, "gmacs_heads_on_frames": on_frames}
-        for exit_, cost, on_frames in zip(plan.exits.exits, table.cost_E, per_frame, strict=True)
-    ]
-    average = {} if share is None else {"average": _averages(table, share)}
+    from dynsearch.cli.cost_exits import exit_values
+
+    plan, per_frame = table.plan, table.cost_heads_on_frames_E
     return {
         "plan_id": plan.plan_id,
         "parameters": table.parameters,
         "gmacs_full": table.cost_E[-1],
         "gmacs_full_heads_on_frames": per_frame[-1],
-        "exits": exits,
-        **average,
+        **exit_values(plan, {"gmacs": table.cost_E, "gmacs_heads_on_frames": per_frame}, share),
         "frame_gmacs": list(table.frame_cost),
-        "grid_gmacs": [[table.cell_macs(i, j) / 1e9 for j in _depths(table)] for i in _sets(table)],
+        "grid_gmacs": [[macs / 1e9 for macs in row.values()] for row in _cells(table)],
     }
 
 
-def _averages(table: CostTable, share: list[float]) -> dict[str, float]:
-    from dynsearch.cost import average_cost
-
-    return {
-        "gmacs": average_cost(table.cost_E, share),
-        "gmacs_heads_on_frames": average_cost(table.cost_heads_on_frames_E, share),
-    }
-
-
-def _depths(table: CostTable) -> range:
-    return range(1, len(table.stages) + 1)
-
-
-def _sets(table: CostTable) -> range:
-    return range(1, table.plan.num_sets + 1)
+def _cells(table: CostTable) -> list[dict[int, float]]:
+    """Return for each number of sets what it takes to each depth."""
+    depths, sets = range(1, len(table.stages) + 1), range(1, table.plan.num_sets + 1)
+    return [{depth: table.cell_macs(count, depth) for depth in depths} for count in sets]
 
 
 def _print(table: CostTable, share: list[float] | None) -> None:
+    from dynsearch.cli.cost_exits import exit_table
     from dynsearch.display.tables import format_table
     from dynsearch.measures import in_units
 
@@ -170,41 +175,10 @@ def _print(table: CostTable, share: list[float] | None) -> None:
     click.echo(f"{plan}\n{table.parameters / 1e6:.3f} million parameters\n")
     click.echo("GFLOPs up to each grid cell, without heads:")
     grid = [
-        {"sets": str(sets)}
-        | {f"depth {depth}": f"{in_units(table.cell_macs(sets, depth)):.4g}" for depth in _depths(table)}
-        for sets in _sets(table)
+        {"sets": str(sets)} | {f"depth {depth}": f"{in_units(macs):.4g}" for depth, macs in row.items()}
+        for sets, row in enumerate(_cells(table), start=1)
     ]
     click.echo(format_table(grid))
     click.echo("\nGFLOPs per video at each exit, heads included:")
-    click.echo(format_table(_exit_rows(table, share)))
-
-
-def _exit_rows(table: CostTable, share: list[float] | None) -> list[dict[str, str]]:
-    plan, full = table.plan, table.cost_E[-1]
-    rows = [
-        {
-            "exit": str(exit_),
-            "frames": str(plan.frames_seen(exit_)),
-            "GFLOPs": f"{cost:.4g}",
-            "of full": f"{100 * cost / full:.1f}%",
-            "heads on every frame": f"{on_frames:.4g}",
-        }
-        for exit_, cost, on_frames in zip(
-            plan.exits.exits, table.cost_E, table.cost_heads_on_frames_E, strict=True
-        )
-    ]
-    if share is not None:
-        mean = _averages(table, share)
-        for row, part in zip(rows, share, strict=True):
-            row["share"] = f"{100 * part / sum(share):.1f}%"
-        rows.append(
-            {
-                "exit": "average",
-                "frames": "",
-                "GFLOPs": f"{mean['gmacs']:.4g}",
-                "of full": f"{100 * mean['gmacs'] / full:.1f}%",
-                "heads on every frame": f"{mean['gmacs_heads_on_frames']:.4g}",
-                "share": "",
-            }
-        )
-    return rows
+    costs = {"GFLOPs": table.cost_E, "heads on every frame": table.cost_heads_on_frames_E}
+    click.echo(exit_table(plan, costs, share))

@@ -12,7 +12,7 @@ from dynsearch.display.tables import format_table
 
 if TYPE_CHECKING:
     from dynsearch.plan import Plan
-    from dynsearch.timing.table import TimeTable
+    from dynsearch.timing.table import Besides, TimeTable
 
 
 def print_costs(
@@ -21,47 +21,60 @@ def print_costs(
     num_classes: int,
     share: list[float] | None,
     asked: Mapping[str, Any],
+    videos: str | None,
     *,
+    stream: bool,
     accept: bool,
     again: bool,
     as_json: bool,
 ) -> None:
-    """Print what each exit of a plan costs in the measure of that name; ``share`` is how many videos leave there."""
-    from dynsearch.cost import average_cost
+    """Print what each exit of a plan costs in the measure of that name; ``share`` is how many videos leave there.
+
+    Also what reading ``videos`` takes, and what frames take that are computed as they come.
+    """
+    from dynsearch.cli.cost_exits import exit_table, exit_values
     from dynsearch.measures import COST_MEASURES
+    from dynsearch.timing.besides import videos_of, with_besides
     from dynsearch.timing.setup import Asked
     from dynsearch.timing.tables import TableCosts
 
     measure, table = COST_MEASURES[name], None
+    besides: dict[str, Besides] = {}
     if name == "ms":
         tell = lambda text: click.echo(text, err=True)  # noqa: E731
         costs = TableCosts(Asked(**asked), accept=accept, tell=tell)
+        if videos:
+            videos_of(videos)  # A wrong name is said before a minute of measuring.
         table, measure = (costs.measured(plan) if again else costs.table(plan)), costs.measure
+        if videos or stream:
+            table, besides = with_besides(table, plan, costs, num_classes, videos, stream=stream, again=again)
     cost_E = measure.cost_E(plan, num_classes)
-    average = None if share is None else average_cost(cost_E, share)
-    exits = list(zip(plan.exits.exits, cost_E, strict=True))
     if as_json:
-        values: dict[str, Any] = {
+        values = {
             "plan_id": plan.plan_id,
             f"{name}_full": cost_E[-1],
-            "exits": [{"sets": exit_.sets, "depth": exit_.depth, name: cost} for exit_, cost in exits],
+            **exit_values(plan, {name: cost_E}, share),
         }
-        values |= {} if average is None else {"average": {name: average}}
-        click.echo(json.dumps(values | ({} if table is None else {"table": table.resolved()}), indent=1))
+        values |= {key: found.model_dump(exclude_defaults=True) for key, found in besides.items()}
+        click.echo(json.dumps(values | ({"table": table.resolved()} if table else {}), indent=1))
         return
     click.echo(f"{plan}\n")
     if table is not None:
         _print_table(table)
     click.echo(f"\n{measure.per_video} at each exit:")
-    rows = [(str(exit_), cost) for exit_, cost in exits] + ([] if average is None else [("average", average)])
-    click.echo(
-        format_table(
-            [
-                {"exit": exit_, measure.unit: f"{cost:.4g}", "of full": f"{100 * cost / cost_E[-1]:.1f}%"}
-                for exit_, cost in rows
-            ]
+    click.echo(exit_table(plan, {measure.unit: cost_E}, share))
+    if read := besides.get("decoding"):
+        click.echo(
+            f"\nReading and decoding {plan.num_frames} frames, which is not in it: {read.ms[0]:.4g} ms (95th "
+            f"percentile {read.p95[0]:.4g}); {read.videos} videos of {videos}"
         )
-    )
+    if frames := besides.get("stream"):
+        ms, first = frames.ms, frames.first_answer
+        click.echo(
+            f"\nFrames computed as they come: {sum(ms) / len(ms):.4g} ms a frame, the longest {max(ms):.4g} (95th "
+            f"percentile {max(frames.p95):.4g}).\nThe first answer is there with frame {first} of {len(ms)}, "
+            f"{ms[first - 1]:.4g} ms after it came; {sum(ms[:first]):.4g} ms of work in all."
+        )
 
 
 def _print_table(table: TimeTable) -> None:

@@ -14,6 +14,7 @@ from dynsearch.cli.measuring import measured, measuring
 
 if TYPE_CHECKING:
     from dynsearch.export.evaluation import Evaluation
+    from dynsearch.export.latency import Latency
 
 
 @click.command(cls=options.WeightsCommand, short_help="Dynamic inference of a bundle over a data set.")
@@ -31,17 +32,19 @@ def evaluate(split: str, as_json: bool, **given: Any) -> None:
 
     Shows top-1, mean cost per video and videos per second of both (reading the videos is not counted), and how
     many videos stop at each exit. A PLAN with --weights gets its thresholds on the calibration split first. With
-    --max-gflops several times, a bundle of all budgets shows a row for each.
+    --max-gflops, or --max-ms, several times, a bundle of all budgets shows a row for each. Of a budget in milliseconds
+    it measures too what videos take, as many at a time as the budget is of.
     """
-    budgets: Sequence[float | None] = given.pop("max_gflops") or (None,)
+    named = [(name, budget) for name in ("max_gflops", "max_ms") for budget in given.pop(name)]
     found = [
-        measured("evaluate", split=split, as_json=as_json, max_gflops=budget, **given) for budget in budgets
+        measured("evaluate", split=split, as_json=as_json, **given, **budget)
+        for budget in ([{name: value} for name, value in named] or [{}])
     ]
     if as_json:
         values = [{"split": split, **_values(one)} for one in found]
         click.echo(json.dumps(values if len(values) > 1 else values[0], indent=1))
     elif len(found) > 1:
-        _print_frontier(found, budgets, split)
+        _print_frontier(found, [budget for _, budget in named], split)
     else:
         _print(found[0], split)
 
@@ -54,7 +57,7 @@ def _values(found: Evaluation) -> dict[str, Any]:
     return {**found.measure.spelled(asdict(found)), **rates}
 
 
-def _print_frontier(found: Sequence[Evaluation], budgets: Sequence[float | None], split: str) -> None:
+def _print_frontier(found: Sequence[Evaluation], budgets: Sequence[float], split: str) -> None:
     """Print a row for each budget."""
     from dynsearch.display.tables import format_table
 
@@ -79,33 +82,16 @@ def _print(measured: Evaluation, split: str) -> None:
     from dynsearch.scores.metrics import TITLES
     from dynsearch.scores.spread import groups_note
 
-    unit = measured.measure.unit
-    rows = [
-        ("stopping early", measured.top1, measured.metrics, measured.cost, measured.seconds),
-        (
-            "full inference",
-            measured.full_top1,
-            measured.full_metrics,
-            measured.full_cost,
-            measured.full_seconds,
-        ),
-    ]
+    unit, as_dict = measured.measure.unit, asdict(measured)
     groups = f" of {measured.num_groups} groups" if measured.num_groups else ""
     click.echo(f"{measured.num_videos} {split} videos{groups}, runtime {measured.runtime}\n")
-    click.echo(
-        format_table(
-            [
-                {
-                    "": name,
-                    "top-1": f"{100 * top1:.2f}%",
-                    **{TITLES[key]: f"{100 * value:.2f}%" for key, value in further.items()},
-                    unit: f"{cost:.4g}",
-                    "videos/s": f"{measured.num_videos / seconds:.1f}",
-                }
-                for name, top1, further, cost, seconds in rows
-            ]
-        )
-    )
+    rows = [
+        {"": name, "top-1": f"{100 * as_dict[f'{of}top1']:.2f}%",
+         **{TITLES[key]: f"{100 * value:.2f}%" for key, value in as_dict[f"{of}metrics"].items()},
+         unit: f"{as_dict[f'{of}cost']:.4g}", "videos/s": f"{measured.num_videos / as_dict[f'{of}seconds']:.1f}"}
+        for name, of in (("stopping early", ""), ("full inference", "full_"))
+    ]  # fmt: skip
+    click.echo(format_table(rows))
     low, high = (100 * end for end in measured.interval)
     click.echo(f"\ntop-1 {100 * measured.top1:.2f}% (95% interval {low:.1f} to {high:.1f})", nl=False)
     if measured.num_groups:
@@ -117,11 +103,31 @@ def _print(measured: Evaluation, split: str) -> None:
         f"{100 * (measured.top1 - measured.full_top1):+.2f} points (95% interval {low:+.1f} to {high:+.1f})\n"
     )
     shares = zip(measured.exits, measured.exit_costs, measured.exit_share, strict=True)
-    click.echo(
-        format_table(
-            [
-                {"exit": exit_, unit: f"{cost:.4g}", "videos": f"{100 * share:.1f}%"}
-                for exit_, cost, share in shares
-            ]
-        )
-    )
+    rows = [
+        {"exit": exit_, unit: f"{cost:.4g}", "videos": f"{100 * share:.1f}%"} for exit_, cost, share in shares
+    ]
+    click.echo(format_table(rows))
+    if measured.latency:
+        _print_latency(measured.latency)
+
+
+_ROWS = {
+    "measured": "measured",
+    "table": "by the table, of these videos",
+    "promised": "promised, of the bundle's own test videos",
+}
+
+
+def _print_latency(latency: Latency) -> None:
+    """Print what videos took, beside what was promised."""
+    from dynsearch.display.tables import format_table
+
+    click.echo(f"\nms per video, {latency.num_videos} videos on {latency.on}:")
+    rows = [
+        {"": _ROWS[name]} | {key: f"{ms:.4g}" for key, ms in values.items()}
+        for name, values in latency.rows.items()
+    ]
+    click.echo(format_table(rows))
+    other = "" if latency.on == latency.table_on else f"; the table is of {latency.table_on}"
+    asked = ", ".join(f"{name}={value:g}" for name, value in latency.budgets.items())
+    click.echo(f"asked for: {asked}{other}")

@@ -165,8 +165,7 @@ def print_frontier(
     shown = spread(results.points, _ROWS_SHOWN)
     more = f"all in {folder.path / f'frontier{kind}.csv'}" if written else "all with --json"
     click.echo(
-        f"\nFrontier of {len(results.plans)} trained plans, on test ({len(shown)} of {len(results.points)} points; "
-        f"{more}):\n"
+        f"\nFrontier of {results.kinds}, on test ({len(shown)} of {len(results.points)} points; {more}):\n"
     )
     click.echo(frontier_table([row_of[id(point)] for point in shown], measure))
     click.echo(f"\nBest under {budget:g} {measure.per_video}, chosen on calibration:\n")

@@ -31,6 +31,12 @@ def measuring(command: Callable[..., None]) -> Callable[..., None]:
             "accurate on calibration as the full network. Of a BUNDLE: another budget than its own.",
         ),
         click.option(
+            "--max-ms",
+            type=options.BUDGET_MS,
+            multiple=True,
+            help="The same in milliseconds; a PLAN is costed by a table of times of this machine.",
+        ),
+        click.option(
             "--activation",
             type=click.Choice(["softmax", "sigmoid"]),
             help="With a PLAN: what made probabilities of logits in its training. Default: as the labels say.",

@@ -157,7 +157,7 @@ class _Budget(click.ParamType):
         return budget
 
 
-BUDGET = _Budget()
+BUDGET, BUDGET_MS = _Budget(), _Budget(" of milliseconds")
 budget = click.option(
     "--max-gflops",
     "budget",
@@ -172,7 +172,7 @@ any_budget = click.option(
 )
 max_ms = click.option(
     "--max-ms",
-    type=_Budget(" of milliseconds"),
+    type=BUDGET_MS,
     help="Budget: mean milliseconds per video, as measured on a device.",
 )
 
@@ -204,7 +204,7 @@ def timing(command: Callable[..., Any]) -> Callable[..., Any]:
 
 max_p95_ms = click.option(
     "--max-p95-ms",
-    type=_Budget(" of milliseconds"),
+    type=BUDGET_MS,
     help="Also: 95% of videos within so many milliseconds, by the times of the exits at which they leave.",
 )
 
@@ -226,44 +226,13 @@ def budgets(command: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def under(recipe: StudyRecipe, given: dict[str, Any]) -> tuple[StudyRecipe | None, float | None]:
-    """Take what :func:`budgets` added, and return by what recipe plans are costed, and the budget.
+    """Take what :func:`budgets` added, and return what :func:`dynsearch.study.other_costs.under` does."""
+    from dynsearch.study import other_costs
 
-    The recipe is None where the study's own costs and limits do, the budget where none is known.
-    """
-    from dataclasses import replace
-
-    from dynsearch.measures import COST_MEASURES
-    from dynsearch.timing.tables import TableCosts, timed
-
-    asked, accept = asked_of(given), given.pop("accept")
-    found = {"gflops": given.pop("budget"), "ms": given.pop("max_ms"), "p95_ms": given.pop("max_p95_ms")}
-    found = {name: value for name, value in found.items() if value is not None}
-    usual = recipe.measure.name
-    if found:
-        usual = "ms" if found.keys() & {"ms", "p95_ms"} else "gflops"
-    name, limit = given.pop("measure") or usual, given.pop("any_budget")
-    if limit is not None and name in found:
-        raise click.UsageError(f"--max-{name} and --budget are one; give one of them.")
-    limit = found.pop(name, limit)
-    if "p95_ms" in found and name != "ms":
-        raise click.UsageError("--max-p95-ms goes with costs in milliseconds.")
-    if (asked or accept) and "ms" not in (name, *found):
-        raise click.UsageError("--device, --batch, --runtime and --accept are of milliseconds: add --max-ms.")
-    own = name == recipe.measure.name and not asked
-    limit = recipe.budget if limit is None and own else limit
-    if own and not found:
-        return None, limit
-    if own:
-        measure, kind = recipe.measure, "-within"
-    else:
-        ms = recipe.ms.model_copy(update=asked)
-        recipe = recipe.model_copy(update={"ms": ms, "limits": {}})
-        measure, kind = timed(COST_MEASURES[name], ms.model_dump()), f"-{name}"
-    if isinstance(measure.costs, TableCosts):
-        measure = replace(measure.costs, accept=accept).measure
-    limits = recipe.limits | {f"max_{other}": bound for other, bound in found.items()}
-    values = {"measure": measure, "limits": limits, "kind_of_results": kind}
-    return recipe.model_copy(update=values | ({} if limit is None else {"budget": limit})), limit
+    names = {"gflops": "budget", "ms": "max_ms", "p95_ms": "max_p95_ms"}
+    budgets = {name: given.pop(option) for name, option in names.items()}
+    own = {name: given.pop(name) for name in ("measure", "any_budget", "accept")}
+    return other_costs.under(recipe, budgets, asked=asked_of(given), **own)
 
 
 def asked_of(given: dict[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,7 @@ from dynsearch.cli import options
     help="Also write the video with its labels to this .mp4 file.",
 )
 @options.budget
+@options.max_ms
 @options.any_budget
 @options.force
 @options.plugins
@@ -61,6 +62,7 @@ def predict(
     window: float,
     annotate: Path | None,
     budget: float | None,
+    max_ms: float | None,
     any_budget: float | None,
     force: bool,
     reader: str | None,
@@ -89,7 +91,7 @@ def predict(
         raise click.UsageError(
             "--runtime and --max-waiting are for files; a stream's frames are computed as they come."
         )
-    if monitor and (budget, any_budget) != (None, None):
+    if monitor and (budget, any_budget, max_ms) != (None, None, None):
         raise click.UsageError("--monitor is about the bundle's own budget; leave out the other one.")
     from dynsearch.export import Bundle
 
@@ -109,13 +111,15 @@ def predict(
         forget_others(monitor)
     counting = None if monitor is None else ExitMonitor(loaded_bundle, monitor)
     if stream:
-        own = LoadedNetwork(bundle).at(budget, budget=any_budget)
+        own = LoadedNetwork(bundle).at(budget, budget=any_budget, max_ms=max_ms)
         with predict_run.counted(counting):
             predict_run.label_stream(own, videos[0], window, annotate, counting, as_json=as_json)
         return
     if annotate and len(paths) > 1:
         raise click.UsageError(f"--annotate takes one VIDEO, got {len(paths)}.")
-    loaded = LoadedNetwork(bundle, reader=reader, runtime=runtime).at(budget, budget=any_budget)
+    loaded = LoadedNetwork(bundle, reader=reader, runtime=runtime).at(
+        budget, budget=any_budget, max_ms=max_ms
+    )
     name, _ = loaded.ready
     click.echo(f"dynsearch: runtime {name}", err=True)
     answers = loaded.predictions(paths, batch=batch_size, max_waiting=max_waiting)

@@ -31,12 +31,10 @@ def score(as_json: bool, **given: Any) -> None:
 
     PLAN is a YAML file or one of the papers' plans, for instance tsm-resnet50-8.
     """
-    budgets = given.pop("max_gflops")
+    budgets = [(name, budget) for name in ("max_gflops", "max_ms") for budget in given.pop(name)]
     if len(budgets) > 1:
-        raise click.UsageError("--max-gflops was given twice.")
-    scores, bundle, runtime = measured(
-        "score", as_json=as_json, max_gflops=next(iter(budgets), None), **given
-    )
+        raise click.UsageError("The bundle has one budget; give one --max-gflops or --max-ms.")
+    scores, bundle, runtime = measured("score", as_json=as_json, **dict(budgets), **given)
     exits = {
         split: [
             {each.measure.name: float(cost), "top1": float(right_N.mean())}

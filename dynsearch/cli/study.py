@@ -1,12 +1,16 @@
 """``dynsearch study``: run or resume a study."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 from click.core import ParameterSource
 
 from dynsearch.cli import options
+
+if TYPE_CHECKING:
+    from dynsearch.study.recipe import StudyRecipe
+    from dynsearch.study.run_settings import RunSettings
 
 
 class _StudyGroup(click.Group):
@@ -77,7 +81,7 @@ class _StudyGroup(click.Group):
 @click.option("--ray-address", help="A running Ray cluster, auto or HOST:PORT. Default: start Ray here.")
 @click.option("--gpus-per-trial", type=click.FloatRange(min=0), help="GPUs Ray sets aside for a trial.")
 @click.option(
-    "--workers-per-trial", type=click.IntRange(min=1), help="Processes of Ray that train a trial together."
+    "--workers-per-trial", type=click.IntRange(min=1), help="Processes that train a network together."
 )
 @click.option(
     "--storage",
@@ -95,6 +99,7 @@ class _StudyGroup(click.Group):
     help="Stop trials early whose top-1 at the budget is not among the best third. Default: none.",
 )
 @click.option("--max-hours", type=float, help="Begin no further trial after this time.")
+@click.option("--dry-run", is_flag=True, help="Say what the study would take here; begin nothing.")
 @click.option("--name", help="Name of the study. Default: the recipe's name.")
 @click.option("--seed", type=click.IntRange(min=0), help="Seed of everything random.")
 @click.option("--solver", help="How thresholds are chosen. Default: the recipe's, else frontier.")
@@ -128,6 +133,7 @@ def study(
     verbose: bool,
     as_json: bool,
     accept: bool,
+    dry_run: bool,
     **overrides: Any,
 ) -> None:
     """Search exit placements, frame orders and thresholds under a budget.
@@ -171,6 +177,9 @@ def study(
 
     check_root(recipe.dataset, data_root)
 
+    if dry_run:
+        _print_price(recipe, run, data_root, as_json=as_json)
+        return
     from dynsearch.api.study import run_recipe
 
     study = run_recipe(
@@ -193,3 +202,13 @@ def study(
             f"\nReport: {folder.path / 'report.html'}; open it in a browser to compare plans and choose a point.\n"
             f"Next: dynsearch export {name} {recipe.measure.option} {budget} --output {folder.name}-{budget}"
         )
+
+
+def _print_price(recipe: "StudyRecipe", run: "RunSettings", data_root: Path | None, *, as_json: bool) -> None:
+    from dynsearch.search.price import price_of
+    from dynsearch.study.source import open_clips
+
+    price = price_of(
+        recipe, run, open_clips(recipe, data_root, run=run, write=None if as_json else click.echo)
+    )
+    click.echo(price.as_json() if as_json else price.text())

@@ -120,6 +120,11 @@ def train(
         raise click.UsageError("--head goes with --only heads; a plan that is trained has its own.")
     if only and (nproc > 1 or is_rank()):
         raise click.UsageError("--only heads is the work of one process.")
+    if recipe.calibration == "folds" and (only or warm_start):
+        raise click.UsageError(
+            f"{'--only heads' if only else '--warm-start'} takes weights that have seen the training videos, so "
+            "thresholds can't be fitted to them by calibration: folds. Add --set calibration=split."
+        )
     if only and (epochs or warm_start):
         raise click.UsageError("--epochs and --warm-start are of a training, which --only heads is not.")
 
@@ -204,7 +209,6 @@ def _train(
 
 
 def _print(bundle: Bundle, point: MergedPoint[int], already: str | None, *, as_json: bool) -> None:
-    """Print where the bundle is, whether it was trained before, and what it achieves on test."""
     if not as_json:
         before = f"{already}, " if already else ""
         click.echo(

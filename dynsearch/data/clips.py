@@ -80,8 +80,8 @@ class ClipDataset:
             raise InputError(
                 f"clips need at least 1 video, 1 frame and 1 pixel, got {count}, {self.num_frames}, {size}"
             )
-        if self.cache is not None and len(self.cache.frames_NSHWC) != count:
-            raise InputError(f"the frame cache has {len(self.cache.frames_NSHWC)} videos, the split {count}")
+        if self.cache is not None and self.cache.num_videos != count:
+            raise InputError(f"the frame cache has {self.cache.num_videos} videos, the split {count}")
         get_reader(self.reader)
         available = size if self.cache is None else self.cache.size
         self._side = available if self.short_side is None else self.short_side
@@ -164,9 +164,8 @@ class ClipDataset:
         return other
 
     def _cached_frames(self, cache: FrameCache, positions_B: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
-        """Return uint8 (B, T, H, W, 3) straight from the cache."""
         chosen_BT = np.stack([self._choose(cache.num_frames, self._rng(index)) for index in positions_B])
-        return cache.frames_NSHWC[positions_B[:, None], chosen_BT]
+        return cache.frames(positions_B[:, None], chosen_BT)
 
     def _clip(self, index: int) -> torch.Tensor:
         """Return one clip, uint8 (T, C, H, W): frames are drawn first, then the crop."""
@@ -179,7 +178,7 @@ class ClipDataset:
                 reader=self.reader,
             )
         else:
-            frames_THWC = self.cache.frames_NSHWC[index, self._choose(self.cache.num_frames, rng)]
+            frames_THWC = self.cache.frames(index, self._choose(self.cache.num_frames, rng))
         frames_TCHW = torch.from_numpy(frames_THWC).permute(0, 3, 1, 2)
         if not self.multi_scale_crop:
             return self._middle(frames_TCHW)

@@ -13,7 +13,7 @@ import re
 import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,7 @@ class FrameCache:
         path: The .npy file.
         num_frames: S, evenly spaced frames kept of each video (the middle of each of S segments).
         size: Side in pixels of the square in the middle of each frame.
+        places_N: Where the videos are in the file; None: all that it holds.
 
     A file beside it, with the ending .json, is written last and says that the frames are all there.
     """
@@ -47,10 +48,23 @@ class FrameCache:
     path: Path
     num_frames: int
     size: int
+    places_N: npt.NDArray[np.intp] | None = dataclasses.field(default=None, compare=False)
+
+    @property
+    def num_videos(self) -> int:
+        """N."""
+        return len(self.frames_NSHWC if self.places_N is None else self.places_N)
+
+    def frames(self, position: Any, chosen: Any) -> npt.NDArray[np.uint8]:
+        """Return the ``chosen`` frames of the videos at some positions."""
+        frames: npt.NDArray[np.uint8] = self.frames_NSHWC[
+            position if self.places_N is None else self.places_N[position], chosen
+        ]
+        return frames
 
     @functools.cached_property
     def frames_NSHWC(self) -> npt.NDArray[np.uint8]:
-        """The frames, uint8 (N, S, size, size, 3), RGB, mapped from the file when first used."""
+        """All the file's frames, uint8 (N, S, size, size, 3), RGB, mapped from it when first used."""
         self.use()
         frames: npt.NDArray[np.uint8] = np.load(self.path, mmap_mode="r", allow_pickle=False)
         return frames
@@ -58,7 +72,10 @@ class FrameCache:
     @functools.cached_property
     def bad(self) -> dict[int, str]:
         """By position, why videos could not be read; their frames are black."""
-        return {int(index): reason for index, reason in read_json(facts_path(self.path))["bad"].items()}
+        found = {int(place): reason for place, reason in read_json(facts_path(self.path))["bad"].items()}
+        if self.places_N is None or not found:
+            return found
+        return {index: found[place] for index, place in enumerate(self.places_N.tolist()) if place in found}
 
     @functools.cached_property
     def _mark(self) -> BinaryIO | None:
@@ -135,6 +152,12 @@ def make_frame_cache(
             facts = {"shape": shape, "bad": bad, "videos": videos, "contents": contents}
             write_text(facts_path(path), json.dumps(facts))
         return cache.use()
+
+
+def is_kept(records: Sequence[VideoRecord], name: str, num_frames: int, size: int) -> bool:
+    """Return whether there is a cache of these videos, though perhaps of earlier versions of their files."""
+    digest = _digest("\n".join(record.key for record in records))
+    return any(cache_folder().glob(f"{name}-{num_frames}x{size}*-{digest}-*.npy"))
 
 
 def cache_bytes(num_videos: int, num_frames: int, size: int) -> int:

@@ -31,3 +31,10 @@ def percent(share: float, digits: int = 1) -> str:
 def cost_text(value: float) -> str:
     """Return a cost with four significant digits."""
     return f"{value:.4g}"
+
+
+def spoken_time(seconds: float) -> str:
+    """Return a time in the unit that people would use."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from dynsearch.export.latency import Latency, Stopwatch
 from dynsearch.export.loaded import LoadedNetwork
 from dynsearch.frontier import Interval, bootstrap_difference, share_interval
 from dynsearch.measures import COUNTED, CostMeasure
@@ -16,6 +17,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.scores.metrics import measure as measured
 from dynsearch.scores.spread import Spread
 from dynsearch.thresholds import ExitPolicy
+from dynsearch.timing.tables import TableCosts
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,7 @@ class Evaluation:
         num_groups: How many groups the videos are of; None where each is its own.
         measure: What costs are in.
         runtime: What ran the network.
+        latency: Where the budget is of measured time, what it was, beside what the table says.
     """
 
     plan_id: str
@@ -61,6 +64,7 @@ class Evaluation:
     num_groups: int | None = None
     measure: CostMeasure = COUNTED
     runtime: str = "eager"
+    latency: Latency | None = None
 
 
 def evaluate(
@@ -91,12 +95,16 @@ def evaluate(
     runtime, steps = loaded.ready
     limit = 4 * batch if max_waiting is None else max_waiting
     waiting = Waiting(loaded.bundle.plan, steps, policy, batch=batch, max_waiting=limit)
+    costs = loaded.network.measure.costs
+    stopwatch = Stopwatch(loaded, costs) if isinstance(costs, TableCosts) else None
     late, truth, seconds, full_seconds = [], [], 0.0, 0.0
     for clips, labels, _ in loader:
         clips = clips.to(loaded.device)
         seconds += _timed(waiting.feed, clips)[1]
         full_result, spent = _timed(loaded.network.forward_until, clips, full, steps)
         full_seconds += spent
+        if stopwatch:
+            stopwatch.feed(clips)
         late.append(full_result.logits.numpy())
         truth.append(labels.numpy())
         if on_videos:
@@ -134,6 +142,7 @@ def evaluate(
         num_groups=len(ends.groups) if ends.groups else None,
         measure=loaded.network.measure,
         runtime=runtime,
+        latency=stopwatch.read(share_E.tolist()) if stopwatch else None,
     )
 
 

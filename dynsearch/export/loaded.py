@@ -253,7 +253,9 @@ class LoadedNetwork(ModelHubMixin):
         waiting.finish()
         yield from ready()
 
-    def at(self, max_gflops: float | None = None, *, budget: float | None = None) -> LoadedNetwork:
+    def at(
+        self, max_gflops: float | None = None, *, budget: float | None = None, max_ms: float | None = None
+    ) -> LoadedNetwork:
         """Return the network at the best point under another budget: mean cost per video, on calibration.
 
         Where the bundle holds all budgets (``export --all-budgets``), plan and thresholds change and weights are not
@@ -262,19 +264,15 @@ class LoadedNetwork(ModelHubMixin):
 
         Args:
             max_gflops: The budget, where costs are GFLOPs.
-            budget: The budget in whatever costs are; neither takes the bundle's own point.
+            budget: The budget in whatever costs are; none takes the bundle's own point.
+            max_ms: The budget, where costs are milliseconds.
 
         Raises:
             BundleError: The bundle has one point; the message says what to do.
-            InputError: Its costs are in another measure, or both budgets are given.
+            InputError: Its costs are in another measure, or several budgets are given.
             InfeasibleBudgetError: Every point costs more.
         """
-        measure = self.bundle.recipe.measure
-        if max_gflops is not None and budget is not None:
-            raise InputError(
-                f"max_gflops={max_gflops:g} and budget={budget:g} are one", hint="Give one of them"
-            )
-        limit = budget if max_gflops is None else measure.only("gflops", max_gflops)
+        limit = self.bundle.recipe.measure.one_budget(budget, max_gflops=max_gflops, max_ms=max_ms)
         if limit is None:
             return self
         if limit not in self._at:
@@ -287,7 +285,7 @@ class LoadedNetwork(ModelHubMixin):
                 limits = recipe.limits_on(self.bundle.plan, len(self.bundle.class_names))
                 how = recipe.solver, recipe.confidence, recipe.solver_options, limits
                 curve = solved_once(folder, ExitScores.load(scores), *how)
-                self._at[limit] = self._with(self, curve.best_under(limit).policy)
+                self._at[limit] = self._with(self, curve.best_under(limit).policy, limit)
             else:
                 raise BundleError(
                     "has the thresholds of one budget",
@@ -314,13 +312,14 @@ class LoadedNetwork(ModelHubMixin):
             budgets.fill(other.network, point.network)
             other._ready = None
             networks[point.network] = other
-        return self._with(networks[point.network], point.policy)
+        return self._with(networks[point.network], point.policy, budget)
 
     @staticmethod
-    def _with(network: LoadedNetwork, policy: ExitPolicy) -> LoadedNetwork:
+    def _with(network: LoadedNetwork, policy: ExitPolicy, budget: float) -> LoadedNetwork:
         _ = network.ready  # Once for all policies.
         other = copy.copy(network)
-        other.bundle = replace(network.bundle, policy=policy)
+        recipe = network.bundle.recipe.model_copy(update={"budget": budget})
+        other.bundle = replace(network.bundle, policy=policy, recipe=recipe)
         return other
 
     def to(self, device: Device) -> LoadedNetwork:

@@ -1,6 +1,7 @@
 """Training one plan in full, alone, into a bundle."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,9 @@ from dynsearch.plan import Plan
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import split_settings
 from dynsearch.thresholds import full_inference
+from dynsearch.training.folds import FOLDED, with_folds
 from dynsearch.training.loop import EpochReport
-from dynsearch.training.made import WEIGHTS, file_digest
+from dynsearch.training.made import WEIGHTS, Made, file_digest
 from dynsearch.training.only_heads import HeadFitting
 from dynsearch.training.progress import OnStep
 from dynsearch.training.ranks import ALONE, Ranks
@@ -42,9 +44,7 @@ def trained_already(
     if fitting is not None:
         plan, made = fitting.found_in(folder)
     else:
-        start = {"weights": file_digest(start_from)} if start_from else None
-        own = (plan, source, recipe.training, recipe.seed)
-        made = plan_made(*own, measure=recipe.measure, processes=processes, start=start)
+        made = _made(plan, recipe, source, start_from, processes)
     found_scores(folder, plan, source, made)
     if not (unknown := made.check(folder)):
         return "trained already" if (folder / WEIGHTS).is_file() else None
@@ -98,26 +98,31 @@ def train_bundle(
     if fitting is not None:
         plan, scores = fitting.run(folder, on_start, on_step)
     else:
+        own = (plan, source, recipe.training, folder)
+        alike: dict[str, Any] = {
+            "seed": recipe.seed, "measure": recipe.measure, "save_every_steps": save_every_steps, "ranks": ranks,
+            "on_step": on_step,
+        }  # fmt: skip
         scores = train_and_score(
-            plan,
-            source,
-            recipe.training,
-            folder,
-            seed=recipe.seed,
-            measure=recipe.measure,
-            start_from=start_from,
-            save_every_steps=save_every_steps,
-            ranks=ranks,
-            on_start=on_start,
-            on_epoch=on_epoch,
-            on_step=on_step,
-        )
+            *own, start_from=start_from, made=_made(plan, recipe, source, start_from, ranks.count), on_start=on_start,
+            on_epoch=on_epoch, widen=partial(with_folds, *own, **alike) if recipe.calibration == "folds" else None,
+            **alike,
+        )  # fmt: skip
     if not ranks.is_first:
         return None
-    own = {"data": source.identity, "root": source.dataset.root}
+    data = {"data": source.identity, "root": source.dataset.root}
     return calibrated_bundle(
-        folder, plan, recipe, source.dataset.class_names, scores, recipe.budget, folder / WEIGHTS, **own
+        folder, plan, recipe, source.dataset.class_names, scores, recipe.budget, folder / WEIGHTS, **data
     )
+
+
+def _made(
+    plan: Plan, recipe: StudyRecipe, source: DatasetClips, start_from: Path | None, processes: int
+) -> Made:
+    start = {"weights": file_digest(start_from)} if start_from else None
+    folded = FOLDED if recipe.calibration == "folds" else {}
+    how: dict[str, Any] = {"measure": recipe.measure, "processes": processes, "start": start}
+    return plan_made(plan, source, recipe.training, recipe.seed, **how, **folded)
 
 
 def calibrated_bundle(

@@ -35,6 +35,7 @@ class CrossFitted:
         budget: The budget.
         top1: Share of right answers on videos that were not fitted on.
         cost: Their mean cost, which can exceed the budget a little.
+        fitted_cost: What the same points cost where they were fitted.
         exceeded: Share of the folds whose mean cost was above the budget.
         exit_share: Share of the videos that stop at each exit; sums to 1.
         num_videos: How many videos it was measured on, all folds together.
@@ -44,6 +45,7 @@ class CrossFitted:
     budget: float
     top1: float
     cost: float
+    fitted_cost: float
     exceeded: float
     exit_share: tuple[float, ...]
     num_videos: int
@@ -79,11 +81,13 @@ def cross_fit(
     if asked not in known:
         known[asked] = _folds(scores, solver, confidence, num_folds, seed, options)
     folds = known[asked]
-    right_B, exceeded_B = np.zeros(len(budgets_B)), np.zeros(len(budgets_B))
+    right_B, exceeded_B, fitted_B = np.zeros((3, len(budgets_B)))
     share_BE = np.zeros((len(budgets_B), scores.num_exits))
     chosen_FB = []
     for curve, held_out in folds:
-        chosen = [curve.best_under(max(budget, curve[0].cost)).policy for budget in budgets_B]
+        points = [curve.best_under(max(budget, curve[0].cost)) for budget in budgets_B]
+        fitted_B += np.array([point.cost for point in points]) * held_out.num_videos / scores.num_videos
+        chosen = [point.policy for point in points]
         chosen_FB.append(chosen)
         unique = list(dict.fromkeys(chosen))
         measured = dict(zip(unique, evaluate_policies(unique, held_out), strict=True))
@@ -97,19 +101,19 @@ def cross_fit(
             budget=float(budget),
             top1=float(right / scores.num_videos),
             cost=float(share_E @ scores.cost_E),
+            fitted_cost=float(fitted),
             exceeded=float(exceeded / len(folds)),
             exit_share=tuple(share_E.tolist()),
             num_videos=scores.num_videos,
             spread=_spread([held_out for _, held_out in folds], chosen_F) if scores.groups else None,
         )
-        for budget, right, share_E, exceeded, chosen_F in zip(
-            budgets_B, right_B, share_BE, exceeded_B, zip(*chosen_FB, strict=True), strict=True
+        for budget, right, share_E, fitted, exceeded, chosen_F in zip(
+            budgets_B, right_B, share_BE, fitted_B, exceeded_B, zip(*chosen_FB, strict=True), strict=True
         )
     ]
 
 
 def _spread(folds: list[ExitScores], policies: tuple[ExitPolicy, ...]) -> Spread:
-    """Return the spread between groups of all folds' videos, each under its fold's policy."""
     exits = [
         policy.first_exit(policy.confidence_of(fold)) for policy, fold in zip(policies, folds, strict=True)
     ]

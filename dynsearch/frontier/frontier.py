@@ -94,19 +94,16 @@ class Frontier(Points[OperatingPoint]):
 
         return page(repr(self), table=self.to_pandas())
 
-    @overload
-    def best_under(self, budget: float) -> OperatingPoint: ...
-    @overload
-    def best_under(self, *, max_gflops: float) -> OperatingPoint: ...
-    def best_under(self, budget: float | None = None, *, max_gflops: float | None = None) -> OperatingPoint:
-        """Return the point of most ``worth`` whose mean cost is at most ``budget``, also spelled ``max_gflops``.
+    def best_under(
+        self, budget: float | None = None, *, max_gflops: float | None = None, max_ms: float | None = None
+    ) -> OperatingPoint:
+        """Return the point of most ``worth`` whose mean cost is at most ``budget``, also spelled by its measure.
 
         Raises:
-            InputError: ``budget`` is not a number.
+            InputError: ``budget`` is not a number, or is in another measure.
             InfeasibleBudgetError: It is below the cheapest point; the error carries that cost.
         """
-        if budget is None:
-            budget = self.measure.only("gflops", max_gflops)
+        budget = self.measure.one_budget(budget, max_gflops=max_gflops, max_ms=max_ms)
         if not isinstance(budget, int | float | np.number) or math.isnan(budget):
             raise InputError(
                 f"{self.measure.budget_name} must be a number of {self.measure.per_video}, got {budget!r}"

@@ -1,17 +1,21 @@
 """Keeping a budget on new videos: a margin on the mean cost. No labels are needed for it.
 
 The mean cost of N calibration videos is about normal around the cost that new videos will have (central
-limit theorem), with a standard error known from the exit shares.
+limit theorem), with a standard error known from the exit shares. Points are chosen where these videos happen to be
+cheap, the more so the more thresholds there are: how much dearer new videos are is known by cross-fitting.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from scipy.ndimage import uniform_filter1d
 from scipy.special import ndtri
 
 from dynsearch.budget import fits, last_that_fits
 from dynsearch.errors import InputError
+from dynsearch.frontier.crossfit import cross_fit
 from dynsearch.frontier.frontier import Frontier
 from dynsearch.frontier.limits import Limit
 from dynsearch.scores import ExitScores
@@ -19,6 +23,7 @@ from dynsearch.scores.spread import beyond
 from dynsearch.thresholds import OperatingPoint
 
 _UNSEEN = 2
+_NUM_BUDGETS, _AROUND = 41, 5
 
 
 def cost_standard_error(point: OperatingPoint, scores: ExitScores) -> float:
@@ -52,8 +57,11 @@ def safe_best_under(
     *,
     delta: float = 0.1,
     limits: Sequence[Limit] = (),
+    **solver: Any,
 ) -> OperatingPoint:
     """Return the most accurate point that keeps the budget on new videos with chance 1 - ``delta``, and so each limit.
+
+    ``solver`` is how the frontier was solved, if not as usual: what :func:`cross_fit` is to be told.
 
     Raises:
         InputError: ``delta`` is not between 0 and 1/2, or the budget is not a number.
@@ -62,11 +70,13 @@ def safe_best_under(
     if not 0 < delta <= 0.5:
         raise InputError(f"delta must be above 0 and at most 0.5, got {delta}")
     frontier.best_under(budget)  # names the plain reasons first
+    never = fits(scores.cost_E[-1], budget)  # is it exceeded
+    dearer = (lambda cost: 0.0) if never else _dearer(frontier, scores, solver)
 
     def needed(point: OperatingPoint) -> float:
         margin = point.spread.times(1 - 2 * delta) if point.spread else float(ndtri(1 - delta))
         error = cost_standard_error(point, scores)
-        return _expected_cost(point, scores) + margin * error if error else point.cost
+        return _expected_cost(point, scores) + dearer(point.cost) + margin * error if error else point.cost
 
     points = list(frontier)
     for limit in limits:
@@ -75,3 +85,13 @@ def safe_best_under(
         if not points:
             raise limit.not_safe(least)
     return last_that_fits(points, budget, needed, scores.measure)
+
+
+def _dearer(frontier: Frontier, scores: ExitScores, solver: Mapping[str, Any]) -> Callable[[float], float]:
+    """Return how much more new videos cost than those that a point of some cost was fitted on."""
+    if scores.num_videos < 2 or len(frontier) < 2:
+        return lambda cost: 0.0
+    budgets_B = np.linspace(frontier[0].cost, frontier[-1].cost, _NUM_BUDGETS)
+    found = cross_fit(scores, budgets_B.tolist(), **{"confidence": frontier[0].policy.confidence, **solver})
+    more_B = uniform_filter1d([one.cost - one.fitted_cost for one in found], _AROUND)
+    return lambda cost: max(float(np.interp(cost, budgets_B, more_B)), 0.0)

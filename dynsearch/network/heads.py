@@ -1,5 +1,6 @@
 """Exit heads: from the features of the frames seen so far to logits."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -31,8 +32,31 @@ class ExitHead(nn.Module):
         """
         return ()
 
+    def after_each(
+        self, frames_BTC: torch.Tensor, times: Sequence[int], counts: Sequence[int]
+    ) -> torch.Tensor:
+        """Return the logits (E, B, K) after each of E numbers of frames, of a head that reads no maps.
+
+        Args:
+            frames_BTC: Features of T' frames, averaged over space, in the order fed.
+            times: Their positions in time.
+            counts: How many of the first frames are seen.
+        """
+        if self.reads == "sequence":
+            return torch.stack([self(frames_BTC[:, :count], times[:count]) for count in counts])
+        means_EBC = running_sums(frames_BTC.movedim(1, 0), counts) / torch.tensor(
+            counts, device=frames_BTC.device
+        ).view(-1, 1, 1)
+        logits_EBK: torch.Tensor = self(means_EBC.flatten(0, 1)).unflatten(0, (len(counts), -1))
+        return logits_EBK
+
     def wait(self) -> None:
         """Answer, until the heads are fitted anew, with what trains the backbone only; by default that is all."""
+
+
+def running_sums(values: torch.Tensor, counts: Sequence[int]) -> torch.Tensor:
+    """Return the sums of the first ``counts`` of ``values``, over their first dimension."""
+    return values.cumsum(dim=0)[[count - 1 for count in counts]]
 
 
 class LinearHead(ExitHead):

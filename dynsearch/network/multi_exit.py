@@ -2,7 +2,6 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -34,6 +33,9 @@ class PlannedNetwork(nn.Module):
     def backbones(self) -> tuple[Backbone, ...]:
         """The timm models inside, for starting weights and activation checkpointing; a network may have none."""
         return ()
+
+    def draw(self) -> None:
+        """Draw what the next step trains, from torch's generator, which is alike in all processes; here nothing."""
 
 
 class MultiExitNetwork(Costed, PlannedNetwork, ABC):
@@ -120,5 +122,5 @@ class HeadedNetwork(PlannedNetwork, ABC):
         """
 
     @abstractmethod
-    def head_input(self, exit_: int, vectors_BTC: torch.Tensor) -> tuple[Any, ...]:
-        """Return what an exit's head is called with, from what :meth:`frame_vectors` gives for its depth."""
+    def times_seen(self, exit_: int) -> Sequence[int]:
+        """Return the positions in time of the first frames of :meth:`frame_vectors`, which an exit has seen."""

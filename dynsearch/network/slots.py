@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import nn
 
-from dynsearch.network.heads import ExitHead, LinearHead
+from dynsearch.network.heads import ExitHead, LinearHead, running_sums
 
 _FRAME_WIDTH, _WIDTH = 32, 64
 
@@ -47,6 +47,14 @@ class SlotsHead(ExitHead):
             part.requires_grad_(False)
         self.slots.requires_grad_(False)
         self.bias.requires_grad_(False)
+
+    def after_each(
+        self, frames_BTC: torch.Tensor, times: Sequence[int], counts: Sequence[int]
+    ) -> torch.Tensor:
+        """Return the logits (E, B, K) after each number of frames; what each frame adds is computed once."""
+        seen_TBD = self.norm(self.of_frame(frames_BTC)).relu().movedim(1, 0)
+        hidden = (running_sums(seen_TBD @ self.slots[list(times)], counts) + self.bias).relu()
+        return self.of_mean.after_each(frames_BTC, times, counts) + self.linear(self.dropout(hidden))
 
     def forward(self, frames_BTC: torch.Tensor, times: Sequence[int]) -> torch.Tensor:
         """Return logits (B, K) for the features (B, T', C) of the frames at these positions in time."""

@@ -4,6 +4,7 @@ All figures are of the calibration split: a dashboard is where people choose, an
 """
 
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from dynsearch.display.words import cost_text, percent, threshold_text
@@ -21,7 +22,9 @@ def plan_note(plan: Plan, status: str) -> str:
         (k, exit_, f"{plan.frames_seen(exit_)} of {plan.num_frames}", exit_.depth)
         for k, exit_ in enumerate(plan.exits.exits, start=1)
     ]
-    return "\n\n".join([escape(status), table(["exit", "cell", "frames", "depth"], exits), *_plan(plan)])
+    # Broken, for one long path would stretch the page.
+    said = "\n".join(map(escape, textwrap.wrap(status, 100)))
+    return "\n\n".join([said, table(["exit", "cell", "frames", "depth"], exits), *_plan(plan)])
 
 
 def point_note(
@@ -79,13 +82,19 @@ def study_note(
     ]
     parts = [table(["", ""], facts)]
     if commands:
-        parts += ["Started with", code_block("\n".join(" ".join(command.split()) for command in commands))]
+        parts += ["Started with", code_block("\n".join(map(_folded, commands)))]
     parts.append(
         f"Top-1 and {measure.unit} are those of each plan's best operating point within the budget, on the calibration "
         "split. Pruned trials were never trained: their cheapest exit costs more than the budget (their "
         "constraint is positive), or the plan was known already; their notes say which."
     )
     return "\n\n".join(parts)
+
+
+def _folded(command: str) -> str:
+    """Return a command over several lines where it is long."""
+    lines = textwrap.wrap(command, 100, break_long_words=False, break_on_hyphens=False)
+    return " \\\n    ".join(lines)
 
 
 def screening_note(name: str, measure: CostMeasure) -> str:

@@ -235,10 +235,11 @@ class ExitScores:
 
     def select(self, videos: ArrayLike) -> ExitScores:
         """Return the scores of some videos, by an index array or a mask over N."""
-        chosen: NDArray[np.integer | np.bool_] = np.asarray(videos)
+        chosen = np.arange(self.num_videos)[np.asarray(videos)]
         arrays = {name: getattr(self, name) for name in _FILE_KEYS.values()}
+        # An index would lay videos out in rows of exits, which all that follows reads the other way.
         cut = {
-            name: array[chosen] if name.endswith("_N") else array[:, chosen]
+            name: array.take(chosen, axis=0 if name.endswith("_N") else 1)
             for name, array in arrays.items()
             if array is not None
         }

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from dynsearch.errors import ScoresError
+from dynsearch.errors import ScoresError, within
 from dynsearch.scores.exit_scores import ExitScores
 from dynsearch.scores.tables import class_numbers, is_table
 from dynsearch.tables import GROUP_COLUMNS, Table, composed, read_table, unmatched_rows
@@ -59,8 +59,10 @@ def with_labels(scores: ExitScores, path: str | os.PathLike[str]) -> ExitScores:
     if scores.video_ids_N is None or scores.logits_ENK is None:
         raise ScoresError("the scores have no video_ids and logits to match labels with", where=table.path)
     names = [composed(name) for name in table.filled(_place(table, "video_id")).tolist()]
-    label_of = dict(zip(names, class_numbers(table, _place(table, "label")), strict=True))
-    if len(label_of) < len(names):
+    place = _place(table, "label")
+    rows = zip(names, class_numbers(table, place, blank=True), table.column(place), strict=True)
+    label_of = {name: label for name, label, cell in rows if cell}  # The others are unlabelled.
+    if len(set(names)) < len(names):
         raise ScoresError("a video is there twice", where=table.path)
     known_N = np.array([composed(name) in label_of for name in scores.video_ids_N.tolist()])
     if known_N.sum() < len(label_of) or not known_N.any():
@@ -70,7 +72,8 @@ def with_labels(scores: ExitScores, path: str | os.PathLike[str]) -> ExitScores:
         )
     chosen = scores.select(known_N)
     labels_N = np.array([label_of[composed(name)] for name in np.asarray(chosen.video_ids_N).tolist()])
-    return replace(chosen, labels_N=labels_N, correct_EN=None)
+    with within(table.path):
+        return replace(chosen, labels_N=labels_N, correct_EN=None)
 
 
 def _place(table: Table, *names: str) -> int:

@@ -28,6 +28,7 @@ class Groups:
     """
 
     def __init__(self, names_N: NDArray[np.str_]) -> None:
+        names_N = np.char.strip(names_N)
         names, self.of_N = np.unique(names_N, return_inverse=True)
         alone = np.flatnonzero(names_N == "")[1:]
         self.of_N[alone] = len(names) + np.arange(len(alone))
@@ -52,11 +53,12 @@ class Groups:
     def error(self, sums_G: NDArray[Any], variance: float = 0.0) -> float:
         """Return the standard error of a mean over videos, of which groups have the sums ``sums_G``.
 
-        It is not below that of as many independent videos, each with ``variance``.
+        It is not below that of as many independent videos, each with ``variance``. By the jackknife: a large group
+        pulls the mean towards itself (Cameron and Miller, A Practitioner's Guide to Cluster-Robust Inference, 2015).
         """
         count = len(self.of_N)
-        left_G = sums_G - sums_G.sum() / count * self.size_G
-        between = len(self) / max(len(self) - 1, 1) * float(left_G @ left_G)
+        left_G = (sums_G - sums_G.sum() / count * self.size_G) * count / np.maximum(count - self.size_G, 1)
+        between = (len(self) - 1) / len(self) * float(left_G @ left_G)
         return math.sqrt(max(between, count * variance)) / count
 
 
@@ -108,5 +110,6 @@ def beyond(difference: float, error: float, freedom: float = math.inf) -> float:
 
 def groups_note(num_videos: int, num_groups: int) -> str:
     """Return what is said of figures on videos in groups."""
-    said = f"{num_videos} videos are of {num_groups} groups, and what is said of new videos counts groups"
+    groups = f"{num_groups} group{'s' * (num_groups != 1)}"
+    said = f"{num_videos} videos are of {groups}, and what is said of new videos counts groups"
     return f"{said}; so few can promise little of new ones" if num_groups < FEW_GROUPS else said

@@ -16,6 +16,7 @@ from dynsearch.errors import ScoresError
 from dynsearch.measures import COUNTED
 from dynsearch.scores.exit_scores import ExitScores
 
+_FEW = 20
 _MUCH = 1e4
 """GFLOPs per video that only few networks cost, and any does in MFLOPs."""
 _CERTAIN = 5.0
@@ -26,8 +27,13 @@ _SUM = 0.02
 
 def suspicions(scores: ExitScores) -> list[str]:
     """Return what looks wrong in scores, each in words."""
-    looks = (_logits, _labels, _activation, _costs, _ids, _confidence, _order)
+    looks = (_size, _logits, _labels, _activation, _costs, _ids, _confidence, _order)
     return [said for look in looks for said in look(scores)]
+
+
+def _size(scores: ExitScores) -> Iterator[str]:
+    if scores.num_videos < _FEW:
+        yield f"they are of {scores.num_videos} videos only, and say little of new ones"
 
 
 def from_probabilities(scores: ExitScores) -> ExitScores:

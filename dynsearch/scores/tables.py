@@ -93,15 +93,15 @@ def _correct(table: Table, place: int) -> NDArray[np.bool_]:
     return numbers.astype(bool)
 
 
-def class_numbers(table: Table, place: int) -> NDArray[np.int64]:
-    """Return the class numbers in a column; ScoresError where a cell holds none."""
+def class_numbers(table: Table, place: int, *, blank: bool = False) -> NDArray[np.int64]:
+    """Return the class numbers in a column, -1 for ``blank`` cells if these may be; ScoresError where one has none."""
     cells = table.column(place)
     for row, cell in enumerate(cells):
-        if not re.fullmatch(r"-?[0-9]{1,18}(\.0*)?", cell):
+        if not re.fullmatch(r"-?[0-9]{1,18}(\.0*)?", cell) and (cell or not blank):
             raise table.bad_cell(
                 row,
                 place,
                 "a class number",
                 "Give the column of class names another name, and show it with --by",
             )
-    return np.array([int(cell.partition(".")[0]) for cell in cells], dtype=np.int64)
+    return np.array([int(cell.partition(".")[0] or -1) for cell in cells], dtype=np.int64)

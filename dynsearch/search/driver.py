@@ -21,7 +21,9 @@ from dynsearch.study.notes import DashboardNotes
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import (
     add_fault,
+    describe_failure,
     describe_point,
+    failure_of,
     faults_of,
     finished,
     is_shared,
@@ -33,8 +35,8 @@ from dynsearch.training.loop import EpochReport
 from dynsearch.training.made import SCORES, WEIGHTS, key_in
 from dynsearch.training.progress import StepReport
 
-_RETRIED = (End.MEMORY, End.DIED, End.DEVICE)  # once for each kind
-_TICK_SECONDS = 0.5  # how often signals are looked for
+RETRIED = (End.MEMORY, End.DIED, End.DEVICE)  # once for each kind
+TICK_SECONDS = 0.5  # how often signals are looked for
 _LOOK_SECONDS = 30.0  # how often a driver with free slots looks for trials that others left behind
 
 
@@ -177,7 +179,7 @@ class Driver:
             return  # Other drivers are still at work.
         if failed:
             raise StudyFailedError(
-                f"every trial failed; the last: {failed[-1].user_attrs['error']}",
+                f"every trial failed; the last: {failure_of(failed[-1])}",
                 where=self.folder.name,
                 hint=f"Mend the cause, then begin anew: dynsearch study restart {self.folder.name}",
             )
@@ -199,7 +201,7 @@ class Driver:
 
     def _collect(self) -> int | None:
         """Wait a moment for a job to end, tell the study how it did, and return the trial if it is ended."""
-        outcome = self.engine.collect(_TICK_SECONDS)
+        outcome = self.engine.collect(TICK_SECONDS)
         if outcome is None:
             return None
         if isinstance(outcome, Rung):
@@ -211,7 +213,7 @@ class Driver:
                 return None  # Left RUNNING, to be taken up again.
             self._stop_early(trial, outcome.job.plan)
             return trial.number
-        if outcome.end in _RETRIED and self._has_second_chance(trial, outcome):
+        if outcome.end in RETRIED and self._has_second_chance(trial, outcome):
             if not self._interrupts.received:
                 self._submit(trial, outcome.job.plan)
             return None
@@ -259,7 +261,7 @@ class Driver:
         self.after_trial()
 
     def _fail(self, trial: Trial, plan: Plan, error: str) -> None:
-        trial.set_user_attr("error", error)
+        describe_failure(trial, error)
         self.notes.failed(trial, plan, error)
         self.study.tell(trial, state=TrialState.FAIL)
         self.observer.ended(trial.number, None, error)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +16,15 @@ from dynsearch.plugins import Imported, imported
 from dynsearch.scores import ExitScores
 from dynsearch.search.engines.engine import Job, Monitor
 from dynsearch.search.halving import rungs
+from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.training import SharedWeights, trunk_of
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import SHARED
 from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.config import TrainingConfig
+from dynsearch.training.folds import FOLDED, with_folds
 from dynsearch.training.made import WEIGHTS, Made
+from dynsearch.training.progress import StepReport
 from dynsearch.training.ranks import Ranks
 from dynsearch.training.run import TrainedScores, plan_made, train_and_score
 
@@ -64,6 +68,9 @@ class TrainingEvaluator:
         starts_shared: Whether trainings begin with them; otherwise as ``config`` says.
         pruning: How trials are stopped early; None for never.
         save_every_steps: Steps after which a training's state is saved; None saves it after each epoch only.
+        measure: What costs are in.
+        folds: Whether thresholds see the training videos too, cross-fitted.
+        library: Makes one-shot networks and their grids, where there are any.
     """
 
     source: ClipSource
@@ -74,36 +81,43 @@ class TrainingEvaluator:
     pruning: Pruning | None = None
     save_every_steps: int | None = 1000
     measure: CostMeasure = COUNTED
+    folds: bool = False
+    library: Library | None = None
 
-    def __call__(self, job: Job, monitor: Monitor) -> TrainedScores:
-        """Return the exit scores of the job's plan; an interrupted training goes on.
+    def __call__(self, job: Job, monitor: Monitor) -> TrainedScores | None:
+        """Return the exit scores of the job's plan, if those are wanted; an interrupted training goes on.
 
         Processes that belong to a group of torch's train together.
         """
+        if job.kind != "plan":
+            assert self.library is not None
+            self.library.make(
+                job,
+                lambda told: monitor.step(told) if isinstance(told, StepReport) else monitor.epoch(told),
+                monitor.rung,
+            )
+            return None
         ranks = Ranks.current()
-        facts = {} if self.shared is None or not job.shared else SHARED | self.shared.facts
+        facts = self._folded if self.shared is None or not job.shared else SHARED | self.shared.facts
+        alike: dict[str, Any] = {
+            "halvings": job.halvings, "seed": self.seed, "epochs": self._epochs, "measure": self.measure,
+            "save_every_steps": self.save_every_steps, "ranks": ranks, "on_step": monitor.step,
+        }  # fmt: skip
+        own = (job.plan, self.source, self.config, job.folder)
         made = plan_made(
             job.plan, self.source, self.config, self.seed, measure=self.measure, processes=ranks.count,
             start=self._start_facts, halvings=job.halvings, **facts,
         )  # fmt: skip
         start_from = ranks.from_first(lambda: self._weights_from(job, made))
         scores = train_and_score(
-            job.plan,
-            self.source,
-            self.config,
-            job.folder,
-            halvings=job.halvings,
-            seed=self.seed,
+            *own,
             bases=job.folder.parents[1] / "bases",
             start_from=start_from,
             made=made,
-            epochs=self._epochs,
-            save_every_steps=self.save_every_steps,
-            measure=self.measure,
-            ranks=ranks,
             on_epoch=monitor.epoch,
-            on_step=monitor.step,
             probe=self.pruning.probe(job, self._epochs, monitor) if self.pruning else None,
+            widen=partial(with_folds, *own, **alike) if self.folds else None,
+            **alike,
         )
         if start_from is not None and ranks.is_first:
             start_from.unlink(missing_ok=True)
@@ -119,7 +133,11 @@ class TrainingEvaluator:
     @property
     def _epochs(self) -> int:
         begun = self.shared if self.starts_shared else None
-        return (begun and begun.settings.finish_epochs) or self.config.epochs
+        return begun.settings.finishing(self.config.epochs) if begun else self.config.epochs
+
+    @property
+    def _folded(self) -> dict[str, Any]:
+        return FOLDED if self.folds else {}
 
     @property
     def _start_facts(self) -> dict[str, Any] | None:
@@ -144,5 +162,5 @@ class TrainingEvaluator:
         """Return what makes the results of all its jobs, each trained by so many processes; ``more`` are facts too."""
         return Made.by(
             self.source.key, self.config, self.seed, processes=processes, measure=self.measure.name,
-            start=self._start_facts, **more,
+            start=self._start_facts, **self._folded, **more,
         )  # fmt: skip

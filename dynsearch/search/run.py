@@ -8,9 +8,11 @@ from typing import Any
 from dynsearch import resources
 from dynsearch.errors import DynsearchError, OtherSettingsError, RecipeError
 from dynsearch.search.driver import Driver, Observer
-from dynsearch.search.engines import Engine, Evaluator, Job, LocalEngine, RayEngine
+from dynsearch.search.engines import Engine, Job, LocalEngine, RayEngine
 from dynsearch.search.evaluator import Pruning, TrainingEvaluator
-from dynsearch.search.one_shot.strategy import line_up, settled, shared_weights
+from dynsearch.search.one_shot.library import Library
+from dynsearch.search.one_shot.strategy import line_up, settled
+from dynsearch.search.one_shot.training import SharedWeights
 from dynsearch.search.proposals import check_budget
 from dynsearch.space import SearchSpace
 from dynsearch.study.data_record import keep_data
@@ -18,6 +20,7 @@ from dynsearch.study.folder import StudyFolder
 from dynsearch.study.frontier_files import LiveFrontier
 from dynsearch.study.notes import DashboardNotes, note_study
 from dynsearch.study.origin import Origin
+from dynsearch.study.predictions import one_shot_folder
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.recipe_file import check_together
 from dynsearch.study.record import check_begun, keep_settings, open_record
@@ -28,29 +31,13 @@ from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.loop import EpochReport
 from dynsearch.training.progress import StepReport
 
-OnEpoch = Callable[[Job, EpochReport | StepReport], None]
-
-
-def _ray(run: RunSettings, workers: int, evaluator: Evaluator, on_epoch: OnEpoch | None) -> Engine:
-    return RayEngine(
-        evaluator,
-        num_slots=run.concurrent,
-        on_epoch=on_epoch,
-        address=run.ray_address,
-        gpus_per_trial=run.gpus_per_trial,
-        workers_per_trial=workers,
-        timeout=run.timeout,
-    )
-
-
-ENGINES: dict[str, Callable[[RunSettings, int, Evaluator, OnEpoch | None], Engine]] = {
-    "local": lambda run, workers, evaluator, on_epoch: LocalEngine(
-        evaluator, num_slots=run.concurrent, on_epoch=on_epoch
+ENGINES: dict[str, Callable[..., Engine]] = {
+    "local": lambda run, evaluator, **how: LocalEngine(evaluator, **how),
+    "ray": lambda run, evaluator, **how: RayEngine(
+        evaluator, address=run.ray_address, gpus_per_trial=run.gpus_per_trial, **how
     ),
-    "ray": _ray,
 }
-"""Engines by name, made from run settings, the processes of a trial, an evaluator, and what is called after every
-epoch."""
+"""Engines by name, made from run settings, an evaluator, and what all take: slots, processes of a trial, and so on."""
 
 
 def run_study(
@@ -91,20 +78,14 @@ def run_study(
         raise RecipeError(str(error)) from error
     space = SearchSpace.load(resources.find("search_spaces", recipe.space)).only(recipe.families)
     recipe = _affordable(settled(recipe, space), folder, space, source.num_classes, observer)
-    shared = shared_weights(recipe, folder, space, source.num_classes)
-    evaluator = TrainingEvaluator(
-        source,
-        recipe.training,
-        recipe.seed,
-        shared,
-        recipe.one_shot.warm_start == "one-shot",
-        Pruning(recipe, source.num_classes),
-        run.save_every_steps,
-        recipe.measure,
-    )
-    one_shot = {"one_shot": recipe.one_shot.facts()} if recipe.strategy == "one-shot" else {}
+    num_classes, is_one_shot = source.num_classes, recipe.strategy == "one-shot"
+    how = (recipe.one_shot, recipe.training, recipe.seed)
+    library = Library(one_shot_folder(folder), space, source, *how, observer, run, recipe.measure)
+    evaluator = _evaluator(recipe, library)
+    one_shot = {"one_shot": recipe.one_shot.facts()} if is_one_shot else {}
     made = evaluator.made(recipe.workers_per_trial, **one_shot)
-    engine = ENGINES[run.engine](run, recipe.workers_per_trial, evaluator, on_epoch)
+
+    engine = _engine(recipe, evaluator, library, on_epoch)
     with contextlib.closing(engine), folder.running() as alone:
         with folder.prepared():
             with _begun_or_not(folder):
@@ -126,8 +107,8 @@ def run_study(
             keep_settings(study, recipe, space)
             note_study(study, recipe, whence)
             to_train, hours = recipe, run.max_hours
-            if recipe.strategy == "one-shot":
-                to_train, hours = line_up(study, recipe, folder, space, source, observer, run)
+            if is_one_shot:
+                to_train, hours = line_up(study, recipe, folder, space, library, engine, run.max_hours)
         frontier = LiveFrontier(study, folder, recipe)
         driver = Driver(
             study=study,
@@ -135,7 +116,7 @@ def run_study(
             space=space,
             engine=engine,
             folder=folder,
-            num_classes=source.num_classes,
+            num_classes=num_classes,
             observer=observer,
             after_trial=Paced(frontier.write),
             notes=DashboardNotes(folder, recipe.budget),
@@ -143,6 +124,49 @@ def run_study(
         )
         driver.run()
         return frontier.end()
+
+
+def _evaluator(recipe: StudyRecipe, library: Library) -> TrainingEvaluator:
+    """Return what evaluates the study's jobs."""
+    num_classes, own = library.source.num_classes, (library.space, library.source.num_classes)
+    shared = SharedWeights(library.folder, *own, recipe.one_shot, recipe.seed)
+    return TrainingEvaluator(
+        library.source,
+        recipe.training,
+        recipe.seed,
+        shared if recipe.strategy == "one-shot" else None,
+        recipe.one_shot.warm_start == "one-shot",
+        Pruning(recipe, num_classes),
+        library.run.save_every_steps,
+        recipe.measure,
+        recipe.calibration == "folds",
+        library,
+    )
+
+
+def _engine(
+    recipe: StudyRecipe,
+    evaluator: TrainingEvaluator,
+    library: Library,
+    on_epoch: Callable[[Job, EpochReport | StepReport], None] | None,
+) -> Engine:
+    """Return what runs the study's jobs, and tells of trials and of one-shot networks."""
+
+    def tell(job: Job, report: EpochReport | StepReport) -> None:
+        if job.kind == "network":
+            library.advanced(job, report)
+        elif on_epoch:
+            on_epoch(job, report)
+
+    run = library.run
+    return ENGINES[run.engine](
+        run,
+        evaluator,
+        num_slots=run.concurrent,
+        on_epoch=tell,
+        workers_per_trial=recipe.workers_per_trial,
+        timeout=run.timeout,
+    )
 
 
 def _affordable(

@@ -73,7 +73,7 @@ class OwnVideos:
     """The held-out videos of a study, and how those that a trial was measured on differ from them.
 
     They are those of the study's record; without one, those of most of its finished trials, of equally many the first
-    ones'.
+    ones'. With ``calibration: folds`` the training videos are calibrated on too.
 
     Raises:
         StudyError: The record can't be read.
@@ -88,12 +88,11 @@ class OwnVideos:
             measured = [self._of(number) for number in numbers]
             digest = Counter(found.digest for found in measured).most_common(1)[0][0]
             recorded = next(found for found in measured if found.digest == digest)
-        splits = {split: recorded.splits.get(split, {}) for split in SCORES}
-        self._own = DataIdentity(self._class_names, splits)
+        self._own = DataIdentity(self._class_names, recorded.splits)
 
     def differences(self, number: int) -> list[str]:
         """Return how a trial's videos differ from the study's; ScoresError where its scores can't be read."""
-        return self._own.differences(self._of(number))
+        return _unlike(self._folder, self._own, self._of(number))
 
     def _of(self, number: int) -> DataIdentity:
         return _measured_on(self._folder.trial(number), self._class_names)
@@ -101,17 +100,30 @@ class OwnVideos:
 
 def _unlike_all_trials(folder: StudyFolder, now: DataIdentity) -> list[str]:
     """Return how the data differ from what the last trial was measured on, unless some trial was on these."""
-    held_out = DataIdentity(now.class_names, {split: now.splits[split] for split in SCORES})
     origin = Origin.of_study(folder)
     changes: list[str] = []
     for path in folder.path.glob(f"trials/*/{SCORES['test']}"):
         with contextlib.suppress(ScoresError):  # Scores that can't be read are made again.
-            changes = _measured_on(
-                path.parent, origin.class_names if origin else now.class_names
-            ).differences(held_out)
+            names = origin.class_names if origin else now.class_names
+            changes = _unlike(folder, now, _measured_on(path.parent, names), then=True)
             if not changes:
                 break
     return changes
+
+
+def _unlike(
+    folder: StudyFolder, data: DataIdentity, measured: DataIdentity, *, then: bool = False
+) -> list[str]:
+    """Return how the held-out videos of ``data`` differ from ``measured`` ones, or these from them if ``then``."""
+    splits = {split: data.splits.get(split, {}) for split in SCORES}
+    if folder.recipe().calibration == "folds":  # Of the training videos, those that could be read.
+        fitted, seen = data.splits.get("train", {}), measured.splits["calibration"]
+        splits["calibration"] = {
+            **splits["calibration"],
+            **{id_: fitted[id_] for id_ in fitted if id_ in seen},
+        }
+    held_out = DataIdentity(data.class_names, splits)
+    return measured.differences(held_out) if then else held_out.differences(measured)
 
 
 def _measured_on(trial: Path, class_names: Sequence[str]) -> DataIdentity:

@@ -82,7 +82,7 @@ def draw_frontier(where: Path | Axes, name: str, recipe: StudyRecipe, results: S
     plot_frontier(
         rows,
         where,
-        title=f"study {name} on {recipe.dataset}: {len(results.plans)} trained plans",
+        title=f"study {name} on {recipe.dataset}: {results.kinds}",
         budget=recipe.budget,
         unit=results.measure,
         full=(saving.full_cost, saving.full_top1),

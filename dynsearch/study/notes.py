@@ -8,7 +8,7 @@ import functools
 import importlib.util
 import json
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import ModuleType, SimpleNamespace
@@ -27,6 +27,7 @@ from dynsearch.report.notes import escape, plan_note, point_note, screened_note,
 from dynsearch.scores import ExitScores
 from dynsearch.study.artifacts import artifact_store, attach
 from dynsearch.study.folder import StudyFolder
+from dynsearch.study.learning import Curve, learning_curves
 from dynsearch.study.origin import Origin
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.results import StudyResults
@@ -105,8 +106,8 @@ def _never_fatal(trial: Trial) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        reason = " ".join(str(error).split())
-        trial.set_user_attr("notes_error", f"{type(error).__name__}: {reason}"[:500])
+        reason = " ".join(Path(word).name for word in str(error).split())  # Short, for dashboards.
+        trial.set_user_attr("notes_error", f"{type(error).__name__}: {reason}"[:90])
 
 
 def note_study(study: optuna.Study, recipe: StudyRecipe, origin: Origin | None) -> None:
@@ -137,31 +138,49 @@ def note_screened(
 
 
 def show_frontier(study: optuna.Study, folder: StudyFolder, results: StudyResults) -> None:
-    """Show the frontier on calibration in the dashboard, and the files that a study ends with."""
-    figure = SimpleNamespace(to_json=lambda: json.dumps(_figure(results)))  # As plotly's own would be.
+    """Show the frontier on calibration and learning curves in the dashboard, and the files that a study ends with."""
+    figures = {"frontier": _frontier_figure(results)}
+    if curves := learning_curves(folder, dict.fromkeys(point.key for point in results.points)):
+        figures["learning-curves"] = _learning_figure(curves)
     with warnings.catch_warnings(), contextlib.suppress(OSError):
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         plots = _dashboard("_custom_plot_data")
-        plots.save_plotly_graph_object(study, figure, graph_object_id="frontier")
+        for name, figure in figures.items():
+            whole = SimpleNamespace(to_json=functools.partial(json.dumps, figure))
+            plots.save_plotly_graph_object(study, whole, graph_object_id=name)
         for name in ("frontier.png", "report.html"):
             if (folder.path / name).is_file():
                 attach(study, artifact_store(folder, follow=True), folder.path / name)
 
 
-def _figure(results: StudyResults) -> dict[str, Any]:
+def _frontier_figure(results: StudyResults) -> dict[str, Any]:
     points, measure = [point.calibration for point in results.points], results.measure
     texts = [
         f"trial {point.key}, exits {results.plans[point.key].exits}<br>"
         f"thresholds {' '.join(map(threshold_text, point.calibration.thresholds[:-1]))}"
         for point in results.points
     ]
-    line = {
-        "type": "scatter", "mode": "lines+markers", "x": [point.cost for point in points],
-        "y": [100 * point.worth for point in points], "text": texts, "name": "frontier",
-    }  # fmt: skip
-    axes = {"xaxis": {"title": {"text": measure.axis}}, "yaxis": {"title": {"text": "top-1 to expect (%)"}}}
-    title = {"text": "Frontier of all trained plans, chosen on calibration"}
-    return {"data": [line], "layout": {"title": title, **axes}}
+    line = _line("frontier", [(point.cost, 100 * point.worth) for point in points]) | {"text": texts}
+    title = f"Frontier of {results.kinds}, chosen on calibration"
+    return _figure([line], title, measure.axis, "top-1 to expect (%)")
+
+
+def _learning_figure(curves: Mapping[str, Curve]) -> dict[str, Any]:
+    lines = [_line(name, [(epoch, 100 * top1) for epoch, _, top1 in curve]) for name, curve in curves.items()]
+    return _figure(
+        lines, "Learning curves of what is on the frontier", "epoch", "top-1 on training videos (%)"
+    )
+
+
+def _line(name: str, points: Sequence[tuple[float, float]]) -> dict[str, Any]:
+    x, y = zip(*points, strict=True)
+    return {"type": "scatter", "mode": "lines+markers", "x": x, "y": y, "name": name}
+
+
+def _figure(lines: list[dict[str, Any]], title: str, x: str, y: str) -> dict[str, Any]:
+    """Return a figure as plotly's own would be written."""
+    axes = {f"{axis}axis": {"title": {"text": text}} for axis, text in (("x", x), ("y", y))}
+    return {"data": lines, "layout": {"title": {"text": title}, **axes}}
 
 
 def _save_note(about: Any, text: str) -> None:

@@ -77,7 +77,7 @@ def fitting(root: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
         "backbones": [backbone],
         "frames": [{"num_frames": num_frames, "num_sets": num_frames}],
         "image_sizes": [image_size],
-        "frame_orders": ["sequential", "paper", "bisection"],
+        "frame_orders": ["sequential", "paper"],
         "temporal_shifts": ["online"],
         "heads": ["slots"],
         "exits": {"min_exits": 3, "max_exits": 4, "min_depth": 3, "max_depth": 5, "last": "full"},
@@ -87,10 +87,13 @@ def fitting(root: Path) -> tuple[dict[str, Any], dict[str, Any], list[str]]:
     return recipe, space, [about, *found.notes, *few_videos(splits)]
 
 
-def few_videos(splits: Mapping[str, Sequence[VideoRecord]]) -> list[str]:
+def few_videos(splits: Mapping[str, Sequence[VideoRecord]], *, folds: bool = False) -> list[str]:
     """Return what is said where splits are so small that figures or thresholds on them mean little."""
     said = []
-    count, most = len(splits["calibration"]), len(splits["calibration"]) + len(splits["train"])
+    calibrating = [*splits["calibration"], *(splits["train"] if folds and splits["calibration"] else ())]
+    count, most = len(calibrating), len(splits["calibration"]) + len(splits["train"])
+    if folds and count:
+        said.append(f"thresholds are fitted to {most} videos, cross-fitted over folds: more networks a trial")
     if 0 < count < _FEWEST:
         share = math.ceil(100 * _FEWEST / most) / 100
         better = (
@@ -99,16 +102,21 @@ def few_videos(splits: Mapping[str, Sequence[VideoRecord]]) -> list[str]:
         said.append(
             f"only {count} calibration videos can't tell a loss by early exits from one of several points; {better} "
             f"{_FEWEST}"
+            + (
+                ""
+                if folds
+                else f"; --strategy retrain --set calibration=folds would fit thresholds to all {most}"
+            )
         )
     if 0 < (count := len(splits["test"])) < 50:
         points = 98 / count**0.5  # of the widest 95% interval
         said.append(
             f"only {count} test videos: top-1 on them may be off by {points:.0f} points; 50 or more are better"
         )
-    for split in ("calibration", "test"):
-        names = set(sources(splits[split]) or ())
+    for split, records in ("calibration", calibrating), ("test", splits["test"]):
+        names = set(sources(records) or ())
         if 0 < len(names) < FEW_GROUPS:
-            said.append(f"{split}: {groups_note(len(splits[split]), len(names))}")
+            said.append(f"{split}: {groups_note(len(records), len(names))}")
     fewest = min(Counter(record.label for record in splits["train"]).values(), default=0)
     if 0 < fewest < 10:
         said.append(
@@ -118,7 +126,6 @@ def few_videos(splits: Mapping[str, Sequence[VideoRecord]]) -> list[str]:
 
 
 def _shape(record: VideoRecord) -> tuple[int, int, int] | None:
-    """Return a video's number of frames, height and width; None where it can't be read."""
     try:
         count = num_record_frames(record)
         return count, *read_record(record, lambda count: [0], strict=False).shape[1:3]

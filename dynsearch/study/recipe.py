@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, InstanceOf, SerializerFunctionWrapHandler, model_serializer, model_validator
+from pydantic import Field, GetPydanticSchema, model_serializer, model_validator
+from pydantic_core.core_schema import is_instance_schema
 
 from dynsearch.budget import excess
 from dynsearch.frontier import Limit
@@ -17,6 +18,8 @@ from dynsearch.timing.tables import ANYTHING, TABLES, TableCosts, any_tables, ti
 from dynsearch.training.config import FrameCacheConfig, TrainingConfig
 from dynsearch.training.made import settings_facts
 from dynsearch.validation import Settings
+
+_AS_IT_IS = GetPydanticSchema(lambda kind, _: is_instance_schema(kind))
 
 
 class OneShotConfig(Settings):
@@ -39,8 +42,9 @@ class OneShotConfig(Settings):
     """Plans that are trained alone in the end."""
     warm_start: Literal["one-shot", "backbone"] = "one-shot"
     """What they start from: the one-shot network's weights, or the backbone's as in ``training``."""
-    finish_epochs: int | None = Field(default=None, ge=1)
-    """Epochs that they are trained, if they start from the one-shot network; none: those of ``training``."""
+    finish_epochs: Annotated[int, Field(ge=1)] | Literal["half"] | None = "half"
+    """Epochs that they are trained, if they start from the one-shot network; none: those of ``training``; ``half``:
+    half as many, rounded up."""
 
     @model_validator(mode="after")
     def _leaves_something(self) -> Self:
@@ -51,6 +55,10 @@ class OneShotConfig(Settings):
     def facts(self) -> dict[str, object]:
         """Return what decides the one-shot network, as results that come of it carry it."""
         return self.model_dump(mode="json", exclude={"shared", "retrain", "warm_start", "finish_epochs"})
+
+    def finishing(self, epochs: int) -> int:
+        """Return how long a plan is trained that starts from the network, of ``epochs`` of a whole training."""
+        return -(-epochs // 2) if self.finish_epochs == "half" else self.finish_epochs or epochs
 
     def training(self, config: TrainingConfig) -> TrainingConfig:
         """Return how the one-shot network is trained where a plan's own is trained as ``config`` says."""
@@ -82,7 +90,7 @@ class StudyRecipe(Settings):
     """Kinds of networks to search over, instead of the space's own."""
     budget: float = Field(gt=0)
     """Mean cost per video of the point wanted; spelled by its measure, for instance ``max_gflops``."""
-    measure: InstanceOf[CostMeasure] = Field(default=COUNTED, exclude=True)
+    measure: Annotated[CostMeasure, _AS_IT_IS] = Field(default=COUNTED, exclude=True)
     """What the budget is in; of several that are given milliseconds, else the one that is not counted."""
     limits: dict[str, Annotated[float, Field(gt=0)]] = Field(default={}, exclude=True)
     """The other budgets, by how they are spelled; thresholds keep all."""
@@ -98,8 +106,7 @@ class StudyRecipe(Settings):
     """``one-shot`` trains a network for all plans, searches on its scores and trains the most promising plans
     alone; ``retrain`` trains every plan that is proposed. None: one-shot where all plans are grids."""
     workers_per_trial: int = Field(default=1, ge=1)
-    """Processes that train a trial's network together, each on batches of ``training.batch_size``. More than one
-    needs the engine ``ray``."""
+    """Processes that train a network together, each on batches of ``training.batch_size``."""
     pruner: Literal["none", "asha", "hyperband"] = "none"
     """``asha`` stops trials after a ninth and a third of the epochs unless their top-1 at the budget, on
     calibration, is among the best third; ``hyperband`` lets two of three trials begin at later rungs."""
@@ -113,6 +120,9 @@ class StudyRecipe(Settings):
     """The solver's own options; also ``thresholds.options``."""
     plugins: tuple[str, ...] = ()
     """Modules of the user's, or their files, that register what the fields above name."""
+    calibration: Literal["split", "folds"] = "split"
+    """``folds``: thresholds see the training videos too, scored by five more networks, each trained as the trial's
+    but without a fifth of them: for a calibration split that is too small. Needs the strategy ``retrain``."""
     calibration_fraction: float | None = Field(default=None, gt=0, lt=1)
     """Share of the official training videos set aside for calibration; none takes the data set's own."""
     split_files: bool = False
@@ -149,7 +159,7 @@ class StudyRecipe(Settings):
         return others | {"budget": values[first], "measure": measure, "limits": limits}
 
     @model_serializer(mode="wrap")
-    def _written(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+    def _written(self, handler: Callable[[Self], dict[str, Any]]) -> dict[str, Any]:
         values = handler(self)
         if "ms" in values and self.ms == ANYTHING and self.measure.name != "ms":
             del values["ms"]
@@ -162,11 +172,8 @@ class StudyRecipe(Settings):
         """Return the limits besides the budget, for the thresholds of a plan's network."""
         limits = []
         for name, measure in self.limit_measures.items():
-            cost_E, bound = measure.cost_E(plan, num_classes), self.limits[name]
-            if name == MAX_P95:
-                limits.append(Limit.on_share(measure, cost_E, bound, BEYOND_P95))
-            else:
-                limits.append(Limit(measure, cost_E, bound))
+            kept = measure, measure.cost_E(plan, num_classes), self.limits[name]
+            limits.append(Limit.on_share(*kept, BEYOND_P95) if name == MAX_P95 else Limit(*kept))
         return limits
 
     @property
@@ -205,7 +212,7 @@ class StudyRecipe(Settings):
     def plan_epochs(self) -> int:
         """Epochs for which a plan of this study is trained."""
         from_one_shot = self.strategy != "retrain" and self.one_shot.warm_start == "one-shot"
-        return (self.one_shot.finish_epochs if from_one_shot else None) or self.training.epochs
+        return self.one_shot.finishing(self.training.epochs) if from_one_shot else self.training.epochs
 
     @property
     def splitting(self) -> dict[str, Any]:
@@ -215,13 +222,8 @@ class StudyRecipe(Settings):
     def facts(self) -> dict[str, Any]:
         """Return what decides a trained network, as far as a recipe says it, as its results carry it."""
         frames = self.frame_cache and self.frame_cache.model_dump()
-        own = {
-            "dataset": self.dataset,
-            "seed": self.seed,
-            "measure": self.measure.name,
-            "frame_cache": frames,
-        }
-        return {**own, "training": settings_facts(self.training)}
+        own = {"dataset": self.dataset, "seed": self.seed, "measure": self.measure.name}
+        return {**own, "frame_cache": frames, "training": settings_facts(self.training)}
 
 
 def budgets_in(values: Mapping[str, Any]) -> dict[str, CostMeasure]:

@@ -49,11 +49,9 @@ def check_together(recipe: StudyRecipe, run: RunSettings) -> None:
     """Refuse a run that can't carry out the recipe.
 
     Raises:
-        ValueError: The engine can't train a trial in several processes, or has not GPUs for each.
+        ValueError: Ray has not GPUs for each process of a trial.
     """
     workers, gpus = recipe.workers_per_trial, run.gpus_per_trial or 0
-    if workers > 1 and run.engine != "ray":
-        raise ValueError(f"workers_per_trial {workers} needs the engine ray")
     if workers > 1 and gpus % workers:
         raise ValueError(
             f"gpus_per_trial {gpus:g} can't be shared by {workers} workers: each needs GPUs of its own"

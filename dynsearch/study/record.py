@@ -29,7 +29,9 @@ SHARED = {"weights": "shared"}
 its results."""
 MADE = "made"  # a trial's attribute: the key of what made its results
 PLAN = "dynsearch:plan"  # a trial's system attribute; a user attribute, "plan", before
-_SETTINGS = "settings"  # the study's attribute with all that decides its results
+_ERROR = "dynsearch:error"  # a system attribute, the whole of the user attribute "error"
+_FAULT = "fault: "  # begins the attribute of each kind of fault
+_SETTINGS = "dynsearch:settings"  # the study's system attribute with all that decides its results
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +56,7 @@ def open_record(
         raise StudyError(
             f"its record can't be opened: {' '.join(str(error).split())[:200]}", where=folder.name
         ) from error
-    if folder.study_file.is_file() and (begun := study.user_attrs.get(_SETTINGS)):
+    if folder.study_file.is_file() and (begun := _begun_with(study)):
         refuse_other_settings(json.loads(begun), folder.settings(), f"{folder.study_file} and the record")
     if create is not None and study.metric_names != (names := ["top1", create.name]):
         with warnings.catch_warnings():
@@ -110,7 +112,7 @@ def check_begun(folder: StudyFolder, recipe: StudyRecipe, space: SearchSpace, ma
         raise
     except StudyError:  # There is none yet; one that can't be opened is told of when it is written.
         study = None
-    if begun := study and study.user_attrs.get(_SETTINGS):
+    if begun := study and _begun_with(study):
         refuse_other_settings(json.loads(begun), settings_of(recipe, space), f"{folder.name}, its record")
     unknown = made.check_study(folder.path)
     known = begun or folder.study_file.is_file()
@@ -125,7 +127,14 @@ def check_begun(folder: StudyFolder, recipe: StudyRecipe, space: SearchSpace, ma
 
 def keep_settings(study: optuna.Study, recipe: StudyRecipe, space: SearchSpace) -> None:
     """Record the settings that the study began with, or goes on with."""
-    study.set_user_attr(_SETTINGS, json.dumps(settings_of(recipe, space)))
+    text = json.dumps(settings_of(recipe, space))
+    study._storage.set_study_system_attr(study._study_id, _SETTINGS, text)
+
+
+def _begun_with(study: optuna.Study) -> str | None:
+    """Return the settings that the study began with; earlier versions kept them where dashboards show them."""
+    kept = study._storage.get_study_system_attrs(study._study_id).get(_SETTINGS)
+    return kept or study.user_attrs.get("settings")
 
 
 @contextlib.contextmanager
@@ -177,13 +186,29 @@ def describe_point(trial: Trial, point: OperatingPoint, made: str | None) -> Non
 
 def add_fault(trial: Trial, kind: str, reason: str) -> None:
     """Record that the trial was cut off."""
-    faults = trial.user_attrs.get("faults", [])
-    trial.set_user_attr("faults", [*faults, {"kind": kind, "reason": reason}])
+    trial.set_user_attr(f"{_FAULT}{kind}", _in_short(reason))
+
+
+def describe_failure(trial: Trial, error: str) -> None:
+    """Record why the trial failed: whole where dashboards don't show it, in short where they do."""
+    trial.storage.set_trial_system_attr(trial._trial_id, _ERROR, error)
+    trial.set_user_attr("error", _in_short(error))
+
+
+def failure_of(trial: FrozenTrial) -> str:
+    """Return why the trial failed; empty if it did not."""
+    return str(trial.system_attrs.get(_ERROR, trial.user_attrs.get("error", "")))
+
+
+def _in_short(reason: str) -> str:
+    """Return a reason that stretches no page of a dashboard."""
+    return reason if len(reason) <= 90 else f"{reason[:87]}..."
 
 
 def faults_of(trial: Trial) -> list[str]:
     """Return of which kinds the trial's faults were, in their order."""
-    return [fault["kind"] for fault in trial.user_attrs.get("faults", [])]
+    former = [fault["kind"] for fault in trial.user_attrs.get("faults", [])]
+    return former + [name.removeprefix(_FAULT) for name in trial.user_attrs if name.startswith(_FAULT)]
 
 
 def plan_of(trial: FrozenTrial) -> Plan:

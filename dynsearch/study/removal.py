@@ -12,7 +12,7 @@ from dynsearch.study.storage import record_file
 
 _FILES = (
     "trials", "bases", "one-shot", "artifacts", "frontier.csv", "frontier.png", "families.csv", "families.png",
-    "report.html", "data.json", "origin.yaml", "study.yaml",
+    "report.html", "hours.json", "data.json", "origin.yaml", "study.yaml",
 )  # fmt: skip
 """What a study writes, in the order in which it is removed: with ``study.yaml`` gone, it is no study any more."""
 _LOCKS = (".claims", ".turn.lock", ".driver.lock", ".running.lock")

@@ -1,6 +1,5 @@
 """A study's report, ``report.html``: made from the study's files and nothing else."""
 
-import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -17,9 +16,11 @@ from dynsearch.report.frontier_table import further_metrics
 from dynsearch.report.html import OneShotFacts, OtherStudy, StudyFacts, TrialFacts, render_report
 from dynsearch.scores.overlap import of_same_videos
 from dynsearch.study.folder import StudyFolder
+from dynsearch.study.hours import seconds_of
+from dynsearch.study.learning import learning_curves, one_shot_folders, seconds_of_training
 from dynsearch.study.origin import Origin
-from dynsearch.study.predictions import expected_top1, one_shot_folder
-from dynsearch.study.record import finished, has_plan, open_record, plan_of
+from dynsearch.study.predictions import expected_top1
+from dynsearch.study.record import failure_of, finished, has_plan, open_record, plan_of
 from dynsearch.study.results import StudyResults, read_results
 
 _CURVE = 60  # points of a plan's own frontier
@@ -63,25 +64,22 @@ def read_facts(folder: StudyFolder, results: StudyResults | None = None) -> Stud
         scores=results.scores,
         saving=results.saving,
         shared=results.shared,
-        trials=[_trial(trial, results.left_out) for trial in trials],
+        trials=[_trial(folder, trial, results.left_out) for trial in trials],
         metrics=[further_metrics(row) for row in results.rows()],
         families={name: part.points for name, part in families.items()} if len(families) > 1 else {},
         hypervolume=list(results.hypervolumes),
         made=_made(folder, trials),
     )
-    logs = {f"trial {number}": folder.trial(number) for number in facts.shown}
-    logs |= {f"one-shot {path.parent.name}": path.parent for path in _one_shot_logs(folder)}
     curves = {}
     for number in facts.shown:
         curve = results.curves[number]
         curves[number] = (curve.thin(_CURVE) if len(curve) > _CURVE else curve).evaluate(
             results.scores[number][1]
         )
-    learning = {name: _epochs(path) for name, path in logs.items()}
     return replace(
         facts,
         curves=curves,
-        learning={name: epochs for name, epochs in learning.items() if epochs},
+        learning=learning_curves(folder, facts.shown),
         one_shot=_one_shot(folder, results, facts),
     )
 
@@ -142,8 +140,7 @@ def _chosen(results: StudyResults, budget: float) -> MergedPoint[int]:
         return results.points[0]
 
 
-def _trial(trial: FrozenTrial, left_out: Mapping[int, str]) -> TrialFacts:
-    attributes = trial.user_attrs
+def _trial(folder: StudyFolder, trial: FrozenTrial, left_out: Mapping[int, str]) -> TrialFacts:
     plan = plan_of(trial) if has_plan(trial) else ", ".join(f"{k} {v}" for k, v in trial.params.items())
     done = trial.state == TrialState.COMPLETE
     other = f"left out, on other videos: {left_out[trial.number]}" if trial.number in left_out else ""
@@ -153,13 +150,15 @@ def _trial(trial: FrozenTrial, left_out: Mapping[int, str]) -> TrialFacts:
         plan=str(plan),
         top1=trial.values[0] if done else None,
         cost=trial.values[1] if done else None,
-        minutes=_seconds(trial) / 60 if trial.duration is not None else None,
-        reason=other or str(attributes.get("error", attributes.get("refused", ""))),
+        minutes=_seconds(folder, trial) / 60 if trial.duration is not None else None,
+        reason=other or failure_of(trial) or str(trial.user_attrs.get("refused", "")),
     )
 
 
-def _seconds(trial: FrozenTrial) -> float:
-    return max(0.0, (trial.duration or timedelta()).total_seconds())
+def _seconds(folder: StudyFolder, trial: FrozenTrial) -> float:
+    """Return how long a trial was trained; how long it took where that is not written, as of shared weights."""
+    trained = seconds_of_training(folder.trial(trial.number))
+    return trained or max(0.0, (trial.duration or timedelta()).total_seconds())
 
 
 def _one_shot(folder: StudyFolder, results: StudyResults, facts: StudyFacts) -> OneShotFacts | None:
@@ -184,50 +183,16 @@ def _one_shot(folder: StudyFolder, results: StudyResults, facts: StudyFacts) -> 
     )
 
 
-def _one_shot_logs(folder: StudyFolder) -> list[Path]:
-    return sorted(one_shot_folder(folder).glob("*/metrics.jsonl"))
-
-
-def _epochs(folder: Path) -> list[tuple[int, float, float]]:
-    """Return epoch, loss and top-1 of a training's finite lines."""
-    found = []
-    for values in _metrics(folder / "metrics.jsonl"):
-        figures = [values.get(name) for name in ("epoch", "loss", "top1")]
-        if all(isinstance(figure, int | float) and math.isfinite(figure) for figure in figures):
-            found.append(tuple(figures))
-    return found  # type: ignore[return-value]
-
-
-def _metrics(path: Path) -> Iterator[dict[str, Any]]:
-    try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return
-    for line in lines:
-        try:
-            values = json.loads(line)
-        except ValueError:  # A line that was cut off.
-            continue
-        if isinstance(values, dict):
-            yield values
-
-
 def _made(folder: StudyFolder, trials: Sequence[FrozenTrial]) -> dict[str, str]:
     """Return when and where the study ran, and how long its trainings took."""
     begun = [trial.datetime_start for trial in trials if trial.datetime_start]
     ended = [trial.datetime_complete for trial in trials if trial.datetime_complete]
-    hours = sum(map(_seconds, trials)) / 3600
-    before = [
-        seconds
-        for path in _one_shot_logs(folder)
-        for values in _metrics(path)
-        if isinstance(seconds := values.get("seconds"), int | float) and math.isfinite(seconds)
-    ]
-    total = hours + sum(before) / 3600
+    before = sum(map(seconds_of_training, one_shot_folders(folder))) / 3600
+    total = before + sum(_seconds(folder, trial) for trial in trials) / 3600
     made = {"first trial began": _day(begun and min(begun)), "last trial ended": _day(ended and max(ended))}
-    made["hours of training"] = f"{total:.2f}" + (
-        f", {total - hours:.2f} of them the one-shot network" if before else ""
-    )
+    if every := seconds_of(folder):
+        made["hours of all runs"] = f"{every / 3600:.2f}"
+    made["hours of training"] = f"{total:.2f}" + f", {before:.2f} of them the one-shot network" * bool(before)
     machine = folder.read_study_file().get("machine")
     if isinstance(machine, dict):
         gpu_names = ", ".join(map(str, machine.get("gpus") or []))

@@ -116,6 +116,12 @@ class StudyResults:
         }
         return replace(whole, families=families)
 
+    @property
+    def kinds(self) -> str:
+        """How many plans there are, and how many of them share weights, in words."""
+        count, shared = len(self.plans), len(set(self.shared) & set(self.plans))
+        return f"{count} plans, {shared} with shared weights" if shared else f"{count} trained plans"
+
     def of_shared(self) -> StudyResults:
         """Return the results of the plans alone that have the one-shot network's own weights.
 
@@ -170,7 +176,9 @@ class StudyResults:
             enumerate(self.points), key=lambda item: item[1].key
         ):  # scores are read plan by plan
             metrics = _metrics(point, *self.scores[point.key], self.metrics) if self.metrics else {}
-            rows[i] = _row(self.plans[point.key], point) | metrics | self._other_cost(point)
+            rows[i] = _row(self.plans[point.key], point) | metrics
+        if self.other and any(others := [self._other_cost(self.other, point) for point in self.points]):
+            rows = [row | {f"test_{self.other.name}": cost} for row, cost in zip(rows, others, strict=True)]
         if self.predictions:
             rows = [row | {"predicted_top1": top1} for row, top1 in zip(rows, self._predicted(), strict=True)]
         if self.shared:
@@ -195,15 +203,12 @@ class StudyResults:
         """Return Kendall's tau between one-shot predictions and what training alone reached; NaN if unknown."""
         return agreement(self.predictions, self.scores, self.curves, self.confidence)
 
-    def _other_cost(self, point: MergedPoint[int]) -> dict[str, Any]:
-        if self.other is None:
-            return {}
+    def _other_cost(self, measure: CostMeasure, point: MergedPoint[int]) -> float | None:
         plan, test = self.plans[point.key], self.scores[point.key][1]
         try:
-            cost_E = self.other.cost_E(plan, num_classes(test))
+            return float(np.dot(point.test.exit_share, measure.cost_E(plan, num_classes(test))))
         except InputError:  # No table of times for this plan.
-            return {f"test_{self.other.name}": None}
-        return {f"test_{self.other.name}": float(np.dot(point.test.exit_share, cost_E))}
+            return None
 
     def _predicted(self) -> list[float | None]:
         """Return what the one-shot network promised of each point: its plan's top-1 at the point's cost."""

@@ -29,12 +29,12 @@ def open_clips(
     write, name = write or (lambda line: None), dataset or recipe.dataset
     write(f"Opening {name} ...")
     opened = open_dataset(name, data_root, **recipe.splitting, allow_outside=run.allow_outside)
-    for line in _said_of(opened):
+    for line in _said_of(opened, folds=recipe.calibration == "folds"):
         write(line)
     return DatasetClips(opened, recipe.frame_cache, write, run.reader, run.num_workers, run.max_cache_gb)
 
 
-def _said_of(dataset: VideoDataset) -> Iterator[str]:
+def _said_of(dataset: VideoDataset, *, folds: bool) -> Iterator[str]:
     sizes = ", ".join(f"{len(records)} {split}" for split, records in dataset.splits.items())
     yield f"{dataset.name}: {len(dataset.class_names)} classes, {sizes} videos in {dataset.root}"
     for split in ("calibration", "test"):
@@ -44,7 +44,7 @@ def _said_of(dataset: VideoDataset) -> Iterator[str]:
     if alone := without_group([record for records in dataset.splits.values() for record in records]):
         yield without_group_text(alone)
     yield from dataset.notes
-    yield from few_videos(dataset.splits)
+    yield from few_videos(dataset.splits, folds=folds)
     if dataset.missing:
         yield (
             f"{len(dataset.missing)} annotated videos have no file and are left out, first "

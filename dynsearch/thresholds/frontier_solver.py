@@ -67,7 +67,11 @@ def frontier(
     confidence_EN, correct_EN, cost_E = scores.confidence(confidence), scores.correct(), scores.cost_E
     bins = bin_confidences(confidence_EN, max_bins)
     order = np.lexsort(np.vstack([correct_EN, bins.codes]))  # so that sums are the same in any order
-    bins, correct_EN, confidence_EN = bins.select(order), correct_EN[:, order], confidence_EN[:, order]
+    bins, correct_EN, confidence_EN = (
+        bins.select(order),
+        correct_EN.take(order, 1),
+        confidence_EN.take(order, 1),
+    )
     groups = None if scores.groups_N is None or not scores.groups else Groups(scores.groups_N[order])
     right_EN: NDArray[Any] = correct_EN
     tiny = num_policies(bins) * scores.num_videos <= _ENUMERATED_EXITS
@@ -120,7 +124,7 @@ def _gains(
     """Return the problem on at most ``most`` of the videos."""
     if right_EN.shape[1] > most:
         videos = systematic_sample(np.vstack([right_EN, bins.codes]), most)
-        bins, right_EN = bins.select(videos), right_EN[:, videos]
+        bins, right_EN = bins.select(videos), right_EN.take(videos, 1)
     width = smoothing_width(right_EN.shape[1], bins.num_bins, smoothing)
     return Gains(bins, right_EN, cost_E, width)
 

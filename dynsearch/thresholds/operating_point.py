@@ -71,11 +71,11 @@ class OperatingPoint:
         """What is said where the videos can't tell its loss against full inference from several points, or nothing."""
         if not self.loss <= SEVERAL_POINTS < self.loss_at_most:
             return ""
-        lost = f"{100 * self.loss_at_most:.0f} points"
-        groups = f" of {self.spread.num_groups} groups" if self.spread else ""
-        return (
-            f"{self.num_videos} videos{groups} can't tell its loss against full inference from up to {lost}"
+        lost = f"{100 * min(self.loss_at_most, 1):.0f} points"
+        of = f"video{'s' * (self.num_videos > 1)}" + (
+            f" of {self.spread.num_groups} groups" if self.spread else ""
         )
+        return f"{self.num_videos} {of} can't tell its loss against full inference from up to {lost}"
 
     @property
     def gflops(self) -> float:

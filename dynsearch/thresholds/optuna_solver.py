@@ -71,7 +71,6 @@ def optuna_search(
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Optuna from printing a line for each trial."""
     import optuna
 
     before = optuna.logging.get_verbosity()
@@ -83,7 +82,6 @@ def _quiet() -> Iterator[None]:
 
 
 def _threshold(rising: NDArray[np.float64], quantile: float) -> float:
-    """Return the threshold that lies above the share ``quantile`` of the ``rising`` confidences."""
     below = round(quantile * len(rising))
     if below == len(rising):
         return math.inf

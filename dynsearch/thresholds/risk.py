@@ -4,7 +4,8 @@ Learn-then-Test (Angelopoulos et al., 2021) with fixed sequences: policies are p
 tested in turn, and the first that fails ends it. With chance 1 - delta, all before that keep the promise. There are two
 sequences, which share delta: one threshold for all exits, for which nothing is learned, is tested on all videos;
 policies chosen on a third of the videos are tested on the others. The more videos there are, the more is for the
-second. Where videos come in groups, groups are what is tested.
+second; networks of two exits have one threshold, and all is for the first. Where videos come in groups, groups are what
+is tested.
 
 Shapes: E exits, N videos.
 """
@@ -12,6 +13,7 @@ Shapes: E exits, N videos.
 import itertools
 import math
 from dataclasses import replace
+from operator import attrgetter
 from typing import Any
 
 import numpy as np
@@ -29,6 +31,7 @@ from dynsearch.thresholds.pvalues import bounded_p_value, fewest_videos
 from dynsearch.thresholds.shared import shared
 
 DEFAULT_MAX_DROP = 0.01
+_cost = attrgetter("cost")
 _LEARNING = 3  # one in so many videos
 _LEARNED_DROP, _LEARNED_COST = 1000, 50  # so many videos, and half of delta is for what is learned
 
@@ -88,7 +91,7 @@ def risk(
     sequences = [
         (sorted(shared(reduced, confidence=GIVEN_MEASURE), key=_cost), np.ones_like(learn_N), delta - learned)
     ]
-    if learn_N.any() and not learn_N.all():
+    if learned and learn_N.any() and not learn_N.all():
         chosen = frontier(reduced.select(learn_N), confidence=GIVEN_MEASURE)
         places = rising(np.array(list(map(_cost, chosen))), np.array([point.worth for point in chosen]))
         sequences.append(([chosen[place] for place in places], ~learn_N, learned))
@@ -121,12 +124,10 @@ def _passing(
     return list(itertools.takewhile(passes, bolder))
 
 
-def _cost(point: OperatingPoint) -> float:
-    return point.cost
-
-
 def _learned_share(scores: ExitScores, delta: float, half: int) -> float:
     """Return the part of ``delta`` that is for policies learned on some of the videos; ``half`` get half of it."""
+    if scores.num_exits < 3:
+        return 0.0
     return delta * _num_units(scores) / (_num_units(scores) + half)
 
 
@@ -135,7 +136,9 @@ def _check_enough(scores: ExitScores, max_drop: float, delta: float) -> None:
     if not 0 < max_drop < 1:
         raise InputError(f"max_drop must be between 0 and 1 (0.01 is one point), got {max_drop}")
     needed = fewest_videos(max_drop, delta)
-    while needed < fewest_videos(max_drop, delta * _LEARNED_DROP / (needed + _LEARNED_DROP)):
+    while scores.num_exits > 2 and needed < fewest_videos(
+        max_drop, delta * _LEARNED_DROP / (needed + _LEARNED_DROP)
+    ):
         needed += 1
     if _num_units(scores) < needed:
         raise InputError(
@@ -146,7 +149,6 @@ def _check_enough(scores: ExitScores, max_drop: float, delta: float) -> None:
 
 
 def _check_budget(scores: ExitScores, budget: float) -> None:
-    """Refuse a budget that is no number, or below the first exit's cost."""
     if math.isnan(budget):
         raise InputError(
             f"{scores.measure.budget_name} must be a number of {scores.measure.per_video}, got nan"

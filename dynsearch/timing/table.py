@@ -26,6 +26,19 @@ CLASSES = (2, 1000)
 """Numbers of classes for which heads are measured; between and beyond them time is linear."""
 
 
+class Besides(Settings):
+    """Milliseconds that are in no step, medians and 95th percentiles.
+
+    Of reading a clip's frames from ``videos`` videos; or of each frame that is computed as it comes, where the first
+    exit answers with frame ``first_answer``, counted from 1.
+    """
+
+    ms: list[Time]
+    p95: list[Time]
+    videos: int = 0
+    first_answer: int = 0
+
+
 class TimeTable(Settings):
     """Milliseconds per video, medians, measured on one device.
 
@@ -40,6 +53,8 @@ class TimeTable(Settings):
         date: When, UTC.
         versions: Of what ran.
         spread: By how much the 95th percentile of whole passes is above their median, as a share.
+        whole_passes: Of some plans, what whole passes took over what the parts add up to; times are multiplied by the
+            median of it.
         frames: The F numbers of frames, rising, the first 1.
         stages: (M, F) time of each stage on so many frames at once.
         p95: (M, F) the 95th percentile of the same with an exit there; or (1, E) that of ``steps``.
@@ -48,6 +63,7 @@ class TimeTable(Settings):
         read: (M,) time of reading a frame's features behind each stage, for an exit there.
         kept: (M,) time of putting what is kept of a frame behind each stage together with that of others.
         steps: (E,) time of each step of the one plan it is of.
+        besides: By what it is of, what was measured besides.
     """
 
     time_table: Literal[1] = 1
@@ -56,6 +72,7 @@ class TimeTable(Settings):
     date: str
     versions: dict[str, str] = {}
     spread: Time = 0.0
+    whole_passes: list[Time] = []
     frames: list[int] = []
     stages: list[list[Time]] = []
     p95: list[list[Time]] = []
@@ -64,6 +81,7 @@ class TimeTable(Settings):
     read: list[Time] = []
     kept: list[Time] = []
     steps: list[Annotated[float, Field(gt=0)]] = []
+    besides: dict[str, Besides] = {}
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

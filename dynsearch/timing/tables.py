@@ -90,10 +90,7 @@ class TableCosts:
         """Return the table of a plan's network, measured now, and keep it under the data home."""
         from dynsearch.timing.measure import measured
 
-        table = measured(plan, self.asked, self.tell or (lambda text: None))
-        table.save(home() / TABLES)
-        _FOUND.clear()
-        return table
+        return keep(measured(plan, self.asked, self.tell or (lambda text: None)))
 
     @property
     def measure(self) -> CostMeasure:
@@ -122,6 +119,13 @@ class TableCosts:
 
 _FOUND: dict[object, TimeTable] = {}
 """Tables that were found in this process."""
+
+
+def keep(table: TimeTable) -> TimeTable:
+    """Write a table under the data home, and return it."""
+    table.save(home() / TABLES)
+    _FOUND.clear()
+    return table
 
 
 def _fitting(folder: Path, plan: Plan, asked: Asked) -> list[TimeTable]:

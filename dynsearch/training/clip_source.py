@@ -55,5 +55,9 @@ class ClipSource(Protocol):
         """Return what each of the split's videos is of, if others are of the same."""
         ...
 
+    def folds(self, most: int, config: TrainingConfig, seed: int) -> Sequence["ClipSource"]:
+        """Return the clips of folds of the training videos: ``train`` without the fold, ``calibration`` the fold."""
+        ...
+
     def labels(self, split: str) -> npt.NDArray[np.generic]:
         """Return the labels of the split's videos, (N,), or (N, K) where they may have several."""

@@ -82,8 +82,9 @@ class TrainingConfig(Settings):
     """Share of features that a head does not see in a training step."""
     grad_clip: float | None = Field(default=None, gt=0)
     """Largest norm of the gradient of all parameters; none means no limit."""
-    amp: Literal["auto", "off", "bf16", "fp16"] = "auto"
-    """Mixed precision. ``auto``: bf16 (fp16 on GPUs without it) on a GPU, off on a CPU."""
+    amp: Literal["auto", "native", "off", "bf16", "fp16"] = "auto"
+    """Mixed precision. ``auto``: bf16 (fp16 on GPUs without it) on a GPU, off on a CPU. ``native``: bf16 on a CPU too,
+    if it computes it itself (AVX-512 BF16, AMX); others take many times as long for it."""
     channels_last: bool = True
     """Keep maps with channels as the last axis in memory: what convolutions in mixed precision are fast on."""
     compile: bool = False

@@ -37,11 +37,14 @@ def checked_device(device: Device) -> torch.device:
 
 
 def amp_dtype(amp: str, device: torch.device) -> torch.dtype | None:
-    """Return the dtype of ``auto``, ``off``, ``bf16`` or ``fp16`` on ``device``; None for full precision."""
-    if amp == "auto":
-        if device.type != "cuda":
-            return None
+    """Return the dtype of a setting of ``training.amp`` on ``device``; None for full precision."""
+    if amp in ("auto", "native") and device.type == "cuda":
         return torch.bfloat16 if torch.cuda.is_bf16_supported() else torch.float16
+    if amp == "native" and device.type == "cpu":
+        computes = torch.cpu.get_capabilities()
+        return torch.bfloat16 if computes.get("avx512_bf16") or computes.get("amx_bf16") else None
+    if amp in ("auto", "native"):
+        return None
     return {"off": None, "bf16": torch.bfloat16, "fp16": torch.float16}[amp]
 
 

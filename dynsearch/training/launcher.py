@@ -102,12 +102,19 @@ def launch(command: Sequence[str], count: int) -> int:
     )
 
 
-def _start(command: Sequence[str], rank: int, count: int, folder: str) -> subprocess.Popen[bytes]:
+def rank_environment(rank: int, count: int, folder: str) -> dict[str, str]:
+    """Return what a process sees that is one of ``count`` on this machine, which find each other in ``folder``."""
     own = {"RANK": rank, "LOCAL_RANK": rank, "WORLD_SIZE": count, "LOCAL_WORLD_SIZE": count, _FOLDER: folder}
-    defaults = {"OMP_NUM_THREADS": str(max(1, available_cores() // count))}
-    if loopback := next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None):
-        defaults["GLOO_SOCKET_IFNAME"] = loopback
-    environment = defaults | os.environ | {name: str(value) for name, value in own.items()}
+    loopback = next((name for _, name in socket.if_nameindex() if name.startswith("lo")), None)
+    talks = os.environ.get("GLOO_SOCKET_IFNAME", loopback)
+    return {name: str(value) for name, value in own.items()} | (
+        {"GLOO_SOCKET_IFNAME": talks} if talks else {}
+    )
+
+
+def _start(command: Sequence[str], rank: int, count: int, folder: str) -> subprocess.Popen[bytes]:
+    threads = {"OMP_NUM_THREADS": str(max(1, available_cores() // count))}
+    environment = threads | os.environ | rank_environment(rank, count, folder)
     # A session of its own: Ctrl-C reaches the launcher only, and workers of a process can be ended with it.
     return subprocess.Popen(command, stdin=subprocess.PIPE, env=environment, start_new_session=True)
 

@@ -174,9 +174,12 @@ class _EpochUnderWay:
         share: float,
         update: bool,
     ) -> None:
-        device, epoch = self.stepper.device, self.begun.epoch
+        device, epoch, rank = self.stepper.device, self.begun.epoch, self.stepper.ranks.rank
         clips, labels = clips.to(device, non_blocking=True), labels.to(device, non_blocking=True)
-        seed_torch(self.seed, "batch", epoch, batch, self.stepper.ranks.rank)
+        seed_torch(self.seed, "batch", epoch, batch, 0)
+        self.stepper.network.draw()
+        if rank:
+            seed_torch(self.seed, "batch", epoch, batch, rank)
         value, right = self.stepper.step(clips, labels, rate, share=share, update=update)
         if not math.isfinite(value):
             raise TrainingError(

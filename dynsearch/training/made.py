@@ -27,6 +27,8 @@ CONTENT = "content of the videos"
 """A fact of its own, for an interrupted training goes on when a broken file has been mended."""
 _LATER: frozenset[str] = frozenset({"optimizer", "refit_heads", "resize", "sampling"})
 """Training settings that came after 0.1. At their defaults they are not in its keys."""
+_UNSAID = {"calibration": "split"}
+"""What facts are where results don't say them: these came after 0.1, and results made so say nothing of them."""
 _DO_NOT_BLOCK = ("torch", "halvings")
 """What finished results may differ in: an interrupted training begins anew, and its result stands for the same."""
 
@@ -66,10 +68,11 @@ class Made:
 
     def differences(self, found: Mapping[str, Any]) -> list[str]:
         """Return in what facts that were found differ, a text each; what an older version did not write is left out."""
-        before = {name: found[name] for name in self.facts if name in found and name not in _DO_NOT_BLOCK}
+        facts: dict[str, Any] = {**_UNSAID, **self.facts}
+        before = {name: found[name] for name in facts if name in found and name not in _DO_NOT_BLOCK}
         if "training" in before:
             before["training"] = settings_facts(TrainingConfig()) | before["training"]
-        return list(differences(before, {name: self.facts[name] for name in before}))
+        return list(differences(before, {name: facts[name] for name in before}))
 
     def refuse_others(self, found: Mapping[str, Any], path: Path) -> None:
         """Refuse a result that other facts made; InputError says in what they differ."""
@@ -87,14 +90,16 @@ class Made:
         unknown = []
         for path in (folder / name for name in RESULTS if (folder / name).is_file()):
             if (found := facts_in(path)) is not None:
-                self.refuse_others(found, path)
+                self.refuse_others(_UNSAID | found, path)
             elif path.name != STATE:
                 unknown.append(path)
         return unknown
 
     def check_study(self, folder: Path) -> list[Path]:
         """Return which results below a study's folder don't say what made them; InputError as of :meth:`check`."""
-        others = Made({name: self.facts[name] for name in self.facts if name not in ("start", "measure")})
+        others = Made(
+            {name: self.facts[name] for name in self.facts if name not in ("start", "measure", *_UNSAID)}
+        )
         homes = sorted({path.parent for name in RESULTS for path in folder.glob(f"*/*/{name}")})
         return [
             path for home in homes for path in (self if home.parent.name == "trials" else others).check(home)

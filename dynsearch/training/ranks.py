@@ -42,10 +42,10 @@ class Ranks:
         return self.rank == 0
 
     def from_first(self, make: Callable[[], Value]) -> Value:
-        """Return what ``make`` returns in the first process; the others don't call it."""
+        """Return what ``make`` returns in the first process; the others wait as long as that takes."""
         box = [make() if self.is_first else None]
         if self.count > 1:
-            dist.broadcast_object_list(box, src=0)
+            dist.broadcast_object_list(box, src=0, group=_patient_group())
         return box[0]  # type: ignore[return-value]
 
     def gather(self, value: Value) -> list[Value]:
@@ -68,6 +68,22 @@ class Ranks:
         if self.count > 1:
             state = self.from_first(lambda: {name: v.cpu() for name, v in network.state_dict().items()})
             network.load_state_dict(state)
+
+
+_PATIENT: dict[Any, Any] = {}
+_PATIENCE = timedelta(days=7)
+
+
+def _patient_group() -> Any:
+    """Return a group of all processes for waits on one that works alone, such as fitting heads, which may take hours.
+
+    One that ends is noticed all the same, by its connection.
+    """
+    world = dist.group.WORLD
+    if world not in _PATIENT:
+        _PATIENT.clear()
+        _PATIENT[world] = dist.new_group(backend="gloo", timeout=_PATIENCE)
+    return _PATIENT[world]
 
 
 ALONE = Ranks()

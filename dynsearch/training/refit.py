@@ -227,7 +227,7 @@ class _Fit:
         self._standardised = (
             self._scale(exits[0]) if head.first_layers() else (torch.zeros(()), torch.ones(()))
         )
-        optimizer = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=_DECAY)
+        optimizer = torch.optim.AdamW(head.parameters(), lr=_RATE, weight_decay=_DECAY, fused=True)
         order = np.random.default_rng(seed)
         best, weights, since = np.inf, copy.deepcopy(head.state_dict()), 0
         for _ in range(epochs):
@@ -278,12 +278,18 @@ class _Fit:
         last = len(self.network.head_depths) - 1
         for start in range(0, len(rows), _BATCH):
             batch = np.sort(rows[start : start + _BATCH])
-            logits = [head(*self.network.head_input(k, self._vectors(k, batch))) for k in exits]
+            logits_EBK = self._logits(head, exits, self._vectors(exits[0], batch))
             teacher = None
             if taught:
                 with torch.no_grad():
-                    teacher = self.network.head(last)(*self.network.head_input(last, self._rows(last, batch)))
-            yield torch.stack(logits), teacher, self.features.labels[batch].to(self.device)
+                    teacher = self._logits(self.network.head(last), [last], self._rows(last, batch))[0]
+            yield logits_EBK, teacher, self.features.labels[batch].to(self.device)
+
+    def _logits(self, head: ExitHead, exits: Sequence[int], vectors_BTC: torch.Tensor) -> torch.Tensor:
+        """Return the logits (E, B, K) of exits at one depth by ``head``."""
+        times = [self.network.times_seen(k) for k in exits]
+        longest = max(times, key=len)
+        return head.after_each(vectors_BTC[:, : len(longest)], longest, [len(seen) for seen in times])
 
     def _vectors(self, k: int, rows: np.ndarray) -> torch.Tensor:
         mean, scale = self._standardised

@@ -73,6 +73,7 @@ def train_and_score(
     on_epoch: Callable[[EpochReport], None] | None = None,
     on_step: OnStep | None = None,
     probe: Probe | None = None,
+    widen: Callable[[ExitScores], ExitScores] | None = None,
 ) -> TrainedScores:
     """Train the plan's network and measure it on calibration and test.
 
@@ -99,6 +100,7 @@ def train_and_score(
         on_epoch: Called after every epoch, in every process.
         on_step: Called a few times a second, while training and scoring, in the first process.
         probe: Shown the network's scores on calibration after some epochs.
+        widen: Given the calibration scores, returns those that are kept instead; ``made`` tells of it.
 
     Raises:
         InputError: ``folder`` holds results, or an interrupted training, that other settings or videos made.
@@ -110,8 +112,7 @@ def train_and_score(
         start = None if start_from is None else {"weights": file_digest(start_from)}
         own = (plan, source, config, seed)
         made = plan_made(*own, measure=measure, processes=ranks.count, start=start, halvings=halvings)
-    finished = ranks.from_first(lambda: found_scores(folder, plan, source, made))
-    if finished is not None:
+    if (finished := ranks.from_first(lambda: found_scores(folder, plan, source, made))) is not None:
         return finished
     given, config, device = config, config.lasting(epochs or config.epochs).halved(halvings), pick_device()
     on_step = on_step if ranks.is_first else None
@@ -161,6 +162,7 @@ def train_and_score(
         if ranks.is_first:
             save_weights(network, weights, made.text)
     scores = {split: measure_on(split) for split in SCORES}
+    scores["calibration"] = widen(scores["calibration"]) if widen else scores["calibration"]
     if ranks.is_first:
         state.delete()
         for split, measured in scores.items():

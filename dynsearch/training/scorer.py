@@ -37,7 +37,7 @@ def score(
     ``steps`` run the network exit by exit; without, all exits are computed at once. ``groups`` go into the scores.
 
     Raises:
-        Stopped: This process was asked to stop.
+        Stopped: A process was asked to stop.
     """
     network.to(device).to(memory_format=torch.channels_last).eval()
     num_exits, num_videos = len(network.cost_E), len(video_ids)
@@ -52,7 +52,9 @@ def score(
         done += len(labels)
         reporter.tell(min(done * ranks.count, num_videos))
         if stop_wanted():
-            raise Stopped
+            break
+    if ranks.any(stop_wanted()):
+        raise Stopped
     for indices_B, logits_EBK, labels_B in itertools.chain(*ranks.gather(own)):
         logits_ENK[:, indices_B] = logits_EBK
         if all_labels is None:

@@ -1,8 +1,10 @@
 """The clips of a data set as a plan wants them."""
 
+import dataclasses
 import hashlib
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,12 +13,14 @@ import numpy.typing as npt
 from dynsearch.data.catalogue import flip_rule
 from dynsearch.data.clips import ClipDataset, label_tensor
 from dynsearch.data.flips import mirrored_classes
-from dynsearch.data.frame_cache import FrameCache, check_limit, make_frame_cache
+from dynsearch.data.frame_cache import FrameCache, check_limit, is_kept, make_frame_cache
 from dynsearch.data.identity import DataIdentity
 from dynsearch.data.loader import ClipLoader, EpochOrder
 from dynsearch.data.recordings import sources
-from dynsearch.data.records import VideoDataset
+from dynsearch.data.records import VideoDataset, VideoRecord
 from dynsearch.data.sampling import Resize
+from dynsearch.data.splits import carve_calibration
+from dynsearch.errors import DataError
 from dynsearch.plan import Plan
 from dynsearch.training.config import FrameCacheConfig, TrainingConfig
 from dynsearch.training.made import CONTENT
@@ -60,6 +64,9 @@ class DatasetClips:
         self._mirrored = mirrored_classes(dataset.class_names, flip_rule(dataset.name))
         self._write = write or (lambda line: None)
         self._cache_settings = frame_cache
+        self._folder: Path | None = None  # of the caches; None is their usual one
+        # Whose training videos all splits are of, which share its cache.
+        self._whole: DatasetClips | None = None
         self._reader, self._num_workers, self._max_cache_gb = reader, num_workers, max_cache_gb
         self._cache = lru_cache(maxsize=None)(self._make_cache)
 
@@ -157,9 +164,62 @@ class DatasetClips:
             write=self._write,
         )
 
+    def few(self, count: int, folder: Path) -> "DatasetClips":
+        """Return the clips of so few videos of each split, read in this process, with their cache in ``folder``."""
+        splits = {split: records[:count] for split, records in self.dataset.splits.items()}
+        dataset = dataclasses.replace(self.dataset, splits=splits)
+        found = DatasetClips(dataset, self._cache_settings, None, self._reader, 0, self._max_cache_gb)
+        found._folder = folder
+        return found
+
+    @property
+    def is_cached(self) -> bool:
+        """Whether the frames that are to be kept are there, of all splits; true where none are."""
+        frames, splits = self._cache_settings, self.dataset.splits.items()
+        return frames is None or all(
+            is_kept(records, f"{self.dataset.name}-{split}", frames.num_frames, frames.size)
+            for split, records in splits
+        )
+
+    def folds(self, most: int, config: TrainingConfig, seed: int) -> list["DatasetClips"]:
+        """Return the clips of as many folds of the training videos, or fewer where groups or files are few.
+
+        A fold's ``train`` is what is left of the training videos without it, its ``calibration`` and ``test`` are the
+        fold. Groups and files are whole, and classes spread as in :func:`~dynsearch.data.splits.carve_calibration`.
+        Videos that the frame cache could not read are in none.
+
+        Raises:
+            DataError: There are too few for two folds.
+        """
+        bad = self._cache("train", config.max_bad_videos, config.resize).bad if self._cache_settings else ()
+        every = left = [record for n, record in enumerate(self.dataset.splits["train"]) if n not in bad]
+        parts: list[list[VideoRecord]] = []
+        for share in range(most, 1, -1):
+            try:
+                left, part = carve_calibration(left, 1 / share, seed, purpose="a fold")
+            except DataError:
+                if not parts:
+                    raise
+                break
+            parts.append(part)
+        return [self._without(part, every) for part in (*parts, left)]
+
+    def _without(self, part: list[VideoRecord], every: Sequence[VideoRecord]) -> "DatasetClips":
+        held = {record.video_id for record in part}
+        fitted = [record for record in every if record.video_id not in held]
+        own = dataclasses.replace(self.dataset, splits={"train": fitted, "calibration": part, "test": part})
+        found = DatasetClips(own, self._cache_settings, self._write, self._reader, self._num_workers)
+        found._whole = self
+        return found
+
     def _make_cache(self, split: str, max_bad_videos: float, resize: Resize) -> FrameCache:
         settings = self._cache_settings
         assert settings is not None
+        if self._whole is not None:
+            place_of = {name: place for place, name in enumerate(self._whole.video_ids("train"))}
+            places_N = np.array([place_of[name] for name in self.video_ids(split)], dtype=np.intp)
+            whole = self._whole._cache("train", max_bad_videos, resize)
+            return dataclasses.replace(whole, places_N=places_N)
         sizes = [len(records) for records in self.dataset.splits.values()]
         check_limit(sizes, settings.num_frames, settings.size, self._max_cache_gb)
         return make_frame_cache(
@@ -169,6 +229,7 @@ class DatasetClips:
             size=settings.size,
             resize=resize,
             reader=self._reader,
+            folder=self._folder,
             max_bad_videos=max_bad_videos,
             write=self._write,
         )

@@ -137,6 +137,8 @@ class TrainingState:
             return None
         if found is None:
             return None
+        if "processes" in self.made.facts:  # One-shot networks of before don't say so.
+            found = {"processes": 1} | found
         self.made.refuse_others(found, self.path)
         # By another version of torch, or with larger batches; files of videos may have been mended.
         if found | {CONTENT: None} != json.loads(self.made.text) | {CONTENT: None}:

@@ -8,6 +8,8 @@ import sys
 import time
 
 from dynsearch.api.progress import StudyProgress
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.hours import Hours, seconds_of
 
 TRAINING = """
 import time
@@ -102,6 +104,29 @@ def test_a_study_says_where_it_is_as_a_whole(monkeypatch):
         "trial 3 failed: broken",
         "plan 5 of 6, 62 min so far, about 3.0 h left in this stage",
     ]
+
+
+def test_a_study_that_goes_on_counts_the_hours_of_all_runs(tmp_path, monkeypatch):
+    clock = [1000.0]
+    monkeypatch.setattr(time, "monotonic", lambda: clock[0])
+    (tmp_path / "study.yaml").touch()
+    folder, last = StudyFolder(tmp_path), None
+    for run in range(
+        3
+    ):  # runs of 20 minutes, the last of which is killed 10 seconds after its second plan began
+        said, hours = [], Hours(folder)
+        progress = StudyProgress(write=said.append, hours=hours)
+        progress.staged("plan", 1, 2)
+        clock[0] += 1200
+        progress.staged("plan", 2, 2)
+        last = said
+        clock[0] += 10
+        if run < 2:
+            hours.close()
+    assert last == ["plan 1 of 2, 40 min so far, in all runs", "plan 2 of 2, 60 min so far, in all runs"]
+    assert seconds_of(folder) == 3620
+    (tmp_path / "hours.json").write_text('{"seconds": "long"}')
+    assert seconds_of(folder) == 0
 
 
 OVERALL = """

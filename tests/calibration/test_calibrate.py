@@ -96,7 +96,7 @@ def test_several_labels_a_video_are_judged_by_the_largest_sigmoid_unless_told():
 @pytest.mark.parametrize(
     ("given", "error", "says"),
     [
-        ({"budget": 1, "max_gflops": 1}, InputError, "two spellings of one"),
+        ({"budget": 1, "max_gflops": 1}, InputError, "max_gflops=1 and budget=1 are one"),
         ({"by_class": True}, InputError, "by_class is about one point"),
         ({"safe": True}, InputError, "safe is about one point"),
         ({"max_drop": 0.1, "budget": 4}, InputError, "is a promise of --solver risk"),
@@ -244,3 +244,34 @@ def test_it_shows_itself(both):
     assert isinstance(axes, Axes)
     labels = [text.get_text() for text in axes.get_legend().get_texts()]
     assert labels == ["calibration (fitted)", "applied", "applied, 95% interval", "chosen"]
+
+
+def test_some_labels_may_be_blank_and_wrong_ones_name_their_file(tmp_path):
+    rng = np.random.default_rng(0)
+    logits, ids = rng.normal(size=(2, 2, 60, 3)), [[f"{split}{n}" for n in range(60)] for split in "ab"]
+    labels = logits[:, -1].argmax(-1) + (rng.random((2, 60)) < 0.3)
+    old, new = (
+        ExitScores(cost_E=[1, 2], logits_ENK=x, labels_N=y % 3, video_ids_N=names)
+        for x, y, names in zip(logits, labels, ids, strict=True)
+    )
+    path = tmp_path / "some.csv"
+    path.write_text(
+        "video_id,label\n" + "".join(f"b{n},{'' if n % 2 else new.labels_N[n]}\n" for n in range(60))
+    )
+    found = dynsearch.calibrate(old, 1.5, check=replace(new, labels_N=None), labels=path).drift
+    point = dynsearch.calibrate(old, 1.5).point
+    assert found.num_labelled == 30
+    assert found.top1 == evaluate_policy(point.policy, new.select(np.arange(0, 60, 2))).top1
+    path.write_text("video_id,label\nb0,3\n")
+    with pytest.raises(ScoresError, match=r"is 3, but labels must be in 0\.\.2") as refused:
+        dynsearch.calibrate(old, 1.5, check=new, labels=path)
+    assert str(path) in str(refused.value)
+
+
+def test_blank_groups_and_a_handful_of_videos_are_said(both):
+    some = replace(both[0], groups_N=np.array([("", " ", "ann", "bob")[n % 4] for n in range(150)]))
+    notes = dynsearch.calibrate(some, 4).notes
+    assert some.groups.size_G.max() < 50
+    assert "calibration scores: 76 of 150 videos have no group, and count as one each" in notes
+    (few,) = [note for note in dynsearch.calibrate(both[0].select(range(5)), 4).notes if "only" in note]
+    assert few == "calibration scores: they are of 5 videos only, and say little of new ones"

@@ -5,6 +5,8 @@ import json
 import av
 import numpy as np
 
+from tests.once import made_once
+
 CLASSES = {
     "Pushing something from left to right": ("Pushing [something] from left to right", (2, 0)),
     "Pushing something from right to left": ("Pushing [something] from right to left", (-2, 0)),
@@ -15,6 +17,10 @@ SIZES = {"train": 24, "validation": 12}
 
 def write_sthv2(root):
     """Write the official layout below ``root``; a bright square is pushed left, right or up."""
+    return made_once("sthv2", _encode_sthv2, root)
+
+
+def _encode_sthv2(root):
     labels = {name: str(index) for index, name in enumerate(sorted(CLASSES))}
     dump(root, "labels", labels)
     number = 0
@@ -30,7 +36,6 @@ def write_sthv2(root):
             )
         dump(root, split, entries)
     dump(root, "test", [{"id": "9999"}])
-    return root
 
 
 def dump(root, part, value):

@@ -4,6 +4,7 @@ import yaml
 
 from tests.cli.miniature import write_sthv2
 from tests.cli.runner import dynsearch
+from tests.once import made_once
 
 SPACE = {
     "backbones": ["test_resnet"],
@@ -28,6 +29,11 @@ def arguments(*more):
 def study(folder, *more):
     """Run it in ``folder``, to the end."""
     return dynsearch(*arguments(*more), cwd=folder)
+
+
+def studied(folder):
+    """Prepare ``folder``, with that study in it, finished."""
+    return made_once("study", lambda place: study(prepared(place)), folder)
 
 
 def prepared(folder, space=SPACE):

@@ -3,10 +3,9 @@
 import contextlib
 import io
 import json
-import subprocess
-import sys
 
 from dynsearch.cli.main import main
+from tests.warm import Warm
 
 
 class Result:
@@ -28,9 +27,9 @@ class Result:
 
 def dynsearch(*arguments, cwd, code=0):
     """Run ``dynsearch`` in ``cwd``, check its exit code and that no traceback is shown, return its output."""
-    command = [sys.executable, "-m", "dynsearch", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, cwd=cwd, timeout=600)
-    return Result(done.returncode, done.stdout, done.stderr).checked(code)
+    process = Warm(arguments, cwd=cwd)
+    out, err = process.communicate()
+    return Result(process.returncode, out, err).checked(code)
 
 
 def dynsearch_here(*arguments, cwd, code=0):

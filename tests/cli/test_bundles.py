@@ -9,7 +9,7 @@ import yaml
 from safetensors.numpy import load_file
 
 from dynsearch.scores import ExitScores
-from tests.cli.miniature_study import DATA, QUICK, prepared, study
+from tests.cli.miniature_study import DATA, QUICK, studied
 from tests.cli.runner import dynsearch, dynsearch_here
 from tests.training.test_made import contents, stripped
 
@@ -19,9 +19,7 @@ TESTS = ("dynsearch.cli.evaluate", "dynsearch.cli.train")
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A folder with the data, a small search space, and a finished study called ``sthv2``."""
-    folder = prepared(tmp_path_factory.mktemp("work"))
-    study(folder)
-    return folder
+    return studied(tmp_path_factory.mktemp("work"))
 
 
 def test_export_train_evaluate_and_predict_close_the_circle(work):

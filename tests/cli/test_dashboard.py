@@ -3,8 +3,6 @@
 import contextlib
 import json
 import socket
-import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -15,11 +13,12 @@ from optuna.trial import TrialState
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.notes import DashboardNotes, note_study, show_frontier
 from dynsearch.study.origin import Origin
-from dynsearch.study.record import describe_plan, open_record
+from dynsearch.study.record import describe_plan, failure_of, open_record
 from dynsearch.study.results import read_results
 from tests.browser import chromium, needs_browser
 from tests.cli.runner import dynsearch
 from tests.search.toy import SPACE, ToyEvaluator, recipe, run
+from tests.warm import Warm
 
 ORIGIN = Origin(
     commands=["dynsearch study --dataset toy --name '<b>bold</b>'"],
@@ -34,6 +33,9 @@ def run_noted(path, **changes):
     folder, settings = StudyFolder(path), recipe(**changes)
     run(path, ToyEvaluator(fail_on={4}), notes=DashboardNotes(folder, settings.budget), **changes)
     study = open_record(folder)
+    for trial in study.get_trials(states=[TrialState.COMPLETE]):
+        lines = [json.dumps({"epoch": epoch, "loss": 2.0, "top1": epoch / 4}) for epoch in (1, 2)]
+        (folder.trial(trial.number) / "metrics.jsonl").write_text("\n".join(lines))
     note_study(study, settings, ORIGIN.add_to(folder))
     (folder.path / "report.html").write_text("first")
     show_frontier(study, folder, read_results(study, folder, solver="frontier"))
@@ -59,10 +61,7 @@ def served(studies, *names):
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [sys.executable, "-m", "dynsearch", "dashboard", *names, "--port", str(port)]
-    process = subprocess.Popen(
-        command, cwd=studies.parent, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    process = Warm(("dashboard", *names, "--port", port), cwd=studies.parent)
     try:
         yield f"http://127.0.0.1:{port}"
     finally:
@@ -122,12 +121,16 @@ def test_no_attribute_of_a_trial_stretches_its_page(toy_url):
 
 def test_the_study_has_its_frontier_and_its_report(toy_url, studies):
     study = detail(toy_url)
-    (plot,) = study["plotly_graph_objects"]
-    figure = json.loads(plot["graph_object"])
+    plots = {plot["id"]: json.loads(plot["graph_object"]) for plot in study["plotly_graph_objects"]}
+    figure = plots["frontier"]
     folder = StudyFolder(studies / "toy")
     points = read_results(open_record(folder), folder, solver="frontier").points
     assert figure["data"][0]["x"] == [point.calibration.cost for point in points]
     assert figure["layout"]["xaxis"]["title"]["text"].startswith("GFLOPs per video")
+    assert {line["name"] for line in plots["learning-curves"]["data"]} == {
+        f"trial {point.key}" for point in points
+    }
+    assert all(line["y"] == [25, 50] for line in plots["learning-curves"]["data"])
     (report,) = [item for item in study["artifacts"] if item["filename"] == "report.html"]
     (studies / "toy" / "report.html").unlink()
     (studies / "toy" / "report.html").write_text("written anew")
@@ -172,6 +175,39 @@ def test_a_failed_trial_says_why(toy_url):
     plan_id = next(item["value"] for item in failed["user_attrs"] if item["key"] == "plan_id").strip('"')
     assert failed["note"]["body"].startswith("Failed\\: ValueError\\: no such thing")
     assert plan_id in failed["note"]["body"]
+
+
+LONG = "no video at " + "/a/long/folder" * 12 + ": " + "what is wrong with it " * 9
+
+
+class FailsAtLength(ToyEvaluator):
+    def __call__(self, job, monitor):
+        if job.number == 0:
+            raise ValueError(LONG)
+        return super().__call__(job, monitor)
+
+
+@needs_browser
+def test_a_long_error_is_whole_in_the_note_and_stretches_no_page(tmp_path):
+    folder = StudyFolder(tmp_path / "studies" / "long")
+    notes = DashboardNotes(folder, 1.0)
+    run(folder.path, FailsAtLength(killed_on={1}), notes=notes, max_gflops=1.0, num_trials=2)
+    failed, cut_off = open_record(folder).trials[:2]
+    assert failure_of(failed) == f"ValueError: {' '.join(LONG.split())}"
+    assert cut_off.user_attrs["fault: its process died"].startswith("its process was killed")
+    command = f"dynsearch study --data-root {'/d' * 30} " + "--set training.epochs=3 " * 9
+    note_study(open_record(folder), recipe(), ORIGIN.model_copy(update={"commands": [command]}))
+    with served(folder.path.parent, "long") as url, chromium() as browser:
+        base = f"{url}/dashboard/studies/{detail(url)['trials'][0]['study_id']}"
+        for place, wait in (
+            (f"trials?numbers={failed.number}", "Failed: ValueError"),
+            ("note", "Started with"),
+        ):
+            page = browser.open(
+                f"{base}/{place}", width=1440, wait=f"document.body.innerText.includes('{wait}')"
+            )
+            assert page.run("document.documentElement.scrollWidth") <= 1460
+            assert "what is wrong with it" in page.text or place == "note"
 
 
 @needs_browser

@@ -19,7 +19,7 @@ COMMAND = (
 
 needs_mounts = pytest.mark.skipif(
     shutil.which("unshare") is None or subprocess.run([*FULL, "true"], capture_output=True).returncode != 0,
-    reason="needs the right to mount",
+    reason="needs the right to mount: sudo make test",
 )
 
 

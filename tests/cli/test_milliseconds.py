@@ -3,8 +3,12 @@
 import csv
 
 import numpy as np
+import optuna
 import pytest
+import yaml
 
+import dynsearch
+from dynsearch.errors import InputError, StudyError
 from dynsearch.export import Bundle
 from dynsearch.families import cost_table
 from dynsearch.plan import Plan
@@ -12,7 +16,7 @@ from dynsearch.scores import ExitScores
 from dynsearch.study.folder import StudyFolder
 from dynsearch.thresholds import ExitPolicy, evaluate_policy
 from dynsearch.timing.tables import _FOUND, TABLES
-from tests.cli.miniature_study import arguments, prepared
+from tests.cli.miniature_study import QUICK, arguments, prepared
 from tests.cli.runner import dynsearch_here
 from tests.timing.made import table
 
@@ -55,9 +59,9 @@ def rows(folder, name):
         return list(csv.DictReader(file))
 
 
-def truth(folder, row):
+def truth(folder, row, study="s"):
     """Of a row of the frontier: where its test videos stop, by its thresholds, and the plan."""
-    trial = StudyFolder(folder / "studies" / "s").trial(int(row["trial"]))
+    trial = StudyFolder(folder / "studies" / study).trial(int(row["trial"]))
     plan = Plan.load(trial / "plan.yaml")
     test = ExitScores.load(trial / "scores-test.npz")
     logits = test.logits_ENK - test.logits_ENK.max(axis=2, keepdims=True)
@@ -112,6 +116,86 @@ def test_a_finished_study_is_asked_in_another_measure(made):
     assert (folder / "studies" / "s" / "frontier-within.csv").is_file()
 
 
+def test_a_one_shot_study_is_seen_whole(made):
+    """Searched, shared, trained alone, reported and shown by milliseconds, with GFLOPs beside them."""
+    folder, _ = made
+    given = list(arguments("--name", "o", "--max-ms", "14", "--retrain", "1", "--set", "one_shot.shared=2"))
+    for gone in ("--strategy", "--max-gflops"):
+        del given[given.index(gone) : given.index(gone) + 2]
+    out = dynsearch_here(*given, cwd=folder).out
+    assert "under 14 ms" in out
+    study = StudyFolder(folder / "studies" / "o")
+    with (study.path / "frontier.csv").open() as file:
+        found = list(csv.DictReader(file))
+    assert "shared" in {row["weights"] for row in found}
+    for row in found:
+        plan, num_classes, share = truth(folder, row, "o")
+        assert float(row["test_ms"]) == pytest.approx(
+            share @ table(plan, **TIMES).cost_E(plan, num_classes), rel=1e-3
+        )
+        assert float(row["test_gflops"]) == pytest.approx(
+            share @ cost_table(plan, num_classes).cost_E, rel=1e-3
+        )
+    storage = f"sqlite:///{study.path}/study.db"
+    for name in ("o", "o/screening"):
+        record = optuna.load_study(study_name=name, storage=storage)
+        assert record.metric_names == ["top1", "ms"]
+        assert all(0 < trial.values[1] <= 14 * (1 + 1e-9) for trial in record.best_trials)
+    assert "ms per video" in (study.path / "report.html").read_text()
+    dynsearch_here("export", "o", "--output", "every", "--all-budgets", cwd=folder)
+    loaded, least = dynsearch.load(folder / "every"), min(float(row["calibration_ms"]) for row in found)
+    switched = loaded.at(max_ms=least * 1.001)
+    plan, num_classes = switched.bundle.plan, len(switched.bundle.class_names)
+    assert switched.network.cost_E == pytest.approx(table(plan, **TIMES).cost_E(plan, num_classes))
+    with pytest.raises(InputError, match="costs here are in ms"):
+        loaded.at(max_gflops=0.01)
+    given = [
+        "evaluate",
+        "every",
+        "--data-root",
+        "data",
+        "--json",
+        "--quiet",
+        "--max-ms",
+        least * 1.001,
+        "--max-ms",
+        14,
+    ]
+    points = dynsearch_here(*given, cwd=folder).json
+    cheap, dear = points if isinstance(points, list) else points["budgets"]
+    assert cheap["ms"] <= dear["ms"]
+
+
+def test_python_asks_the_same(made, tmp_path, monkeypatch):
+    """A study in milliseconds is gone on with, costed anew and exported; the command says the same."""
+    folder, _ = made
+    monkeypatch.chdir(folder)
+    words = dict(word.split("=") for word in QUICK[1::2])
+    settings = {"space": "space.yaml", "strategy": "retrain", "num_trials": 2}
+    settings |= {name: yaml.safe_load(value) for name, value in words.items()}
+    again = {"data_root": "data", "progress": False, "settings": settings, "name": "s"}
+    study = dynsearch.run_study("sthv2", 0.02, max_ms=14, **again)
+    assert study.to_pandas().equals(dynsearch.Study.open("s").to_pandas())
+    with pytest.raises(StudyError, match="max_ms"):
+        dynsearch.run_study("sthv2", 0.02, max_ms=13, **again)
+    assert study.best_under() == study.best_under(14) == study.best_under(max_ms=14)
+    for budgets in (
+        {"max_ms": 12, "max_gflops": 0.015},
+        {"max_gflops": 0.015},
+        {"max_ms": 12, "max_p95_ms": 13},
+    ):
+        typed = [word for name, value in budgets.items() for word in (f"--{name.replace('_', '-')}", value)]
+        said = dynsearch_here("frontier", "s", *typed, "--json", cwd=folder).json["point"]
+        point = study.best_under(**budgets)
+        name = point.measure.name
+        assert (point.key, point.calibration.cost) == (said["trial"], said[f"calibration_{name}"])
+        bundle = study.export(tmp_path / "-".join(budgets), **budgets)
+        assert (bundle.recipe.measure.name, bundle.recipe.budget) == (name, next(iter(budgets.values())))
+        assert bundle.promised().cost == point.test.cost
+    with pytest.raises(InputError, match="max_ms and budget are one"):
+        study.best_under(14, max_ms=14)
+
+
 @pytest.mark.reliability(
     "Numbers",
     "a budget of milliseconds below the fastest exit",
@@ -145,6 +229,27 @@ def test_a_bundle_brings_its_table_with_it(made, tmp_path, monkeypatch):
     )
     assert found["exit_costs"] == pytest.approx(table(plan, **TIMES).cost_E(plan, num_classes))
     assert found["ms"] == pytest.approx(np.dot(found["exit_share"], found["exit_costs"]))
+    latency, shares = found["latency"], np.cumsum(found["exit_share"])
+    by_table, promised = latency["rows"]["table"], latency["rows"]["promised"]
+    assert by_table["mean"] == pytest.approx(found["ms"]) == promised["mean"], (
+        "the same videos, the same exits"
+    )
+    for name, part in (("p50", 0.5), ("p95", 0.95), ("p99", 0.99)):
+        assert by_table[name] == found["exit_costs"][np.argmax(shares >= part - 1e-9)]
+    measured = latency["rows"]["measured"]
+    assert 0 < measured["p50"] <= measured["p95"] <= measured["p99"]
+    assert latency["num_videos"] == found["num_videos"]
+    assert latency["budgets"] == {"max_ms": 14, "max_gflops": 0.02}
+    given = ["evaluate", tmp_path / "net", "--data-root", "data", "--quiet"]
+    said = dynsearch_here(*given, cwd=folder).out
+    assert "1 thread" in said
+    assert "1 video at a time" in said
+    assert "promised, of the bundle's own test videos" in said
+    assert "asked for: max_ms=14, max_gflops=0.02" in said
+    assert "--budget or --max-ms" in dynsearch_here(*given, "--max-gflops", 1, cwd=folder, code=2).err
+    path = tmp_path / "net" / "promise.json"
+    path.write_text(path.read_text().replace('"exit_share"', '"exits"'))
+    assert "promise.json" in dynsearch_here(*given, cwd=folder, code=2).err
 
 
 def test_scores_are_calibrated_in_milliseconds_by_the_plan_beside_them(made, tmp_path):

@@ -3,16 +3,14 @@
 import pytest
 import yaml
 
-from tests.cli.miniature_study import SPACE, arguments, prepared, study
+from tests.cli.miniature_study import SPACE, arguments, studied
 from tests.cli.runner import dynsearch, dynsearch_here
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
-    """A folder with the data, a small search space, and a study of one trial called ``sthv2``."""
-    folder = prepared(tmp_path_factory.mktemp("work"))
-    study(folder, "--trials", "1")
-    return folder
+    """A folder with the data, a small search space, and a study called ``sthv2``."""
+    return studied(tmp_path_factory.mktemp("work"))
 
 
 @pytest.mark.parametrize(

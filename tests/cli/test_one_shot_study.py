@@ -7,6 +7,7 @@ import pytest
 import yaml
 
 from dynsearch.export.budgets import Budgets
+from dynsearch.training.made import facts_in
 from tests.cli.miniature_study import DATA, QUICK, SPACE, prepared
 from tests.cli.runner import dynsearch
 
@@ -58,6 +59,30 @@ def test_one_bundle_serves_every_budget(work):
     assert printed.splitlines()[-1].split()[0] == "40"
     error = dynsearch("predict", "net", *videos, "--max-gflops", "1e-6", cwd=work, code=2).err
     assert "max_gflops=1e-06 is below the cheapest point" in error
+
+
+def test_two_processes_train_the_network_and_score_its_orders(work):
+    """On the local engine; the same command again finds all of it there."""
+    arguments = (
+        "--workers-per-trial",
+        "2",
+        "--retrain",
+        "1",
+        "--name",
+        "two",
+        "--set",
+        "training.batch_size=3",
+    )
+    out = study(work, *arguments).out
+    assert "one-shot network for test_resnet, 4 frames of 48 px, linear heads: 2 epochs" in out
+    (network,) = (work / "studies/two/one-shot").glob("*/weights.safetensors")
+    trained = work / "studies/two/trials"
+    assert {facts_in(file)["processes"] for file in (network, *trained.glob("*/weights.safetensors"))} == {2}
+    assert len(list(network.parent.glob("grids/*/grid.json"))) == 2
+    with (work / "studies/two/frontier.csv").open() as file:
+        assert next(csv.DictReader(file))["weights"] in ("shared", "alone")
+    again = study(work, *arguments).out
+    assert "epochs" not in again
 
 
 def test_without_shared_plans_there_is_nothing_to_export_for_all(work):

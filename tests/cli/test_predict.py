@@ -1,8 +1,6 @@
 """``dynsearch predict``: files, folders, patterns, streams, annotated videos."""
 
 import json
-import subprocess
-import sys
 
 import av
 import pytest
@@ -13,6 +11,7 @@ from tests.cli.miniature import write_webm
 from tests.cli.runner import dynsearch_here as dynsearch
 from tests.export.bundles import CLASSES, toy_bundle
 from tests.plans import small_plan
+from tests.warm import Warm
 
 
 @pytest.fixture(scope="module")
@@ -88,15 +87,14 @@ def test_the_reader_can_be_chosen_for_files(work):
 
 
 def test_a_stream_through_standard_input(work):
-    command = [
-        sys.executable, "-m", "dynsearch", "predict", "net", "-", "--stream", "--window", "0.5", "--json",
-    ]  # fmt: skip
+    command = ("predict", "net", "-", "--stream", "--window", "0.5", "--json")
     with (work / "clips" / "a.webm").open("rb") as video:
-        done = subprocess.run(command, stdin=video, capture_output=True, text=True, cwd=work, check=True)
-    answers = [json.loads(line) for line in done.stdout.splitlines()]
+        process = Warm(command, cwd=work, stdin=video)
+    out, told = process.communicate()
+    answers = [json.loads(line) for line in out.splitlines()]
     assert [answer["start"] for answer in answers[:2]] == [0, 0.5]  # 16 frames, 12 a second
     assert all(answer["label"] in CLASSES and answer["decided"] >= answer["start"] for answer in answers)
-    assert done.stderr == ""
+    assert (process.returncode, told) == (0, "")
 
 
 def test_another_order_says_that_it_waits_for_the_window(work):

@@ -25,8 +25,6 @@ from tests.cli.runner import dynsearch_here
 from tests.plans import small_plan
 from tests.search.toy import SPACE, InlineEngine, Silent, ToyEvaluator, recipe_and_run, run
 
-needs_postgres = pytest.mark.skipif(postgres.programs() is None, reason="PostgreSQL is not installed")
-
 
 def study_in(path, trials=1, **changes):
     run(path, engine=InlineEngine, num_trials=trials, **{"max_gflops": 1} | changes)
@@ -114,7 +112,7 @@ def test_a_copy_is_removed_without_the_record_it_has_no_right_to(tmp_path):
 
 
 @pytest.mark.postgres
-@needs_postgres
+@postgres.needed
 def test_a_record_on_a_server_is_renamed_and_removed_with_its_folder(tmp_path, monkeypatch):
     with postgres.server() as full:
         monkeypatch.setenv("PGPASSWORD", "overwritten")
@@ -181,7 +179,7 @@ def run_toy(tmp_path, monkeypatch):
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(SPACE.model_dump(mode="json")))
 
     def run_once(engine=InlineEngine, anew=False, **changes):
-        monkeypatch.setitem(ENGINES, "local", lambda *_: engine(ToyEvaluator()))
+        monkeypatch.setitem(ENGINES, "local", lambda *_, **__: engine(ToyEvaluator()))
         chosen, how = recipe_and_run(
             space=str(tmp_path / "space.yaml"), strategy="retrain", num_trials=2, dataset="motions",
             **{"storage": "journal"} | changes,
@@ -263,6 +261,9 @@ def test_interrupted_while_starting(tmp_path):
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # A shell in the background has it ignored.
     )
     while not any(b"forkserver" in command_line for command_line in command_lines(process.pid)):
         assert process.poll() is None

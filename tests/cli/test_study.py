@@ -3,24 +3,21 @@
 import csv
 import os
 import signal
-import subprocess
-import sys
 import time
 
 import pytest
 import yaml
 
 from dynsearch.scores import ExitScores
-from tests.cli.miniature_study import arguments, prepared, study
+from tests.cli.miniature_study import arguments, studied, study
 from tests.cli.runner import dynsearch
+from tests.warm import Warm
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A folder with the data, a small search space, and a finished study called ``sthv2``."""
-    folder = prepared(tmp_path_factory.mktemp("work"))
-    study(folder)
-    return folder
+    return studied(tmp_path_factory.mktemp("work"))
 
 
 def rows(path):
@@ -89,10 +86,7 @@ def test_frontier_draws_a_vector_picture(work):
 )
 def test_ended_while_training_the_study_goes_on(work, number):
     name = f"ended-{number}"
-    command = [sys.executable, "-m", "dynsearch", *arguments("--name", name)]
-    process = subprocess.Popen(
-        command, cwd=work, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+    process = Warm(arguments("--name", name), cwd=work, start_new_session=True)
     state = work / "studies" / name / "trials/1/training-state.safetensors"
     limit = time.monotonic() + 120
     while not state.exists():

@@ -1,8 +1,6 @@
 """The same study started twice at once with the real command: both work on it, and no plan is trained twice."""
 
 import json
-import subprocess
-import sys
 
 import pytest
 import yaml
@@ -11,6 +9,7 @@ from tests.cli.miniature import write_sthv2
 from tests.cli.miniature_study import SPACE
 from tests.cli.runner import dynsearch
 from tests.cli.test_preemption import STUDY
+from tests.warm import Warm
 
 COMMAND = (*STUDY, "--strategy", "retrain", "--trials", 2, "--set", "training.epochs=1")
 
@@ -23,11 +22,7 @@ COMMAND = (*STUDY, "--strategy", "retrain", "--trials", 2, "--set", "training.ep
 def test_both_work_on_it_and_other_settings_are_refused(tmp_path):
     write_sthv2(tmp_path / "data")
     (tmp_path / "space.yaml").write_text(yaml.safe_dump(SPACE))
-    command = [sys.executable, "-m", "dynsearch", *map(str, COMMAND)]
-    started = [
-        subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
+    started = [Warm(COMMAND, cwd=tmp_path) for _ in range(2)]
     told = [process.communicate() for process in started]
     assert [process.returncode for process in started] == [0, 0], told
     folder = tmp_path / "studies" / "sthv2"

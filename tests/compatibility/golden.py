@@ -11,8 +11,8 @@ import json
 import os
 import random
 import shutil
-import subprocess
 import sys
+import unittest.mock
 from pathlib import Path
 
 import yaml
@@ -23,6 +23,8 @@ from dynsearch.plan import Plan
 from dynsearch.space import SearchSpace
 from tests.cli.miniature import write_sthv2
 from tests.cli.miniature_study import DATA, QUICK, SPACE
+from tests.cli.runner import dynsearch as run_command
+from tests.own_folders import use_own_folders
 
 HERE = Path(__file__).parent / "files"
 NUM_CLASSES = 174
@@ -50,9 +52,29 @@ STUDIES = {
         "--set",
         "training.epochs=1",
     ),
-    "one-shot": ("--space", "space.yaml", "--retrain", "2", "--set", "one_shot.shared=0"),
+    "one-shot": (
+        "--space",
+        "space.yaml",
+        "--retrain",
+        "2",
+        "--set",
+        "one_shot={shared: 0, finish_epochs: null}",
+    ),
 }
 """The miniature studies: what each is run with, besides the data set and quick training."""
+THREE = ["sequential", "paper", "bisection"]
+SPACES_THEN = {
+    "motions": {
+        "frame_orders": THREE,
+        "frames": [{"num_frames": 8, "num_sets": 4}, {"num_frames": 8, "num_sets": 8}],
+    },
+    "own-videos": {"frame_orders": THREE},
+    "sthv2": {
+        "frame_orders": ["sequential", "paper", "strided", "bisection"],
+        "backbones": ["resnet18", "resnet34", "resnet50"],
+    },
+}
+"""What spaces had that have less now; none had other heads."""
 AS_THEN = ("--set", "thresholds.options={smoothing: 0}")
 """What fits the few calibration videos as they are, as 0.1.0 did."""
 RESUMED = ("--strategy", "retrain", "--space", "space.yaml", "--set", "training.epochs=1")
@@ -88,7 +110,7 @@ def shipped_plans():
     }
     for name in resources.names("search_spaces"):
         values = yaml.safe_load(resources.find("search_spaces", name).read_text())
-        space = SearchSpace.model_validate(values | {"heads": ["linear"]})  # They had no others then.
+        space = SearchSpace.model_validate(values | {"heads": ["linear"]} | SPACES_THEN.get(name, {}))
         plans |= {f"{name}, cheapest {i}": plan for i, plan in enumerate(space.cheapest_plans()) if i < 12}
         plans |= {f"{name}, drawn {i}": space.sample(Draws(i)) for i in range(12)}
     return plans
@@ -103,14 +125,8 @@ def prepare(folder):
 
 def run(*arguments, cwd):
     """Run the real command with one thread."""
-    command = [sys.executable, "-m", "dynsearch.cli", *map(str, arguments)]
-    paths = os.pathsep.join(
-        filter(None, (str(Path(dynsearch.__file__).parents[1]), os.environ.get("PYTHONPATH")))
-    )
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": paths}
-    done = subprocess.run(command, cwd=cwd, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    with unittest.mock.patch.dict(os.environ, OMP_NUM_THREADS="1"):
+        return run_command(*arguments, cwd=cwd).out
 
 
 def run_study(name, cwd):
@@ -168,4 +184,5 @@ def keep(source, target, names):
 
 
 if __name__ == "__main__":
+    use_own_folders()
     write(Path(sys.argv[1]))

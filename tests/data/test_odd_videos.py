@@ -1,5 +1,6 @@
 """Videos of every odd kind, made here: read exactly, or refused with a message. Frames carry their index as bars."""
 
+import av
 import numpy as np
 import pytest
 
@@ -7,8 +8,6 @@ from dynsearch.data import num_frames, read_frames
 from dynsearch.errors import VideoError
 from tests.data import barcode
 from tests.data.videos import encode
-
-av = pytest.importorskip("av")
 
 
 def frames(count, **size):

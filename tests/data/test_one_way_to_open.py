@@ -1,5 +1,6 @@
 """One file, four ways to read it: decord, PyAV, as a stream, by exported graphs' run.py. Frames carry their index."""
 
+import av
 import numpy as np
 import pytest
 
@@ -9,8 +10,6 @@ from dynsearch.errors import VideoError
 from dynsearch.export.graphs.write import runner_source
 from tests.data import barcode
 from tests.data.test_odd_videos import with_rotation
-
-av = pytest.importorskip("av")
 
 COUNT = 24
 COVER = (1, "mjpeg", "yuvj420p")

@@ -17,7 +17,16 @@ _BLOCK = re.compile(r"^```(\w+)(?: (\S+))?\n(.*?)^```$", re.DOTALL | re.MULTILIN
 MINIATURE = (
     (
         ("dynsearch", "study", "--dataset"),
-        ("--trials", "2", "--retrain", "2", "--set", "training.epochs=2"),
+        (
+            "--trials",
+            "2",
+            "--retrain",
+            "1",
+            "--set",
+            "training.epochs=1",
+            "--set",
+            "one_shot.finish_epochs=1",
+        ),
     ),
     (
         ("dynsearch", "study", "--recipe", "my-recipe.yaml", "--data-root", "my-videos", "--dataset"),

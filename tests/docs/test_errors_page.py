@@ -1,6 +1,7 @@
 """The page of error messages, and the form that every message keeps."""
 
 import ast
+from functools import cache
 
 import pytest
 
@@ -8,7 +9,11 @@ from tests.docs.errors_page import BAD_USAGE, OURS, PAGE, PASSED, ROOT, messages
 
 UNSEEN = {"AttributeError", "SystemExit", "Exit", "ArtifactNotFound", "from_exception_data", "same_kind"}
 FILES = sorted((ROOT / "dynsearch").rglob("*.py"))
-ALL = [(path.name, *message) for path in FILES for message in messages_in(path)]
+
+
+@cache
+def messages():
+    return [(path.name, *message) for path in FILES for message in messages_in(path)]
 
 
 def test_the_page_is_what_the_source_says():
@@ -33,15 +38,17 @@ def test_nothing_is_raised_that_the_page_leaves_out():
 
 
 def test_there_are_many():
-    assert len(ALL) > 150
+    assert len(messages()) > 150
 
 
 @pytest.mark.parametrize(
     "vague", ["invalid", "illegal", "something went wrong", "failed to", "oops", "error:"]
 )
 def test_no_message_is_vague(vague):
-    assert [text for _, _, text, _ in ALL if vague in text.lower()] == []
+    assert [text for _, _, text, _ in messages() if vague in text.lower()] == []
 
 
 def test_hints_are_sentences_that_say_what_to_do():
-    assert [hint for _, _, _, hint in ALL if hint and hint[0].islower() and not hint.startswith("{")] == []
+    assert [
+        hint for _, _, _, hint in messages() if hint and hint[0].islower() and not hint.startswith("{")
+    ] == []

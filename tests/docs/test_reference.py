@@ -12,7 +12,7 @@ from tests.docs.guide import DOCS
 
 @pytest.mark.slow
 def test_every_public_name_has_its_place_with_its_docstring(tmp_path):
-    pytest.importorskip("pdoc", reason="needs the extra 'docs'")
+    pytest.importorskip("pdoc", reason="needs pdoc: make install")
     command = [sys.executable, str(DOCS / "reference.py"), str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr

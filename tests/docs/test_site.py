@@ -22,7 +22,7 @@ def test_every_field_has_a_meaning():
 
 @pytest.fixture(scope="module")
 def site():
-    pytest.importorskip("markdown2", reason="needs the extra 'docs'")
+    pytest.importorskip("markdown2", reason="needs markdown2: make install")
     spec = importlib.util.spec_from_file_location("site_of_docs", DOCS / "site.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module

@@ -65,8 +65,8 @@ def test_the_steps_one_after_the_other_are_the_network(name):
 
 @pytest.fixture(scope="module")
 def onnx_bundle(tmp_path_factory):
-    pytest.importorskip("onnxscript", reason="needs the extra 'onnx'")
-    pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+    pytest.importorskip("onnxscript", reason="needs onnxscript: make install")
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime: make install")
     bundle = toy_bundle(tmp_path_factory.mktemp("onnx") / "net", PLANS["paper's order"])
     write_graphs(bundle, bundle.folder / "onnx", "onnx")
     return bundle
@@ -80,8 +80,8 @@ def test_onnx_gives_our_answers_and_stops_where_we_stop(onnx_bundle):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [*list(PLANS)[1:5], "compressed"])
 def test_onnx_of_every_kind_of_plan(tmp_path, name):
-    pytest.importorskip("onnxscript", reason="needs the extra 'onnx'")
-    pytest.importorskip("onnxruntime", reason="needs the extra 'onnx'")
+    pytest.importorskip("onnxscript", reason="needs onnxscript: make install")
+    pytest.importorskip("onnxruntime", reason="needs onnxruntime: make install")
     bundle = toy_bundle(tmp_path / "net", PLANS[name])
     write_graphs(bundle, tmp_path / "graphs", "onnx")
     assert_same_answers(bundle, tmp_path / "graphs")

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from tests.cli.miniature_study import arguments, prepared, study
+from tests.cli.miniature_study import arguments, prepared, studied
 from tests.cli.runner import dynsearch
 
 ROOT = ("--data-root", "data")
@@ -17,8 +17,7 @@ EPOCHS = ("--epochs", "1")
 @pytest.fixture(scope="module")
 def work(tmp_path_factory):
     """A folder with a finished study and a bundle of it, ``net``."""
-    folder = prepared(tmp_path_factory.mktemp("work"))
-    study(folder)
+    folder = studied(tmp_path_factory.mktemp("work"))
     dynsearch("export", "sthv2", "--output", "net", *ROOT, cwd=folder)
     return folder
 

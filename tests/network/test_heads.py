@@ -57,6 +57,19 @@ def test_slots_are_a_layer_on_all_positions_in_time_of_which_those_not_seen_are_
     torch.testing.assert_close(fed_otherwise, expected)
 
 
+@pytest.mark.parametrize("kind", ["linear", "mlp", "slots"])
+def test_a_head_after_each_number_of_frames_is_the_head_of_these_frames(kind):
+    head = build_head(kind, 6, 5, 0.5, 8).double().eval()
+    nn.init.normal_(head.linear.weight)
+    frames, times = torch.randn(3, 6, 6, dtype=torch.float64), (5, 0, 7, 2, 1, 6)
+    for frame_counts in ([1, 2, 4, 6], [3], [6, 3]):
+        one_by_one = [
+            head(frames[:, :n], times[:n]) if kind == "slots" else head(frames[:, :n].mean(dim=1))
+            for n in frame_counts
+        ]
+        torch.testing.assert_close(head.after_each(frames, times, frame_counts), torch.stack(one_by_one))
+
+
 @pytest.mark.parametrize("waits", [False, True])
 def test_the_order_of_frames_teaches_the_backbone_unless_the_head_waits_to_be_fitted(waits):
     head, frames = build_head("slots", 6, 5, 0.0, 4), torch.randn(2, 4, 6, requires_grad=True)

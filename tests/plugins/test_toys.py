@@ -74,7 +74,7 @@ def test_all_five_decide_what_the_study_finds(work):
 @pytest.mark.cluster
 @pytest.mark.slow
 def test_the_processes_of_a_ray_cluster_import_the_five_files_too(work):
-    pytest.importorskip("ray")
+    pytest.importorskip("ray", reason="needs ray: make install")
     dynsearch(
         "study",
         "--recipe",

@@ -66,12 +66,14 @@ def test_errors_are_those_of_resampled_groups():
 def test_intervals_cover_the_truth_of_new_people(count, videos, unequal):
     truth = evaluate_policy(POLICY, people(np.random.default_rng(9), 20_000, 12, 0.7))
     rng, draws = np.random.default_rng(count), 250
-    hits = np.zeros(4)
+    hits = np.zeros(5)
     for _ in range(draws):
         scores = people(rng, count, videos, 0.7, unequal=unequal)
         point = evaluate_policy(POLICY, scores)
         top1 = share_interval(point.top1, point.num_videos, point.spread)
         by_video = top1_interval(point.top1, point.num_videos, num_resamples=500)
+        right_N = scores.correct()[POLICY.first_exit(scores.confidence()), range(scores.num_videos)]
+        won = bootstrap_difference(right_N, scores.correct()[-1], scores.groups)
         cost = cost_interval(point.exit_share, scores.cost_E, point.num_videos, point.spread)
         chance = chance_of_exceeding(point, scores, truth.cost)
         hits += (
@@ -79,9 +81,10 @@ def test_intervals_cover_the_truth_of_new_people(count, videos, unequal):
             by_video.low <= truth.top1 <= by_video.high,
             cost.low <= truth.cost <= cost.high,
             chance > 0.1,
+            won.low <= -truth.loss <= won.high,
         )
     hits /= draws
-    assert min(hits[0], hits[2]) > 0.95 - 3 * np.sqrt(0.95 * 0.05 / draws)
+    assert min(hits[0], hits[2], hits[4]) > 0.95 - 3 * np.sqrt(0.95 * 0.05 / draws)
     assert hits[3] > 0.9 - 3 * np.sqrt(0.09 / draws)
     assert hits[1] < 0.85
 
@@ -134,9 +137,35 @@ def test_a_paired_difference_counts_groups():
     b_N = of_N > 1  # two people are never recognised by b
     low, high = bootstrap_difference(a_N, b_N, Groups(of_N.astype(str)))
     spread = Spread.of(Groups(of_N.astype(str)), b_N.astype(int), np.array([1.0, 0.0]))
-    assert (low + high) / 2 == pytest.approx(0.2)
-    assert high - low == pytest.approx(2 * spread.times(0.95) * spread.cost)
+    assert low == pytest.approx(0.2 - spread.times(0.95) * spread.cost)
+    assert high == pytest.approx(
+        0.2 + 1.5 * spread.times(0.95) * spread.cost
+    )  # others may differ as these two
+    assert bootstrap_difference(b_N, a_N, Groups(of_N.astype(str))) == pytest.approx((-high, -low))
     assert high - low > 3 * np.ptp(bootstrap_difference(a_N, b_N))
+
+
+@pytest.mark.parametrize(("count", "effects"), [(8, "own"), (30, "own"), (30, "few")])
+def test_a_paired_difference_covers_the_truth_where_few_people_make_it(count, effects):
+    """Effects of their own at each exit, or a tenth of the people who are hardly recognised."""
+    rng, hits, draws = np.random.default_rng(count), 0, 400
+
+    def right(of_N):
+        own = rng.normal(size=(2, of_N[-1] + 1)) * 0.6
+        own = own if effects == "own" else np.tile(np.where(own[0] < -0.77, -2.5, 0.3), (2, 1))
+        skill = np.array([[0.8], [1.6]]) + own[:, of_N] + rng.normal(size=len(of_N))
+        margin_2N = skill + 0.7 * rng.normal(size=(2, len(of_N)))
+        return np.where(margin_2N[0] + 0.5 * rng.normal(size=len(of_N)) > 1.4, *(margin_2N > 0)), margin_2N[
+            1
+        ] > 0
+
+    early_N, full_N = right(np.repeat(np.arange(40_000), 5))
+    truth = early_N.mean() - full_N.mean()
+    of_N = np.repeat(np.arange(count), 20)
+    for _ in range(draws):
+        low, high = bootstrap_difference(*right(of_N), Groups(of_N.astype(str)))
+        hits += low <= truth <= high
+    assert hits / draws > 0.95 - 2 * np.sqrt(0.95 * 0.05 / draws)
 
 
 def test_files_carry_groups(tmp_path):

@@ -1,6 +1,7 @@
 import sys
 
 import numpy as np
+import pandas
 import pytest
 
 from dynsearch.calibration import calibrate
@@ -47,8 +48,7 @@ def test_more_than_nine_exits_keep_their_order(tmp_path):
 
 
 def test_parquet_reads_the_same(tmp_path):
-    pandas = pytest.importorskip("pandas")
-    pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow", reason="needs pyarrow: make install")
     path = tmp_path / "s.parquet"
     pandas.read_csv(written(tmp_path, TABLE.replace("True", "1"))).to_parquet(path)
     scores = load_scores(path, [1, 2])
@@ -69,7 +69,7 @@ def test_parquet_without_pyarrow_says_what_to_install(tmp_path, monkeypatch):
 
 
 def test_a_damaged_parquet_file_is_named_in_one_line(tmp_path):
-    pytest.importorskip("pyarrow")
+    pytest.importorskip("pyarrow", reason="needs pyarrow: make install")
     path = tmp_path / "s.parquet"
     path.write_bytes(b"PAR1 and no more")
     with pytest.raises(ScoresError, match=r"s\.parquet: can't be read as a table") as caught:
@@ -147,8 +147,8 @@ def test_names_stay_as_they_are_written(tmp_path, suffix):
     elif suffix == ".npz":
         np.savez(path, confidence=[columns["confidence_0"]], gmacs=[1.0], video_ids=NAMES)
     else:
-        pytest.importorskip("pyarrow")
-        pytest.importorskip("pandas").DataFrame(columns).to_parquet(path)
+        pytest.importorskip("pyarrow", reason="needs pyarrow: make install")
+        pandas.DataFrame(columns).to_parquet(path)
     scores = load_scores(path, None if suffix == ".npz" else [1])
     assert scores.video_ids_N.tolist() == list(NAMES)
     if suffix != ".npz":
@@ -157,7 +157,7 @@ def test_names_stay_as_they_are_written(tmp_path, suffix):
 
 @pytest.mark.parametrize("ids", [(7, 8), (7, None)])
 def test_numbers_in_parquet_are_names_as_they_are_stored(tmp_path, ids):
-    pyarrow = pytest.importorskip("pyarrow")
+    pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow: make install")
     from pyarrow import parquet
 
     table = {
@@ -241,7 +241,7 @@ def test_gaps_in_arrays_are_named_and_those_of_a_single_exit_are_said():
     result = calibrate(ExitScores(confidence_EN=confidence, **given), confidence="given")
     assert (
         "1 confidences are not given (blank or NaN), the first at exit 2 for the video at position 1"
-        in result.notes[0]
+        in result.notes[1]
     )
 
 

@@ -13,7 +13,6 @@ from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import plan_of
 from dynsearch.study.results import read_results
 from dynsearch.training import TrainingConfig
-from tests.search.engines.test_local import start_driver
 from tests.search.toy import (
     NUM_CLASSES,
     SPACE,
@@ -25,6 +24,7 @@ from tests.search.toy import (
     toy_top1,
 )
 from tests.training.fakes import ArraySource
+from tests.warm import Warm
 
 ASHA = {"pruner": "asha", "training": {"epochs": 9}, "num_trials": 12, "max_gflops": 1}
 TOY = ToyEvaluator(rungs=(1, 3))
@@ -98,13 +98,13 @@ def test_killed_at_any_moment_the_study_decides_the_same(tmp_path):
     expected = summary(run(tmp_path / "undisturbed", TOY, **ASHA)[0])
     moments = random.Random(2)
     for _ in range(3):
-        driver = start_driver(tmp_path / "s", TOY, **ASHA)
+        driver = Warm.calls(run, tmp_path / "s", TOY, **ASHA)
         seen = len(evaluations(tmp_path / "s"))
-        while len(evaluations(tmp_path / "s")) < seen + 2 and driver.is_alive():
+        while len(evaluations(tmp_path / "s")) < seen + 2 and driver.poll() is None:
             time.sleep(0.005)
         time.sleep(moments.uniform(0, 0.2))
         driver.kill()
-        driver.join()
+        driver.wait()
     assert summary(run(tmp_path / "s", TOY, **ASHA)[0]) == expected
 
 

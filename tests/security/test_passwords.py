@@ -30,7 +30,7 @@ def command_lines():
 
 
 @pytest.mark.postgres
-@pytest.mark.skipif(postgres.programs() is None, reason="PostgreSQL is not installed")
+@postgres.needed
 @pytest.mark.reliability(
     "Security", "a password in --storage",
     happens="goes to the database only: not to files, messages, the record, reports or the list of processes",

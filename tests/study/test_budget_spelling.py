@@ -1,10 +1,9 @@
 """A budget that is spelled by another measure than the shipped one, in recipes."""
 
 import pytest
-from click import UsageError
 
 from dynsearch.cli.options import under
-from dynsearch.errors import RecipeError
+from dynsearch.errors import InputError, RecipeError
 from dynsearch.measures import COST_MEASURES, CostMeasure
 from dynsearch.study.recipe_file import load_recipe, split_settings
 
@@ -79,5 +78,5 @@ def test_what_is_asked_of_a_study_says_the_measure(joules):
     assert asked(measure="ms") == (None, ("ms", {}, "-ms"))
     assert asked(measure="ms", any_budget=4.0) == (4, ("ms", {}, "-ms"))
     for wrong in ({"device": "cpu"}, {"accept": True}, {"max_ms": 2.0, "any_budget": 1.0, "measure": "ms"}):
-        with pytest.raises(UsageError):
+        with pytest.raises(InputError):
             asked(**wrong)

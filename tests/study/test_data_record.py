@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -187,3 +188,30 @@ def test_what_is_said_of_trials_on_other_videos():
     assert left_out_text({3: "x gone", 5: "x gone", 4: "y"}) == (
         "trials 3, 5 on other videos (x gone); trial 4 on other videos (y)"
     )
+
+
+def test_where_folds_are_asked_for_trials_are_measured_on_training_videos_too(tmp_path):
+    folder = StudyFolder(tmp_path / "s")
+    run(folder.path, engine=InlineEngine, num_trials=2, max_gflops=1, calibration="folds", strategy="retrain")
+    (folder.path / "data.json").write_text(json.dumps(toy_data().to_dict()))
+    for number in (0, 1):
+        path = folder.trial(number) / "scores-calibration.npz"
+        own = ExitScores.load(path)
+        fitted = own.select(range(19))  # of 20: one could not be read
+        names, labels = [f"train{n}" for n in range(19)], np.arange(19) % 4
+        both = zip(
+            (own.video_ids_N, own.labels_N, own.logits_ENK), (names, labels, fitted.logits_ENK), strict=True
+        )
+        ids_N, labels_N, logits_ENK = (np.concatenate(two, axis=int(np.ndim(two[0]) == 3)) for two in both)
+        replace(own, video_ids_N=ids_N, labels_N=labels_N, logits_ENK=logits_ENK).save(path)
+    results = read_results(open_record(folder), folder, solver="frontier")
+    assert (sorted(results.plans), results.left_out) == ([0, 1], {})
+    assert results.points[-1].calibration.num_videos == own.num_videos + 19
+    assert keep_data(folder, toy_data(), in_use=True) is None
+    (folder.path / "data.json").unlink()
+    assert "held to those of today" in keep_data(folder, toy_data(), in_use=True)
+    folder.study_file.write_text(
+        folder.study_file.read_text().replace("calibration: folds", "calibration: split")
+    )
+    with pytest.raises(StudyError, match="19 videos new in calibration|moved from train to calibration"):
+        read_results(open_record(folder), folder, solver="frontier")

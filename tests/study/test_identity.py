@@ -226,7 +226,10 @@ def test_a_sqlite_storage_is_a_file(given):
     happens="`frontier` shows it, `report --output` writes elsewhere",
     sees="`frontier.csv: can't write: Permission denied`",
 )
-def test_a_read_only_study_is_shown(open_folder, kind):
+def test_a_read_only_study_is_shown(open_folder, kind, monkeypatch):
+    monkeypatch.setenv(
+        "DYNSEARCH_HOME", str(open_folder / "home")
+    )  # The user's tables of times nobody may read.
     folder = study_in(open_folder / "first", storage="journal" if kind == "journal" else None)
     with contextlib.closing(sqlite3.connect(folder.path / "study.db")) as connection:
         if kind == "wal":

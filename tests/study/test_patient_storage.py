@@ -16,7 +16,7 @@ from tests.search.toy import InlineEngine, ToyEvaluator, run, summary
 
 pytestmark = [
     pytest.mark.postgres,
-    pytest.mark.skipif(postgres.programs() is None, reason="PostgreSQL is not installed"),
+    postgres.needed,
 ]
 
 

@@ -17,8 +17,7 @@ from dynsearch.study.record import finished, open_record, plan_of
 from dynsearch.study.storage_address import without_password
 from tests import postgres
 from tests.search.toy import InlineEngine, ToyEvaluator, evaluated, run, summary
-
-needs_postgres = pytest.mark.skipif(postgres.programs() is None, reason="PostgreSQL is not installed")
+from tests.warm import Warm
 
 
 @pytest.fixture(scope="module")
@@ -30,7 +29,7 @@ def url():
 
 
 @pytest.fixture(
-    params=["sqlite", "journal", pytest.param("postgres", marks=[pytest.mark.postgres, needs_postgres])]
+    params=["sqlite", "journal", pytest.param("postgres", marks=[pytest.mark.postgres, postgres.needed])]
 )
 def storage(request, tmp_path):
     if request.param == "postgres":
@@ -38,10 +37,7 @@ def storage(request, tmp_path):
     return {"sqlite": None, "journal": "journal"}[request.param]
 
 
-def drive(path, storage, num_trials, password):
-    if password:  # The server that forks these processes may be older than it.
-        os.environ["PGPASSWORD"] = password
-
+def drive(path, storage, num_trials):
     @event.listens_for(Engine, "connect")
     def write_lazily(connection, _):
         if storage is None:  # SQLite: the same locks, without waiting for the disk 30 times a trial
@@ -52,14 +48,9 @@ def drive(path, storage, num_trials, password):
 
 @pytest.mark.slow
 def test_four_processes_on_one_study_lose_nothing_and_evaluate_nothing_twice(tmp_path, storage):
-    path, num_trials = tmp_path / f"shared-{os.getpid()}", 200
-    arguments = (path, storage, num_trials, os.environ.get("PGPASSWORD"))
-    drivers = [slot._CONTEXT.Process(target=drive, args=arguments) for _ in range(4)]
-    for driver in drivers:
-        driver.start()
-    for driver in drivers:
-        driver.join()
-    assert [driver.exitcode for driver in drivers] == [0] * 4
+    path, num_trials = tmp_path / f"shared-{os.getpid()}", 60
+    drivers = [Warm.calls(drive, path, storage, num_trials) for _ in range(4)]
+    assert [driver.wait() for driver in drivers] == [0] * 4
     trials = open_record(StudyFolder(path)).get_trials()
     done = [trial for trial in trials if trial.state == TrialState.COMPLETE]
     assert [trial.number for trial in trials] == list(range(len(trials)))
@@ -171,7 +162,7 @@ def test_a_recipe_neither_takes_nor_repeats_a_password(given):
 
 
 @pytest.mark.postgres
-@needs_postgres
+@postgres.needed
 @pytest.mark.reliability("Security", "a password in --storage")
 def test_a_password_is_in_no_file_and_in_no_message(tmp_path, url, monkeypatch):
     path = tmp_path / f"secret-{os.getpid()}"

@@ -1,4 +1,4 @@
-"""The promises are counted over 1,000 draws in ``benchmarks/promises.py``; here over fewer."""
+"""The promises are counted over up to 1,000 draws in ``benchmarks/promises.py``; here over fewer."""
 
 import json
 import math
@@ -31,18 +31,23 @@ MEASURED = json.loads((Path(__file__).parents[2] / "benchmarks/results/promises.
 @pytest.mark.parametrize(
     "row",
     [row for row in MEASURED["results"] if row["promise"].startswith(("risk", "frontier, safe"))],
-    ids=lambda row: f"{row['promise']}, {row['num_videos']}, {row.get('num_exits', 4)} exits",
+    ids=lambda row: f"{row['table']}, {row['num_videos']}, {row['promise']}",
 )
-def test_what_was_measured_over_1000_draws_is_within_delta(row):
-    assert row["draws"] == 1000
-    assert row["broken"] <= MEASURED["delta"] + 2 * math.sqrt(0.09 / 1000)
+def test_what_was_measured_over_many_draws_is_within_delta(row):
+    assert row["broken"] <= MEASURED["delta"] + 3 * math.sqrt(0.09 / row["draws"])
+
+
+def test_what_was_measured_is_no_dearer_than_rivals():
+    rows = [row for row in MEASURED["results"] if "risk_dearer" in row and row["broken"] <= MEASURED["delta"]]
+    assert len(rows) > 10
+    assert [row for row in rows if row["risk_dearer"] > 2 * row["risk_dearer_error"]] == []
 
 
 @pytest.mark.reliability(
     "Statistics",
     "a promised accuracy",
-    happens="breaks in at most delta of simulated calibration draws; at delta 10%, of 1,000 draws of 200, 1,000, "
-    "10,000 and 20,000 videos (`benchmarks/promises.py`) at most 4.8% broke it when it tested by betting",
+    happens="breaks in at most delta of simulated calibration draws; at delta 10%, of 60 to 1,000 draws of 200, 1,000 "
+    "and 20,000 videos (`benchmarks/promises.py`) at most 6.7% broke it",
 )
 @pytest.mark.parametrize(
     ("num_videos", "num_draws"),
@@ -141,7 +146,7 @@ def test_it_is_no_dearer_than_one_threshold_with_a_betting_bound():
     for _ in range(10):
         scores = drawn(rng, 1000)
         ours.append(risk(scores, max_drop=0.03, delta=0.1)[-1].evaluate(POOL).cost)
-        rival.append(one_threshold(scores, 0.03, 0.1).evaluate(POOL).cost)
+        rival.append(one_threshold(scores, 0.03).evaluate(POOL).cost)
     assert np.mean(ours) <= np.mean(rival)
 
 
@@ -172,3 +177,14 @@ def test_a_budget_for_everything_allows_everything():
 def test_impossible_promises_are_refused(options):
     with pytest.raises(InputError):
         risk(drawn(np.random.default_rng(0), 1000), **options)
+
+
+def test_with_two_exits_all_is_for_the_one_threshold():
+    """59 videos without harm show a rate of harm of at most 5% with chance 95%: none of it is for what is learned."""
+    rng = np.random.default_rng(0)
+    scores = ExitScores(
+        cost_E=[1.0, 5.0], confidence_EN=rng.random((2, 59)), correct_EN=np.ones((2, 59), dtype=bool)
+    )
+    assert risk(scores, max_drop=0.05, delta=0.05)[-1].cost == 1.0
+    with pytest.raises(InputError, match="at least 59 calibration videos"):
+        risk(scores.select(range(58)), max_drop=0.05, delta=0.05)

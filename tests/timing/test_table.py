@@ -3,13 +3,14 @@
 import json
 import random
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from dynsearch.errors import InputError
 from dynsearch.plan import ExitPlacement, Plan
-from dynsearch.timing.measure import stages_and_heads
+from dynsearch.timing.measure import held, stages_and_heads
 from dynsearch.timing.table import TimeTable, described
 from tests.timing.made import plan, table
 
@@ -87,6 +88,22 @@ def test_what_was_measured_is_taken_apart_again():
     found = stages_and_heads(by_stage, at_once, frames, parts)
     np.testing.assert_allclose(found["stages"], own_MF)
     np.testing.assert_allclose(found["heads"], [(a + slower, a + 1 + slower) for a in alone])
+
+
+def test_times_are_held_to_what_whole_passes_take():
+    """By the median of plans, one of them run while the machine was busy; sums are as much longer."""
+    plans = [plan(), plan("4x3"), plan("1x2 4x2")]
+    steps = [np.array(table().step_E(one, 2)) for one in plans]
+    runs = [
+        (one, SimpleNamespace(ms=[by * step, by * step, 9 * step]))
+        for one, by, step in zip(plans, (1.1, 3.0, 1.2), steps, strict=True)
+    ]
+    found = held(table(), runs)
+    assert found.whole_passes == pytest.approx([1.1, 3.0, 1.2])
+    for one, step in zip(plans, steps, strict=True):
+        assert found.step_E(one, 2) == pytest.approx(1.2 * step)
+    assert found.p95[2][2] == pytest.approx(1.2 * 20)
+    assert found.setup == table().setup
 
 
 def test_a_network_that_is_no_grid_has_the_steps_of_its_plan():

@@ -2,14 +2,17 @@
 
 import json
 import pickle
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from dynsearch.errors import InputError
 from dynsearch.families import build_network
+from dynsearch.plan import FrameOrder
 from dynsearch.timing.setup import Asked, Setup
 from dynsearch.timing.tables import _FOUND, TABLES, TableCosts
+from tests.cli.miniature import write_webm
 from tests.cli.runner import dynsearch_here
 from tests.plans import compressed_plan
 from tests.timing.made import plan, table
@@ -164,6 +167,56 @@ def test_the_command_measures_once_and_adds_up(measured, monkeypatch):
     dynsearch_here("cost", "--backbone", "test_resnet", "--batch", 0, "--measure", "ms", cwd=home, code=2)
     wrong = dynsearch_here("cost", "--backbone", "test_resnet", "--batch", 2, cwd=home, code=2)
     assert "add --measure ms" in wrong.err
+
+
+def test_reading_and_frames_as_they_come_are_stated_apart_and_kept(measured, monkeypatch):
+    home, done = measured
+    monkeypatch.setenv("DYNSEARCH_HOME", str(home))
+    write_webm(home / "one.webm", (1, 0), seed=0, frames=9)
+    asked = ["cost", "--backbone", "test_resnet", "--image-size", 32, "--num-frames", 3, "--measure", "ms"]
+    asked += ["--exits", "2x2 3x5", "--num-classes", 10, "--stream"]
+    given = [*asked, "--with-decoding", "one.webm"]
+    first = dynsearch_here(*given, "--json", cwd=home)
+    assert "reading 3 frames of each of 1 videos" in first.err
+    decoding, stream = first.json["decoding"], first.json["stream"]
+    assert (decoding["videos"], len(decoding["ms"])) == (1, 1)
+    assert 0 < decoding["ms"][0] <= decoding["p95"][0]
+    assert (len(stream["ms"]), len(stream["p95"]), stream["first_answer"]) == (3, 3, 2)
+    assert min(stream["ms"]) > 0
+    assert {key: first.json["table"][key] for key in ("stages", "heads")} == {
+        key: done.json["table"][key] for key in ("stages", "heads")
+    }, "the costs of plans are as they were"
+    again = dynsearch_here(*given, cwd=home)
+    assert not again.err, "nothing is measured twice"
+    assert f"Reading and decoding 3 frames, which is not in it: {decoding['ms'][0]:.4g} ms" in again.out
+    assert "The first answer is there with frame 2 of 3, " in again.out
+    assert f"{sum(stream['ms'][:2]):.4g} ms of work in all" in again.out
+    wrong = ["--with-decoding", "nothing.webm"]
+    assert "nothing.webm" in dynsearch_here(*asked, *wrong, cwd=home, code=2).err
+    named = dynsearch_here(
+        "cost", "--measure", "ms", "--with-decoding", "joint-resnet50", cwd=home, code=2
+    ).err
+    assert "--with-decoding took 'joint-resnet50'; a plan comes before it" in named
+    for more in (["--stream"], ["--with-decoding"]):
+        assert (
+            "add --measure ms"
+            in dynsearch_here("cost", "--backbone", "test_resnet", *more, cwd=home, code=2).err
+        )
+
+
+@pytest.mark.reliability(
+    "Numbers",
+    "time a frame of a stream, for a plan that needs whole clips, or for several videos at a time",
+    happens="is refused with exit code 2",
+    sees="the frame order, shift and family, or the options that do not fit",
+)
+def test_a_stream_that_can_not_be_is_refused(home, tmp_path):
+    table().save(home)
+    table(here=other(batch=2)).save(home)
+    replace(plan("2x2 4x3"), frame_order=FrameOrder.named("bisection", 4)).save(tmp_path / "plan.yaml")
+    asked = ["cost", "plan.yaml", "--measure", "ms", "--stream"]
+    assert "needs whole clips: of frame order bisection" in dynsearch_here(*asked, cwd=tmp_path, code=2).err
+    assert "one video" in dynsearch_here(*asked, "--batch", 2, cwd=tmp_path, code=2).err
 
 
 def test_other_families_are_measured_plan_by_plan(tmp_path, monkeypatch):

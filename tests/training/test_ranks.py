@@ -36,7 +36,11 @@ SPARE = {"used": (True, True), "left out": (False, False), "used by one": (True,
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory):
     """Folders that two processes have written."""
-    folder = tmp_path_factory.mktemp("pair")
+    return made_by_two(work, tmp_path_factory.mktemp("pair"))
+
+
+def made_by_two(work, folder):
+    """Let two processes call ``work`` with their ranks and the folder, and return the folder."""
     context = multiprocessing.get_context("spawn")
     processes = [context.Process(target=work, args=(rank, folder)) for rank in range(2)]
     for process in processes:
@@ -81,12 +85,19 @@ def wait_in_vain(done):
     with pytest.raises(TrainingError) as error:
         with joined_ranks(2.0) as ranks:
             del os.environ["DYNSEARCH_RANKS"]  # As if started by torchrun.
+            assert ranks.from_first(work_alone) == "made"
             ranks.gather(None)
     done.write_text(str(error.value))
 
 
+def work_alone():
+    time.sleep(4)
+    return "made"
+
+
 def be_silent(done):
-    with joined_ranks(2.0):
+    with joined_ranks(2.0) as ranks:
+        assert ranks.from_first(work_alone) == "made", "the first may take longer than another is waited for"
         while not done.exists():
             time.sleep(0.1)
         os._exit(0)

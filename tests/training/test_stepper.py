@@ -10,6 +10,7 @@ from dynsearch.families import build_network
 from dynsearch.network.losses import distilled_cross_entropies, linear_cross_entropies
 from dynsearch.study.recipe_file import load_recipe
 from dynsearch.training import TrainingConfig
+from dynsearch.training.device import amp_dtype
 from dynsearch.training.stepper import Stepper
 from tests.network.nets import lively_network, random_clips
 from tests.plans import small_plan
@@ -123,6 +124,21 @@ def test_bf16_comes_close(network, clips):
     b = stepped(network, (clips, LABELS)).state_dict()
     assert not torch.equal(a["heads.1.linear.weight"], b["heads.1.linear.weight"])
     torch.testing.assert_close(a["heads.1.linear.weight"], b["heads.1.linear.weight"], atol=0.1, rtol=0.1)
+
+
+@pytest.mark.parametrize(
+    ("computes", "dtype"),
+    [
+        ({}, None),
+        ({"avx512_bf16": True}, torch.bfloat16),
+        ({"amx_bf16": True, "avx512_bf16": False}, torch.bfloat16),
+    ],
+)
+def test_native_is_bf16_where_the_processor_computes_it(monkeypatch, computes, dtype):
+    """One that does not takes twelve times as long; both kinds of processors are not in one machine."""
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: computes)
+    assert amp_dtype("native", CPU) is dtype
+    assert amp_dtype("auto", CPU) is None
 
 
 def test_an_interrupted_average_ends_the_same(tmp_path):

@@ -272,7 +272,7 @@ def test_steps_are_torchs_nesterov_momentum():
     from dynsearch.study.recipe_file import load_recipe
     from dynsearch.training.stepper import Stepper
 
-    config = load_recipe("motions")[0].training
+    config = load_recipe("motions", settings=["training.amp=off"])[0].training
     assert config.nesterov
     torch.manual_seed(0)
     ours, reference = build_network(PLAN, 3), build_network(PLAN, 3)

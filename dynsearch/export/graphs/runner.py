@@ -153,7 +153,18 @@ def _open(path: pathlib.Path, threads: int) -> tuple[Callable[[dict[str, np.ndar
     options.intra_op_num_threads = threads
     wanted = [f"{name}ExecutionProvider" for name in ("Tensorrt", "CUDA", "OpenVINO", "CPU")]
     there = [name for name in wanted if name in onnxruntime.get_available_providers()]
-    session = onnxruntime.InferenceSession(str(path), options, providers=there)
+    try:
+        session = onnxruntime.InferenceSession(str(path), options, providers=there)
+        shapes = {
+            given.name: [n if isinstance(n, int) else 1 for n in given.shape]
+            for given in session.get_inputs()
+        }
+        session.run(None, {name: np.zeros(shape, np.float32) for name, shape in shapes.items()})
+    except Exception as error:  # providers' own are nothing more special
+        if there == wanted[-1:]:
+            raise
+        print(f"run.py: {there[0]} can't run {path.name}, which the CPU does: {error}"[:300], file=sys.stderr)
+        session = onnxruntime.InferenceSession(str(path), options, providers=wanted[-1:])
     used = {given.name for given in session.get_inputs()}
     taken = f"onnxruntime {session.get_providers()[0].removesuffix('ExecutionProvider')}"
     return lambda given: session.run(None, {name: x for name, x in given.items() if name in used}), taken

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 
@@ -118,12 +117,6 @@ def vectors_at(
             read = reader.read(backbone, state).unflatten(0, (-1, num_frames))
             vectors[depth] = reader.vectors(read)[:, : seen[depth]]
     return vectors
-
-
-def input_of(head: ExitHead, vectors_BTC: torch.Tensor, times: Sequence[int]) -> tuple[Any, ...]:
-    """Return what a head that reads vectors is called with at an exit that has seen the frames at ``times``."""
-    first_BTC = vectors_BTC[:, : len(times)]
-    return (first_BTC, times) if head.reads == "sequence" else (first_BTC.mean(dim=1),)
 
 
 def mean_of_first(read: torch.Tensor, num_frames: int) -> torch.Tensor:

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, cast
+from typing import cast
 
 import torch
 from torch import nn
 
 from dynsearch.errors import PlanError
-from dynsearch.families.grid.cells import Reader, input_of, read_cells, take_frames, vectors_at
+from dynsearch.families.grid.cells import Reader, read_cells, take_frames, vectors_at
 from dynsearch.network import ExitHead, PlannedNetwork
 from dynsearch.network.backbone.backbone import Backbone, check_branches
 from dynsearch.network.backbone.shift import attach_shifts
@@ -211,9 +211,9 @@ class FedNetwork(HeadedNetwork):
         """Return for each depth with heads the features of all frames, (B, T, C), in the order fed."""
         return self.network.frame_vectors(clips_BTCHW, *self._feed)
 
-    def head_input(self, exit_: int, vectors_BTC: torch.Tensor) -> tuple[Any, ...]:
-        """Return what a cell's head is called with, from its depth's vectors."""
-        return input_of(self.head(exit_), vectors_BTC, self._times[: self._frames[exit_][0]])
+    def times_seen(self, exit_: int) -> Sequence[int]:
+        """Return the positions in time of the frames that a cell has seen, in the order fed."""
+        return self._times[: self._frames[exit_][0]]
 
 
 def has_heads_of(plan: Plan, max_depth: int) -> bool:

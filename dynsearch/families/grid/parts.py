@@ -1,11 +1,12 @@
 """What a grid network is made of: a backbone in stages, its temporal shift, and heads that read some cells."""
 
-from typing import Any, cast
+from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import nn
 
-from dynsearch.families.grid.cells import Reader, input_of, take_frames
+from dynsearch.families.grid.cells import Reader, take_frames
 from dynsearch.network import ExitHead
 from dynsearch.network.backbone.backbone import Backbone, check_branches
 from dynsearch.network.backbone.shift import attach_shifts
@@ -63,10 +64,9 @@ class GridParts(MultiExitNetwork, HeadedNetwork):
         channels = self.backbone.stages[slot.depth - 1].layout.channels
         return build_head(slot.kind, channels, self.num_classes, self.dropout, plan.num_frames)
 
-    def head_input(self, exit_: int, vectors_BTC: torch.Tensor) -> tuple[Any, ...]:
-        """Return what an exit's head is called with, from the vectors of the frames that its depth sees."""
-        seen = self.plan.frames_seen(self.plan.exits.exits[exit_])
-        return input_of(self.head(exit_), vectors_BTC, self.frames_in_order[:seen])
+    def times_seen(self, exit_: int) -> Sequence[int]:
+        """Return the positions in time of the frames that an exit has seen, in the order fed."""
+        return self.frames_in_order[: self.plan.frames_seen(self.plan.exits.exits[exit_])]
 
     def frames(self, clips_BTCHW: torch.Tensor, start: int, stop: int) -> torch.Tensor:
         """Return the frames fed from position ``start`` up to ``stop``, as a batch (B x T', C, H, W)."""

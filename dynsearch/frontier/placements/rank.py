@@ -42,12 +42,14 @@ def rank_plans(
     num_plans: int,
     *,
     budget: float | None = None,
+    upper: bool = False,
 ) -> list[RankedPlan[Key]]:
     """Return at most ``num_plans`` different plans that together keep the most hypervolume, best first.
 
     Each next plan is the one that adds most to those before it (greedy, as good as 1 - 1/e of the best choice:
     Nemhauser et al., 1978); plans that add nothing are left out. ``searched`` has for each frame order (or other key)
-    its grid and what the search found on it. Costs above ``budget`` do not count; None counts all.
+    its grid and what the search found on it. Costs above ``budget`` do not count; None counts all. With ``upper`` only
+    the upper half counts of the budgets from the cheapest point on.
 
     Raises:
         InputError: There are no grids, or ``num_plans`` is below 1.
@@ -62,25 +64,25 @@ def rank_plans(
     cheapest = min(found[0].cost for _, found in searched.values())
     if not fits(cheapest, limit):
         raise next(iter(searched.values()))[1][0].chosen.measure.too_low(limit, cheapest)
+    worth = _Worth(limit, (cheapest + limit) / 2 if upper else 0.0)
     curves = {
         (key, placement): _curve(searched[key][0], placement, searched[key][1])
-        for key, placement in _candidates(searched, limit)
+        for key, placement in _candidates(searched, worth)
     }
-    return _greedy(curves, num_plans, limit)
+    return _greedy(curves, num_plans, worth)
 
 
 def _candidates(
-    searched: Mapping[Key, tuple[ScoreGrid, PlacementFrontier]], limit: float
+    searched: Mapping[Key, tuple[ScoreGrid, PlacementFrontier]], worth: "_Worth"
 ) -> list[tuple[Key, ExitPlacement]]:
     """Return the placements whose own points on their frontiers are worth most."""
     points: dict[tuple[Key, ExitPlacement], list[tuple[float, float]]] = {}
     for key, (_, found) in searched.items():
         for point in found:
-            if fits(point.cost, limit):
+            if fits(point.cost, worth.limit):
                 points.setdefault((key, point.placement), []).append((point.cost, point.top1))
     if len(points) <= _MOST_CANDIDATES:
         return list(points)
-    worth = _Worth(limit)
     chosen: list[tuple[Key, ExitPlacement]] = []
     kept: list[tuple[float, float]] = []
     while len(chosen) < _MOST_CANDIDATES:
@@ -91,9 +93,8 @@ def _candidates(
 
 
 def _greedy(
-    curves: Mapping[tuple[Key, ExitPlacement], Frontier], num_plans: int, limit: float
+    curves: Mapping[tuple[Key, ExitPlacement], Frontier], num_plans: int, worth: "_Worth"
 ) -> list[RankedPlan[Key]]:
-    worth = _Worth(limit)
     points = {candidate: [(p.cost, p.top1) for p in curve] for candidate, curve in curves.items()}
     total = worth.of([point for own in points.values() for point in own])
     ranked: list[RankedPlan[Key]] = []
@@ -111,13 +112,14 @@ def _greedy(
 
 @dataclass(frozen=True)
 class _Worth:
-    """Hypervolume of (cost, top-1) points up to a cost."""
+    """Hypervolume of (cost, top-1) points from one cost up to another."""
 
     limit: float
+    least: float
 
     def of(self, points: Sequence[tuple[float, float]]) -> float:
         costs, values = zip(*points, strict=True) if points else ((), ())
-        return hypervolume(costs, values, reference_cost=self.limit)
+        return hypervolume([max(cost, self.least) for cost in costs], values, reference_cost=self.limit)
 
 
 def _curve(grid: ScoreGrid, placement: ExitPlacement, found: PlacementFrontier) -> Frontier:

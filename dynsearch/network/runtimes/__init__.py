@@ -46,7 +46,7 @@ def runtime_for(
     if name == "onnx":
         from dynsearch.network.runtimes.onnx import OnnxSteps
 
-        steps = OnnxSteps(network, int8)
+        steps = OnnxSteps(network, int8, tell)
         return f"onnx ({'int8' if int8 else 'float32'}, {steps.provider})", steps
     if on_cpu:
         from dynsearch.network.runtimes.packed import packed

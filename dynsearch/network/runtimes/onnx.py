@@ -3,6 +3,7 @@
 import contextlib
 import io
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,8 @@ from dynsearch.network.multi_exit import MultiExitNetwork
 from dynsearch.network.runtimes.made import MadeSteps, Run, Tensors
 from dynsearch.network.step_module import StepModule, exported
 
-PROVIDERS = ("Tensorrt", "CUDA", "OpenVINO", "CPU")
+CPU, _SUFFIX = "CPU", "ExecutionProvider"
+PROVIDERS = ("Tensorrt", "CUDA", "OpenVINO", CPU)
 """What runs a graph where it is installed, the first first."""
 
 
@@ -35,6 +37,7 @@ class OnnxSteps(MadeSteps):
     Args:
         network: In eval mode.
         folder: Where graphs were written before; without, they are made of the network.
+        tell: Told which steps the provider can't run, which the CPU then does.
 
     Attributes:
         provider: What onnxruntime takes to run them, for instance ``CPU``.
@@ -43,18 +46,35 @@ class OnnxSteps(MadeSteps):
         InputError: onnxruntime, or what writes graphs for it, is not installed.
     """
 
-    def __init__(self, network: MultiExitNetwork, folder: Path | None = None) -> None:
+    def __init__(
+        self,
+        network: MultiExitNetwork,
+        folder: Path | None = None,
+        tell: Callable[[str], None] = lambda text: None,
+    ) -> None:
         check_onnx()
         super().__init__(network)
-        self._folder = folder
-        self.provider = _session(_nothing()).get_providers()[0].removesuffix("ExecutionProvider")
+        self._folder, self._tell = folder, tell
+        self.provider = _session(_nothing(), PROVIDERS).get_providers()[0].removesuffix(_SUFFIX)
 
     def make(self, step: StepModule, tensors: Tensors) -> Run:
         """Return the step as a session."""
         if self._folder is None:
-            session = _session(onnx_graph(exported(step, tensors), step).model_proto.SerializeToString())
+            graph = onnx_graph(exported(step, tensors), step).model_proto.SerializeToString()
         else:
-            session = _session(str(self._folder / f"step{step.k}.onnx"))
+            graph = str(self._folder / f"step{step.k}.onnx")
+        try:
+            run = self._run(_session(graph, PROVIDERS), step)
+            run(tensors)
+        except Exception as error:  # providers' own are nothing more special
+            if self.provider == CPU:
+                raise
+            self._tell(f"{self.provider} can't run step {step.k}, which the CPU does: {_reason(error)}")
+            run = self._run(_session(graph, (CPU,)), step)
+        return run
+
+    @staticmethod
+    def _run(session: Any, step: StepModule) -> Run:
         used = {given.name for given in session.get_inputs()}
 
         def run(tensors: Tensors) -> list[torch.Tensor]:
@@ -68,21 +88,24 @@ class OnnxSteps(MadeSteps):
         return run
 
 
-def _session(graph: str | bytes) -> Any:
+def _session(graph: str | bytes, wanted: Sequence[str]) -> Any:
     """Return onnxruntime's session of a graph or its file, with as many threads as torch takes."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     there = onnxruntime.get_available_providers()
-    providers = [name for each in PROVIDERS if (name := f"{each}ExecutionProvider") in there]
+    providers = [name for each in wanted if (name := f"{each}{_SUFFIX}") in there]
     try:
         return onnxruntime.InferenceSession(graph, options, providers=providers)
     except Exception as error:  # onnxruntime's own are nothing more special
-        reason = " ".join(str(error).split())[:200]
         raise InputError(
-            f"onnxruntime can't open a graph: {reason}", hint="Take the runtime eager"
+            f"onnxruntime can't open a graph: {_reason(error)}", hint="Take the runtime eager"
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
 
 
 def _nothing() -> bytes:

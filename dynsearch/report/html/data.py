@@ -43,6 +43,7 @@ def page_data(facts: StudyFacts) -> dict[str, Any]:
             "option": measure.option,
         },
         "classes": facts.class_names,
+        "numShared": len(facts.shared),
         "numTest": facts.chosen.test.num_videos,
         "plans": _plans(facts, shown, ids_N),
         "points": _points(facts.points, shown, facts.metrics),

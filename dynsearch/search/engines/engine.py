@@ -6,7 +6,7 @@ import enum
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from dynsearch.plan import Plan
 
@@ -21,6 +21,8 @@ class Job:
     """One plan to be evaluated; its files go to ``folder``.
 
     Attributes:
+        kind: What is wanted: the scores of the ``plan``, or for one-shot search the ``network`` of its shape or the
+            grid of its ``order``.
         halvings: How often the batch is halved, because the trial ran out of memory before.
         shared: Whether the plan is measured with the one-shot network's own weights, and not trained.
     """
@@ -30,6 +32,7 @@ class Job:
     folder: Path
     halvings: int = 0
     shared: bool = False
+    kind: Literal["plan", "network", "order"] = "plan"
 
 
 class End(enum.Enum):
@@ -57,7 +60,7 @@ def outcome_of(job: Job, end: End, error: str | None) -> Outcome:
     """Return what became of a job that has ended: with its scores, where this machine sees them."""
     from dynsearch.training.run import read_scores
 
-    if end is not End.DONE:
+    if end is not End.DONE or job.kind != "plan":
         return Outcome(job, end, error=error)
     scores = read_scores(job.folder, job.plan)
     if scores is None:
@@ -95,8 +98,8 @@ class Monitor(Protocol):
 class Evaluator(Protocol):
     """Trains and measures one plan. It is sent to other processes, so it can be pickled."""
 
-    def __call__(self, job: Job, monitor: Monitor) -> TrainedScores:
-        """Leave the exit scores of the job's plan in its folder; called again for the same job it resumes."""
+    def __call__(self, job: Job, monitor: Monitor) -> TrainedScores | None:
+        """Leave what the job wants in its folder; called again for the same job it resumes."""
 
 
 class Engine(Protocol):

@@ -23,7 +23,8 @@ class LocalEngine:
 
     A job that fails, or whose process dies, is reported with its reason and the study goes on. A mistake in
     the user's input (a missing file, weights that can't be had) would fail every job alike, so it is raised.
-    With several GPUs, jobs take turns on them. ``on_epoch`` is called with the job after every epoch, and with
+    With several GPUs, jobs take turns on them. A job's network is trained by ``workers_per_trial`` processes together,
+    each of which waits ``timeout`` seconds for another. ``on_epoch`` is called with the job after every epoch, and with
     where it is a few times a second.
     """
 
@@ -33,10 +34,13 @@ class LocalEngine:
         *,
         num_slots: int = 1,
         on_epoch: Callable[[Job, EpochReport | StepReport], None] | None = None,
+        workers_per_trial: int = 1,
+        timeout: float = 600.0,
     ) -> None:
         self.num_slots = num_slots
         self._on_epoch = on_epoch
-        self._slots = [Slot(evaluator, *settings) for settings in _settings(num_slots)]
+        settings = _settings(num_slots, workers_per_trial)
+        self._slots = [Slot(evaluator, *own, workers_per_trial, timeout) for own in settings]
 
     def submit(self, job: Job) -> None:
         """Start ``job`` in a free slot."""
@@ -48,12 +52,11 @@ class LocalEngine:
         while True:
             busy = [slot for slot in self._slots if slot.job is not None]
             signs = [sign for slot in busy for sign in slot.signs]
-            ready = wait(signs, timeout=max(0.0, deadline - time.monotonic()))
+            wait(signs, timeout=max(0.0, deadline - time.monotonic()))
             for slot in busy:
-                if any(sign in ready for sign in slot.signs):
-                    outcome = self._hear(slot)
-                    if outcome is not None:
-                        return outcome
+                outcome = self._hear(slot)
+                if outcome is not None:
+                    return outcome
             if time.monotonic() >= deadline:
                 return None
 
@@ -66,7 +69,7 @@ class LocalEngine:
         if isinstance(message, Waiting):
             return Rung(job, message.epoch, message.top1)
         if not isinstance(message, Ended):
-            if self._on_epoch:
+            if self._on_epoch and message:
                 self._on_epoch(job, message)
             return None
         return outcome_of(job, message.end, message.error)
@@ -88,9 +91,9 @@ class LocalEngine:
             slot.close()
 
 
-def _settings(num_slots: int) -> Iterator[tuple[dict[str, str], int | None]]:
-    """Yield each slot's environment and threads: GPUs in turns, or the cores shared out."""
-    if num_slots == 1:
+def _settings(num_slots: int, workers: int) -> Iterator[tuple[dict[str, str], int | None]]:
+    """Yield each slot's environment and its processes' threads: GPUs in turns, or the cores shared out."""
+    if num_slots * workers == 1:
         yield {}, None
         return
     import torch
@@ -98,7 +101,9 @@ def _settings(num_slots: int) -> Iterator[tuple[dict[str, str], int | None]]:
     from dynsearch.machine import available_cores
 
     count = torch.cuda.device_count()
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))
-    threads = None if count else max(1, min(torch.get_num_threads(), available_cores() // num_slots))
-    for index in range(num_slots):
-        yield ({"CUDA_VISIBLE_DEVICES": visible.split(",")[index % count]} if count > 1 else {}), threads
+    visible = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))).split(",")
+    at_once = num_slots * workers
+    threads = None if count else max(1, min(torch.get_num_threads(), available_cores() // at_once))
+    for slot in range(num_slots):
+        own = [visible[i % count] for i in range(slot * workers, (slot + 1) * workers)] if count > 1 else []
+        yield ({"CUDA_VISIBLE_DEVICES": ",".join(dict.fromkeys(own))} if own else {}), threads

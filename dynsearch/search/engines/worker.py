@@ -18,6 +18,7 @@ from dynsearch.errors import InputError, Stopped
 from dynsearch.files import remove_torn
 from dynsearch.search.engines.engine import End, Evaluator, Job, Monitor
 from dynsearch.search.engines.faults import describe
+from dynsearch.training.ranks import ALONE, joined_ranks
 from dynsearch.training.stopping import ask_to_stop
 
 if TYPE_CHECKING:
@@ -43,11 +44,14 @@ class Waiting:
     top1: float
 
 
-def serve(connection: Connection, environment: Mapping[str, str], num_threads: int | None) -> None:
+def serve(
+    connection: Connection, environment: Mapping[str, str], num_threads: int | None, timeout: float
+) -> None:
     """Take an evaluator and then jobs from ``connection`` until the driver is gone.
 
     Sends an ``EpochReport`` after every epoch, a ``StepReport`` a few times a second, and for every job ``Ended``
-    or the user's ``InputError``. See :class:`Slot` for the rest.
+    or the user's ``InputError``; of several processes that train together the first sends reports. See :class:`Slot`
+    for the rest.
     """
     # Ctrl-C and batch systems signal every process of a group; what happens then is the driver's decision.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -63,15 +67,20 @@ def serve(connection: Connection, environment: Mapping[str, str], num_threads: i
         torch.set_num_threads(num_threads)
     desk = _Desk(connection)
     evaluator: Evaluator = desk.next()
-    while True:
-        job: Job = desk.next()
-        desk.send(evaluate(evaluator, job, desk))
+    try:
+        with joined_ranks(timeout) as desk.ranks:
+            while True:
+                job: Job = desk.next()
+                desk.send(evaluate(evaluator, job, desk, locks=desk.ranks.is_first))
+    except InputError as error:  # There is no GPU for this one.
+        desk.send(error)
 
 
 class _Desk:
     """The worker's end of the connection, read by a thread so that a dead driver is noticed at once."""
 
     def __init__(self, connection: Connection) -> None:
+        self.ranks = ALONE
         self._connection = connection
         self._inbox: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._stop = threading.Event()
@@ -99,13 +108,17 @@ class _Desk:
         self._connection.send(message)
 
     def rung(self, epoch: int, top1: float) -> None:
-        self.send(Waiting(epoch, top1))
-        if not self.next():
+        if not self.ranks.from_first(lambda: self._ask(Waiting(epoch, top1))):
             raise Stopped
 
+    def _ask(self, question: Waiting) -> bool:
+        self.send(question)
+        return bool(self.next())
+
     def epoch(self, report: EpochReport) -> None:
-        self.send(report)
-        if self._stop.is_set():
+        if self.ranks.is_first:
+            self.send(report)
+        if self.ranks.any(self._stop.is_set()):
             raise Stopped
 
     def step(self, report: StepReport) -> None:

@@ -42,16 +42,22 @@ class SandwichTraining(PlannedNetwork):
         self.network = network
         self.space = space
         self.num_others = num_others
+        self._drawn: tuple[Plan, list[Exit]] | None = None
 
     @property
     def backbones(self) -> tuple[Backbone, ...]:
         """The network's backbone."""
         return self.network.backbones
 
+    def draw(self) -> None:
+        """Draw the trunk and the cells of the next step."""
+        trunk = sample_trunk(self.space, TorchDraws())
+        self._drawn = trunk, drawn_cells(trunk, self.network.first_depth, self.num_others)
+
     def forward(self, clips_BTCHW: torch.Tensor) -> torch.Tensor:
         """Return the logits of the cells drawn, (E, B, K), the last cell's last."""
-        trunk = sample_trunk(self.space, TorchDraws())
-        cells = drawn_cells(trunk, self.network.first_depth, self.num_others)
+        assert self._drawn is not None
+        trunk, cells = self._drawn
         return self.network(clips_BTCHW, trunk.frame_order, trunk.temporal_shift, cells)
 
 

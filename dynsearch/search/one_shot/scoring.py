@@ -18,6 +18,7 @@ from dynsearch.scores.grid_files import GridWriter
 from dynsearch.scores.score_grid import ScoreGrid
 from dynsearch.scores.step_costs import RectangleSteps, StepTable
 from dynsearch.training.clip_source import ClipSource
+from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.stopping import stop_wanted
 
 SPLIT = "calibration"
@@ -60,23 +61,38 @@ def open_grid(
 
 
 @torch.inference_mode()
-def fill_grid(writer: GridWriter, network: FedNetwork, loader: Batches, device: torch.device) -> None:
+def fill_grid(
+    writer: GridWriter | None,
+    network: FedNetwork,
+    loader: Batches,
+    device: torch.device,
+    ranks: Ranks = ALONE,
+) -> None:
     """Compute what the grid lacks, batch by batch of the calibration videos in their own order.
 
-    The network is in evaluation mode, with statistics for the trunk's order.
+    The network is in evaluation mode, with statistics for the trunk's order. Of several processes each takes every n-th
+    batch, as its loader gives them, and the first has the ``writer``.
 
     Raises:
-        Stopped: This process was asked to stop.
+        Stopped: A process was asked to stop.
     """
-    shape = (network.plan.num_sets, -1)
-    begin_epoch(loader, 0, first_batch=writer.num_done // loader.batch_sampler.batch_size)
-    for clips, _, indices in loader:
-        logits_EBK = network(clips.to(device))
-        new = logits_EBK[:, indices >= writer.num_done].float().cpu()
-        writer.write(new.unflatten(0, shape).numpy())
-        if stop_wanted():
+    shape, size = (network.plan.num_sets, -1), loader.batch_sampler.batch_size
+    done, num_videos = ranks.from_first(lambda: (writer.num_done, writer.num_videos) if writer else (0, 0))
+    begin_epoch(loader, 0, first_batch=done // size // ranks.count)
+    batches = iter(loader)
+    for _ in range(done // size // ranks.count * ranks.count, -(-num_videos // size), ranks.count):
+        own = None
+        if (batch := next(batches, None)) is not None:
+            clips, _, indices = batch
+            new = network(clips.to(device))[:, indices >= done].float().cpu()
+            own = new.unflatten(0, shape).numpy()
+        for logits_SMBK in ranks.gather(own):
+            if writer and logits_SMBK is not None and logits_SMBK.shape[2]:
+                writer.write(logits_SMBK)
+        if ranks.any(stop_wanted()):
             raise Stopped
-    writer.finish()
+    if writer:
+        writer.finish()
 
 
 def grid_steps(

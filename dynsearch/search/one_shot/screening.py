@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import optuna
 from optuna.trial import Trial, TrialState
@@ -31,7 +32,8 @@ class Screening:
     """Proposes trunks (plans apart from their exits) and searches the exits of each on its score grid, from ``grid``.
 
     ``study`` is the only record of what has been screened, ``num_trunks`` how many are to be. ``confidence`` is a
-    measure of the logits of one exit alone.
+    measure of the logits of one exit alone. ``prepare`` is told of ``at_once`` trunks before their grids are asked for,
+    ``stopped`` says why there is none.
     """
 
     study: optuna.Study
@@ -45,6 +47,9 @@ class Screening:
     measure: CostMeasure = COUNTED
     confidence: str = DEFAULT_MEASURE
     limits: Callable[[Plan, int], Sequence[Limit]] = lambda plan, num_classes: ()
+    prepare: Callable[[list[Plan]], None] = lambda trunks: None
+    at_once: int = 1
+    stopped: Callable[[Plan], str | None] = lambda trunk: None
 
     def run(self, deadline: float | None = None) -> None:
         """Screen until ``num_trunks`` are done, the space has no more, or ``deadline`` (monotonic) has passed.
@@ -52,15 +57,20 @@ class Screening:
         Raises:
             StudyError: No trunk has a plan within the budget.
         """
-        self.study.sampler = SeededTPESampler(self.seed, parallel=False)
+        self.study.sampler = SeededTPESampler(self.seed, parallel=self.at_once > 1)
         known = known_trunks(self.study)
-        refusals = 0
-        for trial in self._proposals():
-            self.observer.staged("order", min(len(known) + 1, self.num_trunks), self.num_trunks)
-            if self._screen(trial, known):
-                refusals = 0
-            else:
-                refusals += 1
+        refusals, all_there_are = 0, trunk_choices(self.space)
+        count = self.num_trunks if all_there_are is None else min(self.num_trunks, len(all_there_are))
+        for trials in self._proposals(known):
+            asked = [(trial, *self._sampled(trial)) for trial in trials]
+            wanted = {trunk.plan_id: trunk for _, trunk, over in asked if over <= 0}
+            self.observer.staged("order", min(len(known) + 1, count), count)
+            self.prepare([trunk for plan_id, trunk in wanted.items() if plan_id not in known])
+            for trial, trunk, over in asked:
+                if why := self.stopped(trunk):
+                    self._refuse(trial, why)
+                else:
+                    refusals = 0 if self._screen(trial, trunk, over, known) else refusals + 1
             late = deadline is not None and time.monotonic() > deadline
             if len(known) >= self.num_trunks or refusals >= _MAX_REFUSALS or (late and known):
                 break
@@ -71,41 +81,35 @@ class Screening:
                 hint=f"Raise {self.measure.budget_name}, or run again for more proposals",
             )
 
-    def _proposals(self) -> Iterator[Trial]:
+    def _proposals(self, known: set[str]) -> Iterator[list[Trial]]:
         """Yield what an earlier driver left, then every trunk of a small space, or what the sampler proposes."""
-        for orphan in self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
-            yield take_up(self.study, orphan)
-        choices = trunk_choices(self.space)
-        if choices is None or len(choices) > self.num_trunks:
-            while True:
-                yield self.study.ask()
-        for params in choices:
-            self.study.enqueue_trial(params, skip_if_exists=True)
-        for _ in self.study.get_trials(deepcopy=False, states=[TrialState.WAITING]):
-            yield self.study.ask()
+        if orphans := self.study.get_trials(deepcopy=False, states=[TrialState.RUNNING]):
+            yield [take_up(self.study, orphan) for orphan in orphans]
+        choices, left = trunk_choices(self.space), None
+        if choices is not None and len(choices) <= self.num_trunks:
+            for params in choices:
+                self.study.enqueue_trial(params, skip_if_exists=True)
+            left = len(self.study.get_trials(deepcopy=False, states=[TrialState.WAITING]))
+        while left is None or left > 0:
+            size = min(self.at_once, self.num_trunks - len(known) if left is None else left)
+            yield [self.study.ask() for _ in range(max(size, 1))]
+            left = None if left is None else left - size
 
-    def _screen(self, trial: Trial, known: set[str]) -> bool:
-        """Search the exits of the trunk of ``trial`` and return True, unless it is over budget or known already."""
+    def _sampled(self, trial: Trial) -> tuple[Plan, float]:
+        """Return the trunk that ``trial`` proposes, and by how much its cheapest exit is over the budget."""
         trunk = sample_trunk(self.space, trial)
         cheapest = replace(trunk, exits=cheapest_exits(self.space, trunk.num_sets))
-        cost = self.measure.cost_E(cheapest, self.num_classes)[0]
-        over = excess(cost, self.budget)
+        over = excess(self.measure.cost_E(cheapest, self.num_classes)[0], self.budget)
         set_budget(trial, over, self.measure)
+        return trunk, over
+
+    def _screen(self, trial: Trial, trunk: Plan, over: float, known: set[str]) -> bool:
+        """Search the exits of the trunk of ``trial`` and return True, unless it is over budget or known already."""
         if over > 0:
-            return self._refuse(trial, f"its cheapest exit costs {self.measure.text(cost)}")
+            return self._refuse(trial, f"its cheapest exit costs {self.measure.text(self.budget + over)}")
         if trunk.plan_id in known:
             return self._refuse(trial, "the same order and network as a trial before")
-        rules = self.space.exits
-        found = search_placements(
-            self.grid(trunk),
-            min_exits=rules.min_exits,
-            max_exits=rules.max_exits,
-            min_depth=rules.min_depth,
-            max_depth=rules.max_depth,
-            last=rules.last,
-            confidence=self.confidence,
-            seed=self.seed,
-        )
+        found = placements_on(self.grid(trunk), self.space, self.confidence, seed=self.seed)
         points = promising(self._within_limits(found, trunk), self.budget)
         if not points:
             return self._refuse(trial, f"its cheapest point costs {self.measure.text(found[0].cost)}")
@@ -136,6 +140,21 @@ class Screening:
         trial.set_user_attr("refused", reason)
         trial.study.tell(trial, state=TrialState.PRUNED)
         return False
+
+
+def placements_on(grid: ScoreGrid, space: SearchSpace, confidence: str, **how: Any) -> PlacementFrontier:
+    """Return the space's placements that are near the best at every cost; see ``search_placements``."""
+    rules = space.exits
+    return search_placements(
+        grid,
+        min_exits=rules.min_exits,
+        max_exits=rules.max_exits,
+        min_depth=rules.min_depth,
+        max_depth=rules.max_depth,
+        last=rules.last,
+        confidence=confidence,
+        **how,
+    )
 
 
 def promising(found: Iterable[PlacementPoint], budget: float) -> list[PlacementPoint]:

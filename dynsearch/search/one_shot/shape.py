@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import product
 
 from dynsearch.plan import Exit, ExitPlacement, FrameOrder, Plan, TemporalShift
 from dynsearch.space import SearchSpace
@@ -22,6 +23,12 @@ class Shape:
     def of(cls, plan: Plan) -> Shape:
         """Return the shape of a plan's network."""
         return cls(plan.backbone, plan.num_frames, plan.image_size, plan.head)
+
+    @classmethod
+    def all_in(cls, space: SearchSpace) -> list[Shape]:
+        """Return the shapes of all plans of ``space``."""
+        lengths = dict.fromkeys(grid.num_frames for grid in space.frames)
+        return [cls(*axes) for axes in product(space.backbones, lengths, space.image_sizes, space.heads)]
 
     def within(self, space: SearchSpace) -> SearchSpace:
         """Return the part of ``space`` whose plans have this shape."""

@@ -1,5 +1,6 @@
 """Training a one-shot network, or going on with it."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -27,6 +28,7 @@ from dynsearch.training.loop import EpochReport, train
 from dynsearch.training.made import STATE, WEIGHTS, Made, first_text, former_text, hashed
 from dynsearch.training.metrics_log import MetricsLog
 from dynsearch.training.progress import StepReport
+from dynsearch.training.ranks import ALONE, Ranks
 from dynsearch.training.refit import let_heads_wait
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.state import TrainingState
@@ -56,18 +58,23 @@ def trained_one_shot(
     seed: int,
     run: RunSettings = DEFAULT_RUN,
     on_report: Callable[[EpochReport | StepReport], None] | None = None,
+    ranks: Ranks = ALONE,
+    halvings: int = 0,
+    look: Callable[[OneShotNetwork, int], None] = lambda network, epoch: None,
 ) -> OneShotNetwork:
     """Return the one-shot network of ``shape``, trained; what is done already is read from ``folder``.
 
-    ``space`` is the whole space, ``plans_config`` how plans are trained: the one-shot network is trained likewise. The
-    seed decides initial weights, order of the videos, augmentation, and what is drawn.
+    ``space`` is the whole space, ``plans_config`` how plans are trained: the one-shot network is trained likewise, by
+    the processes of ``ranks`` together, each of which returns it. The seed decides initial weights, order of the
+    videos, augmentation, and what is drawn. ``halvings`` is how often the batch is halved; ``look`` is shown the
+    network after every epoch, and asked again where training goes on after one.
 
     Raises:
         InputError: ``folder`` holds a network, trained or not, that other settings or videos made.
         WeightsError: The starting weights can't be had.
         TrainingError: The loss is not a finite number.
     """
-    config = settings.training(plans_config)
+    config = settings.training(plans_config).halved(halvings)
     trunk, part = shape.finest_trunk(space), shape.within(space)
     seed_torch(seed, "init")
     network = build_one_shot(trunk, space, source.num_classes, settings, dropout=config.dropout)
@@ -77,36 +84,50 @@ def trained_one_shot(
         "space": part.fingerprint,
         "one_shot": settings.facts(),
         "torch": str(torch.__version__),
-    }
+        "processes": ranks.count,
+    } | ({"halvings": halvings} if halvings else {})
     made = Made.by(source.key, plans_config, seed, trunk, **facts)
-    made.check(folder)
+    ranks.from_first(lambda: made.check(folder))
     drawn = (settings.cells_per_step, settings.heads, seed, torch.__version__)
     paced = (run.num_workers, run.save_every_steps, run.timeout)
     texts = (former_text(config), first_text(config, *paced))
     former = tuple(hashed(part.fingerprint, source.fingerprint, text, *drawn) for text in texts)
     state = TrainingState(folder / STATE, replace(made, former=former), every=run.save_every_steps)
-    if weights.is_file():
-        load_weights(network, weights)
-    else:
+    if ranks.from_first(weights.is_file):
+        if ranks.is_first:
+            load_weights(network, weights)
+            state.delete()
+        ranks.share(network)
+        return network.eval()
+    if ranks.is_first:
         loaded = start_backbones(network, pretrained=config.pretrained, weights=config.weights)
         folder.mkdir(parents=True, exist_ok=True)
         if loaded:
             write_text(folder / "started.txt", "".join(f"{one}\n" for one in loaded))
-        num_depths = space.exits.max_depth - space.exits.min_depth + 1
-        with MetricsLog(folder, on_report) as log:
-            train(
-                SandwichTraining(network, part, settings.cells_per_step),
-                source.loader("train", trunk, config, training=True, seed=seed),
-                config,
-                device=pick_device(),
-                seed=seed,
-                state=state,
-                on_epoch=log.add,
-                on_step=on_report,
-                loss=weighted(EXIT_LOSSES[config.exit_loss], num_depths),
-            )
+    num_depths = space.exits.max_depth - space.exits.min_depth + 1
+
+    def tell(report: EpochReport) -> None:
+        if on_report:
+            on_report(report)
+        look(network, report.epoch)
+
+    with MetricsLog(folder, tell, writes=ranks.is_first) as log:
+        train(
+            SandwichTraining(network, part, settings.cells_per_step),
+            source.loader("train", trunk, config, training=True, seed=seed, ranks=ranks),
+            config,
+            device=pick_device(),
+            seed=seed,
+            state=state,
+            ranks=ranks,
+            on_epoch=log.add,
+            on_resume=functools.partial(look, network),
+            on_step=on_report if ranks.is_first else None,
+            loss=weighted(EXIT_LOSSES[config.exit_loss], num_depths),
+        )
+    if ranks.is_first:
         save_weights(network, weights, made.text)
-    state.delete()
+        state.delete()
     return network.eval()
 
 

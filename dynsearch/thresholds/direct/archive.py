@@ -47,7 +47,6 @@ class Archive:
         return [tuple(row) for row in self._positions_SE[self._slots.members()].tolist()]
 
     def _offer_changes(self, positions: NDArray[np.intp], accuracy: float, cost: float) -> None:
-        """Offer every change of one threshold of a policy worth ``accuracy`` at ``cost``."""
         changes = self._gains.changes(tuple(positions.tolist()))
         accuracy_XP = accuracy + changes.accuracy[self._exits]
         cost_XP = cost + changes.cost[self._exits]

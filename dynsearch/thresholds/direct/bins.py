@@ -44,7 +44,7 @@ class Bins:
 
     def select(self, videos: NDArray[np.intp]) -> Bins:
         """Return the same bins for some of the videos."""
-        return Bins(np.ascontiguousarray(self.codes[:, videos]), self.thresholds, self.num_bins)
+        return Bins(self.codes.take(videos, 1), self.thresholds, self.num_bins)
 
 
 def bin_confidences(confidence_EN: NDArray[np.float64], max_bins: int) -> Bins:

@@ -132,9 +132,12 @@ class Gains:
         Of videos that reach it, and are worth ``later_2N`` if they go on; those with bin 0 never stop.
         """
         reaching = np.flatnonzero(reach_N)
-        key_R, won_2N = self.bins.codes[k][reaching], self._worth_E2N[k] - later_2N
-        count = self.bins.num_bins + 1
-        return np.stack([np.bincount(key_R, won_N[reaching], count) for won_N in won_2N])
+        key_R, count = self.bins.codes[k].take(reaching).astype(np.intp), self.bins.num_bins + 1
+        won_2R = (
+            here_N.take(reaching) - later_N.take(reaching)
+            for here_N, later_N in zip(self._worth_E2N[k], later_2N, strict=True)
+        )
+        return np.stack([np.bincount(key_R, won_R, count) for won_R in won_2R])
 
 
 def sum_above(histogram: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -30,8 +30,8 @@ from tests.cli.runner import dynsearch_here
 from tests.network.nets import lively_network, random_clips
 from tests.plans import compressed_plan, small_plan
 
-onnx = pytest.importorskip("onnx", reason="needs the extra 'onnx'")
-pytest.importorskip("onnxscript", reason="needs the extra 'onnx'")
+onnx = pytest.importorskip("onnx", reason="needs onnx: make install")
+pytest.importorskip("onnxscript", reason="needs onnxscript: make install")
 
 TESTS = ("dynsearch.export.graphs.quantize", "dynsearch.export.int8_files")
 EXPORT = ("export", "net", "--format", "onnx", "--quantize", "int8")

@@ -179,9 +179,34 @@ def test_norms_and_activations_are_folded_away():
 @pytest.mark.parametrize("name", ["compile", "onnx"])
 def test_compiled_and_exported_steps_are_the_network(name):
     if name == "onnx":
-        pytest.importorskip("onnxscript", reason="needs the extra 'onnx'")
+        pytest.importorskip("onnxscript", reason="needs onnxscript: make install")
     network = lively_network(small_plan("1x2", "2x2", num_frames=2, num_sets=2))
     assert_same_answers(network, runtime_for(name, network)[1], (None, 1))
+
+
+@pytest.mark.slow
+@pytest.mark.reliability(
+    "Processes",
+    "a step that a provider of onnxruntime can't run (OpenVINO has no GridSample of this kind, and mistakes one "
+    "kept map for another)",
+    happens="is said and left to the CPU",
+)
+def test_a_step_that_a_provider_cant_run_is_left_to_the_cpu(monkeypatch):
+    """OpenVINO is not among what the tests install: a session of it is one that fails."""
+    onnx = pytest.importorskip("dynsearch.network.runtimes.onnx", reason="needs onnxruntime: make install")
+    pytest.importorskip("onnxscript", reason="needs onnxscript: make install")
+    network, told = lively_network(small_plan("1x2", "2x2", num_frames=2, num_sets=2)), []
+    steps, opened = onnx.OnnxSteps(network, tell=told.append), onnx._session
+    steps.provider = "OpenVINO"
+
+    def session(graph, wanted):
+        if wanted == ("CPU",):
+            return opened(graph, wanted)
+        raise InputError("no such operation")
+
+    monkeypatch.setattr(onnx, "_session", session)
+    assert_same_answers(network, steps, (None,))
+    assert told == [f"OpenVINO can't run step {k}, which the CPU does: no such operation" for k in range(2)]
 
 
 def test_a_cpu_has_no_graphs_and_auto_takes_the_fastest_that_is_there():

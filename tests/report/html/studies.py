@@ -1,16 +1,24 @@
 """Facts of made-up studies, drawn from a model in which deeper exits are righter."""
 
+import dataclasses
 import json
 import re
 
 import numpy as np
 
-from dynsearch.frontier import Interval, merge, solve_thresholds
+from dynsearch.frontier import Interval, MergedPoint, merge, solve_thresholds
 from dynsearch.frontier.merge import Saving
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan
-from dynsearch.report.html import OneShotFacts, StudyFacts, TrialFacts
+from dynsearch.report.html import OneShotFacts, OtherStudy, StudyFacts, TrialFacts, shown_videos
 from dynsearch.scores import ExitScores
 
+NASTY = ("<script>document.title='hacked'</script>", "a & \"b\" 'c'", "<img src=x onerror=document.title=1>")
+JPEG = bytes.fromhex(
+    "ffd8ffe000104a46494600010100000100010000ffdb004300"
+    + "01" * 64
+    + "ffc0000b080001000101011100ffc40014000100"
+    "00000000000000000000000000000003ffc40014100100000000000000000000000000000000ffda0008010100003f0037ffd9"
+)
 EXITS = (("1x3", "4x5"), ("1x2", "2x3", "4x5"), ("1x1", "2x2", "3x4", "4x5"))
 
 
@@ -84,3 +92,33 @@ def trial(number):
 def data_of(text):
     """What a report's script is given."""
     return json.loads(re.search(r'<script type="application/json" id="data">(.*?)</script>', text, re.S)[1])
+
+
+def nasty():
+    study = facts(
+        name="<script>document.title='hacked'</script>",
+        dataset="sthv2",
+        class_names=NASTY,
+        commands=["dynsearch study --name '</pre><script>document.title=2</script>'"],
+        settings={"<b>field</b>": "<i>value</i>", "formula": "=HYPERLINK(1)"},
+    )
+    return dataclasses.replace(study, thumbnails=dict.fromkeys(shown_videos(study), JPEG))
+
+
+def compared():
+    """A study beside another one, whose points are dearer."""
+    study = facts()
+    points = [
+        MergedPoint(
+            7,
+            dataclasses.replace(point.calibration, cost=1.5 * point.calibration.cost),
+            dataclasses.replace(point.test, cost=1.5 * point.test.cost),
+            point.test_interval,
+        )
+        for point in study.points
+    ]
+    other = OtherStudy(
+        name="another", dataset="theirs", points=points, plans={7: "a plan of theirs"}, saving=study.saving,
+        remark="measured on other test videos",
+    )  # fmt: skip
+    return dataclasses.replace(study, others=[other])

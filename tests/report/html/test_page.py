@@ -8,49 +8,11 @@ import re
 import numpy as np
 import pytest
 
-from dynsearch.frontier import MergedPoint
-from dynsearch.report.html import OtherStudy, render_report, shown_videos
+from dynsearch.report.html import render_report
 from tests.browser import chromium, needs_browser
-from tests.report.html.studies import data_of, facts
+from tests.report.html.studies import NASTY, compared, data_of, facts, nasty
 
-NASTY = ("<script>document.title='hacked'</script>", "a & \"b\" 'c'", "<img src=x onerror=document.title=1>")
-JPEG = bytes.fromhex(
-    "ffd8ffe000104a46494600010100000100010000ffdb004300"
-    + "01" * 64
-    + "ffc0000b080001000101011100ffc40014000100"
-    "00000000000000000000000000000003ffc40014100100000000000000000000000000000000ffda0008010100003f0037ffd9"
-)
 READY = "document.documentElement.dataset.ready === 'yes'"
-
-
-def nasty():
-    study = facts(
-        name="<script>document.title='hacked'</script>",
-        dataset="sthv2",
-        class_names=NASTY,
-        commands=["dynsearch study --name '</pre><script>document.title=2</script>'"],
-        settings={"<b>field</b>": "<i>value</i>", "formula": "=HYPERLINK(1)"},
-    )
-    return dataclasses.replace(study, thumbnails=dict.fromkeys(shown_videos(study), JPEG))
-
-
-def compared():
-    """A study beside another one, whose points are dearer."""
-    study = facts()
-    points = [
-        MergedPoint(
-            7,
-            dataclasses.replace(point.calibration, cost=1.5 * point.calibration.cost),
-            dataclasses.replace(point.test, cost=1.5 * point.test.cost),
-            point.test_interval,
-        )
-        for point in study.points
-    ]
-    other = OtherStudy(
-        name="another", dataset="theirs", points=points, plans={7: "a plan of theirs"}, saving=study.saving,
-        remark="measured on other test videos",
-    )  # fmt: skip
-    return dataclasses.replace(study, others=[other])
 
 
 @pytest.fixture(scope="module")
@@ -267,6 +229,31 @@ def test_the_chart_zooms_and_thins_and_takes_a_log_axis(browser, pages):
 
 
 @needs_browser
+def test_what_a_page_has_no_room_for_is_said(browser, tmp_path, monkeypatch):
+    study = facts()
+    sizes = [
+        sum(len(text) for text in plan["videos"].values()) for plan in data_of(render_report(study))["plans"]
+    ]
+    monkeypatch.setattr("dynsearch.report.html.data._MOST_BYTES", max(sizes))  # of the chosen plan alone
+    (tmp_path / "cut.html").write_text(render_report(study))
+    data = data_of((tmp_path / "cut.html").read_text())
+    for point in data["points"]:
+        page = browser.open(
+            f"file://{tmp_path}/cut.html#budget={point['calibration'][0] * (1 + 1e-9)}", wait=READY
+        )
+        hidden = [
+            page.run(f"document.getElementById('{name}').hidden")
+            for name in ("lacking", "videos", "confusions")
+        ]
+        if data["plans"][point["plan"]]["videos"] is None:
+            assert hidden == [False, True, True]
+            assert "is not in this page, so that the page stays below 10 MB" in page.text
+        else:
+            assert hidden == [True, False, False]
+            assert "Full inference, of trial 0, is not shown" in page.text
+    assert {plan["videos"] is None for plan in data["plans"]} == {True, False}
+
+
 def test_plans_side_by_side_have_their_differences_marked(browser, pages):
     page = opened(browser, pages)
     rows = {row["of each"]: row for row in table(page, "side-by-side")}
@@ -470,6 +457,25 @@ def test_dark_and_print_have_readable_colours(browser, pages, tmp_path):
     count = len(re.findall(rb"/Type\s*/Page\b", (tmp_path / "report.pdf").read_bytes()))
     assert 3 <= count <= 14
     page.until("document.querySelector('#frontier-chart svg').viewBox.baseVal.width !== 720")
+
+
+@needs_browser
+def test_who_prints_at_once_has_all_but_the_videos(browser, pages):
+    """Videos are unpacked after the page is there, and a program that prints it does not wait."""
+    whole = opened(browser, pages)
+    page = opened(browser, pages)
+    hold = "{ flush: () => new Promise(() => {}) }"
+    never = (
+        f"window.DecompressionStream = class extends TransformStream {{ constructor() {{ super({hold}); }} }}"
+    )
+    page.send("Page.addScriptToEvaluateOnNewDocument", source=never)
+    page.send("Page.reload")
+    page.until("document.readyState === 'complete' && !!document.querySelector('#frontier-table td')")
+    assert not page.run(READY)
+    assert texts(page, "#frontier-table td") == texts(whole, "#frontier-table td")
+    assert "the page is still unpacking it" in page.text
+    assert "the page is still unpacking it" not in whole.text
+    assert not page.complaints()
 
 
 def brightness(colour):

@@ -13,6 +13,7 @@ from dynsearch.errors import StudyFailedError
 from dynsearch.search.engines import End
 from dynsearch.search.engines.faults import describe, describe_death, oom_kills
 from dynsearch.search.evaluator import TrainingEvaluator
+from dynsearch.study.record import failure_of
 from dynsearch.training import TrainingConfig
 from tests.search.toy import SPACE, ToyEvaluator, evaluations, run
 from tests.training.fakes import ArraySource
@@ -75,7 +76,7 @@ def test_out_of_memory_is_tried_again_with_half_the_batch(tmp_path, fault):
     assert trial.state == TrialState.COMPLETE
     assert halvings == ["0", "1"]
     assert [number for number, _ in observer.retries] == [1]
-    assert trial.user_attrs["faults"][0]["kind"] == "out of memory"
+    assert "fault: out of memory" in trial.user_attrs
     processes = [process for number, process in evaluations(tmp_path / "s")]
     assert processes[0] != processes[1] == processes[2]  # a clean process after the fault
 
@@ -101,7 +102,7 @@ def test_a_trial_that_cannot_be_helped_fails_alone_with_its_reason(tmp_path, fau
     assert seen == halvings
     assert [number for number, _ in observer.retries] == [1]
     assert [number for number, text in observer.ends if text] == [1]
-    assert re.match(error, trial.user_attrs["error"])
+    assert re.match(error, failure_of(trial))
 
 
 CONFIG = TrainingConfig(epochs=1, batch_size=12, pretrained=False)

@@ -15,10 +15,10 @@ from optuna.trial import TrialState
 
 from dynsearch.errors import InfeasibleBudgetError, WeightsError, within
 from dynsearch.scores import ExitScores
-from dynsearch.search.engines import slot
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import finished
 from tests.search.toy import ToyEvaluator, evaluated, evaluations, kills, run, summary
+from tests.warm import Warm
 
 
 def when(condition, action):
@@ -73,7 +73,8 @@ def test_a_process_killed_once_costs_the_trial_nothing(tmp_path):
         (0, "its process was killed (signal 9), perhaps out of memory"),
         (2, "its process was killed (signal 9), perhaps out of memory"),
     ]
-    assert [fault["reason"] for fault in study.trials[2].user_attrs["faults"]] == [observer.retries[1][1]]
+    faults = {name: said for name, said in study.trials[2].user_attrs.items() if name.startswith("fault")}
+    assert faults == {"fault: its process died": observer.retries[1][1]}
     assert summary(study) == summary(run(tmp_path / "undisturbed", max_gflops=1, num_trials=4)[0])
 
 
@@ -106,19 +107,9 @@ def test_errors_keep_everything_on_their_way_between_processes(error):
     assert vars(caught.value) | {"where": error.where} == vars(error)
 
 
-def drive(path, evaluator, **changes):
-    run(path, evaluator, **changes)
-
-
-def start_driver(path, evaluator, **changes):
-    process = slot._CONTEXT.Process(target=drive, args=(path, evaluator), kwargs=changes)
-    process.start()
-    return process
-
-
 def wait_for(condition, process):
     """Wait until ``condition`` holds or the process has ended; there is no time limit to be missed."""
-    while not condition() and process.is_alive():
+    while not condition() and process.poll() is None:
         time.sleep(0.01)
 
 
@@ -137,13 +128,12 @@ def test_killed_at_any_moment_the_study_ends_as_if_undisturbed(tmp_path):
     paths, num_kills = [tmp_path / "killed"], 0
     while num_kills < 8:
         path = paths[-1]
-        driver = start_driver(path, evaluator, num_trials=16)
+        driver = Warm.calls(run, path, evaluator, num_trials=16)
         seen, wanted = len(evaluations(path)), moments.randint(1, 2)
         wait_for(lambda path=path, least=seen + wanted: len(evaluations(path)) >= least, driver)
         time.sleep(moments.uniform(0, 0.2))
         driver.kill()
-        driver.join()
-        if driver.exitcode == 0:  # It was at the end already: another study takes the rest.
+        if driver.wait() == 0:  # It was at the end already: another study takes the rest.
             paths.append(tmp_path / f"killed{len(paths)}")
         else:
             num_kills += 1
@@ -187,10 +177,10 @@ def test_a_worker_does_not_outlive_its_driver_and_the_trial_pays_nothing_for_it(
     hang, path = tmp_path / "hang", tmp_path / "s"
     hang.touch()
     for killed in range(1, 4):
-        driver = start_driver(path, ToyEvaluator(hang_while=hang), num_trials=2, max_gflops=1)
+        driver = Warm.calls(run, path, ToyEvaluator(hang_while=hang), num_trials=2, max_gflops=1)
         wait_for(lambda killed=killed: len(evaluations(path)) == killed, driver)
         driver.kill()
-        driver.join()
+        driver.wait()
         wait_until_gone(evaluations(path)[-1][1])
     hang.unlink()
     study, _ = run(path, num_trials=2, max_gflops=1)

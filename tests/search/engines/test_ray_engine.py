@@ -3,8 +3,6 @@
 import functools
 import os
 import random
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -18,14 +16,14 @@ from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import finished
 from tests.search.test_halving import ASHA, TOY
 from tests.search.toy import InlineEngine, ToyEvaluator, evaluated, evaluations, kills, run, summary
+from tests.warm import Warm
 
 pytestmark = [pytest.mark.cluster, pytest.mark.slow]
-ROOT = Path(__file__).parents[3]
 
 
 @pytest.fixture(scope="module")
 def cluster():
-    pytest.importorskip("ray")
+    pytest.importorskip("ray", reason="needs ray: make install")
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(os, "environ", os.environ)
         quieten()
@@ -118,15 +116,6 @@ def is_running(process):
     return state != "Z"
 
 
-DRIVE = """
-import functools, sys
-from pathlib import Path
-from dynsearch.search.engines import RayEngine
-from tests.search.engines.test_ray_engine import DEADLY
-from tests.search.toy import run
-
-run(Path(sys.argv[1]), DEADLY, num_trials=8, engine=functools.partial(RayEngine, address=sys.argv[2]))
-"""
 DEADLY = ToyEvaluator(seconds=0.3, killed_on={1, 3})
 
 
@@ -137,8 +126,7 @@ def test_killed_at_any_moment_the_study_ends_as_if_undisturbed(tmp_path, cluster
     moments, paths, num_kills = random.Random(1), [tmp_path / "killed"], 0
     while num_kills < 3:
         path = paths[-1]
-        command = [sys.executable, "-c", DRIVE, str(path), cluster.address]
-        driver = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        driver = Warm.calls(run, path, DEADLY, num_trials=8, engine=engine)
         seen = len(evaluations(path))
         while len(evaluations(path)) == seen and driver.poll() is None:
             time.sleep(0.01)

@@ -7,22 +7,25 @@ import subprocess
 import sys
 from importlib.util import find_spec
 
-import numpy as np
 import pytest
+import yaml
 
 from dynsearch.errors import RecipeError
-from dynsearch.scores import ExitScores
 from dynsearch.search.engines import RayEngine
-from dynsearch.search.evaluator import TrainingEvaluator
-from dynsearch.study.record import plan_of
+from dynsearch.search.run import run_study
+from dynsearch.study.folder import StudyFolder
+from dynsearch.study.recipe import StudyRecipe
+from dynsearch.study.run_settings import RunSettings
+from dynsearch.training.made import facts_in
 from dynsearch.training.ranks import Ranks
-from dynsearch.training.run import train_and_score
+from tests.search.engines.as_one import assert_trained_as_by_one
+from tests.search.one_shot.test_strategy import RECIPE as ONE_SHOT
+from tests.search.one_shot.test_training_and_scoring import SPACE as ONE_SHOT_SPACE
 from tests.search.test_halving import ASHA, TOY
-from tests.search.toy import SPACE, ToyEvaluator, evaluations, recipe, run, summary
+from tests.search.toy import Silent, ToyEvaluator, evaluations, recipe, run, summary
 from tests.training.fakes import ArraySource
-from tests.training.test_ranks import ONE, PAIR
 
-needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="Ray is not installed")
+needs_ray = pytest.mark.skipif(find_spec("ray") is None, reason="needs ray: make install")
 PAIRS = functools.partial(RayEngine, workers_per_trial=2)
 
 
@@ -107,24 +110,27 @@ def test_two_processes_serve_all_trials_and_both_are_new_after_one_is_killed(tmp
 @pytest.mark.cluster
 @pytest.mark.slow
 def test_together_they_train_as_one_process_with_their_batches_together(tmp_path):
-    space = SPACE.model_copy(update={"frames": SPACE.frames[:1]})
-    evaluator = TrainingEvaluator(ArraySource(), PAIR, seed=1)
-    study, _ = run(tmp_path / "s", evaluator, space, engine=PAIRS, num_trials=1, max_gflops=1)
-    (trial,) = study.trials
-    train_and_score(plan_of(trial), ArraySource(), ONE, tmp_path / "alone", seed=1)
-    for split in ("calibration", "test"):
-        alone, together = (
-            ExitScores.load(folder / f"scores-{split}.npz")
-            for folder in (tmp_path / "alone", tmp_path / "s" / "trials" / "0")
-        )
-        np.testing.assert_allclose(together.logits_ENK, alone.logits_ENK, rtol=1e-3, atol=1e-4)
-    assert not (tmp_path / "s" / "trials" / "0" / "training-state.safetensors").exists()
+    assert_trained_as_by_one(PAIRS, tmp_path)
+
+
+@needs_ray
+@pytest.mark.cluster
+@pytest.mark.slow
+def test_one_shot_networks_and_orders_are_rays_jobs(tmp_path):
+    (tmp_path / "space.yaml").write_text(yaml.safe_dump(ONE_SHOT_SPACE.model_dump(mode="json")))
+    settings = {"space": str(tmp_path / "space.yaml"), "workers_per_trial": 2}
+    folder, observer = StudyFolder(tmp_path / "s"), Silent()
+    how = RunSettings(engine="ray")
+    run_study(StudyRecipe.model_validate(ONE_SHOT | settings), folder, ArraySource(), observer, run=how)
+    (network,) = (folder.path / "one-shot").glob("*/weights.safetensors")
+    assert facts_in(network)["processes"] == 2
+    assert "network" in observer.stages[1][0]
+    assert (folder.path / "frontier.csv").is_file()
 
 
 @pytest.mark.parametrize(
     ("changes", "says"),
     [
-        ({}, "workers_per_trial 2 needs the engine ray"),
         ({"engine": "ray", "gpus_per_trial": 3}, "gpus_per_trial 3 can't be shared by 2 workers"),
         ({"engine": "ray", "gpus_per_trial": 0.5}, "gpus_per_trial 0.5 can't be shared by 2 workers"),
     ],

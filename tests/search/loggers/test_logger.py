@@ -39,7 +39,7 @@ def a_study_in_two_sessions(name):
 
 @pytest.mark.slow
 def test_mlflow_has_one_run_a_trial(tmp_path, monkeypatch):
-    pytest.importorskip("mlflow", reason="needs the extra 'mlflow'")
+    pytest.importorskip("mlflow", reason="needs mlflow: .venv/bin/python -m pip install mlflow-skinny")
     from mlflow import MlflowClient
 
     monkeypatch.setenv("MLFLOW_TRACKING_URI", f"sqlite:///{tmp_path / 'runs.db'}")
@@ -60,7 +60,7 @@ def test_mlflow_has_one_run_a_trial(tmp_path, monkeypatch):
 
 @pytest.mark.slow
 def test_wandb_writes_offline_runs(tmp_path, monkeypatch):
-    pytest.importorskip("wandb", reason="needs the extra 'wandb'")
+    pytest.importorskip("wandb", reason="needs wandb: .venv/bin/python -m pip install wandb")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_DIR", str(tmp_path))
     a_study_in_two_sessions("wandb")

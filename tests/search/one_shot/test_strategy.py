@@ -3,10 +3,7 @@
 import csv
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +24,7 @@ from dynsearch.training.made import facts_in
 from tests.search.one_shot.test_training_and_scoring import CONFIG, SPACE
 from tests.search.toy import Silent
 from tests.training.fakes import ArraySource
+from tests.warm import Warm
 
 RECIPE = {
     "dataset": "motions",
@@ -135,6 +133,9 @@ def test_plans_that_begin_with_the_one_shot_weights_are_only_finished(study):
     with pytest.raises(StudyError, match=r"one_shot.finish_epochs was 1, now None"):
         run(folder.path.parent, finish_epochs=None)
     assert StudyRecipe.model_validate(RECIPE | {"space": "x"}).plan_epochs == 1
+    for value, epochs in ((None, CONFIG.epochs), ("half", -(-CONFIG.epochs // 2))):
+        settings = RECIPE | {"space": "x", "one_shot": {"finish_epochs": value}}
+        assert StudyRecipe.model_validate(settings).plan_epochs == epochs
     for other in ({"strategy": "retrain"}, {"one_shot": {"finish_epochs": 1, "warm_start": "backbone"}}):
         assert StudyRecipe.model_validate(RECIPE | {"space": "x"} | other).plan_epochs == CONFIG.epochs
 
@@ -174,22 +175,16 @@ def test_the_strategy_is_one_shot_where_it_can_be():
     assert settled(recipe("retrain"), SPACE).strategy == "retrain"
     with pytest.raises(RecipeError, match="one network can't stand for plans of the family tsn"):
         settled(recipe("one-shot"), mixed)
+    folds = {"calibration": "folds"}
+    assert settled(recipe("retrain").model_copy(update=folds), SPACE).calibration == "folds"
+    with pytest.raises(RecipeError, match="has seen the training videos"):
+        settled(recipe(None).model_copy(update=folds), SPACE)
 
 
 def test_another_one_shot_recipe_is_another_study(study):
     _, folder, _ = study
     with pytest.raises(StudyError, match=r"one_shot.epochs was 3, now 4"):
         run(folder.path.parent, epochs=4)
-
-
-DRIVE = """
-import sys
-from pathlib import Path
-from tests.search.one_shot.test_strategy import run
-
-print("ready", flush=True)
-run(Path(sys.argv[1]))
-"""
 
 
 @pytest.mark.slow
@@ -200,11 +195,7 @@ def test_killed_at_any_moment_it_ends_as_if_undisturbed(tmp_path_factory):
     undisturbed, folder, _ = run(tmp_path_factory.mktemp("undisturbed"))
     whole = time.monotonic() - started
     for share in (0.2, 0.4, 0.6):
-        process = subprocess.Popen(
-            [sys.executable, "-c", DRIVE, str(path)], stdout=subprocess.PIPE, text=True,
-            cwd=Path(__file__).parents[3], start_new_session=True,
-        )  # fmt: skip
-        assert process.stdout.readline() == "ready\n"
+        process = Warm.calls(run, path)
         time.sleep(share * whole)
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()

@@ -99,9 +99,13 @@ function drawFrontier() {
   byId("drawn").textContent = drawn.length < points.length
     ? `${drawn.length} of ${points.length} points are drawn${shown.length < points.length ? `, ${shown.length} lie in this range` : ""}; those left out lie within the interval of their neighbour.`
     : "";
-  const used = [...new Set(points.map((point) => point.plan))].sort((a, b) => a - b);
+  const used = [...data.plans.keys()].filter((place) => points.some((p) => p.plan === place) || data.plans[place].curve.length > 1);
   fill("frontier-legend",
-    used.map((place) => key(`trial ${data.plans[place].trial}: ${data.plans[place].fields.exits}${data.plans[place].fields.weights.startsWith("the") ? ", shared weights" : ""} (${many(points.filter((p) => p.plan === place).length, "point")})`, colour(place), shapeOf(place))),
+    used.map((place) => {
+      const [{ trial, fields }, count] = [data.plans[place], points.filter((p) => p.plan === place).length];
+      const shared = fields.weights.startsWith("the") ? ", shared weights" : "";
+      return key(`trial ${trial}: ${fields.exits}${shared} (${count ? many(count, "point") : "no point"})`, colour(place), count ? shapeOf(place) : null);
+    }),
     data.others.map((other, number) => key(`${other.name}: ${other.dataset}`, `study s${number % 4}`, "square")),
     key("95% interval", "band", "area"), key("chosen", "chosen", "diamond"), key("full inference", "full", "cross"),
     maps.length ? key("mAP of the same points", "map") : null, key("budget", "budget", "rule"),

@@ -66,6 +66,9 @@ function drawPoint() {
         tip: `exit ${k + 1} (${exit.name}): ${percent(exit.stopping)} of the ${percent(exit.share)} that stop here` }])),
     ],
   });
+  byId("lacking").hidden = !plan.lacks;
+  byId("lacking").textContent = plan.lacks ? `Where each video of trial ${plan.trial} stops is not in this page, ${plan.lacks}: its videos, classes, confusions and `
+    + `top-1 of those that stop at an exit are left out. All of it is in the study's trials/${plan.trial}/scores-test.npz.` : "";
   drawVideos(point, plan, videos);
   drawClasses(point, plan, videos);
   drawConfusions(point, videos);
@@ -181,6 +184,7 @@ function drawConfusions(point, videos) {
   const most = 24;
   let labels = [...counts.keys()].sort((a, b) => a - b);
   byId("confusions-cut").textContent = labels.length > most ? `The ${most} classes most often confused of ${labels.length} are drawn.` : "";
+  if (!full) byId("confusions-cut").textContent += ` Full inference, of trial ${data.full.trial}, is not shown: ${whole ? `where its videos stop is left out ${data.plans[data.full.plan].lacks ?? ""}` : "its plan has no point on the frontier"}.`;
   if (labels.length > most) {
     const wrong = new Map();
     for (const pair of pairs) for (const label of [pair.truth, pair.answer]) wrong.set(label, (wrong.get(label) ?? 0) + pair.here + pair.full);

@@ -1,13 +1,10 @@
-// The start: arrays are unpacked, everything is drawn, and drawn again when the width changes.
-async function start() {
-  await Promise.all(data.plans.filter((plan) => plan.videos).map(async (plan) => {
-    const { stops, right, labels, answers } = plan.videos;
-    try {
-      plan.videos = { stops: await unpacked(stops, Uint8Array), right: await unpacked(right, Uint8Array), labels: await unpacked(labels, Uint16Array), answers: await unpacked(answers, Uint16Array) };
-    } catch {
-      plan.videos = null;  // A browser that can't inflate: what needs single videos is left out.
-    }
-  }));
+// The start: all is drawn but videos, who prints at once has that; then with videos, and again when the width changes.
+function start() {
+  const packed = data.plans.map((plan) => plan.videos);
+  for (const plan of data.plans) {
+    plan.lacks = plan.videos ? "because the page is still unpacking it" : "so that the page stays below 10 MB";
+    plan.videos = null;
+  }
   byId("field").max = String(10 * Math.max(data.budget, points[points.length - 1].calibration[0]));
   byId("unit").textContent = data.measure.perVideo;
   const full = bestUnder(points, data.budget);
@@ -34,6 +31,22 @@ async function start() {
   });
   addEventListener("beforeprint", () => { printing = true; redraw(); });
   addEventListener("afterprint", () => { printing = false; redraw(); });
-  document.documentElement.dataset.ready = "yes";
+  unpackVideos(packed).then(() => {
+    redraw();
+    document.documentElement.dataset.ready = "yes";
+  });
+}
+
+async function unpackVideos(packed) {
+  await Promise.all(data.plans.map(async (plan, place) => {
+    if (!packed[place]) return;
+    const { stops, right, labels, answers } = packed[place];
+    try {
+      plan.videos = { stops: await unpacked(stops, Uint8Array), right: await unpacked(right, Uint8Array), labels: await unpacked(labels, Uint16Array), answers: await unpacked(answers, Uint16Array) };
+      plan.lacks = undefined;
+    } catch {
+      plan.lacks = "because this browser can't unpack it";
+    }
+  }));
 }
 start();

@@ -11,10 +11,10 @@ function startSearch() {
   }, []);
   draws.push(() => chart(byId("history"), {
     title: "Hypervolume over the search", text: `From ${percent(growth[0][2])} after the first plan to ${percent(growth[growth.length - 1][2])}.`, height: 280,
-    x: { range: [0.5, data.hypervolume.length + 0.5], label: "plans trained" }, y: { range: padded(growth.map(([, , volume]) => 100 * volume), 0.1), label: "hypervolume (%)" },
+    x: { range: [0.5, data.hypervolume.length + 0.5], label: "plans measured" }, y: { range: padded(growth.map(([, , volume]) => 100 * volume), 0.1), label: "hypervolume (%)" },
     items: [{ kind: "line", class: "own this p0", points: steps }, ...growth.map(([place, trial, volume]) => ({ kind: "dot", class: "dot p0", x: place, y: 100 * volume, tip: `trial ${trial}: ${percent(volume, 2)} after ${many(place, "plan")}` }))],
   }));
-  table(byId("history-table"), "Hypervolume where it grew", ["#plans trained", "#trial", "#hypervolume"], growth.map(([place, trial, volume]) => [place, trial, share(volume, 2)]), { csv: "hypervolume" });
+  table(byId("history-table"), "Hypervolume where it grew", ["#plans measured", "#trial", "#hypervolume"], growth.map(([place, trial, volume]) => [place, trial, share(volume, 2)]), { csv: "hypervolume" });
   const done = data.trials.filter((trial) => trial.top1 !== null && trial.cost !== null);
   const plain = (trial) => { const place = data.plans.findIndex((plan) => plan.trial === trial.number); return place < 0 ? null : place; };
   if (done.length) draws.push(() => chart(byId("trials"), {
@@ -35,7 +35,8 @@ function startSearch() {
   fill("commands", data.commands.join("\n") || "The command was not recorded.");
   fill("made", Object.entries(data.made).flatMap(([name, value]) => [tag("dt", {}, name), tag("dd", {}, String(value))]));
   rows("settings-table", "Settings and versions", data.settings);
-  byId("trained").textContent = `${many(data.trials.length, "proposal")}, ${many(data.trials.filter((trial) => trial.state === "finished").length, "plan")} trained.`;
+  byId("trained").textContent = `${many(data.trials.length, "proposal")}, ${many(data.trials.filter((trial) => trial.state === "finished").length, "plan")} measured`
+    + `${data.numShared ? `, ${data.numShared} of them with the one-shot network's own weights, the others trained alone` : ", each trained alone"}.`;
 }
 
 function startLearning() {
