@@ -13,9 +13,9 @@ from dynsearch.cli.main import _COMMANDS
 
 ROOT = Path(__file__).parents[1] / "dynsearch"
 ORDER = [
-    "errors", "plugins", "registry", "machine", "locks", "strict_yaml", "files", "tables", "validation", "resources",
-    "display", "plan", "measures", "budget", "space", "scores", "thresholds", "frontier", "calibration", "report",
-    "network", "cost", "families", "data", "training", "timing", "study", "search", "export", "api", "cli",
+    "errors", "plugins", "registry", "machine", "compiler", "locks", "strict_yaml", "files", "tables", "validation",
+    "resources", "display", "plan", "measures", "budget", "space", "scores", "thresholds", "frontier", "calibration",
+    "report", "network", "cost", "families", "data", "training", "timing", "study", "search", "export", "api", "cli",
 ]  # fmt: skip
 NO_TORCH = ORDER[: ORDER.index("network")]
 FILES = sorted(ROOT.rglob("*.py"))

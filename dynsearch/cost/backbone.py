@@ -6,6 +6,7 @@ from itertools import accumulate
 
 import torch
 
+from dynsearch import compiler
 from dynsearch.cost.counter import count_macs, count_parameters, run_counted
 from dynsearch.network.backbone.backbone import covers
 from dynsearch.network.backbone.layout import Layout
@@ -49,7 +50,7 @@ def backbone_cost(
 ) -> BackboneCost:
     """Return the cost per frame of all M stages of a backbone, counted on the network itself."""
     stages = backbone_stages(name, image_size, num_stages, as_timm=as_timm)
-    with torch.device("meta"):
+    with compiler.only_shapes():
         model = (
             (headed_model if as_timm else create_timm_model)(name, image_size).eval().requires_grad_(False)
         )
@@ -75,7 +76,7 @@ def head_cost(kind: str, layout: Layout, num_classes: int, num_frames: int, seen
 @lru_cache
 def _head_cost(kind: str, layout: Layout, num_classes: int, num_frames: int, seen: int) -> PartCost:
     channels = layout.channels
-    with torch.device("meta"):
+    with compiler.only_shapes():
         head = build_head(kind, channels, num_classes, 0.0, num_frames).eval()
         if head.reads == "sequence":
             macs, _ = run_counted(head, torch.empty(1, seen, channels), range(seen))

@@ -5,7 +5,11 @@ from typing import Any
 
 import torch
 from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+
+from dynsearch import compiler
+
+with compiler.not_yet():
+    from torch.utils.flop_counter import FlopCounterMode
 
 
 def count_macs(function: Callable[..., Any], *inputs: Any) -> int:
@@ -19,7 +23,7 @@ def run_counted(function: Callable[..., Any], *inputs: Any) -> tuple[int, Any]:
     torch counts a multiply and an add apart, so its figure is halved. On the meta device nothing is
     computed and nothing allocated.
     """
-    with torch.no_grad(), FlopCounterMode(display=False) as counter:
+    with compiler.not_yet(), torch.no_grad(), FlopCounterMode(display=False) as counter:
         value = function(*inputs)
     return counter.get_total_flops() // 2, value
 

@@ -9,10 +9,13 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
-from torchvision.transforms import v2
-from torchvision.transforms.v2 import functional
 
+from dynsearch import compiler
 from dynsearch.data.sampling import Resize
+
+with compiler.not_yet():
+    from torchvision.transforms import v2
+    from torchvision.transforms.v2 import functional
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)

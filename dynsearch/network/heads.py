@@ -7,6 +7,7 @@ from typing import Literal
 import torch
 from torch import nn
 
+from dynsearch import compiler
 from dynsearch.errors import PlanError
 from dynsearch.plan import HEADS, Plan
 from dynsearch.plan.features import is_plain
@@ -177,7 +178,7 @@ def reads_as_timm(plan: Plan, backbone: str | None = None) -> bool:
     """
     if plan.features != "timm" or is_plain(backbone or plan.backbone):
         return False
-    with torch.device("meta"):
+    with compiler.only_shapes():
         return all(build_head(kind, 8, 2, 0.0).reads != "maps" for kind in head_kinds(plan.head))
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from dynsearch import compiler
 from dynsearch.cost.counter import count_macs, count_parameters
 from dynsearch.cost.parts import NetworkCost, Part
 from dynsearch.families.adafocus.network import FocusNetwork
@@ -26,7 +27,7 @@ def adafocus_cost(plan: Plan, num_classes: int) -> NetworkCost:
     Raises:
         PlanError: A backbone is unknown or can't be used.
     """
-    with torch.device("meta"):
+    with compiler.only_shapes():
         network: Any = family_of(plan).build(plan, num_classes).eval()
         parts = _recurrent(network) if isinstance(network, RecurrentFocusNetwork) else _one_patch(network)
     return NetworkCost(plan, tuple(parts))

@@ -4,6 +4,7 @@ from functools import lru_cache
 
 import torch
 
+from dynsearch import compiler
 from dynsearch.cost.counter import count_parameters, run_counted
 from dynsearch.cost.parts import NetworkCost, Part
 from dynsearch.families.sfc.network import CompressedNetwork
@@ -17,7 +18,7 @@ def sfc_cost(plan: Plan, num_classes: int) -> NetworkCost:
     Raises:
         PlanError: The backbone is unknown or can't be cut, or the split lies outside it.
     """
-    with torch.device("meta"):
+    with compiler.only_shapes():
         network = CompressedNetwork(plan, num_classes).eval()
         clips = torch.empty(1, plan.num_frames, 3, plan.image_size, plan.image_size)
     head_macs, frame = run_counted(network.head_features, clips[:, :1])

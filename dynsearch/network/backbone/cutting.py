@@ -14,6 +14,7 @@ import torch
 from timm.models import get_notrace_functions
 from torch import fx, nn
 
+from dynsearch import compiler
 from dynsearch.errors import PlanError
 from dynsearch.network.backbone.branches import Branch, find_branch, is_block
 from dynsearch.network.backbone.layout import Layout, features_of, is_state, layout_of
@@ -68,6 +69,7 @@ class Anatomy:
 
 
 @lru_cache
+@compiler.not_yet()
 def anatomy(name: str, image_size: int) -> Anatomy:
     """Return the anatomy of timm's model ``name`` for square inputs of ``image_size`` pixels.
 
@@ -76,7 +78,7 @@ def anatomy(name: str, image_size: int) -> Anatomy:
     Raises:
         PlanError: timm has no such model, or it can't be cut; the message says why.
     """
-    with torch.device("meta"), torch.inference_mode(False):
+    with compiler.only_shapes(), torch.inference_mode(False):
         model: Any = create_timm_model(name, image_size).eval()
         frames = torch.empty(3, 3, image_size, image_size)
     try:

@@ -6,6 +6,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
+from dynsearch import compiler
 from dynsearch.network.backbone.layout import State
 from dynsearch.network.backbone.timm_models import create_timm_model
 
@@ -51,7 +52,7 @@ def read_head(model: nn.Module, state: State) -> torch.Tensor:
 def timm_head(name: str, image_size: int) -> TimmHead:
     """Return what lies behind the last stage of timm's model ``name``; nothing is computed."""
     called: set[str] = set()
-    with torch.device("meta"), torch.no_grad():
+    with compiler.only_shapes(), torch.no_grad():
         model = headed_model(name, image_size).eval()
         by_token = getattr(model, "global_pool", None) == "token"
         try:

@@ -8,6 +8,7 @@ from itertools import product
 import torch
 from torch import nn
 
+from dynsearch import compiler
 from dynsearch.errors import PlanError, WeightsError
 from dynsearch.network.backbone.backbone import Backbone
 from dynsearch.network.backbone.branches import shifted_places
@@ -92,7 +93,7 @@ def _load(
 ) -> Loaded:
     """Load all of ``public`` that has a place, and say what has none."""
     wanted = backbone.model.state_dict()
-    with torch.device("meta"):
+    with compiler.only_shapes():
         model = create_timm_model(backbone.name, backbone.image_size, num_classes=1)
     tensors, given, lines, whole = dict(public.backbone), dict(public.heads), [], model.state_dict()
     ends = [(f"{name}{last}",) for name in ("fc", "head", "classifier") for last in ("", ".1")]

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _GRACE_SECONDS = 10.0
 """How long processes that train together may take to end, after one has."""
 _CONTEXT = multiprocessing.get_context("forkserver")
-_CONTEXT.set_forkserver_preload(["dynsearch.search.evaluator"])
+_CONTEXT.set_forkserver_preload(["dynsearch.search.evaluator", "torch._dynamo"])  # which optimizers load
 
 
 def warm_up() -> None:
