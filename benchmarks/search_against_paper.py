@@ -19,8 +19,9 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from search_ground_truth import BUDGETS, EPOCHS, SPACE, measure, recipe  # the benchmarks beside this one
+from search_ground_truth import EPOCHS, measure, recipe  # the benchmarks beside this one
 from search_networks import Printed
+from search_truths import ORDERS
 
 from dynsearch.families.grid.choices import sample_trunk, trunk_choices
 from dynsearch.frontier.placements import rank_plans, search_placements
@@ -40,9 +41,11 @@ HAND_MADE = {
 
 def hand_made() -> dict[str, Plan]:
     """Return the paper's plans."""
-    (grid,) = SPACE.frames
-    shape = Shape(SPACE.backbones[0], grid.num_frames, SPACE.image_sizes[0], SPACE.heads[0])
-    trunk = shape.finest_trunk(SPACE)
+    (grid,) = ORDERS.space.frames
+    shape = Shape(
+        ORDERS.space.backbones[0], grid.num_frames, ORDERS.space.image_sizes[0], ORDERS.space.heads[0]
+    )
+    trunk = shape.finest_trunk(ORDERS.space)
     return {
         name: replace(trunk, frame_order=FrameOrder.named(order, 8), exits=ExitPlacement.of(*exits.split()))
         for name, (order, exits) in HAND_MADE.items()
@@ -51,17 +54,17 @@ def hand_made() -> dict[str, Plan]:
 
 def searched(library: Library, num_plans: int) -> dict[str, Plan]:
     """Return the plans that the one-shot network finds most promising in the whole space."""
-    rules = SPACE.exits
+    rules = ORDERS.space.exits
     found = {}
-    for params in trunk_choices(SPACE) or []:
-        trunk = sample_trunk(SPACE, Replay(params))
+    for params in trunk_choices(ORDERS.space) or []:
+        trunk = sample_trunk(ORDERS.space, Replay(params))
         scores = library.grid(trunk)
         placements = search_placements(
             scores, min_exits=rules.min_exits, max_exits=rules.max_exits, min_depth=rules.min_depth,
             max_depth=rules.max_depth, last=rules.last, num_folds=None,
         )  # fmt: skip
         found[trunk] = (scores, placements)
-    ranked = rank_plans(found, num_plans, budget=BUDGETS[-1])
+    ranked = rank_plans(found, num_plans, budget=ORDERS.budgets[-1])
     return {
         f"searched {k}": replace(plan.key, exits=plan.placement) for k, plan in enumerate(ranked, start=1)
     }
@@ -81,7 +84,7 @@ def at_budget(rows: dict[str, dict[str, Any]], kind: str, budget: float) -> tupl
 def compare(rows: dict[str, dict[str, Any]], num_videos: int) -> list[dict[str, Any]]:
     """Return, for each budget both keep, searched against hand-made on test."""
     lines = []
-    for budget in BUDGETS:
+    for budget in ORDERS.budgets:
         ours, theirs = (at_budget(rows, kind, budget) for kind in ("searched", "hand-made"))
         if ours is None or theirs is None:
             continue
@@ -109,7 +112,7 @@ def main() -> None:
     chosen = recipe(*arguments.settings)
     source = open_clips(chosen)
     library = Library(
-        arguments.folder, SPACE, source, chosen.one_shot, chosen.training, chosen.seed, Printed()
+        arguments.folder, ORDERS.space, source, chosen.one_shot, chosen.training, chosen.seed, Printed()
     )
     table = arguments.folder / "alone.jsonl"
     rows = {}

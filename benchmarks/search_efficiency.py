@@ -1,6 +1,6 @@
 """What a search costs: one-shot networks and their rivals, replayed against plans that were trained alone.
 
-    OMP_NUM_THREADS=1 python benchmarks/search_efficiency.py [--output benchmarks/results/search_efficiency.json]
+    OMP_NUM_THREADS=1 python benchmarks/search_efficiency.py [--truth sizes]
 
 Needs the tables of benchmarks/search_ground_truth.py and benchmarks/search_networks.py, and trains nothing. First how
 well each network's promises order the plans (Kendall's tau). Then each method is replayed against the table (see
@@ -28,16 +28,16 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parent))
 
 from search_gp import modelled
-from search_ground_truth import BUDGETS, SPACE, TABLE, recipe  # the benchmarks beside this one
-from search_networks import FINISHED, NETWORKS, SETTINGS, rows_of, to_finish
+from search_ground_truth import recipe  # the benchmarks beside this one
+from search_networks import SETTINGS, rows_of, to_finish
 from search_replay import Draw, Found, Table, Training, greedy_order, halved, in_order, replay, sampled
+from search_truths import ORDERS, TRUTHS, Truth
 
 import dynsearch
 from dynsearch.export.budgets import Budgets
 from dynsearch.export.ownership import BUDGETS as BUNDLE_BUDGETS
 from dynsearch.families import cost_table
 from dynsearch.plan import Plan
-from dynsearch.search.one_shot.scoring import grid_steps
 from dynsearch.search.one_shot.shape import Shape
 from dynsearch.study.predictions import mean_tau
 
@@ -48,7 +48,7 @@ DRAWS = 20
 """How often each network is replayed: only which trainings of the table follow differs."""
 
 
-def read_table(path: Path) -> Table:
+def read_table(path: Path, truth: Truth = ORDERS) -> Table:
     """Return the table."""
     by_plan: dict[str, list[dict[str, Any]]] = {}
     for row in rows_of(path):
@@ -56,35 +56,28 @@ def read_table(path: Path) -> Table:
     firsts = [own[0] for own in by_plan.values()]
     rungs = tuple(sorted(map(int, firsts[0]["points"])))
     num_seeds = min(map(len, by_plan.values()))
-    values = np.zeros((len(rungs), len(by_plan), len(BUDGETS), num_seeds, 2))
+    values = np.zeros((len(rungs), len(by_plan), len(truth.budgets), num_seeds, 2))
     values[..., 0] = -1
     for p, own in enumerate(by_plan.values()):
         for s, row in enumerate(own[:num_seeds]):
             for r, rung in enumerate(rungs):
-                for b, budget in enumerate(BUDGETS):
+                for b, budget in enumerate(truth.budgets):
                     if point := row["points"][str(rung)][f"{budget:g}"]:
                         values[r, p, b, s] = point[0], point[2]
     plans = tuple(Plan.from_dict(row["plan"]) for row in firsts)
-    # What an exit costs is the same in every frame order.
-    rules, trunk = SPACE.exits, Shape.of(plans[0]).finest_trunk(SPACE)
-    steps = grid_steps(trunk, NUM_CLASSES, rules.min_depth)
-    depths = rules.max_depth - rules.min_depth + 1
-    first = [
-        (plan.exits.exits[0].sets - 1) * depths + plan.exits.exits[0].depth - rules.min_depth
-        for plan in plans
-    ]
+    first = [cost_table(plan, NUM_CLASSES).cost_E[0] for plan in plans]
     return Table(
-        space=SPACE, plans=plans, rungs=rungs, budgets=BUDGETS, values_RPBS2=values,
+        space=truth.space, plans=plans, rungs=rungs, budgets=truth.budgets, values_RPBS2=values,
         full_cost_P=np.array([row["full_gflops"] for row in firsts]),
-        first_cost_P=np.array([float(steps.cost_E([cell])[0]) for cell in first]),
+        first_cost_P=np.array(first),
     )  # fmt: skip
 
 
 def network_price(table: Table) -> float:
-    """Return the cost of training a one-shot network; each epoch runs the whole grid, whatever cells are trained."""
+    """Return the cost of training one-shot networks; each epoch runs the whole grid, whatever cells are trained."""
     chosen = recipe(*SETTINGS)
-    trunk = Shape.of(table.plans[0]).finest_trunk(SPACE)
-    whole = cost_table(trunk, NUM_CLASSES).cost_E[-1]
+    trunks = [shape.finest_trunk(table.space) for shape in Shape.all_in(table.space)]
+    whole = sum(cost_table(trunk, NUM_CLASSES).cost_E[-1] for trunk in trunks)
     epochs = chosen.one_shot.training(chosen.training).epochs
     return float(epochs / table.rungs[-1] * whole / table.full_cost_P.mean())
 
@@ -112,7 +105,7 @@ class Network:
     def race(self, draw: Draw, price: float, *, own: bool, finish: bool, space: bool = False) -> Found:
         """Return what a search finds: with its ``own`` weights, then plans ``finish``ed, then plans trained alone."""
         found = Found(len(draw.table.budgets))
-        found.add(price, np.full(len(BUDGETS), -1.0), np.zeros(len(BUDGETS)))
+        found.add(price, np.full(len(draw.table.budgets), -1.0), np.zeros(len(draw.table.budgets)))
         if own:
             own_BP = (*self.space_B,) if space else _best(self.calibration_PB, self.test_PB)
             found.add(0.0, *own_BP)
@@ -354,17 +347,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--table", type=Path, default=TABLE)
-    parser.add_argument("--networks", type=Path, default=NETWORKS)
-    parser.add_argument("--finished", type=Path, default=FINISHED)
+    parser.add_argument("--truth", choices=list(TRUTHS), default=ORDERS.name)
+    parser.add_argument("--table", type=Path)
+    parser.add_argument("--networks", type=Path)
+    parser.add_argument("--finished", type=Path)
     parser.add_argument("--only-ranking", action="store_true", help="replay no search")
     parser.add_argument("--bundle", type=Path, help="time a bundle of all budgets too")
     parser.add_argument("--output", type=Path, help="write the figures to this JSON file")
     arguments = parser.parse_args()
-    table, finished = read_table(arguments.table), rows_of(arguments.finished)
+    truth = TRUTHS[arguments.truth]
+    table = read_table(arguments.table or truth.file("ground_truth"), truth)
+    finished = rows_of(arguments.finished or truth.file("finished"))
     networks = [
         Network(table, row, [one for one in finished if one["seed"] == row["seed"]])
-        for row in rows_of(arguments.networks)
+        for row in rows_of(arguments.networks or truth.file("networks"))
     ]
     target = table.target()
     own = [float(_best(n.calibration_PB, n.test_PB)[1].mean()) / target for n in networks]

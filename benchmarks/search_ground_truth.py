@@ -1,8 +1,9 @@
 """Ground truth for search methods: plans of a small space, each trained alone, twice.
 
-    OMP_NUM_THREADS=1 python benchmarks/search_ground_truth.py [--plans 60] [--seeds 2] [--processes 16]
+    OMP_NUM_THREADS=1 python benchmarks/search_ground_truth.py [--truth sizes] [--plans 60] [--seeds 2] [--processes 16]
 
-Writes one JSON line per plan and seed into benchmarks/results/search_ground_truth.jsonl: the plan, and its best
+Writes one JSON line per plan and seed into benchmarks/results/search_ground_truth.jsonl (of the spaces, see
+search_truths.py): the plan, and its best
 operating points under each budget, chosen on calibration and measured on test, after some of the epochs and at
 the end. Search methods are then replayed against the table without training. Interrupted, it goes on.
 Networks are trained in float32, on the first GPU if there is one.
@@ -17,15 +18,19 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
+import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import optuna
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from search_truths import ORDERS, TRUTHS, Truth
 
 from dynsearch.families import build_network
 from dynsearch.frontier import solve_thresholds
@@ -34,7 +39,6 @@ from dynsearch.network.weights.start import wake_residual_branches
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.search.one_shot.training import SharedWeights
-from dynsearch.space import SearchSpace
 from dynsearch.study.recipe import OneShotConfig, StudyRecipe
 from dynsearch.study.recipe_file import load_recipe
 from dynsearch.study.source import open_clips
@@ -44,22 +48,10 @@ from dynsearch.training.scorer import score
 from dynsearch.training.seeding import seed_torch
 from dynsearch.training.source import DatasetClips
 
-TABLE = Path(__file__).parent / "results" / "search_ground_truth.jsonl"
 EPOCHS = 12
 """Half as many again as the recipe has: with its 8, two seeds of a plan differ by 5 points."""
 RUNGS = (1, 3, 6, 12)
 """Epochs after which the network is measured, so that early stopping can be replayed too."""
-BUDGETS = tuple(round(float(value), 4) for value in np.linspace(0.008, 0.072, 17))
-"""Mean GFLOPs per video; full inference of the largest plan costs 0.0775."""
-SPACE = SearchSpace.model_validate(
-    {
-        "backbones": ["test_resnet"],
-        "frames": [{"num_frames": 8, "num_sets": 8}],
-        "image_sizes": [48],
-        "frame_orders": ["sequential", "paper", "strided", "bisection"],
-        "exits": {"min_exits": 2, "max_exits": 4, "min_depth": 2, "max_depth": 5, "last": "free"},
-    }
-)
 
 
 def recipe(*settings: str) -> StudyRecipe:
@@ -68,23 +60,25 @@ def recipe(*settings: str) -> StudyRecipe:
     return load_recipe("motions", settings=[*fixed, *settings])[0]
 
 
-def sampled_plans(num_plans: int) -> Iterator[Plan]:
+def sampled_plans(num_plans: int, truth: Truth) -> Iterator[Plan]:
     """Yield distinct plans drawn at random from the space; the first ones are the same for any number."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
     seen: set[str] = set()
     while len(seen) < num_plans:
-        plan = SPACE.sample(study.ask())
+        plan = truth.space.sample(study.ask())
         if plan.plan_id not in seen:
             seen.add(plan.plan_id)
             yield plan
 
 
-def points_under(calibration: ExitScores, test: ExitScores) -> dict[str, list[float] | None]:
+def points_under(
+    calibration: ExitScores, test: ExitScores, budgets: Sequence[float]
+) -> dict[str, list[float] | None]:
     """Return (calibration top-1, calibration GFLOPs, test top-1, test GFLOPs) by budget; None where no exit fits."""
     curve = solve_thresholds(calibration)
     points: dict[str, list[float] | None] = {}
-    for budget in BUDGETS:
+    for budget in budgets:
         if curve[0].cost > budget:
             points[f"{budget:g}"] = None
             continue
@@ -96,7 +90,13 @@ def points_under(calibration: ExitScores, test: ExitScores) -> dict[str, list[fl
 
 
 def measure(
-    plan: Plan, source: DatasetClips, seed: int, *, epochs: int = EPOCHS, start: Path | None = None
+    plan: Plan,
+    source: DatasetClips,
+    seed: int,
+    truth: Truth = ORDERS,
+    *,
+    epochs: int = EPOCHS,
+    start: Path | None = None,
 ) -> dict[str, Any]:
     """Train ``plan`` alone, from one-shot weights below ``start`` if it is given, and return its row."""
     started = time.perf_counter()
@@ -110,7 +110,7 @@ def measure(
     else:
         with tempfile.TemporaryDirectory() as folder:
             weights = Path(folder) / "start.safetensors"
-            own = SharedWeights(start, SPACE, source.num_classes, OneShotConfig(), seed)
+            own = SharedWeights(start, truth.space, source.num_classes, OneShotConfig(), seed)
             save_weights(own.network(plan), weights)
             load_weights(network, weights)
     loaders = {
@@ -125,7 +125,7 @@ def measure(
                 score(network, loader, video_ids=source.video_ids(split), split=split, device=device)
                 for split, loader in loaders.items()
             ]
-            points[str(report.epoch)] = points_under(scores[0], scores[1])
+            points[str(report.epoch)] = points_under(scores[0], scores[1], truth.budgets)
 
     loader = source.loader("train", plan, config, training=True, seed=seed)
     train(network, loader, config, device=device, seed=seed, on_epoch=measure_rung)
@@ -141,34 +141,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--truth", choices=list(TRUTHS), default=ORDERS.name)
     parser.add_argument("--plans", type=int, default=60)
     parser.add_argument("--seeds", type=int, default=2)
     parser.add_argument("--processes", type=int, default=1, help="plans trained at the same time")
-    parser.add_argument("--table", type=Path, default=TABLE)
+    parser.add_argument("--table", type=Path)
     parser.add_argument("--epochs", type=int, default=EPOCHS)
     parser.add_argument("--start", type=Path, help="folder of a one-shot network to start from")
     arguments = parser.parse_args()
-    lines = arguments.table.read_text().splitlines() if arguments.table.is_file() else []
+    truth = TRUTHS[arguments.truth]
+    table = arguments.table or truth.file("ground_truth")
+    lines = table.read_text().splitlines() if table.is_file() else []
     done = {(row["plan_id"], row["seed"]) for row in map(json.loads, lines)}
     todo = [
         (plan, seed)
         for seed in range(arguments.seeds)
-        for plan in sampled_plans(arguments.plans)
+        for plan in sampled_plans(arguments.plans, truth)
         if (plan.plan_id, seed) not in done
     ]
     open_clips(recipe())  # Makes the data set before the processes want it.
     with multiprocessing.get_context("spawn").Pool(arguments.processes) as pool:
         for row in pool.imap_unordered(
-            partial(_measure, epochs=arguments.epochs, start=arguments.start), todo
+            partial(_measure, truth=truth, epochs=arguments.epochs, start=arguments.start), todo
         ):
-            with arguments.table.open("a") as file:
+            with table.open("a") as file:
                 file.write(json.dumps(row) + "\n")
             print(f"{row['plan_id']} seed {row['seed']}: {row['seconds']} s", flush=True)
 
 
-def _measure(task: tuple[Plan, int], *, epochs: int, start: Path | None) -> dict[str, Any]:
+def _measure(task: tuple[Plan, int], *, truth: Truth, epochs: int, start: Path | None) -> dict[str, Any]:
     plan, seed = task
-    return measure(plan, open_clips(recipe()), seed, epochs=epochs, start=start)
+    return measure(plan, open_clips(recipe()), seed, truth, epochs=epochs, start=start)
 
 
 if __name__ == "__main__":

@@ -1,13 +1,14 @@
 """One-shot networks of the ground truth's space, what each promises, and what it is worth as it is.
 
-    OMP_NUM_THREADS=1 python benchmarks/search_networks.py --folder DIR [--networks 10] [--finish 2]
+    OMP_NUM_THREADS=1 python benchmarks/search_networks.py --folder DIR [--truth sizes] [--networks 10] [--finish 2]
 
-Needs the table of benchmarks/search_ground_truth.py. Each network is trained with a seed of its own on the same space
-and the same training videos, 16 epochs, distilled. A JSON line for each goes into
-benchmarks/results/search_networks.jsonl: for every plan of the table its top-1 under each budget as promised
-(cross-fitted on calibration), and with the network's own weights (chosen on calibration, measured there and on test);
-and the same for the best of the whole space. Then plans are finished, trained 6 epochs from its weights: those which
-together keep most of what is promised at the upper half of the budgets. Test chooses nothing. Interrupted, it goes on.
+Needs the table of benchmarks/search_ground_truth.py. Each network (one for each size of images) is trained with a seed
+of its own on the same space and the same training videos, 16 epochs, distilled. A JSON line for each seed goes into
+benchmarks/results/search_networks.jsonl (of --truth sizes, search_networks_2.jsonl): for every plan of the table its
+top-1 under each budget as promised (cross-fitted on calibration), and with the network's own weights (chosen on
+calibration, measured there and on test); and the same for the best of the whole space. Then plans are finished, trained
+6 epochs from its weights: those which together keep most of what is promised at the upper half of the budgets. Test
+chooses nothing. Interrupted, it goes on.
 """
 
 from __future__ import annotations
@@ -23,8 +24,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from search_ground_truth import BUDGETS, SPACE, TABLE, measure, points_under, recipe
+from search_ground_truth import measure, points_under, recipe
 from search_replay import greedy_order
+from search_truths import ORDERS, TRUTHS, Truth
 
 from dynsearch.families.grid.choices import sample_trunk, trunk_choices
 from dynsearch.frontier.placements import search_placements
@@ -40,8 +42,6 @@ from dynsearch.study.source import open_clips
 from dynsearch.training.device import pick_device
 from dynsearch.training.source import DatasetClips
 
-NETWORKS = TABLE.with_name("search_networks.jsonl")
-FINISHED = TABLE.with_name("search_finished.jsonl")
 FINISH_EPOCHS = 6
 SETTINGS = ("one_shot.epochs=16", "one_shot.distil=true")
 
@@ -73,30 +73,34 @@ def append(path: Path, row: dict[str, Any]) -> None:
         file.write(json.dumps(row) + "\n")
 
 
-def network_row(plans: Sequence[Plan], library: Library, source: DatasetClips) -> dict[str, Any]:
+def network_row(
+    truth: Truth, plans: Sequence[Plan], library: Library, source: DatasetClips
+) -> dict[str, Any]:
     """Return what ``library``'s network promises of each plan, and what its own weights reach."""
-    grids = {}
-    for params in trunk_choices(SPACE) or []:
-        trunk = sample_trunk(SPACE, Replay(params))
+    grids, space = {}, truth.space
+    for params in trunk_choices(space) or []:
+        trunk = sample_trunk(space, Replay(params))
         grids[trunk] = library.grid(trunk), test_grid(trunk, library, source)
     by_plan = {}
     for plan in plans:
         calibration, test = (
-            grid.exit_scores(plan.exits, plan_id=plan.plan_id) for grid in grids[trunk_of(plan, SPACE)]
+            grid.exit_scores(plan.exits, plan_id=plan.plan_id) for grid in grids[trunk_of(plan, space)]
         )
-        points = points_under(calibration, test).values()
+        points = points_under(calibration, test, truth.budgets).values()
         by_plan[plan.plan_id] = {
-            "promised": [None if np.isnan(x) else round(x, 4) for x in expected_top1(calibration, BUDGETS)],
+            "promised": [
+                None if np.isnan(x) else round(x, 4) for x in expected_top1(calibration, truth.budgets)
+            ],
             "calibration": [point and round(point[0], 4) for point in points],
             "test": [point and round(point[2], 4) for point in points],
         }
-    return {"seed": library.seed, "plans": by_plan, "space": whole_space(list(grids.values()))}
+    return {"seed": library.seed, "plans": by_plan, "space": whole_space(truth, list(grids.values()))}
 
 
 def test_grid(trunk: Plan, library: Library, source: DatasetClips) -> ScoreGrid:
     """Return the scores of all cells on test, with the statistics of the trunk's order."""
     folder = library.folder / "test" / trunk.plan_id
-    rules = SPACE.exits
+    rules = library.space.exits
     writer = ScoreGrid.create(
         folder, num_classes=source.num_classes, labels_N=source.labels("test"),
         steps=grid_steps(trunk, source.num_classes, rules.min_depth), num_sets=trunk.num_sets,
@@ -110,23 +114,23 @@ def test_grid(trunk: Plan, library: Library, source: DatasetClips) -> ScoreGrid:
     return ScoreGrid.load(folder)
 
 
-def whole_space(grids: Sequence[tuple[ScoreGrid, ScoreGrid]]) -> dict[str, list[float]]:
+def whole_space(truth: Truth, grids: Sequence[tuple[ScoreGrid, ScoreGrid]]) -> dict[str, list[float]]:
     """Return top-1 under each budget of the best plan of all with the network's own weights, chosen on calibration."""
-    rules = SPACE.exits
-    best = {budget: (-1.0, 0.0) for budget in BUDGETS}
+    rules = truth.space.exits
+    best = {budget: (-1.0, 0.0) for budget in truth.budgets}
     for calibration, test in grids:
         found = search_placements(
             calibration, min_exits=rules.min_exits, max_exits=rules.max_exits, min_depth=rules.min_depth,
             max_depth=rules.max_depth, last=rules.last, num_folds=None,
         )  # fmt: skip
-        for budget in BUDGETS:
+        for budget in truth.budgets:
             if found[0].cost <= budget:
                 point = found.best_under(budget)
                 claimed = point.chosen.evaluate(test.exit_scores(point.placement)).top1
                 best[budget] = max(best[budget], (point.top1, claimed), key=lambda pair: pair[0])
     return {
-        "calibration": [round(best[budget][0], 4) for budget in BUDGETS],
-        "test": [round(best[budget][1], 4) for budget in BUDGETS],
+        "calibration": [round(best[budget][0], 4) for budget in truth.budgets],
+        "test": [round(best[budget][1], 4) for budget in truth.budgets],
     }
 
 
@@ -134,7 +138,7 @@ def to_finish(row: dict[str, Any]) -> list[str]:
     """Return the plans of a network's row in the order in which they are finished, by the upper half of budgets."""
     promised = np.array([own["promised"] for own in row["plans"].values()], dtype=float)
     names = list(row["plans"])
-    return [names[p] for p in greedy_order(promised[:, len(BUDGETS) // 2 :])]
+    return [names[p] for p in greedy_order(promised[:, promised.shape[1] // 2 :])]
 
 
 def main() -> None:
@@ -142,28 +146,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--truth", choices=list(TRUTHS), default=ORDERS.name)
     parser.add_argument("--folder", type=Path, required=True, help="for the networks, one folder each")
     parser.add_argument("--networks", type=int, default=10)
     parser.add_argument("--finish", type=int, default=2, help="plans of each network that are finished")
     parser.add_argument("--set", dest="settings", action="append", default=[], help="one_shot.FIELD=VALUE")
-    parser.add_argument("--output", type=Path, default=NETWORKS)
-    parser.add_argument("--finished", type=Path, default=FINISHED)
+    parser.add_argument("--output", type=Path)
+    parser.add_argument("--finished", type=Path)
     arguments = parser.parse_args()
+    truth = TRUTHS[arguments.truth]
+    output = arguments.output or truth.file("networks")
+    finished = arguments.finished or truth.file("finished")
     chosen: StudyRecipe = recipe(*SETTINGS, *arguments.settings)
     source: DatasetClips = open_clips(chosen)
-    plans = {row["plan_id"]: Plan.from_dict(row["plan"]) for row in rows_of(TABLE)}
+    plans = {row["plan_id"]: Plan.from_dict(row["plan"]) for row in rows_of(truth.file("ground_truth"))}
     for seed in range(arguments.networks):
-        if seed not in {row["seed"] for row in rows_of(arguments.output)}:
+        if seed not in {row["seed"] for row in rows_of(output)}:
             folder = arguments.folder / str(seed)
-            library = Library(folder, SPACE, source, chosen.one_shot, chosen.training, seed, Printed())
-            append(arguments.output, network_row(list(plans.values()), library, source))
-    done = {(row["seed"], row["plan_id"]) for row in rows_of(arguments.finished)}
-    for row in rows_of(arguments.output)[: arguments.networks]:
+            library = Library(folder, truth.space, source, chosen.one_shot, chosen.training, seed, Printed())
+            append(output, network_row(truth, list(plans.values()), library, source))
+    done = {(row["seed"], row["plan_id"]) for row in rows_of(finished)}
+    for row in rows_of(output)[: arguments.networks]:
         for name in to_finish(row)[: arguments.finish]:
             if (row["seed"], name) not in done:
                 start = arguments.folder / str(row["seed"])
-                own = measure(plans[name], source, row["seed"], epochs=FINISH_EPOCHS, start=start)
-                append(arguments.finished, own)
+                own = measure(plans[name], source, row["seed"], truth, epochs=FINISH_EPOCHS, start=start)
+                append(finished, own)
                 print(f"{name} from network {row['seed']}: {own['seconds']} s", flush=True)
 
 

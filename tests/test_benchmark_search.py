@@ -7,15 +7,16 @@ import numpy as np
 import pytest
 
 import benchmarks.search_efficiency as race
-from benchmarks.search_efficiency import BUDGETS, RIVALS, SPACE, Found, Table, greedy_order, halved, replay
+from benchmarks.search_efficiency import RIVALS, Found, Table, greedy_order, halved, replay
 from benchmarks.search_ground_truth import sampled_plans
+from benchmarks.search_truths import ORDERS
 
 RESULTS = Path(race.__file__).parent / "results"
 
 
 def table(values_RPBS2, *, full=(1.0, 3.0), first=(0.1, 0.1), rungs=(3, 12), budgets=(1.0, 2.0)):
-    plans = tuple(sampled_plans(len(full)))
-    return Table(SPACE, plans, rungs, budgets, np.array(values_RPBS2), np.array(full), np.array(first))
+    plans = tuple(sampled_plans(len(full), ORDERS))
+    return Table(ORDERS.space, plans, rungs, budgets, np.array(values_RPBS2), np.array(full), np.array(first))
 
 
 @pytest.fixture
@@ -62,8 +63,8 @@ def test_halving_promotes_the_better_half_and_pays_for_the_epochs_it_runs():
 @pytest.mark.parametrize("name", RIVALS)
 def test_every_rival_trains_every_plan_once(name):
     rng = np.random.default_rng(0)
-    top1 = rng.random((2, 5, len(BUDGETS), 2, 2))
-    some = table(top1, full=rng.random(5) + 0.1, first=rng.random(5) / 20, budgets=BUDGETS)
+    top1 = rng.random((2, 5, len(ORDERS.budgets), 2, 2))
+    some = table(top1, full=rng.random(5) + 0.1, first=rng.random(5) / 20, budgets=ORDERS.budgets)
     for method in RIVALS[name][1].values():
         draw = some.drawn(rng)
         run = list(method(draw, 1))

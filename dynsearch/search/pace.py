@@ -68,9 +68,18 @@ def drawn_plans(space: SearchSpace, num_classes: int) -> list[tuple[float, Plan]
 
 
 def measured_pace(
-    recipe: StudyRecipe, space: SearchSpace, source: DatasetClips, plan: Plan, gmacs: float, threads: int
+    recipe: StudyRecipe,
+    space: SearchSpace,
+    source: DatasetClips,
+    plan: Plan,
+    gmacs: float,
+    threads: int,
+    network_threads: int,
 ) -> Pace:
-    """Time the study's steps for ``plan``, whose last exit costs ``gmacs``; a trial has ``threads`` of a CPU."""
+    """Time the study's steps for ``plan``, whose last exit costs ``gmacs``.
+
+    On a CPU a trial has so many threads, and a one-shot network ``network_threads``.
+    """
     device, config = pick_device(), recipe.training.model_copy(update={"compile": False})
     on_cpu, batch = device.type == "cpu", config.batch_size
     if on_cpu:
@@ -101,7 +110,8 @@ def measured_pace(
             part, how = Shape.of(plan).within(space), recipe.one_shot.training(config)
             loss = weighted(EXIT_LOSSES[how.exit_loss], space.exits.max_depth - space.exits.min_depth + 1)
             cells = SandwichTraining(network, part, recipe.one_shot.cells_per_step)
-            shared = _training(cells, how, clips, labels, loss) / batch
+            with _threads(network_threads if on_cpu else None):
+                shared = _training(cells, how, clips, labels, loss) / batch
         dense = _scoring(fed, clips) / batch
         alone, score = _training(own, config, clips, labels) / batch, _scoring(own, clips) / batch
         memory = _peak(device)

@@ -91,7 +91,9 @@ def price_of(recipe: StudyRecipe, run: RunSettings, source: DatasetClips) -> Pri
     recipe = settled(recipe, space)
     plans = drawn_plans(space, source.num_classes)
     gmacs, plan = plans[0]
-    threads = max(1, min(torch.get_num_threads(), available_cores() // run.concurrent))
+    networks = 1 if len(Shape.all_in(space)) == 1 else run.concurrent
+    beside = [n * recipe.workers_per_trial for n in (run.concurrent, networks)]
+    threads = [max(1, min(torch.get_num_threads(), available_cores() // n)) for n in beside]
     facts = (
         source.key,
         plan.plan_id,
@@ -105,7 +107,7 @@ def price_of(recipe: StudyRecipe, run: RunSettings, source: DatasetClips) -> Pri
         values = read_json(file)
         pace = Pace(**values) if time.time() - values.pop("when") < _RECENT else None
     if pace is None:
-        pace = measured_pace(recipe, space, source, plan, gmacs, threads)
+        pace = measured_pace(recipe, space, source, plan, gmacs, *threads)
         with contextlib.suppress(DynsearchError, OSError):
             file.parent.mkdir(parents=True, exist_ok=True)
             write_text(file, json.dumps({"when": time.time(), **asdict(pace)}))
@@ -129,10 +131,10 @@ def _priced(
         orders = min(recipe.num_trials, len(trunk_choices(space) or range(recipe.num_trials)))
         alone, shared = one_shot.retrain, one_shot.shared
     slots, epochs = min(run.concurrent, max(alone, 1)), one_shot.training(how).epochs
-    at_once, gpus = slots * recipe.workers_per_trial, torch.cuda.device_count()
-    # On CPUs networks side by side share the cores that one would have.
-    beside = [min(run.concurrent, max(n, 1)) * recipe.workers_per_trial for n in (networks, orders)]
-    side_by_side = dict(zip(_STAGES, [*(beside if gpus else (1, 1)), at_once, at_once], strict=True))
+    gpus = torch.cuda.device_count()
+    # Five jobs in two slots take as long as six.
+    beside = [n / math.ceil(n / run.concurrent) if n else 1 for n in (networks, orders, alone)]
+    side_by_side = {s: n * recipe.workers_per_trial for s, n in zip(_STAGES, [*beside, slots], strict=True)}
     readers = max(1, min(run.num_workers, available_cores() // slots))
 
     def both(seconds: float) -> float:

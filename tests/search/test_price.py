@@ -65,8 +65,11 @@ def test_the_sums_are_those_by_hand(work):
         {
             "begin": _BEGIN,
             "keep decoded frames": 1300 * 0.5,
-            "train one-shot networks": 2 * 8 * 1000 * (0.001 + 2 * 0.02),
-            "prepare and score orders": 4 * (5 * 6 + 100) * (0.001 + 2 * 0.004),  # 2 orders on 2 backbones
+            "train one-shot networks": 2 / 2 * 8 * 1000 * (0.001 + 2 * 0.02),
+            "prepare and score orders": 4
+            / 2
+            * (5 * 6 + 100)
+            * (0.001 + 2 * 0.004),  # 2 orders on 2 backbones
             "search exits on their scores": 4 * _SEARCH,
             "train plans alone": 4 / 2 * 2 * 1000 * (0.001 + 2 * 0.03),
             "score plans": 7 / 2 * (300 * (0.001 + 2 * 0.005) + _AFTER),

@@ -25,6 +25,7 @@ class Job:
             grid of its ``order``.
         halvings: How often the batch is halved, because the trial ran out of memory before.
         shared: Whether the plan is measured with the one-shot network's own weights, and not trained.
+        alone: Whether no other job is under way meanwhile, so that it has all cores.
     """
 
     number: int
@@ -33,6 +34,7 @@ class Job:
     halvings: int = 0
     shared: bool = False
     kind: Literal["plan", "network", "order"] = "plan"
+    alone: bool = False
 
 
 class End(enum.Enum):

@@ -91,8 +91,8 @@ class LocalEngine:
             slot.close()
 
 
-def _settings(num_slots: int, workers: int) -> Iterator[tuple[dict[str, str], int | None]]:
-    """Yield each slot's environment and its processes' threads: GPUs in turns, or the cores shared out."""
+def _settings(num_slots: int, workers: int) -> Iterator[tuple[dict[str, str], tuple[int, int] | None]]:
+    """Yield each slot's environment and its processes' threads, see ``Slot``: GPUs in turns, or the cores shared out."""
     if num_slots * workers == 1:
         yield {}, None
         return
@@ -102,8 +102,8 @@ def _settings(num_slots: int, workers: int) -> Iterator[tuple[dict[str, str], in
 
     count = torch.cuda.device_count()
     visible = (os.environ.get("CUDA_VISIBLE_DEVICES") or ",".join(map(str, range(count)))).split(",")
-    at_once = num_slots * workers
-    threads = None if count else max(1, min(torch.get_num_threads(), available_cores() // at_once))
+    most, cores = torch.get_num_threads(), available_cores() // workers
+    threads = None if count else (max(1, min(most, cores // num_slots)), max(1, min(most, cores)))
     for slot in range(num_slots):
         own = [visible[i % count] for i in range(slot * workers, (slot + 1) * workers)] if count > 1 else []
         yield ({"CUDA_VISIBLE_DEVICES": ",".join(dict.fromkeys(own))} if own else {}), threads

@@ -53,7 +53,7 @@ class Slot:
     Attributes:
         evaluator: What evaluates a job.
         environment: Changes of the processes' environment.
-        num_threads: Torch's threads in each; None leaves them.
+        num_threads: Torch's threads in each, and where no other job is under way; None leaves them.
         count: Processes that train a job's network together.
         timeout: Seconds that one of them waits for another.
         job: What is under way.
@@ -61,7 +61,7 @@ class Slot:
 
     evaluator: Evaluator
     environment: Mapping[str, str]
-    num_threads: int | None
+    num_threads: tuple[int, int] | None
     count: int
     timeout: float
     job: Job | None = None

@@ -45,7 +45,10 @@ class Waiting:
 
 
 def serve(
-    connection: Connection, environment: Mapping[str, str], num_threads: int | None, timeout: float
+    connection: Connection,
+    environment: Mapping[str, str],
+    num_threads: tuple[int, int] | None,
+    timeout: float,
 ) -> None:
     """Take an evaluator and then jobs from ``connection`` until the driver is gone.
 
@@ -61,16 +64,16 @@ def serve(
 
     # torch.fx's progress bar would make a semaphore, which a killed process leaves behind and Python complains of.
     tqdm.set_lock(threading.RLock())
-    if num_threads is not None:
-        import torch
-
-        torch.set_num_threads(num_threads)
     desk = _Desk(connection)
     evaluator: Evaluator = desk.next()
     try:
         with joined_ranks(timeout) as desk.ranks:
             while True:
                 job: Job = desk.next()
+                if num_threads is not None:
+                    import torch
+
+                    torch.set_num_threads(num_threads[job.alone])
                 desk.send(evaluate(evaluator, job, desk, locks=desk.ranks.is_first))
     except InputError as error:  # There is no GPU for this one.
         desk.send(error)

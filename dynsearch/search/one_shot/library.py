@@ -73,7 +73,8 @@ class Library:
         """Yield the jobs that make the networks which some trunks lack."""
         for number, shape in enumerate(dict.fromkeys(map(Shape.of, trunks))):
             if not self._weights(shape).is_file():
-                yield Job(number, shape.finest_trunk(self.space), self._weights(shape).parent, kind="network")
+                trunk, folder = shape.finest_trunk(self.space), self._weights(shape).parent
+                yield Job(number, trunk, folder, kind="network", alone=len(Shape.all_in(self.space)) == 1)
 
     def orders(self, trunks: Iterable[Plan]) -> Iterator[Job]:
         """Yield the jobs that prepare and score the orders of trunks, where that is not done; networks are there."""
