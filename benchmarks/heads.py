@@ -6,9 +6,10 @@
 Trains one plan with each kind of head and several seeds, and prints test top-1 of every exit and the frontier's mean:
 top-1 at 20 budgets evenly spaced from the first exit's cost to full inference with linear heads, of the point that
 calibration chooses under each. ``A>B`` among --heads, in the table B, are heads B fitted on the backbone that heads A
-trained, which is what a plan with heads B gets from ``training.refit_heads``. On gestures, every seed has other people
-in test; intervals resample people there, videos on motions, and gains are paired with linear heads. What FOLDER holds
-is not trained again, so that heads can be added. The result goes into benchmarks/results/heads.json.
+trained, which is what a plan with heads B gets from ``training.refit_heads``; ``--fit refit_heads.passes=4`` and
+``--fit exit_loss=distill`` change how they are fitted. On gestures, every seed has other people in test; intervals
+resample people there, videos on motions, and gains are paired with linear heads. What FOLDER holds is not trained
+again, so that heads can be added. The result goes into benchmarks/results/heads.json, unless --output says where.
 """
 
 from __future__ import annotations
@@ -19,7 +20,11 @@ import time
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import nn
 
+import dynsearch
+from dynsearch.network.heads import ExitHead, LinearHead
 from dynsearch.plan import ExitPlacement, FrameOrder, Plan, TemporalShift
 from dynsearch.scores import ExitScores
 from dynsearch.study.recipe_file import load_recipe
@@ -42,6 +47,59 @@ EPOCHS = {"motions": 12, "gestures": 12}
 HEADS = {"motions": ["linear>mlp", "linear>slots"], "gestures": ["linear>mlp", "slots", "linear>slots"]}
 PEOPLE = ("11+20+25", "10+19+22", "12+26+27")
 """Who is in test, by seed."""
+
+
+class Moments(ExitHead):
+    """A linear layer on the mean, and a hidden one on running sums: of powers of time x what is read of a frame.
+
+    Class attributes: how many powers, 1 being the sum alone; whether squares are summed too; to how many numbers
+    (linear, LayerNorm, ReLU) a frame is brought before, 0 for none.
+    """
+
+    reads = "sequence"
+    powers, squares, width = 2, False, 0
+
+    def __init__(self, channels: int, num_classes: int, dropout: float, *, num_frames: int) -> None:
+        super().__init__()
+        self.of_mean = LinearHead(channels, num_classes, dropout)
+        if self.width:
+            self.of_frame, self.norm = nn.Linear(channels, self.width), nn.LayerNorm(self.width)
+        sums = (self.width or channels) * (self.powers + self.squares)
+        self.norm_mean = nn.BatchNorm1d(channels, affine=False)
+        self.norm_sums, self.hidden = nn.BatchNorm1d(sums, affine=False), nn.Linear(sums, 64)
+        self.dropout, self.linear = nn.Dropout(dropout), nn.Linear(64, num_classes, bias=False)
+        nn.init.kaiming_normal_(self.hidden.weight, nonlinearity="relu")
+        nn.init.zeros_(self.hidden.bias)
+        nn.init.normal_(self.linear.weight, std=0.01)
+
+    def forward(self, frames_BTC: torch.Tensor, times: tuple[int, ...]) -> torch.Tensor:
+        """Return logits (B, K)."""
+        own_BTD = self.norm(self.of_frame(frames_BTC)).relu() if self.width else frames_BTC
+        sums_BD = torch.einsum("btd,tp->bpd", own_BTD, self.weights_of(times)).flatten(1)
+        if self.squares:
+            sums_BD = torch.cat([sums_BD, own_BTD.square().mean(dim=1)], dim=1)
+        hidden = self.hidden(self.norm_sums(sums_BD)).relu()
+        mean_BC = self.norm_mean(frames_BTC.mean(dim=1))
+        logits: torch.Tensor = self.of_mean(mean_BC) + self.linear(self.dropout(hidden))
+        return logits
+
+    def weights_of(self, times: tuple[int, ...]) -> torch.Tensor:
+        """Return the powers of these times, orthonormal, (T', powers): combinations of running sums of powers."""
+        powers = torch.tensor(times, dtype=torch.float64)[:, None] ** torch.arange(self.powers)
+        basis = torch.linalg.qr(powers).Q[:, : min(self.powers, len(times))]
+        basis = basis * torch.where(basis[-1] < 0, -1, 1)
+        return nn.functional.pad(basis, (0, self.powers - basis.shape[1])).float()
+
+
+for name, facts in {
+    "moments": {"width": 32},
+    "moments3": {"width": 32, "powers": 3},
+    "moments-read": {},
+    "moments-read3": {"powers": 3},
+    "moments-squares": {"powers": 1, "squares": True},
+    "moments-read-squares": {"squares": True},
+}.items():
+    dynsearch.HEADS.register(name, type(name, (Moments,), facts))
 
 
 def trained(data: str, head: str, seed: int, arguments: argparse.Namespace) -> TrainedScores:
@@ -70,11 +128,13 @@ def trained(data: str, head: str, seed: int, arguments: argparse.Namespace) -> T
     scores = train_and_score(plan, source, recipe.training, folder, seed=seed)
     if not fitted:
         return scores
-    started = time.perf_counter()
+    started = time.process_time()
+    fits = [f"training.{setting}" for setting in arguments.fit]
+    config = load_recipe(data, settings=[*settings, "training.refit_heads={}", *fits])[0].training
     trained_weights = folder / "weights.safetensors"
-    fitting = HeadFitting(plan, [fitted], source, recipe.training, seed=seed, start_from=trained_weights)
-    _, scores = fitting.run(arguments.work / f"{data}-{head}-{fitted}-{seed}")
-    print(f"  fitted {fitted} on {folder.name} in {time.perf_counter() - started:.0f} s", flush=True)
+    fitting = HeadFitting(plan, [fitted], source, config, seed=seed, start_from=trained_weights)
+    _, scores = fitting.run(arguments.work / "-".join([data, head, fitted, str(seed), *arguments.fit]))
+    print(f"  fitted {fitted} on {folder.name} in {time.process_time() - started:.0f} s of CPU", flush=True)
     return scores
 
 
@@ -117,6 +177,8 @@ def main() -> None:
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--heads", nargs="+", help="default: what the shipped recipe does, and others")
     parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--fit", action="append", default=[], metavar="FIELD=VALUE", help="of training")
+    parser.add_argument("--output", type=Path, default=RESULTS)
     parser.add_argument("--data-root", type=Path)
     parser.add_argument("--weights", type=Path)
     arguments = parser.parse_args()
@@ -135,7 +197,8 @@ def main() -> None:
         low, high = interval(right_N, groups_N)
         less, more = interval(right_N - base_N, groups_N)
         trained_with, _, name = head.rpartition(">")
-        table[head if name in table else name] = {
+        name = head if name in table else name
+        table[name] = {
             "trained_with": trained_with or name,
             "seeds": len(scores),
             "frontier_mean": round(100 * float(right_N.mean()), 2),
@@ -150,8 +213,10 @@ def main() -> None:
             "cost_over_linear": round(float(scores[0].test.cost_E[-1] / first[-1]), 4),
         }
         print(f"{head:14s}", json.dumps(table[name]), flush=True)
-    known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
-    RESULTS.write_text(json.dumps(known | {arguments.data: table, "default": "slots"}, indent=1) + "\n")
+    known = json.loads(arguments.output.read_text()) if arguments.output.is_file() else {}
+    arguments.output.write_text(
+        json.dumps(known | {arguments.data: table, "default": "slots"}, indent=1) + "\n"
+    )
 
 
 if __name__ == "__main__":

@@ -275,15 +275,20 @@ class _Fit:
         self, head: ExitHead, exits: Sequence[int], rows: np.ndarray, *, taught: bool
     ) -> Iterator[tuple[torch.Tensor, torch.Tensor | None, torch.Tensor]]:
         """Yield the logits of ``exits`` by ``head``, those of the last exit if it teaches, and labels."""
-        last = len(self.network.head_depths) - 1
         for start in range(0, len(rows), _BATCH):
             batch = np.sort(rows[start : start + _BATCH])
             logits_EBK = self._logits(head, exits, self._vectors(exits[0], batch))
-            teacher = None
-            if taught:
-                with torch.no_grad():
-                    teacher = self._logits(self.network.head(last), [last], self._rows(last, batch))[0]
+            teacher = self._last_logits[batch] if taught else None
             yield logits_EBK, teacher, self.features.labels[batch].to(self.device)
+
+    @functools.cached_property
+    @torch.no_grad()
+    def _last_logits(self) -> torch.Tensor:
+        """What the last exit, fitted by now, says of every row, (P x N, K)."""
+        last, rows = len(self.network.head_depths) - 1, np.arange(len(self.features.labels))
+        head = self.network.head(last)
+        parts = np.split(rows, rows[_BATCH::_BATCH])
+        return torch.cat([self._logits(head, [last], self._rows(last, part))[0] for part in parts])
 
     def _logits(self, head: ExitHead, exits: Sequence[int], vectors_BTC: torch.Tensor) -> torch.Tensor:
         """Return the logits (E, B, K) of exits at one depth by ``head``."""
