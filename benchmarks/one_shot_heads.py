@@ -4,9 +4,9 @@
 
 DIR is the folder of benchmarks/search_networks.py, whose networks have linear heads. Each network's backbone stays; for
 every frame order, its heads and statistics are those of a variant below. A JSON line for each network and variant goes
-into benchmarks/results/one_shot_heads.jsonl: each plan's points as in search_networks.py, and mean test top-1 of all
-cells. Printed are Kendall's tau, the share of the hypervolume that the network's own weights hold, as in
-search_efficiency.py, and top-1 of cells. Test chooses nothing. What the file holds is not measured again.
+into benchmarks/results/one_shot_heads.jsonl and the table: Kendall's tau and the share of the hypervolume that the
+network's own weights hold, as in search_efficiency.py, and mean test top-1 of all cells. Test chooses nothing. What the
+file holds is not measured again.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).parent))
 
 from search_efficiency import ranking, read_table
-from search_ground_truth import BUDGETS, SPACE, TABLE, points_under, recipe
+from search_ground_truth import points_under, recipe
 from search_networks import SETTINGS, append, rows_of
+from search_truths import ORDERS
 
 import dynsearch
 from dynsearch.data.loader import begin_epoch
@@ -51,6 +52,7 @@ from dynsearch.training.made import WEIGHTS
 from dynsearch.training.refit import refit_heads
 from dynsearch.training.source import DatasetClips
 
+SPACE, BUDGETS, TABLE = ORDERS.space, ORDERS.budgets, ORDERS.file("ground_truth")
 RESULTS = TABLE.with_name("one_shot_heads.jsonl")
 CHOSEN = recipe(*SETTINGS)
 FITTED = {
@@ -199,51 +201,43 @@ def measured(
     path: Path, seed: int, source: DatasetClips, missing: Collection[str]
 ) -> Iterator[dict[str, Any]]:
     """Yield a network's rows, one for each variant that is missing."""
-    plans = {row["plan_id"]: Plan.from_dict(row["plan"]) for row in rows_of(TABLE)}
+    table = read_table(TABLE)
     grids: dict[str, dict[Plan, dict[str, ScoreGrid]]] = {name: {} for name in missing}
     with tempfile.TemporaryDirectory() as folder:
         for params in trunk_choices(SPACE) or []:
             trunk = sample_trunk(SPACE, Replay(params))
-            for number, (name, fed, split, logits) in enumerate(
-                variants_of(path, trunk, source, seed, missing)
-            ):
-                own = grid_of(logits, fed, source, split, Path(folder) / f"{trunk.plan_id}-{number}")
+            logits = variants_of(path, trunk, source, seed, missing)
+            for number, (name, fed, split, logits_SMBK) in enumerate(logits):
+                own = grid_of(logits_SMBK, fed, source, split, Path(folder) / f"{trunk.plan_id}-{number}")
                 grids[name].setdefault(trunk, {})[split] = own
         for name, by_trunk in grids.items():
             cells = np.mean([own["test"].correct().mean() for own in by_trunk.values()])
-            rows = {key: plan_row(plan, **by_trunk[trunk_of(plan, SPACE)]) for key, plan in plans.items()}
-            yield {"seed": seed, "heads": name, "cells": round(100 * float(cells), 2), "plans": rows}
+            points = [points_of(plan, **by_trunk[trunk_of(plan, SPACE)]) for plan in table.plans]
+            promised_PB, calibration_PB, test_PB = np.moveaxis(np.array(points, dtype=float), 1, 0)
+            chosen_B = np.nan_to_num(calibration_PB, nan=-1).argmax(axis=0)
+            own_share = test_PB[chosen_B, range(len(BUDGETS))].mean() / table.target()
+            tau = ranking(table, [SimpleNamespace(promised_PB=promised_PB)])["kendall_tau_mean"]
+            figures = {"tau": tau, "own_share": 100 * own_share, "cells": 100 * cells}
+            yield {"seed": seed, "heads": name} | {key: round(float(x), 4) for key, x in figures.items()}
 
 
-def plan_row(plan: Plan, *, calibration: ScoreGrid, test: ScoreGrid) -> dict[str, list[float | None]]:
-    """Return what is promised of a plan and what its shared weights reach, by budget; None where no exit fits."""
+def points_of(plan: Plan, *, calibration: ScoreGrid, test: ScoreGrid) -> list[list[float | None]]:
+    """Return by budget: top-1 promised; of the shared weights on calibration; on test. None where no exit fits."""
     scores = calibration.exit_scores(plan.exits)
-    points = points_under(scores, test.exit_scores(plan.exits)).values()
-    return {
-        "promised": [None if np.isnan(top1) else round(top1, 4) for top1 in expected_top1(scores, BUDGETS)],
-        "calibration": [point and round(point[0], 4) for point in points],
-        "test": [point and round(point[2], 4) for point in points],
-    }
+    points = points_under(scores, test.exit_scores(plan.exits), BUDGETS).values()
+    own = [[None if point is None else point[k] for point in points] for k in (0, 2)]
+    return [expected_top1(scores, BUDGETS), *own]
 
 
 def show(rows: list[dict[str, Any]]) -> None:
     """Print the table: means, and each network's."""
-    table = read_table(TABLE)
     print("| | Kendall's tau | own share | top-1 of all cells |\n|---|---|---|---|")
     for name in VARIANTS:
         own = [row for row in rows if row["heads"] == name]
-        networks, shares = [], []
-        for row in own:
-            by_plan = [row["plans"][plan.plan_id] for plan in table.plans]
-            promised_PB, calibration_PB, test_PB = (
-                np.array([each[key] for each in by_plan], dtype=float)
-                for key in ("promised", "calibration", "test")
-            )
-            networks.append(SimpleNamespace(promised_PB=promised_PB))
-            chosen_B = np.nan_to_num(calibration_PB, nan=-1).argmax(axis=0)
-            shares.append(100 * float(test_PB[chosen_B, range(len(BUDGETS))].mean()) / table.target())
-        taus, cells = ranking(table, networks)["kendall_tau"], [row["cells"] for row in own]
-        columns = [_column(taus, 2), _column(shares, 1), _column(cells, 1)]
+        columns = [
+            _column([row[key] for row in own], digits)
+            for key, digits in (("tau", 2), ("own_share", 1), ("cells", 1))
+        ]
         print(f"| {name} | {' | '.join(columns)} |")
 
 
