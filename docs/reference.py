@@ -26,8 +26,13 @@ def modules() -> list[str]:
     return names
 
 
+def write(folder: Path, *, show_source: bool = True) -> None:
+    """Write a page for each module."""
+    pdoc.render.configure(docformat="google", show_source=show_source)
+    pdoc.pdoc(*modules(), output_directory=folder)
+
+
 if __name__ == "__main__":
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/docs")
-    pdoc.render.configure(docformat="google")
-    pdoc.pdoc(*modules(), output_directory=folder)
+    write(folder)
     print(folder / "index.html")

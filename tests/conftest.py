@@ -4,9 +4,11 @@ A test holds a row by its marker: ``@pytest.mark.reliability(section, fault, hap
 ``tests/docs/reliability_page.py``, which makes the page from the markers.
 """
 
+import gc
 import os
 import sys
 import tempfile
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from dynsearch import plugins
 from dynsearch.registry import Registry
 from tests.own_folders import use_own_folders
 
-REGISTRIES = [value for name in dynsearch.__all__ if isinstance(value := getattr(dynsearch, name), Registry)]
+gc.disable()  # While all modules are imported: a quarter of that time is spent looking for garbage where none is.
 OUTCOMES = pytest.StashKey[dict[str, str]]()
 
 
@@ -35,16 +37,27 @@ def pytest_configure(config):
         config.pluginmanager.register(Tally(config), "reliability")
 
 
+@cache
+def registries():
+    """Not before a test asks: the process that only hands tests to workers needs no torch."""
+    return [value for name in dynsearch.__all__ if isinstance(value := getattr(dynsearch, name), Registry)]
+
+
+def pytest_collection_finish():
+    gc.freeze()  # What was imported stays; later collections need not walk through it.
+    gc.enable()
+
+
 @pytest.fixture(autouse=True)
 def _plugins_of_one_test_are_not_those_of_the_next():
     """A command run in this process imports what it is told; the next one is another user's."""
-    imported, names = dict(plugins._imported), [set(registry) for registry in REGISTRIES]
+    imported, names = dict(plugins._imported), [set(registry) for registry in registries()]
     yield
     for name in plugins._imported.keys() - imported.keys():
         sys.modules.pop(plugins._module_name(name), None)
     plugins._imported.clear()
     plugins._imported.update(imported)
-    for registry, there in zip(REGISTRIES, names, strict=True):
+    for registry, there in zip(registries(), names, strict=True):
         for name in set(registry) - there:
             del registry._values[name]
 

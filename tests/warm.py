@@ -68,6 +68,11 @@ class Warm:
         """Call a function of a module of the tests, in a group of processes of its own."""
         return cls([], cwd=ROOT, start_new_session=True, call=(function, arguments, named))
 
+    @classmethod
+    def script(cls, path, *arguments, cwd):
+        """Run ``python PATH ARGUMENTS`` in ``cwd``."""
+        return cls(arguments, cwd=cwd, call=(runpy.run_path, [str(path)], {"run_name": "__main__"}))
+
     def poll(self):
         if self.returncode is None:
             self.returncode = self._server.ask({"wait": self.pid, "block": False})
@@ -131,11 +136,11 @@ def serve(number):
     """Fork commands as asked for, until the other end is closed."""
     import dynsearch
 
+    gc.disable()
     for module in pkgutil.walk_packages(dynsearch.__path__, "dynsearch."):
         if not re.search("__main__$|ray_|mlflow|weights_and", module.name):  # extras, imported where needed
             importlib.import_module(module.name)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # The terminal's: the tests end, and this with them.
-    gc.collect()
     gc.freeze()
     with socket.socket(fileno=number) as asked:
         while True:
@@ -169,6 +174,7 @@ def _ended(process, options):
 
 def _become(request, files):
     """Be ``python -m dynsearch ARGUMENTS``, with its own input, output, directory and environment."""
+    gc.enable()
     if request["session"]:
         os.setsid()
     signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -3,8 +3,6 @@
 import json
 import os
 import shutil
-import subprocess
-import sys
 from itertools import product
 
 import pandas
@@ -15,6 +13,7 @@ from dynsearch.errors import InfeasibleBudgetError, InputError, RecipeError, Stu
 from tests.cli.miniature import write_webm
 from tests.cli.miniature_study import prepared
 from tests.cli.runner import dynsearch_here
+from tests.warm import Warm
 
 SETTINGS = {
     "space": "space.yaml", "strategy": "retrain", "num_trials": 2, "calibration_fraction": 0.25,
@@ -226,6 +225,7 @@ def test_wrong_calls_are_refused_at_once(work, given, error, says):
 
 def test_a_script_that_workers_would_run_again_is_refused(work):
     (work / "script.py").write_text("import dynsearch\ndynsearch.run_study('motions', progress=False)\n")
-    done = subprocess.run([sys.executable, "script.py"], cwd=work, capture_output=True, text=True)
-    assert done.returncode == 1
-    assert 'Put the call of run_study under `if __name__ == "__main__":`' in done.stderr
+    process = Warm.script("script.py", cwd=work)
+    _, told = process.communicate()
+    assert process.returncode == 1
+    assert 'Put the call of run_study under `if __name__ == "__main__":`' in told

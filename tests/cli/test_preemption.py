@@ -16,7 +16,7 @@ from tests.plans import small_plan
 from tests.warm import Warm
 
 SETTINGS = {
-    "training.epochs": 4, "training.batch_size": 2, "training.accumulate": 1, "training.pretrained": "false",
+    "training.epochs": 2, "training.batch_size": 2, "training.accumulate": 1, "training.pretrained": "false",
     "training.num_workers": 0, "training.save_every_steps": 1, "calibration_fraction": 0.25, "seed": 0,
 }  # fmt: skip
 SET = tuple(part for setting in SETTINGS.items() for part in ("--set", "{}={}".format(*setting)))
@@ -75,7 +75,7 @@ def preempt(work, arguments, state):
 def test_a_study_goes_on_where_it_was_and_gives_the_same_frontier_with_one_and_two_workers(work):
     one, two = ((*RETRAIN, "--name", f"workers-{n}", "--set", f"training.num_workers={n}") for n in (1, 2))
     progress = preempt(work, one, "studies/workers-1/trials/0/training-state.safetensors")
-    assert progress["epoch"] < 4
+    assert progress["epoch"] < 2
     dynsearch(*one, cwd=work)
     dynsearch(*two, cwd=work)
     stopped, undisturbed = (work / f"studies/workers-{n}/frontier.csv" for n in (1, 2))
@@ -87,16 +87,16 @@ def test_a_study_goes_on_where_it_was_and_gives_the_same_frontier_with_one_and_t
 def test_a_one_shot_network_is_saved_too(work):
     state = "studies/one-shot/one-shot/*/training-state.safetensors"
     progress = preempt(work, (*ONE_SHOT, "--name", "one-shot"), state)
-    assert progress["epoch"] < 4
+    assert progress["epoch"] < 2
 
 
 @pytest.mark.slow
 @pytest.mark.reliability("Processes", "SIGTERM to all processes of a study or training")
 def test_a_training_in_two_processes_goes_on_where_it_was(work):
     progress = preempt(work, (*TRAIN, "--nproc", 2), "net/training-state.safetensors")
-    assert progress["epoch"] < 4
+    assert progress["epoch"] < 2
     done = dynsearch(*TRAIN, "--nproc", 2, cwd=work)
-    assert done.out.count("epoch 4/4") == 1
+    assert done.out.count("epoch 2/2") == 1
     lines = [json.loads(line) for line in (work / "net" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["epoch"] for line in lines] == list(range(1, 5))
+    assert [line["epoch"] for line in lines] == list(range(1, 3))
     assert (work / "net" / "policy.yaml").is_file()

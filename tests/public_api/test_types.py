@@ -17,10 +17,14 @@ _ANY = re.compile(r"\bAny\b")
 
 
 @pytest.mark.slow
-def test_a_users_script_is_typed_and_meets_no_any():
-    """numpy says ``tuple[Any, ...]`` of the shape of every array; that is not ours."""
-    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--config-file", "", str(SCRIPT)]
-    command[5:5] = ["--follow-imports", "silent", "--ignore-missing-imports"]
+def test_a_users_script_is_typed_and_meets_no_any(tmp_path):
+    """numpy says ``tuple[Any, ...]`` of the shape of every array; that is not ours.
+
+    To read all of torch would take as long as the rest; whatever it types is Any here, which would be seen.
+    """
+    (tmp_path / "mypy.ini").write_text("[mypy]\n[mypy-torch.*,torchvision.*,timm.*]\nfollow_imports = skip\n")
+    command = [sys.executable, "-m", "mypy", "--strict", "--no-incremental", "--follow-imports", "silent"]
+    command += ["--ignore-missing-imports", "--config-file", str(tmp_path / "mypy.ini"), str(SCRIPT)]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     lines = done.stdout.splitlines()
     assert not [line for line in lines if ": error:" in line], done.stdout
