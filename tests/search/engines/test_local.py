@@ -15,9 +15,11 @@ from optuna.trial import TrialState
 
 from dynsearch.errors import InfeasibleBudgetError, WeightsError, within
 from dynsearch.scores import ExitScores
+from dynsearch.search.engines import End, Job, LocalEngine
+from dynsearch.search.one_shot.shape import Shape
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import finished
-from tests.search.toy import ToyEvaluator, evaluated, evaluations, kills, run, summary
+from tests.search.toy import SPACE, ToyEvaluator, evaluated, evaluations, kills, run, summary
 from tests.warm import Warm
 
 
@@ -59,6 +61,24 @@ def test_several_trials_run_at_once_in_a_process_each(tmp_path):
     assert len(finished(study)) == 6
     assert sorted(evaluated(tmp_path / "s")) == [trial.number for trial in finished(study)]
     assert len({process for _, process in evaluations(tmp_path / "s")}) == 3
+
+
+def write_threads(job, monitor):
+    import torch
+
+    (job.folder / "threads").write_text(str(torch.get_num_threads()))
+
+
+def test_a_job_beside_which_none_is_under_way_has_all_cores(tmp_path, monkeypatch):
+    monkeypatch.setattr("torch.get_num_threads", lambda: 3)
+    monkeypatch.setattr("dynsearch.machine.available_cores", lambda: 4)
+    plan = Shape("test_resnet", 8, 48, "linear").finest_trunk(SPACE)
+    with contextlib.closing(LocalEngine(write_threads, num_slots=2)) as engine:
+        for number, alone in enumerate((True, False, True)):
+            job = Job(number, plan, tmp_path / str(number), kind="network", alone=alone)
+            engine.submit(job)
+            assert engine.collect(60).end is End.DONE
+    assert [(tmp_path / str(number) / "threads").read_text() for number in range(3)] == ["3", "2", "3"]
 
 
 @pytest.mark.reliability(
