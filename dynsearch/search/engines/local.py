@@ -92,7 +92,7 @@ class LocalEngine:
 
 
 def _settings(num_slots: int, workers: int) -> Iterator[tuple[dict[str, str], tuple[int, int] | None]]:
-    """Yield each slot's environment and its processes' threads, see ``Slot``: GPUs in turns, or the cores shared out."""
+    """Yield each slot's environment and threads, see ``Slot``: GPUs in turns, or the cores shared out."""
     if num_slots * workers == 1:
         yield {}, None
         return
