@@ -34,14 +34,14 @@ from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
 from dynsearch.search.driver import Driver
 from dynsearch.search.engines import End, Job, Outcome
+from dynsearch.search.engines.engine import outcome_of
+from dynsearch.search.evaluator import _Solving
 from dynsearch.space import SearchSpace
 from dynsearch.study.folder import StudyFolder
-from dynsearch.study.frontier_files import write_frontier
+from dynsearch.study.frontier_files import LiveFrontier
 from dynsearch.study.notes import DashboardNotes
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import open_record
-from dynsearch.study.results import read_results
-from dynsearch.training.run import TrainedScores
 
 SIZES = {"small": (120, 120, 4), "sthv2": (16_891, 24_777, 174), "kinetics400": (12_000, 19_881, 400)}
 """Videos of calibration and test, and classes."""
@@ -57,7 +57,7 @@ class Costs:
     Attributes:
         propose: Line (at n = 0, per n) of choosing the next trial.
         conclude: Everything after a trial but the frontier.
-        redraw: Line of redrawing the frontier.
+        redraw: Redrawing the frontier: with no new trial, and for each trial since the last time.
     """
 
     propose: tuple[float, float]
@@ -70,8 +70,8 @@ class Instant:
 
     num_slots = 1
 
-    def __init__(self, videos: tuple[int, int], classes: int) -> None:
-        self.videos, self.classes = videos, classes
+    def __init__(self, recipe: StudyRecipe, videos: tuple[int, int], classes: int) -> None:
+        self.recipe, self.videos, self.classes = recipe, videos, classes
         self.began = self.ended = 0.0
 
     def submit(self, job: Job) -> None:
@@ -88,8 +88,14 @@ class Instant:
         }
         for name, drawn in scores.items():
             drawn.save(self.job.folder / f"scores-{name}.npz")
+        self.leave(self.job, scores["calibration"])
         self.ended = time.process_time()
-        return Outcome(self.job, End.DONE, TrainedScores(**scores))
+        return outcome_of(self.job, End.DONE, None)
+
+    def leave(self, job: Job, calibration: ExitScores) -> None:
+        """Do what a worker does when it has scored."""
+        limits = self.recipe.limits_on(job.plan, self.classes)
+        _Solving(self.recipe, limits, (), job, None).leave(calibration)  # type: ignore[arg-type]
 
     def stop(self) -> None:
         """Nothing is under way."""
@@ -149,7 +155,7 @@ def measure(dataset: str, num_trials: int, *, draws: bool) -> Costs:
     recipe = StudyRecipe(
         dataset=dataset, space="sthv2", max_gflops=40, num_trials=num_trials, strategy="retrain"
     )
-    engine, clock, redraws = Instant((videos[0], videos[1]), classes), Clock(), []
+    engine, clock, redraws = Instant(recipe, (videos[0], videos[1]), classes), Clock(), []
     with tempfile.TemporaryDirectory() as root:
         folder = StudyFolder(Path(root) / "study")
         folder.record(recipe, space)
@@ -159,13 +165,17 @@ def measure(dataset: str, num_trials: int, *, draws: bool) -> Costs:
         def redraw() -> None:
             ended = time.process_time()
             concludes.append(ended - engine.ended)
-            if draws:
-                write_frontier(folder, recipe, read_results(study, folder, solver=recipe.solver))
-            redraws.append(time.process_time() - ended)
+            times = [ended]
+            for _ in range(2):  # the second time there is no new trial
+                if draws:
+                    frontier.write()
+                times.append(time.process_time())
+            redraws.append(np.diff(times))
             proposes.append(time.process_time())
 
         with counted_statements() as statements:
             study = open_record(folder, create=COUNTED)
+            frontier = LiveFrontier(study, folder, recipe)
             begun = len(statements)
             notes = DashboardNotes(folder, recipe.budget)
             Driver(study, recipe, space, engine, folder, classes, clock, redraw, notes).run()  # type: ignore[arg-type]
@@ -173,14 +183,18 @@ def measure(dataset: str, num_trials: int, *, draws: bool) -> Costs:
         scores = sum(path.stat().st_size for path in folder.trial(0).glob("scores-*.npz"))
     waits = [start - last for start, last in zip(clock.started_at[1:], proposes, strict=False)]
     n = np.arange(1, len(waits) + 1)
-    costs = Costs(line(n, np.array(waits)), float(np.median(concludes)), line(n, np.array(redraws[: len(n)])))
+    whole, nothing_new = np.median(redraws, axis=0)
+    redraw = float(nothing_new), max(0.0, float(whole - nothing_new))
+    costs = Costs(line(n, np.array(waits)), float(np.median(concludes)), redraw)
     done = len(clock.ended_at)
     writes = sum(word in ("INSERT", "UPDATE") for word in statements[begun:])
     print(f"{dataset}: {videos[0]} + {videos[1]} videos, {classes} classes, {done} trials; seconds of CPU:")
     print(f"  proposing {costs.propose[0]:.3f} + {1000 * costs.propose[1]:.2f}/1000 for each trial before it")
     print(f"  thresholds, notes, telling {costs.conclude:.2f}")
     if draws:
-        print(f"  redrawing the frontier {costs.redraw[0]:.2f} + {costs.redraw[1]:.3f} for each trial in it")
+        print(
+            f"  redrawing the frontier {costs.redraw[0]:.2f} + {costs.redraw[1]:.3f} for each trial since the last time"
+        )
     print(
         f"  record: {writes / done:.0f} writing statements a trial of {(len(statements) - begun) / done:.0f}, "
         f"{record / done / 1e3:.0f} kB; scores {scores / 1e6:.0f} MB a trial"
@@ -212,6 +226,7 @@ def share_in_trials(
     queues = [deque(range(driver, gpus, drivers)) for driver in range(drivers)]  # GPUs that wait for a driver
     idle, has_trial, next_redraw = [False] * drivers, [False] * gpus, [0.0] * drivers
     events = [(0.0, FREE, driver) for driver in range(drivers)]
+    drawn = [0] * drivers  # trials in each driver's last frontier
     turn_free, num_ended, busy, last = 0.0, 0, 0.0, 0.0
     while lengths:
         now, kind, which = heapq.heappop(events)
@@ -233,7 +248,8 @@ def share_in_trials(
             now += costs.conclude
             num_ended += 1
             if redraw_share is None or now >= next_redraw[driver]:
-                took = costs.redraw[0] + costs.redraw[1] * num_ended
+                took = costs.redraw[0] + costs.redraw[1] * (num_ended - drawn[driver])
+                drawn[driver] = num_ended
                 now += took
                 next_redraw[driver] = now if redraw_share is None else now + took * (1 / redraw_share - 1)
         heapq.heappush(events, (now, ASKS, gpu))

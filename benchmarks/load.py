@@ -30,7 +30,7 @@ from unittest import mock
 
 import optuna
 
-from dynsearch.cli.report import make_report
+from dynsearch.api.report import make_report
 from dynsearch.frontier import solve_thresholds
 from dynsearch.measures import COUNTED
 from dynsearch.search import proposals

@@ -248,14 +248,14 @@ class Driver:
         if outcome.scores is None:
             self._fail(trial, outcome.job.plan, outcome.error or outcome.end.value)
             return
-        recipe, calibration = self.recipe, outcome.scores.calibration
+        recipe, calibration = self.recipe, outcome.scores
         curve = solved_once(
             outcome.job.folder, calibration, recipe.solver, recipe.confidence, recipe.solver_options,
             recipe.limits_on(outcome.job.plan, self.num_classes),
         )  # fmt: skip
         point = curve.best_under(self.recipe.budget)
         describe_point(trial, point, key_in(outcome.job.folder / SCORES["test"]))
-        self.notes.finished(trial, outcome.job.plan, outcome.scores.calibration, curve, point)
+        self.notes.finished(trial, outcome.job.plan, calibration, curve, point)
         self.study.tell(trial, (point.top1, point.cost))
         self.observer.ended(trial.number, point, None)
         self.after_trial()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,8 +19,10 @@ from dynsearch.search.engines.engine import Job, Monitor
 from dynsearch.search.halving import rungs
 from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.training import SharedWeights, trunk_of
+from dynsearch.study.notes import draw_trial
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.record import SHARED
+from dynsearch.study.saved_frontiers import solved_once
 from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.folds import FOLDED, with_folds
@@ -30,23 +33,13 @@ from dynsearch.training.run import TrainedScores, plan_made, train_and_score
 
 
 @dataclass(frozen=True)
-class Pruning:
-    """Measures a trial's top-1 at the recipe's budget while it trains."""
+class _Solving:
+    """Solves a trial's thresholds as the recipe says: at its rungs, and when it is measured, for the driver."""
 
-    recipe: StudyRecipe
-    num_classes: int
-
-    def probe(self, job: Job, epochs: int, monitor: Monitor) -> _Probe:
-        """Return what looks at the job's network."""
-        limits = self.recipe.limits_on(job.plan, self.num_classes)
-        return _Probe(rungs(self.recipe.pruner, epochs, job.number), self.recipe, limits, monitor)
-
-
-@dataclass(frozen=True)
-class _Probe:
-    epochs: tuple[int, ...]
     recipe: StudyRecipe
     limits: Sequence[Limit]
+    epochs: tuple[int, ...]
+    job: Job
     monitor: Monitor
 
     def show(self, epoch: int, calibration: ExitScores) -> None:
@@ -57,6 +50,15 @@ class _Probe:
         )
         self.monitor.rung(epoch, curve.best_under(how.budget).top1)
 
+    def leave(self, calibration: ExitScores) -> None:
+        """Leave thresholds and pictures in the trial's folder; the driver does, and meets, what can't be done."""
+        how, job = self.recipe, self.job
+        with contextlib.suppress(Exception):
+            own = (how.solver, how.confidence, how.solver_options)
+            curve = solved_once(job.folder, calibration, *own, self.limits)
+            point = curve.best_under(how.budget)
+            draw_trial(job.folder, job.number, job.plan, calibration, curve, point, how.budget)
+
 
 @dataclass(frozen=True)
 class TrainingEvaluator:
@@ -66,7 +68,7 @@ class TrainingEvaluator:
         seed: The study's seed; every plan starts from it, so a plan's result does not depend on its trial.
         shared: The one-shot networks' weights, where there are such networks.
         starts_shared: Whether trainings begin with them; otherwise as ``config`` says.
-        pruning: How trials are stopped early; None for never.
+        recipe: The study's; with none, trials are never stopped early, and solved by the driver.
         save_every_steps: Steps after which a training's state is saved; None saves it after each epoch only.
         measure: What costs are in.
         folds: Whether thresholds see the training videos too, cross-fitted.
@@ -78,7 +80,7 @@ class TrainingEvaluator:
     seed: int
     shared: SharedWeights | None = None
     starts_shared: bool = False
-    pruning: Pruning | None = None
+    recipe: StudyRecipe | None = None
     save_every_steps: int | None = 1000
     measure: CostMeasure = COUNTED
     folds: bool = False
@@ -97,7 +99,7 @@ class TrainingEvaluator:
                 monitor.rung,
             )
             return None
-        ranks = Ranks.current()
+        ranks, solving = Ranks.current(), self._solving(job, monitor)
         facts = self._folded if self.shared is None or not job.shared else SHARED | self.shared.facts
         alike: dict[str, Any] = {
             "halvings": job.halvings, "seed": self.seed, "epochs": self._epochs, "measure": self.measure,
@@ -115,12 +117,14 @@ class TrainingEvaluator:
             start_from=start_from,
             made=made,
             on_epoch=monitor.epoch,
-            probe=self.pruning.probe(job, self._epochs, monitor) if self.pruning else None,
+            probe=solving,
             widen=partial(with_folds, *own, **alike) if self.folds else None,
             **alike,
         )
         if start_from is not None and ranks.is_first:
             start_from.unlink(missing_ok=True)
+        if solving and ranks.is_first:
+            solving.leave(scores.calibration)
         return scores
 
     def __getstate__(self) -> dict[str, Any]:
@@ -129,6 +133,14 @@ class TrainingEvaluator:
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update({name: value for name, value in state.items() if name != "plugins"})
+
+    def _solving(self, job: Job, monitor: Monitor) -> _Solving | None:
+        if self.recipe is None:
+            return None
+        limits = self.recipe.limits_on(job.plan, self.source.num_classes)
+        return _Solving(
+            self.recipe, limits, rungs(self.recipe.pruner, self._epochs, job.number), job, monitor
+        )
 
     @property
     def _epochs(self) -> int:

@@ -9,7 +9,7 @@ from dynsearch import resources
 from dynsearch.errors import DynsearchError, OtherSettingsError, RecipeError
 from dynsearch.search.driver import Driver, Observer
 from dynsearch.search.engines import Engine, Job, LocalEngine, RayEngine
-from dynsearch.search.evaluator import Pruning, TrainingEvaluator
+from dynsearch.search.evaluator import TrainingEvaluator
 from dynsearch.search.one_shot.library import Library
 from dynsearch.search.one_shot.strategy import line_up, settled
 from dynsearch.search.one_shot.training import SharedWeights
@@ -128,7 +128,7 @@ def run_study(
 
 def _evaluator(recipe: StudyRecipe, library: Library) -> TrainingEvaluator:
     """Return what evaluates the study's jobs."""
-    num_classes, own = library.source.num_classes, (library.space, library.source.num_classes)
+    own = (library.space, library.source.num_classes)
     shared = SharedWeights(library.folder, *own, recipe.one_shot, recipe.seed)
     return TrainingEvaluator(
         library.source,
@@ -136,7 +136,7 @@ def _evaluator(recipe: StudyRecipe, library: Library) -> TrainingEvaluator:
         recipe.seed,
         shared if recipe.strategy == "one-shot" else None,
         recipe.one_shot.warm_start == "one-shot",
-        Pruning(recipe, num_classes),
+        recipe,
         library.run.save_every_steps,
         recipe.measure,
         recipe.calibration == "folds",

@@ -1,12 +1,15 @@
 """Which data a study's results hang on, ``data.json``: written when it begins, and compared whenever it goes on."""
 
 import contextlib
+import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dynsearch.data.identity import DataIdentity, VideoIdentity
 from dynsearch.errors import InputError, ScoresError, StudyError
@@ -89,10 +92,19 @@ class OwnVideos:
             digest = Counter(found.digest for found in measured).most_common(1)[0][0]
             recorded = next(found for found in measured if found.digest == digest)
         self._own = DataIdentity(self._class_names, recorded.splits)
+        self._known: dict[bytes, list[str]] = {}
 
     def differences(self, number: int) -> list[str]:
         """Return how a trial's videos differ from the study's; ScoresError where its scores can't be read."""
-        return _unlike(self._folder, self._own, self._of(number))
+        arrays = _held_out(self._folder.trial(number))
+        digest = hashlib.sha256()
+        for ids, labels in arrays.values():
+            digest.update(
+                f"{ids.dtype} {labels.dtype} {labels.shape}".encode() + ids.tobytes() + labels.tobytes()
+            )
+        if (key := digest.digest()) not in self._known:  # Most trials' are those of the one before.
+            self._known[key] = _unlike(self._folder, self._own, _identity(arrays, self._class_names))
+        return self._known[key]
 
     def _of(self, number: int) -> DataIdentity:
         return _measured_on(self._folder.trial(number), self._class_names)
@@ -128,17 +140,29 @@ def _unlike(
 
 def _measured_on(trial: Path, class_names: Sequence[str]) -> DataIdentity:
     """Return the identity, without contents, of the held-out videos that a trial's scores are of."""
+    return _identity(_held_out(trial), class_names)
+
+
+def _held_out(trial: Path) -> dict[str, tuple[NDArray[Any], NDArray[Any]]]:
+    """Return names and labels of each split's videos that a trial's scores are of."""
     splits = {}
     for split, name in SCORES.items():
-        path = trial / name
-        arrays = read_arrays(path, ("video_ids", "labels"))
+        arrays = read_arrays(trial / name, ("video_ids", "labels"))
         if len(arrays) < 2:
-            raise ScoresError("lacks video_ids or labels", where=str(path))
-        labels, ids = arrays["labels"], arrays["video_ids"].astype(str).tolist()
+            raise ScoresError("lacks video_ids or labels", where=str(trial / name))
+        splits[split] = arrays["video_ids"], arrays["labels"]
+    return splits
+
+
+def _identity(
+    held_out: Mapping[str, tuple[NDArray[Any], NDArray[Any]]], class_names: Sequence[str]
+) -> DataIdentity:
+    splits = {}
+    for split, (ids, labels) in held_out.items():
         rows = [np.flatnonzero(row) for row in labels] if several_labels(labels) else labels[:, None]
         splits[split] = {
             video: VideoIdentity(tuple(_name(int(label), class_names) for label in row), "")
-            for video, row in zip(ids, rows, strict=True)
+            for video, row in zip(ids.astype(str).tolist(), rows, strict=True)
         }
     return DataIdentity(tuple(class_names), splits)
 

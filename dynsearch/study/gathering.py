@@ -1,6 +1,7 @@
 """What the finished trials of a study amount to, gathered one by one: each is read and solved once."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 import optuna
 from optuna.trial import FrozenTrial
@@ -64,6 +65,7 @@ class Gathering:
         self._best_full = (-1.0, 0.0)
         self.hypervolumes: list[tuple[int, float]] = []
         self.left_out: dict[int, str] = {}
+        self.known: dict[Any, Any] = {}
         self._own: OwnVideos | None = None
 
     def update(self) -> None:

@@ -31,9 +31,11 @@ from dynsearch.study.learning import Curve, learning_curves
 from dynsearch.study.origin import Origin
 from dynsearch.study.recipe import StudyRecipe
 from dynsearch.study.results import StudyResults
-from dynsearch.thresholds import OperatingPoint
+from dynsearch.thresholds import OperatingPoint, full_inference
+from dynsearch.training.made import SCORES
 
 _POINTS_DRAWN = 200
+_PICTURES = ("frontier.png", "grid.png")
 
 
 class DashboardNotes:
@@ -71,33 +73,42 @@ class DashboardNotes:
         note = point_note(plan, point, cost_E, self.budget, full_top1=full_top1)
         with _never_fatal(trial):
             _save_note(trial, note)
-            self._draw(trial, plan, curve, point, full=(cost_E[-1], full_top1))
+            own = self.folder.trial(trial.number)
+            if not all((own / name).is_file() for name in _PICTURES):
+                draw_trial(own, trial.number, plan, scores, curve, point, self.budget)
             self._attach(trial)
-
-    def _draw(
-        self, trial: Trial, plan: Plan, curve: Frontier, point: OperatingPoint, *, full: tuple[float, float]
-    ) -> None:
-        own = self.folder.trial(trial.number)
-        title = f"trial {trial.number}, plan {plan.plan_id}"
-        plot_grid(
-            plan, own / "grid.png", title=f"{title}: leaving on calibration", exit_share=point.exit_share
-        )
-        plot_frontier(
-            [_row(drawn) for drawn in curve.thin(_POINTS_DRAWN)],
-            own / "frontier.png",
-            title=f"{title}: on calibration (optimistic)",
-            budget=self.budget,
-            unit=point.measure,
-            full=full,
-            chosen=_row(point),
-            split="calibration",
-        )
 
     def _attach(self, trial: Trial) -> None:
         own, store = self.folder.trial(trial.number), artifact_store(self.folder)
-        for name in ("frontier.png", "grid.png", "scores-calibration.npz", "scores-test.npz"):
+        for name in (*_PICTURES, *SCORES.values()):
             if (own / name).is_file():
                 attach(trial, store, own / name)
+
+
+def draw_trial(
+    folder: Path,
+    number: int,
+    plan: Plan,
+    scores: ExitScores,
+    curve: Frontier,
+    point: OperatingPoint,
+    budget: float,
+) -> None:
+    """Draw a measured trial's pictures into its folder: its threshold frontier and the plan on its grid."""
+    title, full = f"trial {number}, plan {plan.plan_id}", full_inference(scores)
+    plot_grid(
+        plan, folder / "grid.png", title=f"{title}: leaving on calibration", exit_share=point.exit_share
+    )
+    plot_frontier(
+        [_row(drawn) for drawn in curve.thin(_POINTS_DRAWN)],
+        folder / "frontier.png",
+        title=f"{title}: on calibration (optimistic)",
+        budget=budget,
+        unit=point.measure,
+        full=(full.cost, full.top1),
+        chosen=_row(point),
+        split="calibration",
+    )
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ import optuna
 
 from dynsearch.budget import fits, last_that_fits
 from dynsearch.errors import InputError, StudyError
-from dynsearch.frontier import Frontier, MergedPoint, Merging, bootstrap_difference
+from dynsearch.frontier import Frontier, Interval, MergedPoint, Merging, bootstrap_difference
 from dynsearch.frontier.merge import Saving as Saving
 from dynsearch.frontier.merge import cheapest_without_loss
 from dynsearch.measures import CostMeasure
@@ -51,6 +51,7 @@ class StudyResults:
             trials up to it dominate.
         left_out: By number, trials that were measured on other videos than the study's, and how these differ.
         other: The measure that points have a column of besides their own; None where there is none.
+        known: What was read from scores for results of the same gathering, so that it is read once.
     """
 
     plans: Mapping[int, Plan]
@@ -66,6 +67,7 @@ class StudyResults:
     hypervolumes: Sequence[tuple[int, float]] = ()
     left_out: Mapping[int, str] = field(default_factory=dict)
     other: CostMeasure | None = None
+    known: dict[Any, Any] = field(default_factory=dict)
 
     @classmethod
     def of(cls, gathering: Gathering) -> StudyResults:
@@ -104,6 +106,7 @@ class StudyResults:
             hypervolumes=gathering.hypervolumes,
             left_out=dict(gathering.left_out),
             other=other_measure(gathering.under),
+            known=gathering.known,
         )
         families = {
             name: replace(
@@ -175,9 +178,11 @@ class StudyResults:
         for i, point in sorted(
             enumerate(self.points), key=lambda item: item[1].key
         ):  # scores are read plan by plan
-            metrics = _metrics(point, *self.scores[point.key], self.metrics) if self.metrics else {}
+            metrics = self._once("metrics", point, self._metrics) if self.metrics else {}
             rows[i] = _row(self.plans[point.key], point) | metrics
-        if self.other and any(others := [self._other_cost(self.other, point) for point in self.points]):
+        if self.other and any(
+            others := [self._once(self.other, point, self._other_cost) for point in self.points]
+        ):
             rows = [row | {f"test_{self.other.name}": cost} for row, cost in zip(rows, others, strict=True)]
         if self.predictions:
             rows = [row | {"predicted_top1": top1} for row, top1 in zip(rows, self._predicted(), strict=True)]
@@ -190,25 +195,44 @@ class StudyResults:
     def saving(self) -> Saving:
         """What dynamic inference saves against full inference, at no loss of calibration top-1 nor one to expect."""
         best = self.most_accurate
-        calibration, test = self.scores[best]
-        full, on_test = full_inference(calibration), full_inference(test)
+        full, on_test = self._once("full", best, lambda best: tuple(map(full_inference, self.scores[best])))
         point = cheapest_without_loss(self.points, full)
-        own = self.scores[point.key][1]
-        difference = bootstrap_difference(
-            self.correct(point), test.correct()[-1][places_in(test, own)], own.groups
-        )
+        difference = self._once((best, "beaten by"), point, lambda point: self._difference(best, point))
         return Saving(best, on_test.top1, on_test.cost, point, difference)
+
+    def _difference(self, best: int, point: MergedPoint[int]) -> Interval:
+        test, own = self.scores[best][1], self.scores[point.key][1]
+        return bootstrap_difference(self.correct(point), test.correct()[-1][places_in(test, own)], own.groups)
+
+    def _once(self, what: Any, point: Any, found: Callable[[Any], Any]) -> Any:
+        """Return what is ``found`` of a point or a trial, from scores that are read the first time only."""
+        key = what, (point.key, point.calibration.thresholds) if isinstance(point, MergedPoint) else point
+        if key not in self.known:
+            self.known[key] = found(point)
+        return self.known[key]
 
     def one_shot_tau(self) -> float:
         """Return Kendall's tau between one-shot predictions and what training alone reached; NaN if unknown."""
         return agreement(self.predictions, self.scores, self.curves, self.confidence)
 
-    def _other_cost(self, measure: CostMeasure, point: MergedPoint[int]) -> float | None:
-        plan, test = self.plans[point.key], self.scores[point.key][1]
+    def _other_cost(self, point: MergedPoint[int]) -> float | None:
+        measure, plan, test = self.other, self.plans[point.key], self.scores[point.key][1]
+        assert measure is not None
         try:
             return float(np.dot(point.test.exit_share, measure.cost_E(plan, num_classes(test))))
         except InputError:  # No table of times for this plan.
             return None
+
+    def _metrics(self, point: MergedPoint[int]) -> dict[str, float]:
+        """Return the columns of further metrics, for instance ``test_top5``."""
+        policy, (calibration, test) = point.calibration.policy, self.scores[point.key]
+        values: dict[str, float] = {}
+        for name in self.metrics:
+            if name == "map":
+                # It is not what points are chosen by, so it is worth seeing on both splits.
+                values["calibration_map"] = policy_metric(name, policy, calibration)
+            values[f"test_{name}"] = policy_metric(name, policy, test)
+        return values
 
     def _predicted(self) -> list[float | None]:
         """Return what the one-shot network promised of each point: its plan's top-1 at the point's cost."""
@@ -303,17 +327,3 @@ def _row(plan: Plan, point: MergedPoint[int]) -> dict[str, Any]:
 def _to_expect(point: MergedPoint[int]) -> dict[str, Any]:
     """Return the columns of what calibration says of new videos, without having chosen what is luck."""
     return {"expected_top1": point.calibration.expected, "doubtful": bool(point.calibration.doubt)}
-
-
-def _metrics(
-    point: MergedPoint[int], calibration: ExitScores, test: ExitScores, names: Sequence[str]
-) -> dict[str, float]:
-    """Return the columns of further metrics, for instance ``test_top5``."""
-    policy = point.calibration.policy
-    values: dict[str, float] = {}
-    for name in names:
-        if name == "map":
-            # It is not what points are chosen by, so it is worth seeing on both splits.
-            values["calibration_map"] = policy_metric(name, policy, calibration)
-        values[f"test_{name}"] = policy_metric(name, policy, test)
-    return values

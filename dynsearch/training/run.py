@@ -17,6 +17,7 @@ from dynsearch.network import MultiExitNetwork
 from dynsearch.network.weights.files import load_weights, save_weights
 from dynsearch.plan import Plan
 from dynsearch.scores import ExitScores
+from dynsearch.scores.storage import read_arrays
 from dynsearch.training.clip_source import ClipSource
 from dynsearch.training.config import TrainingConfig
 from dynsearch.training.device import pick_device
@@ -264,6 +265,16 @@ def read_scores(folder: Path, plan: Plan) -> TrainedScores | None:
     scores = _read(folder)
     ids = set() if scores is None else {scores.calibration.plan_id, scores.test.plan_id}
     return scores if ids == {plan.plan_id} else None
+
+
+def read_calibration(folder: Path, plan: Plan) -> ExitScores | None:
+    """Return those on calibration; None if it has not finished. Those on test, which can be large, are not read."""
+    try:
+        found = ExitScores.load(folder / SCORES["calibration"])
+        test = read_arrays(folder / SCORES["test"], ("plan_id",)).get("plan_id", "")
+    except InputError:
+        return None
+    return found if {found.plan_id, str(test)} == {plan.plan_id} else None
 
 
 def _read(folder: Path) -> TrainedScores | None:

@@ -7,14 +7,13 @@ import time
 import pytest
 from optuna.trial import TrialState
 
-from dynsearch.search.evaluator import Pruning, TrainingEvaluator
+from dynsearch.search.evaluator import TrainingEvaluator
 from dynsearch.search.halving import is_good, rungs, stopped_at, values
 from dynsearch.study.folder import StudyFolder
 from dynsearch.study.record import plan_of
 from dynsearch.study.results import read_results
 from dynsearch.training import TrainingConfig
 from tests.search.toy import (
-    NUM_CLASSES,
     SPACE,
     ToyEvaluator,
     evaluations,
@@ -117,7 +116,7 @@ def test_real_trainings_measure_top1_at_the_budget_and_train_on_unchanged(tmp_pa
         ArraySource(),
         TrainingConfig(**config),
         seed=0,
-        pruning=Pruning(recipe_and_run(pruner="asha", **changes)[0], NUM_CLASSES),
+        recipe=recipe_and_run(pruner="asha", **changes)[0],
     )
     full, _ = run(tmp_path / "full", plain, space, **changes)
     study, _ = run(tmp_path / "s", pruned, space, pruner="asha", **changes)

@@ -153,7 +153,7 @@ class InlineEngine:
     def collect(self, seconds):
         job, self.job = self.job, None
         job.folder.mkdir(parents=True, exist_ok=True)
-        return Outcome(job, End.DONE, self.evaluator(job, None))
+        return Outcome(job, End.DONE, self.evaluator(job, None).calibration)
 
     def stop(self):
         pass

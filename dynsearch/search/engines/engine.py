@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Literal, Protocol
 from dynsearch.plan import Plan
 
 if TYPE_CHECKING:
+    from dynsearch.scores import ExitScores
     from dynsearch.training.loop import EpochReport
     from dynsearch.training.progress import StepReport
     from dynsearch.training.run import TrainedScores
@@ -50,21 +51,21 @@ class End(enum.Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a job: scores, or the reason why there are none."""
+    """What became of a job: its scores on calibration, or the reason why there are none."""
 
     job: Job
     end: End
-    scores: TrainedScores | None = None
+    scores: ExitScores | None = None
     error: str | None = None
 
 
 def outcome_of(job: Job, end: End, error: str | None) -> Outcome:
     """Return what became of a job that has ended: with its scores, where this machine sees them."""
-    from dynsearch.training.run import read_scores
+    from dynsearch.training.run import read_calibration
 
     if end is not End.DONE or job.kind != "plan":
         return Outcome(job, end, error=error)
-    scores = read_scores(job.folder, job.plan)
+    scores = read_calibration(job.folder, job.plan)
     if scores is None:
         where = f"{job.folder} as {os.uname().nodename} sees it"
         return Outcome(job, End.FAILED, error=f"its exit scores are missing in {where}")
