@@ -10,6 +10,7 @@ from optuna.trial import TrialState
 from dynsearch.search.evaluator import TrainingEvaluator
 from dynsearch.search.halving import is_good, rungs, stopped_at, values
 from dynsearch.study.folder import StudyFolder
+from dynsearch.study.notes import DashboardNotes
 from dynsearch.study.record import plan_of
 from dynsearch.study.results import read_results
 from dynsearch.training import TrainingConfig
@@ -133,3 +134,21 @@ def test_real_trainings_measure_top1_at_the_budget_and_train_on_unchanged(tmp_pa
             assert not list((tmp_path / "s" / "trials" / str(trial.number)).glob("*.safetensors"))
     results = read_results(study, StudyFolder(tmp_path / "s"), solver="frontier")
     assert set(results.plans) == {trial.number for trial in done} >= {point.key for point in results.points}
+
+
+def test_a_trials_process_leaves_what_the_driver_would(tmp_path):
+    config = {"epochs": 1, "batch_size": 12, "pretrained": False}
+    changes = {"training": config, "num_trials": 1, "max_gflops": 1}
+    alike = (ArraySource(), TrainingConfig(**config), 0)
+    folder = StudyFolder(tmp_path / "by-driver")
+    run(folder.path, TrainingEvaluator(*alike), notes=DashboardNotes(folder, 1.0), **changes)
+    study, _ = run(
+        tmp_path / "by-worker", TrainingEvaluator(*alike, recipe=recipe_and_run(**changes)[0]), **changes
+    )
+    assert [trial.state for trial in study.trials] == [TrialState.COMPLETE]
+    left = {path.name for path in (tmp_path / "by-worker/trials/0").iterdir()}
+    assert {"frontier-calibration.npz", "frontier.png", "grid.png"} <= left
+    for name in left:
+        ours, drivers = (tmp_path / who / "trials/0" / name for who in ("by-worker", "by-driver"))
+        if ours.suffix in (".png", ".npz"):
+            assert ours.read_bytes() == drivers.read_bytes(), name

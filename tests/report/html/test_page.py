@@ -254,6 +254,7 @@ def test_what_a_page_has_no_room_for_is_said(browser, tmp_path, monkeypatch):
     assert {plan["videos"] is None for plan in data["plans"]} == {True, False}
 
 
+@needs_browser
 def test_plans_side_by_side_have_their_differences_marked(browser, pages):
     page = opened(browser, pages)
     rows = {row["of each"]: row for row in table(page, "side-by-side")}
