@@ -29,6 +29,8 @@ programs:
 
 # One thread: the tests' networks are tiny, and threads that wait for a busy core cost far more than they bring. One worker
 # more than cores: many tests wait for processes. Files in tests/conftest.py's order: the slow ones first.
+# Modules are compiled once, even where the environment says that every process shall.
+export PYTHONDONTWRITEBYTECODE :=
 WORKERS := $(shell n=$$(nproc); echo $$((n < 8 ? n + 1 : 8)))
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 

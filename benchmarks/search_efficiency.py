@@ -102,14 +102,14 @@ class Network:
             pairs = [(point[0], point[2]) if point else (-1.0, 0.0) for point in points.values()]
             self.finished.append((table.price(names.index(name), int(epochs)), *np.array(pairs).T))
 
-    def race(self, draw: Draw, price: float, *, own: bool, finish: bool, space: bool = False) -> Found:
-        """Return what a search finds: with its ``own`` weights, then plans ``finish``ed, then plans trained alone."""
+    def race(self, draw: Draw, price: float, *, own: bool, finish: int, space: bool = False) -> Found:
+        """Return what a search finds: with its ``own`` weights, ``finish`` plans, then plans trained alone."""
         found = Found(len(draw.table.budgets))
         found.add(price, np.full(len(draw.table.budgets), -1.0), np.zeros(len(draw.table.budgets)))
         if own:
             own_BP = (*self.space_B,) if space else _best(self.calibration_PB, self.test_PB)
             found.add(0.0, *own_BP)
-        for one in self.finished if finish else []:
+        for one in self.finished[:finish]:
             found.add(*one)
         for plan in greedy_order(self.promised_PB):
             found.add(
@@ -128,10 +128,11 @@ def _best(
 
 
 ONE_SHOT = {
-    "one-shot, trained alone": {"own": False, "finish": False},
-    "one-shot, own weights": {"own": True, "finish": False},
-    "one-shot, own weights of the whole space": {"own": True, "finish": False, "space": True},
-    "one-shot, own weights, then finished": {"own": True, "finish": True},
+    "one-shot, trained alone": {"own": False, "finish": 0},
+    "one-shot, own weights": {"own": True, "finish": 0},
+    "one-shot, own weights of the whole space": {"own": True, "finish": 0, "space": True},
+    "one-shot, own weights, then two finished": {"own": True, "finish": 2},
+    "one-shot, own weights, then four finished": {"own": True, "finish": 4},
 }
 """With and without the network's own weights; finished are plans trained some epochs from them. What follows is trained
 alone, all epochs, in the order of what the network promises."""
@@ -263,7 +264,7 @@ def one_shot(table: Table, networks: list[Network], target: float) -> dict[str, 
     results = {}
     price = network_price(table)
     for name, options in ONE_SHOT.items():
-        having = [network for network in networks if network.finished or not options["finish"]]
+        having = [network for network in networks if len(network.finished) >= options["finish"]]
         by_network = [
             [
                 network.race(table.drawn(np.random.default_rng(seed)), price, **options)
@@ -380,7 +381,7 @@ def main() -> None:
     if not arguments.only_ranking:
         ours, theirs = one_shot(table, networks, target), rivals(table, target)
         shares = {name: own.pop("share_at_cost") for name, own in (ours | theirs).items()}
-        best = ours[list(ours)[-1]]
+        best = ours["one-shot, own weights, then two finished"]
         result |= {"to_95": best["to_95"], "to_99": best["to_99"], "one_shot": ours, "rivals": theirs}
         result["share_at_cost"] = shares
         print("\n".join(markdown(result)), flush=True)
